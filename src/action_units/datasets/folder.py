@@ -1,0 +1,39 @@
+"""A folder that a long piece of work fills: crops, checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class FolderDataset(AbstractDataset[None, Path]):
+    """Hands a node the folder it may write in, made where it is missing.
+
+    What is written there over minutes and hours must survive a kill, so the node
+    writes file by file; a dataset that saves once at the end could not.
+    """
+
+    def __init__(self, *, path: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the folder.
+
+        Args:
+            path: Where it lies.
+            metadata: Settings of Kedro-Viz; not used here.
+        """
+        self.path = Path(path)
+        self.metadata = metadata
+
+    def load(self) -> Path:
+        """The folder, ready to be written in."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return self.path
+
+    def save(self, data: None) -> None:
+        """Not for this dataset: nodes write into the folder themselves."""
+        raise DatasetError(f"{self.path} is written into by nodes and never saved as a whole.")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self.path)}

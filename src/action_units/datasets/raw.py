@@ -1,0 +1,162 @@
+"""Raw data as it is distributed; where there is none, a rendered sample of it.
+
+The first load of a folder that is not there renders the sample into it. A folder
+that holds anything else is a person's own data and is only read.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+from action_units.errors import ArtifactError
+from action_units.faces.sample.disfa import write_disfa_sample
+from action_units.faces.sample.layout import MARKER
+from action_units.faces.sample.web import write_web_sample
+
+logger = logging.getLogger(__name__)
+
+RENDERED = "rendered"
+
+
+@dataclass(frozen=True)
+class WebPhotographs:
+    """Web photographs with OpenFace's annotations of them.
+
+    Attributes:
+        folder: The photographs.
+        annotations: OpenFace's merged CSV.
+        identities: CSV of ``identity,gender``.
+        origin: ``rendered``, or the name of the folder that a person put there.
+    """
+
+    folder: Path
+    annotations: Path
+    identities: Path
+    origin: str
+
+
+@dataclass(frozen=True)
+class DisfaRecordings:
+    """DISFA's videos of one camera and the experts' codes.
+
+    Attributes:
+        videos: Folder of the videos.
+        labels: DISFA's ``ActionUnit_Labels``.
+        camera: ``Right`` or ``Left``.
+        origin: ``rendered``, or the name of the folder that a person put there.
+    """
+
+    videos: Path
+    labels: Path
+    camera: str
+    origin: str
+
+
+class _RawFolder(AbstractDataset[None, Any]):
+    """A folder of raw data, rendered where it is missing."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        sample: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the folder.
+
+        Args:
+            path: Where the data lies.
+            sample: Parameters of the rendered sample; None never renders.
+            metadata: Settings of Kedro-Viz; not used here.
+        """
+        self.path = Path(path)
+        self.sample = None if sample is None else dict(sample)
+        self.metadata = metadata
+
+    def save(self, data: None) -> None:
+        """Raw data is never written by a pipeline."""
+        raise DatasetError(f"{self.path} is raw data: pipelines read it and never write it.")
+
+    def _render(self) -> None:
+        raise NotImplementedError
+
+    def _origin(self) -> str:
+        """Render what is missing, and say whose data it is."""
+        is_own = (
+            self.path.is_dir()
+            and any(self.path.iterdir())
+            and not (self.path / MARKER).is_file()
+        )
+        if is_own:
+            return self.path.name
+        if self.sample is None:
+            raise ArtifactError(
+                f"{self.path} is not there; put the raw data there (README, “Your own data”)."
+            )
+        self._render()
+        return RENDERED
+
+    def _exists(self) -> bool:
+        return self.path.is_dir() or self.sample is not None
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self.path), "sample": self.sample is not None}
+
+
+class WebPhotographsDataset(_RawFolder):
+    """``photographs/``, ``openface.csv`` and ``identities.csv`` in one folder."""
+
+    def load(self) -> WebPhotographs:
+        """The places of the parts."""
+        origin = self._origin()
+        return WebPhotographs(
+            folder=self.path / "photographs",
+            annotations=self.path / "openface.csv",
+            identities=self.path / "identities.csv",
+            origin=origin,
+        )
+
+    def _render(self) -> None:
+        if write_web_sample(self.path, self.sample or {}):
+            logger.info("Rendered web photographs into %s", self.path)
+
+
+class DisfaRecordingsDataset(_RawFolder):
+    """DISFA's own folder: videos of both cameras and ``ActionUnit_Labels``."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        camera: str = "Right",
+        sample: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the folder and the camera.
+
+        Args:
+            path: Where the data lies.
+            camera: ``Right``, as in the paper, or ``Left``.
+            sample: Parameters of the rendered sample; None never renders.
+            metadata: Settings of Kedro-Viz; not used here.
+        """
+        super().__init__(path=path, sample=sample, metadata=metadata)
+        self.camera = camera
+
+    def load(self) -> DisfaRecordings:
+        """The places of the parts."""
+        origin = self._origin()
+        return DisfaRecordings(
+            videos=self.path / f"Videos_{self.camera}Camera",
+            labels=self.path / "ActionUnit_Labels",
+            camera=self.camera,
+            origin=origin,
+        )
+
+    def _render(self) -> None:
+        if write_disfa_sample(self.path, self.sample or {}):
+            logger.info("Rendered recordings in DISFA's layout into %s", self.path)

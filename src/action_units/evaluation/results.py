@@ -1,0 +1,205 @@
+"""What the evaluation of one fold found, as it lies on disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation import bootstrap, tables
+from action_units.evaluation.bootstrap import SubjectCounts
+from action_units.evaluation.metrics import Confusion
+from action_units.evaluation.thresholds import FittedThresholds
+
+_PARTS = ("tp", "fp", "fn", "tn")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelEvaluation:
+    """One network on one fold's test subjects.
+
+    Attributes:
+        au_table: From `tables.au_table`, one row per AU.
+        averages: From `tables.averages_table`.
+        people: Confusion counts per test subject.
+        curve: The training curve, one row per epoch; may be empty.
+        provenance: What is particular to this network: weights' SHA-256, seed,
+            wall time; any JSON values.
+    """
+
+    au_table: pd.DataFrame
+    averages: pd.DataFrame
+    people: SubjectCounts
+    curve: pd.DataFrame = field(default_factory=pd.DataFrame)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """The AUs, in the order of the table."""
+        return tuple(int(au) for au in self.au_table["au"])
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, null for what is undefined."""
+        counts = self.people.counts
+        return {
+            "aus": tables.to_records(self.au_table),
+            "averages": tables.to_records(self.averages),
+            "subjects": list(self.people.subjects),
+            "subject_counts": {part: getattr(counts, part).tolist() for part in _PARTS},
+            "curve": tables.to_records(self.curve),
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "ModelEvaluation":
+        """The evaluation that `to_json` wrote."""
+        n_aus = len(content["aus"])
+        counts = Confusion(
+            *(
+                np.array(content["subject_counts"][part], np.int64).reshape(-1, n_aus)
+                for part in _PARTS
+            )
+        )
+        return cls(
+            au_table=tables.from_records(content["aus"]),
+            averages=tables.from_records(content["averages"]),
+            people=SubjectCounts(tuple(content["subjects"]), counts),
+            curve=tables.from_records(content["curve"]),
+            provenance=dict(content["provenance"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FoldEvaluation:
+    """One fold: who took part, and how the networks did on the test subjects.
+
+    Attributes:
+        fold: Its number, from 1.
+        protocol: The fold protocol's name.
+        rendered: The faces are rendered, not people's.
+        train: Subjects trained on.
+        validation: Subjects that chose epoch and thresholds.
+        test: Subjects tested on.
+        finetuned: The pre-trained and fine-tuned network.
+        scratch: The same network without pre-training, where there is one.
+        provenance: What both share: configuration hash, data hash, packages,
+            device; any JSON values.
+    """
+
+    fold: int
+    protocol: str
+    rendered: bool
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    finetuned: ModelEvaluation
+    scratch: ModelEvaluation | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a fold that tested on somebody it learned from."""
+        known = set(self.train) | set(self.validation)
+        if leaked := sorted(known & set(self.test)):
+            raise ConfigurationError(
+                f"fold {self.fold} of protocol {self.protocol!r} tests on {leaked[0]}, who is "
+                "also among its training or validation subjects: test subjects must be new."
+            )
+        for model in self.models.values():
+            if strangers := sorted(set(model.people.subjects) - set(self.test)):
+                raise ConfigurationError(
+                    f"fold {self.fold} of protocol {self.protocol!r} was evaluated on "
+                    f"{strangers[0]}, who is not among its test subjects."
+                )
+            if model.aus != self.aus:
+                raise ConfigurationError(
+                    f"fold {self.fold}: the two networks were tested on different AUs, "
+                    f"{self.aus} and {model.aus}."
+                )
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """The AUs, in the order of the tables."""
+        return self.finetuned.aus
+
+    @property
+    def models(self) -> dict[str, ModelEvaluation]:
+        """The networks by name: ``finetuned`` and, where there is one, ``scratch``."""
+        models = {"finetuned": self.finetuned, "scratch": self.scratch}
+        return {name: model for name, model in models.items() if model is not None}
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, null for what is undefined."""
+        return {
+            "fold": self.fold,
+            "protocol": self.protocol,
+            "rendered": self.rendered,
+            "subjects": {
+                "train": list(self.train),
+                "validation": list(self.validation),
+                "test": list(self.test),
+            },
+            "models": {name: model.to_json() for name, model in self.models.items()},
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "FoldEvaluation":
+        """The fold that `to_json` wrote.
+
+        Raises:
+            ArtifactError: Something is missing in it.
+        """
+        try:
+            models = {n: ModelEvaluation.from_json(m) for n, m in content["models"].items()}
+            return cls(
+                fold=int(content["fold"]),
+                protocol=content["protocol"],
+                rendered=bool(content["rendered"]),
+                **{part: tuple(who) for part, who in content["subjects"].items()},
+                finetuned=models["finetuned"],
+                scratch=models.get("scratch"),
+                provenance=dict(content["provenance"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArtifactError(
+                f"the evaluation of a fold cannot be read ({error!r}): it was written by "
+                "another version; run `kedro run --pipeline evaluate` again."
+            ) from error
+
+
+def evaluate_predictions(
+    predictions: pd.DataFrame,
+    thresholds: FittedThresholds,
+    seed: Sequence[int] = (0,),
+    curve: pd.DataFrame | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    aus: Sequence[int] | None = None,
+) -> ModelEvaluation:
+    """Every figure of one network on one fold's test subjects.
+
+    Args:
+        predictions: Columns subject, ``AU01`` … (1, 0, −1), ``AU01_p`` ….
+        thresholds: Fitted on the validation subjects, for the same AUs.
+        seed: Numbers that name the bootstrap draw; the same for two networks
+            that are to be compared on the same subjects.
+        curve: The training curve.
+        provenance: Hashes, seed, wall time and the like.
+        aus: Which AUs; all that have a label column by default.
+
+    Raises:
+        PredictionError: As `tables.prediction_arrays` and `tables.au_table`.
+    """
+    chosen, y, p = tables.prediction_arrays(predictions, aus)
+    subjects = predictions["subject"].to_numpy()
+    limits = np.array(thresholds.values)
+    table = tables.au_table(y, p, limits, chosen, subjects, thresholds.fallback, seed)
+    people = bootstrap.subject_counts(y, p >= limits, subjects)
+    return ModelEvaluation(
+        au_table=table,
+        averages=tables.averages_table(table, people, seed),
+        people=people,
+        curve=pd.DataFrame() if curve is None else curve,
+        provenance=dict(provenance or {}),
+    )

@@ -1,0 +1,1 @@
+"""From pixels to crops: safe decoding, detection, cropping and the packed face store."""

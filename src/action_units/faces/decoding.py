@@ -1,0 +1,177 @@
+"""Reading a picture from a file that nobody vouches for.
+
+Pillow decodes, because it refuses every truncated file; OpenCV returns a picture
+for most of them. What a decoder could do in more than one way is settled here:
+
+- EXIF orientation is applied.
+- 16-bit pixels keep their upper 8 bits; a picture of 32-bit pixels is refused.
+- CMYK, palette and other colour modes become RGB, without their colour profile.
+- Transparency is laid on white; a picture that is wholly transparent is refused.
+- Of an animation, or of a file of several pictures, the first one is taken.
+"""
+
+import hashlib
+import io
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from action_units.errors import UnusableFace
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_MEGAPIXELS = 64.0
+"""Pictures above it are refused before they are decoded; Pillow's own cap is 179."""
+
+_MAX_BYTES = 512 << 20
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_ORIENTATION = 0x0112
+_HTML = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<script")
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A decoded picture.
+
+    Attributes:
+        pixels: Gray ``(H, W)`` or blue-green-red ``(H, W, 3)``, uint8, upright.
+        sha256: Of the file's bytes.
+    """
+
+    pixels: Pixels
+    sha256: str
+
+
+def read_photograph(
+    path: Path | str, gray: bool = False, max_megapixels: float = MAX_MEGAPIXELS
+) -> Photograph:
+    """Read a picture from a file.
+
+    Args:
+        path: The file; its name may be any bytes.
+        gray: Give gray pixels whatever the picture has, which is faster than
+            converting colours afterwards.
+        max_megapixels: The largest picture that is decoded, in 10⁶ pixels.
+
+    Raises:
+        UnusableFace: The picture cannot be used. Reasons: ``missing``, ``not a file``,
+            ``unreadable``, ``empty``, ``too large``, ``not an image``, ``truncated``,
+            ``damaged``, ``transparent``, ``unsupported``.
+    """
+    content = read_content(path)
+    pixels = decode(content, gray, max_megapixels)
+    return Photograph(pixels, hashlib.sha256(content).hexdigest())
+
+
+def read_content(path: Path | str) -> bytes:
+    """The bytes of a picture's file; raises UnusableFace as ``read_photograph``."""
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise UnusableFace("not a file", f"the name belongs to {kind}")
+        if status.st_size > _MAX_BYTES:
+            raise UnusableFace("too large", f"the file has {status.st_size:,} bytes")
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UnusableFace("missing", "there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise UnusableFace("unreadable", str(error)) from None
+    if not content:
+        raise UnusableFace("empty", "the file has no bytes")
+    return content
+
+
+def decode(
+    content: bytes, gray: bool = False, max_megapixels: float = MAX_MEGAPIXELS
+) -> Pixels:
+    """Decode the bytes of a picture; see ``read_photograph``."""
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > max_megapixels * 1e6:
+                raise UnusableFace(
+                    "too large",
+                    f"{width:,} × {height:,} pixels are above {max_megapixels:g} megapixels",
+                )
+            if gray and image.format == "JPEG" and image.mode == "RGB":
+                image.draft("L", image.size)
+            image.load()
+            return _upright(_pixels(image, gray), _orientation(image))
+    except UnusableFace:
+        raise
+    except UnidentifiedImageError:
+        start = content[:512].lstrip().lower()
+        what = "an HTML or XML page" if start.startswith(_HTML) else "of no known image format"
+        raise UnusableFace("not an image", f"the content is {what}") from None
+    except Image.DecompressionBombError as error:
+        raise UnusableFace("too large", str(error)) from None
+    except MemoryError:
+        raise UnusableFace("too large", "there is not enough memory to decode it") from None
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        reason = "truncated" if "truncated" in str(error).lower() else "damaged"
+        raise UnusableFace(reason, str(error) or type(error).__name__) from None
+
+
+def to_gray(pixels: Pixels) -> Pixels:
+    """Gray ``(H, W)`` of gray or blue-green-red pixels (ITU-R BT.601 luma)."""
+    if pixels.ndim == 2:
+        return pixels
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _pixels(image: Image.Image, gray: bool) -> Pixels:
+    """The first picture's pixels, 8 bits each, gray or blue-green-red."""
+    mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        return _deep(image)
+    if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return _opaque(image, gray)
+    if mode in ("1", "L"):
+        return np.asarray(image.convert("L"), np.uint8)
+    rgb = np.asarray(image if mode == "RGB" else image.convert("RGB"), np.uint8)
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY if gray else cv2.COLOR_RGB2BGR))
+
+
+def _deep(image: Image.Image) -> Pixels:
+    """Gray pixels of 16 bits, as their upper 8."""
+    values: npt.NDArray[Any] = np.asarray(image)
+    if image.mode == "F" or (values.size and (values.min() < 0 or values.max() > 0xFFFF)):
+        raise UnusableFace("unsupported", "32-bit pixels have no agreed white")
+    return (values.astype(np.uint16) >> 8).astype(np.uint8)
+
+
+def _opaque(image: Image.Image, gray: bool) -> Pixels:
+    """A picture with transparency, laid on white."""
+    rgba = image.convert("RGBA")
+    if not any(rgba.getchannel("A").getextrema()):
+        raise UnusableFace("transparent", "every pixel is wholly transparent")
+    laid = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    code = cv2.COLOR_RGBA2GRAY if gray else cv2.COLOR_RGBA2BGR
+    return np.asarray(cv2.cvtColor(np.asarray(laid), code), np.uint8)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1, upright, where EXIF is absent or unreadable."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF beside sound pixels
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo an EXIF orientation (CIPA DC-008, tag 0x0112)."""
+    if orientation >= 5:
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

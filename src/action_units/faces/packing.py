@@ -1,0 +1,168 @@
+"""Packing a folder of crops and its label table into a face store."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import ArtifactError, LabelError, UnusableFace
+from action_units.faces.cropping import pad_to_square, resize_square
+from action_units.faces.decoding import Pixels, decode, read_content
+from action_units.faces.quarantine import Quarantine
+from action_units.faces.store import Faces, FaceStore
+from action_units.facs.action_units import aus_of_columns
+from action_units.facs.label_tables import parse_rectsize
+from action_units.progress import Progress
+
+_IN_MEMORY = 256 << 20
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A face store, and the crops that could not go into it.
+
+    Attributes:
+        store: The usable crops, in the table's order, with their ``sha256``.
+        quarantine: The others; their rows are not in the store.
+    """
+
+    store: FaceStore
+    quarantine: Quarantine
+
+
+def pack_crops(
+    folder: Path | str,
+    table: pd.DataFrame,
+    size: int,
+    workers: int | None = None,
+    scratch: Path | str | None = None,
+) -> Packed:
+    """Read the crops that a table names and make them one array.
+
+    A ``rectsize`` that begins at 0,0 is the size of the crop when it was made, and
+    the whole crop is taken; any other is cut out first. What is not square is
+    padded with zeros to a square.
+
+    Args:
+        folder: Where the crops are.
+        table: With ``image``, ``subject`` and label columns, and ``rectsize`` where
+            there is one; its other columns are kept.
+        size: Side of the packed faces, in pixels.
+        workers: Threads; None takes one a processor, at most 8.
+        scratch: Folder of the temporary file that holds more faces than 256 MiB;
+            None takes the system's.
+
+    Raises:
+        LabelError: An image's name leads out of the folder, or not one is usable.
+        ArtifactError: The temporary file finds no room.
+    """
+    folder = Path(folder)
+    table = table.reset_index(drop=True)
+    names = [str(name) for name in table["image"]]
+    rects = (
+        [str(rect) for rect in table["rectsize"]] if "rectsize" in table else [""] * len(names)
+    )
+    for name in names:
+        if not is_plain(name):
+            raise LabelError(
+                folder, f"image {name!r} is not the plain name of a file in the folder."
+            )
+    workers = workers or min(8, os.cpu_count() or 1)
+    faces = _allocate((len(names), size, size), scratch)
+    quarantine = Quarantine()
+    kept: list[int] = []
+    hashes: list[str] = []
+
+    def read(row: int) -> tuple[Pixels | UnusableFace, str]:
+        return _read_crop(folder / names[row], rects[row], size)
+
+    with (
+        Progress("Packing crops", len(names), "crops") as progress,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        for rows in _batches(len(names)):
+            for row, (face, digest) in zip(rows, pool.map(read, rows), strict=True):
+                if isinstance(face, UnusableFace):
+                    quarantine.add(folder / names[row], face.reason, face.detail, digest)
+                    continue
+                faces[len(kept)] = face  # never ahead of the row that was read
+                kept.append(row)
+                hashes.append(digest)
+            progress.advance(len(rows), quarantine.summary())
+    if not kept:
+        raise LabelError(
+            folder,
+            f"none of the {len(names):,} images of the table can be used "
+            f"({quarantine.summary() or 'the table is empty'}); the first is "
+            f"{names[0] if names else 'missing'}. Is this the folder of the crops?",
+        )
+    table = table.iloc[kept].reset_index(drop=True)
+    table["sha256"] = hashes
+    return Packed(
+        FaceStore(faces[: len(kept)], table, aus_of_columns(table.columns)), quarantine
+    )
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name is that of a file in a folder, and of nothing outside it."""
+    return bool(name) and not {"/", "\\", "\0"} & set(name) and name not in (".", "..")
+
+
+def _read_crop(path: Path, rectsize: str, size: int) -> tuple[Pixels | UnusableFace, str]:
+    """A crop at its packed size, or why there is none, and its file's hash."""
+    digest = ""
+    try:
+        content = read_content(path)
+        digest = hashlib.sha256(content).hexdigest()
+        face = pad_to_square(_inside(decode(content, gray=True), rectsize))
+        return resize_square(face, size), digest
+    except UnusableFace as error:
+        return error, digest
+
+
+def _inside(pixels: Pixels, rectsize: str) -> Pixels:
+    """The part of a crop that its rectangle means."""
+    if not rectsize:
+        return pixels
+    x, y, width, height = parse_rectsize(rectsize)
+    if (x, y) == (0, 0):
+        return pixels
+    if y + height > pixels.shape[0] or x + width > pixels.shape[1]:
+        raise UnusableFace(
+            "rectangle",
+            f"{rectsize} reaches beyond the {pixels.shape[1]} × {pixels.shape[0]} pixels",
+        )
+    return np.ascontiguousarray(pixels[y : y + height, x : x + width])
+
+
+def _batches(count: int) -> Iterator[list[int]]:
+    rows = iter(range(count))
+    while batch := list(islice(rows, _BATCH)):
+        yield batch
+
+
+def _allocate(shape: tuple[int, int, int], scratch: Path | str | None) -> Faces:
+    """An array in memory, or in a file without a name that goes when the array goes."""
+    n_bytes = int(np.prod(shape, dtype=np.int64))
+    if n_bytes <= _IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    try:
+        with tempfile.TemporaryFile(dir=scratch) as file:
+            if hasattr(os, "posix_fallocate"):
+                # A map over a hole in a full disk would kill the process on its first write.
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+            return np.memmap(file, np.uint8, "r+", shape=shape)
+    except OSError as error:
+        place = scratch or tempfile.gettempdir()
+        raise ArtifactError(
+            f"{place} has no room for {n_bytes:,} bytes of faces ({error.strerror}); free some "
+            "space or choose another folder for temporary files (TMPDIR)."
+        ) from error

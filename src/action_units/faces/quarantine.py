@@ -1,0 +1,53 @@
+"""The list of pictures that could not be used, and why."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+_COLUMNS = ("path", "reason", "detail", "sha256")
+
+
+class Quarantine:
+    """Collects unusable pictures while the run goes on."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, str, str, str]] = []
+
+    def __len__(self) -> int:
+        """How many pictures are in it."""
+        return len(self._rows)
+
+    def add(self, path: Path | str, reason: str, detail: str, sha256: str = "") -> None:
+        """Set a picture aside.
+
+        Args:
+            path: The picture; bytes of its name that are not UTF-8 are escaped.
+            reason: A short code that counts are grouped by, such as ``truncated``.
+            detail: What exactly was wrong.
+            sha256: Of the file's bytes, where they could be read.
+        """
+        self._rows.append((printable(path), reason, detail, sha256))
+
+    def extend(self, other: "Quarantine") -> None:
+        """Take over another list's pictures."""
+        self._rows.extend(other._rows)
+
+    def table(self) -> pd.DataFrame:
+        """One row a picture, in the order they came: path, reason, detail, sha256."""
+        return pd.DataFrame(self._rows, columns=list(_COLUMNS), dtype=str)
+
+    def counts(self) -> dict[str, int]:
+        """How many pictures each reason set aside, the most frequent first."""
+        counted = Counter(reason for _, reason, _, _ in self._rows)
+        return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+    def summary(self) -> str:
+        """The counts as a sentence has them: ``3 no face, 1 truncated``."""
+        return ", ".join(f"{count:,} {reason}" for reason, count in self.counts().items())
+
+
+def printable(path: Path | str) -> str:
+    """A path as text that any file can hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

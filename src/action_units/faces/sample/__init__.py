@@ -1,0 +1,1 @@
+"""The embedded sample: rendered faces with known action units in the raw layouts."""

@@ -1,0 +1,205 @@
+"""Making a sample folder once: whole or not at all, and recognised the next time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.files import write_text
+from action_units.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+RENDERER_VERSION = 1
+"""Raised whenever the same configuration would give other bytes than before."""
+
+MARKER = "SAMPLE.json"
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def folder_made_once(
+    folder: Path, kind: str, config: Mapping[str, Any], remake: bool = False
+) -> Iterator[Path | None]:
+    """Fill a folder under a temporary name and rename it when it is complete.
+
+    Args:
+        folder: The final name; its parent is made where it is missing.
+        kind: What the sample is, such as ``disfa``.
+        config: Everything the content depends on, as plain JSON values.
+        remake: Replace a sample that was made with another configuration.
+
+    Yields:
+        The temporary folder to fill, or None where the sample already lies there whole.
+
+    Raises:
+        ArtifactError: The folder holds something else, or the disk refused.
+    """
+    stamp = {"sample": kind, "renderer": RENDERER_VERSION, "config": dict(config)}
+    stamp = json.loads(json.dumps(stamp))
+    if _is_there(folder, stamp, remake):
+        yield None
+        return
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(folder)
+        making = folder.with_name(f".{folder.name}.making.{_owner(os.getpid())}")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir()
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder} cannot be made ({error.strerror or error}); choose another folder."
+        ) from error
+    try:
+        yield making
+        write_text(making / MARKER, json.dumps(stamp, indent=2, sort_keys=True) + "\n")
+        if hasattr(os, "sync"):
+            os.sync()  # thousands of small files: one flush for all of them
+        _take_name(making, folder, stamp, remake)
+    except OSError as error:
+        raise ArtifactError(
+            f"The sample {folder} could not be written ({error.strerror or error}); nothing "
+            "was left behind. Free some space or choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    weights: Sequence[int],
+    workers: int | None,
+    description: str,
+    unit: str,
+) -> list[Result]:
+    """Run a pure function over tasks in several processes.
+
+    Args:
+        function: Importable by name, so that a fresh process can find it.
+        tasks: Its arguments; the results come back in their order.
+        weights: How many units of progress each task is.
+        workers: Number of processes; None for one per CPU; 1 runs in this process.
+        description: For the progress bar.
+        unit: For the progress bar, in the plural.
+
+    Raises:
+        ConfigurationError: ``workers`` is not a positive number.
+        ArtifactError: A worker process was killed.
+    """
+    count = os.cpu_count() or 1 if workers is None else workers
+    if count < 1:
+        raise ConfigurationError(f"workers is {workers}; it must be 1 or more.")
+    count = min(count, len(tasks))
+    results: dict[int, Result] = {}
+    with Progress(description, sum(weights), unit) as progress:
+        if count == 1:
+            for index, task in enumerate(tasks):
+                results[index] = function(task)
+                progress.advance(weights[index])
+            return [results[index] for index in range(len(tasks))]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count, context, initializer=_quiet_worker) as pool:
+            pending = {pool.submit(function, task): k for k, task in enumerate(tasks)}
+            try:
+                for future in as_completed(pending):
+                    index = pending[future]
+                    results[index] = future.result()
+                    progress.advance(weights[index])
+            except BrokenProcessPool as error:
+                raise ArtifactError(
+                    f"{description} stopped: a worker process was killed, perhaps for want of "
+                    "memory. Run it again with fewer workers."
+                ) from error
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [results[index] for index in range(len(tasks))]
+
+
+def _quiet_worker() -> None:
+    """One thread a process: the processes are the parallelism."""
+    cv2.setNumThreads(1)
+
+
+def _is_there(folder: Path, stamp: Mapping[str, Any], remake: bool) -> bool:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return False
+    try:
+        found = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        raise ArtifactError(
+            f"{folder} holds files that are not a rendered sample (no readable {MARKER}), so "
+            "it is left alone; move it away or choose another folder."
+        ) from None
+    if found == stamp:
+        return True
+    if remake:
+        return False
+    raise ArtifactError(
+        f"{folder} holds a sample made with other parameters ({_difference(found, stamp)}); "
+        "delete the folder, or ask for it to be remade."
+    )
+
+
+def _difference(found: Any, wanted: Mapping[str, Any]) -> str:
+    if not isinstance(found, dict):
+        return f"{MARKER} is not a mapping"
+    old = {**found, **(found.get("config") or {})}
+    new = {**wanted, **wanted["config"]}
+    changed = [
+        f"{key} {old.get(key)!r}, now {new.get(key)!r}"
+        for key in new
+        if key != "config" and old.get(key) != new.get(key)
+    ]
+    return "; ".join(changed[:4]) or "more parameters than there are now"
+
+
+def _take_name(making: Path, folder: Path, stamp: Mapping[str, Any], remake: bool) -> None:
+    if folder.exists():
+        if _is_there(folder, stamp, remake):
+            return  # another process finished the same sample first
+        old = folder.with_name(f".{folder.name}.old.{_owner(os.getpid())}")
+        folder.rename(old)
+        making.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    making.rename(folder)
+
+
+def _owner(process: int) -> str:
+    return f"{socket.gethostname()}.{process}"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what runs on this host left when they were killed."""
+    for what in ("making", "old"):
+        for path in folder.parent.glob(f".{folder.name}.{what}.{socket.gethostname()}.*"):
+            process = path.name.rsplit(".", 1)[1]
+            if process.isdigit() and not _is_running(int(process)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

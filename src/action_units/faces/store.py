@@ -1,0 +1,174 @@
+"""The packed face store: every crop of one set as one array, beside one table.
+
+On disk a store is a folder of three files. ``store.json`` names the other two
+(``faces-….npy`` and ``table-….parquet``, called after their content) with their
+SHA-256, and is the last to be written: a store that is being replaced stays
+the old one until the new one is complete.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from action_units.errors import ArtifactError
+from action_units.facs.action_units import au_columns
+from action_units.files import atomic_artifact, atomic_write, sha256_of, verify
+
+Faces = npt.NDArray[np.uint8]
+Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]]
+
+INDEX_NAME = "store.json"
+_FORMAT = 1
+_BLOCK = 1 << 24
+_HEX = 16
+
+
+@dataclass(frozen=True, eq=False)
+class FaceStore:
+    """Faces and what is known of each.
+
+    Attributes:
+        faces: Grayscale crops, ``(N, H, W)`` uint8; a read-only memory map where
+            the store was opened from disk.
+        table: One row a face, in the order of `faces`: ``image``, ``subject``, the
+            label columns of `aus`, and as the source has them ``frame``,
+            ``gender``, ``split``, ``rectsize``, ``score``, ``sha256``.
+        aus: The AUs that are labelled, in the order of the label columns.
+    """
+
+    faces: Faces
+    table: pd.DataFrame
+    aus: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not belong together; raises ValueError."""
+        if self.faces.ndim != 3 or self.faces.dtype != np.uint8:
+            raise ValueError(
+                f"faces must be uint8 of shape (N, H, W), not {self.faces.dtype} of shape "
+                f"{self.faces.shape}"
+            )
+        if len(self.faces) != len(self.table):
+            raise ValueError(f"{len(self.faces)} faces but {len(self.table)} rows in the table")
+        wanted = ["image", "subject", *au_columns(self.aus)]
+        if missing := [name for name in wanted if name not in self.table]:
+            raise ValueError(f"the table has no column {', '.join(missing)}")
+
+    def __len__(self) -> int:
+        """How many faces there are."""
+        return len(self.faces)
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int8]:
+        """Presence of each AU in each face, 0 or 1, ``(N, A)``; read-only."""
+        labels = self.table[au_columns(self.aus)].to_numpy(np.int8)
+        labels.flags.writeable = False
+        return labels
+
+    @cached_property
+    def subjects(self) -> npt.NDArray[np.str_]:
+        """The subject or identity of each face, ``(N,)``; read-only."""
+        subjects = self.table["subject"].to_numpy(dtype=np.str_)
+        subjects.flags.writeable = False
+        return subjects
+
+    def select(self, index: Index) -> Self:
+        """Some of the faces, in the order asked for.
+
+        Args:
+            index: Row numbers ``(M,)``, a mask ``(N,)``, or a slice, which alone
+                copies nothing.
+        """
+        if not isinstance(index, slice) and len(index) == 0:
+            index = slice(0, 0)
+        table = self.table.iloc[index].reset_index(drop=True)
+        return type(self)(self.faces[index], table, self.aus)
+
+    def save(self, folder: Path | str) -> None:
+        """Write the store; one that was there stays until this one is complete.
+
+        Raises:
+            ArtifactError: The disk refused.
+        """
+        folder = Path(folder)
+        faces_hash = hashlib.sha256()
+        for block in _npy_blocks(self.faces):
+            faces_hash.update(block)
+        buffer = io.BytesIO()
+        self.table.to_parquet(buffer, index=False)
+        table_hash = hashlib.sha256(buffer.getvalue()).hexdigest()
+        index = {
+            "format": _FORMAT,
+            "aus": list(self.aus),
+            "shape": list(self.faces.shape),
+            "faces": f"faces-{faces_hash.hexdigest()[:_HEX]}.npy",
+            "faces_sha256": faces_hash.hexdigest(),
+            "table": f"table-{table_hash[:_HEX]}.parquet",
+            "table_sha256": table_hash,
+        }
+        with atomic_write(folder / str(index["faces"])) as file:
+            for block in _npy_blocks(self.faces):
+                file.write(block)
+        with atomic_write(folder / str(index["table"])) as file:
+            file.write(buffer.getvalue())
+        with atomic_artifact(folder / INDEX_NAME) as file:
+            file.write((json.dumps(index, indent=1) + "\n").encode())
+        kept = {index["faces"], index["table"]}
+        for pattern in ("faces-*.npy", "table-*.parquet"):
+            for path in folder.glob(pattern):
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
+
+    @classmethod
+    def open(cls, folder: Path | str, made_by: str = "") -> Self:
+        """Open a saved store; its faces stay on disk and are mapped into memory.
+
+        Args:
+            folder: The store's folder.
+            made_by: The command that makes it, for the sentence where it is missing.
+
+        Raises:
+            ArtifactError: The store is missing, or a file of it is not what was saved.
+        """
+        folder = Path(folder)
+        path = verify(folder / INDEX_NAME, made_by)
+        index = json.loads(path.read_text())
+        if index["format"] != _FORMAT:
+            raise ArtifactError(
+                f"{path} is a face store of format {index['format']}, and this version reads "
+                f"format {_FORMAT}; make the store again."
+            )
+        for part in ("faces", "table"):
+            member = folder / index[part]
+            if not member.is_file() or sha256_of(member) != index[f"{part}_sha256"]:
+                raise ArtifactError(
+                    f"{member} is {'damaged' if member.is_file() else 'missing'}: it is not "
+                    f"the file that {INDEX_NAME} knows. Delete {folder} and make the store "
+                    "again." + (f" `{made_by}` makes it." if made_by else "")
+                )
+        empty = 0 in index["shape"]
+        faces = np.load(
+            folder / index["faces"], mmap_mode=None if empty else "r", allow_pickle=False
+        )
+        table = pd.read_parquet(folder / index["table"])
+        return cls(faces, table, tuple(index["aus"]))
+
+
+def _npy_blocks(faces: Faces) -> Iterator[bytes | memoryview]:
+    """The bytes of ``np.save``, a block at a time, whatever the array's strides."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": faces.shape}
+    )
+    yield header.getvalue()
+    rows = max(1, _BLOCK // max(1, faces[0].size)) if len(faces) else 1
+    for start in range(0, len(faces), rows):
+        yield np.ascontiguousarray(faces[start : start + rows]).reshape(-1).data

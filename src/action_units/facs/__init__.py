@@ -1,0 +1,1 @@
+"""The vocabulary: action units, image names, label tables, their readers, fold protocols."""

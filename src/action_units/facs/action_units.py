@@ -1,0 +1,66 @@
+"""Action units of the Facial Action Coding System: numbers, names, sets, columns."""
+
+import re
+from collections.abc import Iterable
+
+AUSet = tuple[int, ...]
+"""AU numbers in a fixed order, which is the order of the label columns."""
+
+DISFA_AUS: AUSet = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
+"""The twelve AUs that DISFA's coders scored, in the column order of the label files."""
+
+PRETRAIN_AUS: AUSet = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
+"""The eighteen AUs whose presence OpenFace 2 writes, in its column order."""
+
+EIGHT_AUS: AUSet = (1, 2, 4, 6, 9, 12, 25, 26)
+"""The eight AUs over which the literature averages its figures on DISFA."""
+
+AU_SETS: dict[str, AUSet] = {
+    "disfa": DISFA_AUS,
+    "pretrain": PRETRAIN_AUS,
+    "eight": EIGHT_AUS,
+}
+
+AU_NAMES: dict[int, str] = {
+    1: "Inner brow raiser",
+    2: "Outer brow raiser",
+    4: "Brow lowerer",
+    5: "Upper lid raiser",
+    6: "Cheek raiser",
+    7: "Lid tightener",
+    9: "Nose wrinkler",
+    10: "Upper lip raiser",
+    12: "Lip corner puller",
+    14: "Dimpler",
+    15: "Lip corner depressor",
+    17: "Chin raiser",
+    20: "Lip stretcher",
+    23: "Lip tightener",
+    25: "Lips part",
+    26: "Jaw drop",
+    28: "Lip suck",
+    45: "Blink",
+}
+"""Names as the FACS manual has them (Ekman, Friesen & Hager 2002)."""
+
+_COLUMN = re.compile(r"AU(\d\d)")
+
+
+def au_column(au: int) -> str:
+    """The column that holds an AU's labels: 12 gives ``AU12``, 1 gives ``AU01``."""
+    return f"AU{au:02d}"
+
+
+def au_columns(aus: Iterable[int]) -> list[str]:
+    """The label columns of several AUs, in the order given."""
+    return [au_column(au) for au in aus]
+
+
+def aus_of_columns(columns: Iterable[str]) -> tuple[int, ...]:
+    """The AUs whose label columns are among `columns`, in their order.
+
+    Only the exact form ``AU01`` counts; ``AU01_r``, ``AU01_p`` and other
+    columns are passed over.
+    """
+    matches = (_COLUMN.fullmatch(str(column)) for column in columns)
+    return tuple(int(match[1]) for match in matches if match)

@@ -1,0 +1,162 @@
+"""DISFA's own label files: ``SN001/SN001_au1.txt``, a line ``frame,intensity`` each frame.
+
+Frames are numbered from 1 and the number is the key, whatever line it stands on.
+An intensity is a whole number from 0 (absent) to 5 (maximal).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import LabelError
+from action_units.facs.action_units import DISFA_AUS, au_columns
+from action_units.facs.names import disfa_image
+
+PRESENT_FROM = 2
+"""The intensity from which an AU counts as present, as in the literature on DISFA."""
+
+_LINES = re.compile(r"^(\d{1,8}),([0-5])$", re.ASCII | re.MULTILINE)
+_LINE = re.compile(r"\s*(-?\d{1,18})\s*,\s*(-?\d{1,18})\s*", re.ASCII)
+_MOST = 5
+
+
+def subjects_in(folder: Path | str) -> tuple[str, ...]:
+    """The subjects that have a folder of label files, sorted.
+
+    Raises:
+        LabelError: There is no folder, or none of a subject in it.
+    """
+    folder = Path(folder)
+    found = [path.name for path in folder.glob("SN[0-9][0-9][0-9]") if path.is_dir()]
+    if not found:
+        raise LabelError(folder, "no subject's label folder is there; expected SN001, SN002, …")
+    return tuple(sorted(found))
+
+
+def read_intensities(
+    folder: Path | str, subject: str, aus: Sequence[int] = DISFA_AUS
+) -> pd.DataFrame:
+    """Read one subject's label files.
+
+    Args:
+        folder: DISFA's ``ActionUnit_Labels``.
+        subject: Such as ``SN001``.
+        aus: The AUs to read.
+
+    Returns:
+        Intensities 0–5, int8 columns ``AU01`` …, indexed by ``frame`` from 1
+        without a gap.
+
+    Raises:
+        LabelError: A file is missing, a line is not ``frame,intensity``, a frame is
+            missing or repeated, an intensity is not 0–5, or files differ in length.
+    """
+    paths = [Path(folder) / subject / f"{subject}_au{au}.txt" for au in aus]
+    columns = [_read_file(path) for path in paths]
+    for path, column in zip(paths, columns, strict=True):
+        if len(column) != len(columns[0]):
+            raise LabelError(
+                path,
+                f"{len(column):,} frames, but {paths[0].name} has {len(columns[0]):,}; every "
+                "AU of a subject must have the same frames.",
+            )
+    frames = pd.RangeIndex(1, len(columns[0]) + 1, name="frame")
+    return pd.DataFrame(np.stack(columns, axis=1), index=frames, columns=au_columns(aus))
+
+
+def occurrence(intensities: pd.DataFrame) -> pd.DataFrame:
+    """Presence, 0 or 1, of AUs whose intensity is 2 or more."""
+    return (intensities >= PRESENT_FROM).astype(np.int8)
+
+
+def read_occurrences(
+    folder: Path | str,
+    subjects: Iterable[str],
+    aus: Sequence[int] = DISFA_AUS,
+    camera: str = "Right",
+    suffix: str = ".jpg",
+) -> pd.DataFrame:
+    """The labels of every frame of some subjects, by the names of their crops.
+
+    Returns:
+        ``image``, ``subject``, ``frame`` (from 1) and int8 columns ``AU01`` …,
+        ordered by subject and frame.
+
+    Raises:
+        LabelError: As ``read_intensities``.
+    """
+    parts = []
+    for subject in sorted(subjects):
+        table = occurrence(read_intensities(folder, subject, aus)).reset_index()
+        table.insert(0, "subject", subject)
+        names = [disfa_image(subject, frame, camera, suffix) for frame in table["frame"]]
+        table.insert(0, "image", names)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _read_file(path: Path) -> np.ndarray:
+    """The intensities of frame 1, 2, …, ``(N,)`` int8."""
+    try:
+        text = path.read_text("utf-8-sig").replace("\r", "")
+    except FileNotFoundError:
+        raise LabelError(path, "the label file of this AU is missing.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(path, f"the file cannot be read as text ({error}).") from None
+    lines = text.split("\n")
+    n_filled = sum(1 for line in lines if line.strip())
+    if not n_filled:
+        raise LabelError(path, "the file is empty; expected a line frame,intensity each frame.")
+    found = _LINES.findall(text)
+    if len(found) != n_filled:
+        found = [
+            _pair(path, number, line) for number, line in enumerate(lines, 1) if line.strip()
+        ]
+    pairs = np.array(found, np.int64)  # (N, 2)
+    frames, intensities = pairs.T
+    order = np.argsort(frames, kind="stable")
+    wrong = np.flatnonzero(frames[order] != np.arange(1, len(frames) + 1))
+    if len(wrong):
+        _refuse_frames(path, lines, frames)
+    column: np.ndarray = intensities[order].astype(np.int8)
+    return column
+
+
+def _pair(path: Path, number: int, line: str) -> tuple[int, int]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise LabelError(
+            path, f"{line.strip()!r} is not frame,intensity in whole numbers.", number
+        )
+    frame, intensity = int(match[1]), int(match[2])
+    if not 0 <= intensity <= _MOST:
+        raise LabelError(
+            path,
+            f"frame {frame} has intensity {intensity}; intensities go from 0 to 5.",
+            number,
+        )
+    return frame, intensity
+
+
+def _refuse_frames(path: Path, lines: list[str], frames: np.ndarray) -> None:
+    """Say which frame is below 1, repeated or missing, and on which line."""
+    numbers = [number for number, line in enumerate(lines, 1) if line.strip()]
+    seen: dict[int, int] = {}
+    for number, frame in zip(numbers, frames.tolist(), strict=True):
+        if frame < 1:
+            raise LabelError(path, f"frame {frame}; frames are numbered from 1.", number)
+        if frame in seen:
+            raise LabelError(
+                path, f"frame {frame} is there twice, first on line {seen[frame]}.", number
+            )
+        seen[frame] = number
+    ordered = sorted(seen)
+    expected = next(i for i, frame in enumerate(ordered, 1) if frame != i)
+    raise LabelError(
+        path,
+        f"frame {expected} is missing; the next one there is frame {ordered[expected - 1]}.",
+        seen[ordered[expected - 1]],
+    )

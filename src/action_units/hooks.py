@@ -1,0 +1,81 @@
+"""What happens around a run: which lanes it has, and which inputs it misses."""
+
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from action_units.errors import ArtifactError
+from action_units.pipelines import lanes
+
+
+class BuildTheLanes:
+    """Builds the pipelines for this run's parameters.
+
+    Kedro's pipelines are fixed before the parameters are known; which folds are
+    trained, and whether faces are detected at all, are parameters here. So the
+    choice is read as soon as there is a context, and the pipelines are built anew
+    where it differs from the last one.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read ``protocol``, ``fold`` and ``preprocess.start_from``."""
+        parameters = context.config_loader["parameters"]
+        if lanes.choose(parameters):
+            pipelines.configure("action_units.pipeline_registry")
+
+
+class NameMissingInputs:
+    """Refuses a run whose inputs are not there yet, naming the command that makes them."""
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Look at every free input before the first node runs.
+
+        Raises:
+            ArtifactError: One is missing.
+        """
+        missing = [
+            name
+            for name in sorted(pipeline.inputs())
+            if not name.startswith("params:")
+            and name != "parameters"
+            and not catalog.exists(name)
+        ]
+        if not missing:
+            return
+        env = run_params.get("env")
+        commands: dict[str, list[str]] = {}
+        for name in missing:
+            place = str(getattr(catalog.get(name), "path", name))
+            commands.setdefault(self._command(name, env, run_params), []).append(place)
+        sentences = [
+            f"{' and '.join(sorted(set(places)))} {'is' if len(set(places)) == 1 else 'are'} "
+            f"not there yet: {command}."
+            for command, places in commands.items()
+        ]
+        raise ArtifactError(" ".join(sentences))
+
+    @staticmethod
+    def _command(name: str, env: str | None, run_params: dict[str, Any]) -> str:
+        maker = next(
+            (
+                stage
+                for stage in ("preprocess", "pretrain", "finetune", "evaluate")
+                if stage in pipelines and name in pipelines[stage].outputs()
+            ),
+            None,
+        )
+        if maker is None:
+            return "put it there (README, section “Your own data”)"
+        options = f" --env {env}" if env and env != "local" else ""
+        params = run_params.get("runtime_params") or {}
+        kept = ",".join(f"{k}={params[k]}" for k in ("protocol", "fold") if k in params)
+        options += f" --params {kept}" if kept and maker != "preprocess" else ""
+        return f"`kedro run --pipeline {maker}{options}` makes it"

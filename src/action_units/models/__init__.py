@@ -1,0 +1,1 @@
+"""Networks: backbones, the AU head, and trained models on disk."""

@@ -1,0 +1,165 @@
+"""A trained network with what it takes to use it: its spec, its AUs and where it is from.
+
+On disk a model is one safetensors file. Its header holds the spec, the AUs and the
+provenance as JSON, so the file explains itself; there is no pickle to run code from.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from action_units.errors import ArtifactError
+from action_units.facs.action_units import au_columns
+from action_units.files import atomic_artifact, verify
+from action_units.models.head import AUHead, initialise_head
+from action_units.models.registry import AUNetwork, build_network
+from action_units.models.spec import NetworkSpec
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network and its meaning.
+
+    Attributes:
+        network: On the CPU, in evaluation mode.
+        spec: What ``network`` was built from.
+        aus: The AU of each logit, in order.
+        provenance: What it was made from; plain values that JSON can hold.
+    """
+
+    network: AUNetwork
+    spec: NetworkSpec
+    aus: tuple[int, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(model: TrainedModel, path: Path | str) -> None:
+    """Write a model; equal models give equal bytes.
+
+    Raises:
+        ArtifactError: The disk refused; the previous file is untouched.
+    """
+    header = {
+        "schema": SCHEMA,
+        "spec": model.spec.to_dict(),
+        "aus": list(model.aus),
+        "au_columns": au_columns(model.aus),
+        "provenance": model.provenance,
+    }
+    # One metadata key: safetensors does not fix the order of several.
+    metadata = {"action_units": json.dumps(header, sort_keys=True)}
+    content = save(plain_state(model.network.state_dict()), metadata)
+    with atomic_artifact(path) as file:
+        file.write(content)
+
+
+def load_model(
+    path: Path | str,
+    made_by: str = "",
+    *,
+    aus: Sequence[int] | None = None,
+    spec: NetworkSpec | None = None,
+) -> TrainedModel:
+    """Read a model after checking it against its manifest.
+
+    Args:
+        path: A file of ``save_model``.
+        made_by: The command that makes it, for the sentence where it is missing.
+        aus: Refuse a model of other AUs.
+        spec: Refuse a model of another architecture.
+
+    Raises:
+        ArtifactError: Missing, damaged, not a model of this project, or of other AUs or
+            another architecture than asked for.
+    """
+    path = verify(path, made_by)
+    content = path.read_bytes()
+    try:
+        header = _header(content)
+        found = NetworkSpec.from_dict(header["spec"])
+        found_aus = tuple(int(au) for au in header["aus"])
+        network = build_network(found, len(found_aus))
+        network.load_state_dict(load(content))
+    except Exception as error:  # whatever comes of a file that is not ours
+        raise ArtifactError(
+            f"{path} is whole but is not a model that this version can read ({error})."
+        ) from error
+    model = TrainedModel(network.eval(), found, found_aus, header["provenance"])
+    if aus is not None and tuple(aus) != found_aus:
+        raise ArtifactError(
+            f"{path} tells AUs {_listed(found_aus)} and not {_listed(aus)}. "
+            "Fine-tune it for these AUs (`rehead` gives it a new head)."
+        )
+    if spec is not None and spec != found:
+        raise ArtifactError(f"{path}: {spec_difference(found, spec)}")
+    return model
+
+
+def rehead(
+    model: TrainedModel,
+    aus: Sequence[int],
+    seed: int,
+    prior: Sequence[float] | None = None,
+    keep_shared: bool = False,
+) -> TrainedModel:
+    """Give a copy of a model a new head for other AUs, keeping the backbone's weights.
+
+    Args:
+        model: The pre-trained model; it is not changed.
+        aus: The AUs of the new head.
+        seed: Seed of the new head's weights.
+        prior: Prevalence of each new AU, for the bias.
+        keep_shared: Start the weights of AUs that the old head knows from the old head's;
+            the bias follows the prior all the same.
+    """
+    aus = tuple(aus)
+    network = deepcopy(model.network)
+    old = network.head.linear
+    head = AUHead(old.in_features, len(aus))
+    initialise_head(head, torch.Generator().manual_seed(seed), prior)
+    if keep_shared:
+        with torch.no_grad():
+            for row, au in enumerate(aus):
+                if au in model.aus:
+                    head.linear.weight[row] = old.weight[model.aus.index(au)]
+    network.head = head
+    provenance = {**model.provenance, "reheaded_from": list(model.aus)}
+    return TrainedModel(network, model.spec, aus, provenance)
+
+
+def spec_difference(found: NetworkSpec, wanted: NetworkSpec) -> str:
+    """One sentence on how two network specs differ."""
+    old, new = found.to_dict(), wanted.to_dict()
+    parts = [f"{key} {old[key]} and not {new[key]}" for key in old if old[key] != new[key]]
+    return f"the model has {', '.join(parts)}; choose the same network or train a new model."
+
+
+def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict's tensors on the CPU, each contiguous and with its own memory."""
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in state.items()
+    }
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    """The JSON of ``save_model`` in a safetensors file's header."""
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    header: dict[str, Any] = json.loads(metadata["action_units"])
+    if header["schema"] != SCHEMA:
+        raise ValueError(f"schema {header['schema']}, this version reads {SCHEMA}")
+    return header
+
+
+def _listed(aus: Sequence[int]) -> str:
+    return ", ".join(str(au) for au in aus)

@@ -1,0 +1,28 @@
+"""The project's pipelines by name."""
+
+from kedro.pipeline import Pipeline
+
+from action_units.pipelines import (
+    evaluation,
+    finetuning,
+    lanes,
+    preprocessing,
+    pretraining,
+)
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """The pipelines, with the lanes that this run's parameters ask for.
+
+    Returns:
+        ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, and all four in
+        that order as ``__default__``.
+    """
+    chosen = lanes.current
+    stages = {
+        "preprocess": preprocessing.create_pipeline(chosen),
+        "pretrain": pretraining.create_pipeline(chosen),
+        "finetune": finetuning.create_pipeline(chosen),
+        "evaluate": evaluation.create_pipeline(chosen),
+    }
+    return {**stages, "__default__": sum(stages.values(), Pipeline([]))}

@@ -1,0 +1,199 @@
+"""Nodes from trained networks to AU reports and the page of the run."""
+
+import logging
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from action_units.evaluation.examples import gather_examples
+from action_units.evaluation.figures import draw_all_training_curves, draw_f1_by_au
+from action_units.evaluation.results import (
+    FoldEvaluation,
+    ModelEvaluation,
+    evaluate_predictions,
+)
+from action_units.evaluation.summary import RunSummary
+from action_units.evaluation.summary import summarise as summarise_folds
+from action_units.evaluation.thresholds import FittedThresholds
+from action_units.faces.store import FaceStore
+from action_units.facs.action_units import au_columns
+from action_units.facs.protocols import fold_protocol
+from action_units.models.trained import TrainedModel
+from action_units.training.inference import predict
+
+logger = logging.getLogger(__name__)
+
+Folds = Mapping[int, tuple[FoldEvaluation, pd.DataFrame]]
+
+_PACKAGES = ("torch", "numpy", "opencv-python-headless", "pandas", "kedro")
+
+
+def predict_test_subjects(
+    model: TrainedModel, faces: FaceStore, split: Mapping[str, Any], device: str
+) -> pd.DataFrame:
+    """Ask a network about the faces of the subjects that it has never seen.
+
+    Args:
+        model: The network.
+        faces: DISFA's faces.
+        split: The fold's subjects.
+        device: Where to compute.
+
+    Returns:
+        One row a frame: image, subject, frame, origin, labels ``AU01`` …,
+        probabilities ``AU01_p`` ….
+    """
+    tested = faces.select(np.isin(faces.subjects, split["test"]))
+    columns = au_columns(model.aus)
+    table = tested.table[["image", "subject", "frame", "origin", *columns]].copy()
+    probabilities = predict(model, tested.faces, device)
+    table[[f"{column}_p" for column in columns]] = probabilities
+    return table
+
+
+def evaluate(
+    split: Mapping[str, Any],
+    protocol: str,
+    finetuned_model: TrainedModel,
+    finetuned_predictions: pd.DataFrame,
+    finetuned_thresholds: Mapping[str, Any],
+    finetuned_curve: pd.DataFrame,
+    *,
+    fold: int,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Judge one fold's fine-tuned network on its test subjects.
+
+    Args:
+        split: The fold's subjects.
+        protocol: The fold protocol.
+        finetuned_model: The network.
+        finetuned_predictions: Its probabilities beside the labels.
+        finetuned_thresholds: Fitted on validation subjects.
+        finetuned_curve: Its training curve.
+        fold: The fold.
+
+    Returns:
+        The evaluation as JSON, and the AU report.
+    """
+    finetuned = _judge(
+        finetuned_model, finetuned_predictions, finetuned_thresholds, finetuned_curve, fold
+    )
+    whole = _fold(split, protocol, finetuned, None, finetuned_predictions, fold)
+    return whole.to_json(), finetuned.au_table
+
+
+def evaluate_both(
+    split: Mapping[str, Any],
+    protocol: str,
+    finetuned_model: TrainedModel,
+    finetuned_predictions: pd.DataFrame,
+    finetuned_thresholds: Mapping[str, Any],
+    finetuned_curve: pd.DataFrame,
+    scratch_model: TrainedModel,
+    scratch_predictions: pd.DataFrame,
+    scratch_thresholds: Mapping[str, Any],
+    scratch_curve: pd.DataFrame,
+    *,
+    fold: int,
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """Judge the fine-tuned network, and beside it the one trained from scratch.
+
+    The arguments are ``evaluate``'s, for both networks.
+
+    Returns:
+        The evaluation as JSON, and both AU reports.
+    """
+    finetuned = _judge(
+        finetuned_model, finetuned_predictions, finetuned_thresholds, finetuned_curve, fold
+    )
+    scratch = _judge(
+        scratch_model, scratch_predictions, scratch_thresholds, scratch_curve, fold
+    )
+    whole = _fold(split, protocol, finetuned, scratch, finetuned_predictions, fold)
+    return whole.to_json(), finetuned.au_table, scratch.au_table
+
+
+def summarise(folds: Folds, *just_evaluated: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Put the folds on disk together, and say how the run came out.
+
+    Args:
+        folds: All folds on disk.
+        just_evaluated: Those of this run, which must come first.
+
+    Returns:
+        The summary as a table and as JSON.
+    """
+    summary = _summary(folds)
+    for warning in summary.warnings:
+        logger.warning(warning)
+    return summary.table(), summary.to_json()
+
+
+def draw_figures(folds: Folds, summary: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Draw F1 by AU against the floor, and the training curves.
+
+    Args:
+        folds: All folds on disk.
+        summary: Their summary, which must come first.
+    """
+    whole = _summary(folds)
+    return draw_f1_by_au(whole), draw_all_training_curves(whole.folds)
+
+
+def _judge(
+    model: TrainedModel,
+    predictions: pd.DataFrame,
+    thresholds: Mapping[str, Any],
+    curve: pd.DataFrame,
+    fold: int,
+) -> ModelEvaluation:
+    return evaluate_predictions(
+        predictions,
+        FittedThresholds.from_json(thresholds, model.aus),
+        seed=(fold,),
+        curve=curve,
+        provenance=model.provenance,
+        aus=model.aus,
+    )
+
+
+def _fold(
+    split: Mapping[str, Any],
+    protocol: str,
+    finetuned: ModelEvaluation,
+    scratch: ModelEvaluation | None,
+    predictions: pd.DataFrame,
+    fold: int,
+) -> FoldEvaluation:
+    training = finetuned.provenance["training"]
+    return FoldEvaluation(
+        fold=fold,
+        protocol=protocol,
+        rendered=bool((predictions["origin"] == "rendered").all()),
+        train=tuple(split["train"]),
+        validation=tuple(split["validation"]),
+        test=tuple(split["test"]),
+        finetuned=finetuned,
+        scratch=scratch,
+        provenance={
+            "recipe": finetuned.provenance["recipe"],
+            "seed": training["seed"],
+            "device": training["machine"],
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in _PACKAGES},
+        },
+    )
+
+
+def _summary(folds: Folds) -> RunSummary:
+    evaluations = [evaluation for evaluation, _ in folds.values()]
+    n_folds = len(fold_protocol(evaluations[0].protocol).folds) if evaluations else 3
+    return summarise_folds(evaluations, n_folds)
+
+
+def write_report(folds, summary, faces, quarantine, curve):
+    return "page"

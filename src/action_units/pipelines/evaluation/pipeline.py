@@ -1,0 +1,75 @@
+"""networks and thresholds -> predictions, AU reports, and one page for the run."""
+
+from functools import partial, update_wrapper
+
+from kedro.pipeline import Node, Pipeline
+
+from action_units.pipelines.evaluation import nodes
+from action_units.pipelines.lanes import Lanes, lane
+
+
+def create_pipeline(lanes: Lanes) -> Pipeline:
+    """A lane for each fold, and the summary of every fold that lies on disk.
+
+    A run of one fold writes that fold's files only; the summary and the page take
+    the other folds as an earlier run left them, and say so where there are none.
+    """
+    folds = sum((_lane(fold, lanes.from_scratch) for fold in lanes.folds), Pipeline([]))
+    return folds + Pipeline(
+        [
+            Node(
+                nodes.summarise,
+                ["evaluated_folds", *(f"fold{fold}.evaluation" for fold in lanes.folds)],
+                ["summary", "summary_json"],
+                name="summarise",
+            ),
+            Node(
+                nodes.draw_figures,
+                ["evaluated_folds", "summary_json"],
+                ["au_figure", "curves_figure"],
+                name="draw_figures",
+            ),
+            Node(
+                nodes.write_report,
+                [
+                    "evaluated_folds",
+                    "summary_json",
+                    "disfa_faces",
+                    "quarantines",
+                    "pretraining_curve",
+                ],
+                "report",
+                name="write_report",
+            ),
+        ],
+        tags="evaluate",
+    )
+
+
+def _lane(fold: int, from_scratch: bool) -> Pipeline:
+    variants = ("finetuned", "scratch") if from_scratch else ("finetuned",)
+    predicting = [
+        Node(
+            nodes.predict_test_subjects,
+            [f"{variant}_model", "disfa_faces", "split", "params:device"],
+            f"{variant}_predictions",
+            name=f"predict_{variant}",
+        )
+        for variant in variants
+    ]
+    evaluate = nodes.evaluate_both if from_scratch else nodes.evaluate
+    judging = Node(
+        update_wrapper(partial(evaluate, fold=fold), evaluate),
+        {
+            "split": "split",
+            "protocol": "params:protocol",
+            **{
+                f"{variant}_{what}": f"{variant}_{what}"
+                for variant in variants
+                for what in ("model", "predictions", "thresholds", "curve")
+            },
+        },
+        ["evaluation", *(f"{variant}_au_report" for variant in variants)],
+        name="evaluate",
+    )
+    return lane([*predicting, judging], fold, shared={"disfa_faces"}, tag="evaluate")

@@ -1,0 +1,51 @@
+"""raw data -> crops and label CSVs -> face stores."""
+
+from kedro.pipeline import Node, Pipeline
+
+from action_units.pipelines.lanes import Lanes
+from action_units.pipelines.preprocessing import nodes
+
+
+def create_pipeline(lanes: Lanes) -> Pipeline:
+    """Crop where there is raw data, and pack; with crops at hand, only pack."""
+    cropping = [
+        Node(
+            nodes.crop_photographs,
+            [
+                "web_photographs",
+                "web_crop_folder",
+                "params:preprocess",
+                "params:workers",
+                "params:seed",
+            ],
+            ["web_crops", "web_quarantine"],
+            name="crop_photographs",
+        ),
+        Node(
+            nodes.crop_recordings,
+            ["disfa_recordings", "disfa_crop_folder", "params:preprocess", "params:workers"],
+            ["disfa_crops", "disfa_quarantine"],
+            name="crop_recordings",
+        ),
+    ]
+    packing = [
+        node
+        for data in ("web", "disfa")
+        for node in (
+            Node(
+                nodes.pack,
+                [f"{data}_crops", "params:face_size", "params:workers"],
+                [f"{data}_faces", f"{data}_packing_quarantine"],
+                name=f"pack_{data}_faces",
+            ),
+            Node(
+                nodes.draw_contact_sheet,
+                f"{data}_faces",
+                f"{data}_contact_sheet",
+                name=f"show_{data}_faces",
+            ),
+        )
+    ]
+    return Pipeline(
+        (cropping if lanes.start_from == "raw" else []) + packing, tags="preprocess"
+    )

@@ -1,0 +1,5 @@
+"""A network that learns 18 AUs from many faces and noisy labels."""
+
+from action_units.pipelines.pretraining.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,29 @@
+"""faces of the web set -> a network that knows 18 AUs, roughly."""
+
+from kedro.pipeline import Node, Pipeline
+
+from action_units.pipelines.lanes import Lanes
+from action_units.pipelines.pretraining import nodes
+
+
+def create_pipeline(lanes: Lanes) -> Pipeline:
+    """One training run, whatever the folds: the web set knows nothing of them."""
+    return Pipeline(
+        [
+            Node(
+                nodes.pretrain,
+                [
+                    "web_faces",
+                    "params:recipe",
+                    "params:recipes",
+                    "params:seed",
+                    "params:device",
+                    "params:restart",
+                    "pretrain_checkpoints",
+                ],
+                ["pretrained_model", "pretraining_curve"],
+                name="pretrain",
+            )
+        ],
+        tags="pretrain",
+    )

@@ -1,0 +1,136 @@
+"""Progress on long work: a bar where there is a terminal, plain log lines elsewhere."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+from rich import get_console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Counts units of work and shows rate, time left and a short note.
+
+    Work that ends within a few seconds prints no line where there is no terminal.
+
+    Example:
+        >>> with Progress("Cropping", total=2, unit="photographs") as progress:
+        ...     progress.advance(1, note="1 without a face")
+        ...     progress.advance(1)
+    """
+
+    def __init__(self, description: str, total: int, unit: str = "items") -> None:
+        """Describe the work.
+
+        Args:
+            description: What is being done, such as ``Cropping``.
+            total: How many units there are.
+            unit: What a unit is called, in the plural.
+        """
+        self.description, self.total, self.unit = description, total, unit
+        self.done = 0
+        self._bar: RichProgress | None = None
+
+    def __enter__(self) -> Self:
+        """Start the clock, and the bar where somebody can see it."""
+        self._started = self._last_line = time.monotonic()
+        if get_console().is_terminal:
+            self._bar = RichProgress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=get_console(),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(
+                self.description, total=self.total, unit=self.unit, note=""
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar away and say in one line what was done."""
+        if self._bar is not None:
+            self._bar.stop()
+        seconds = time.monotonic() - self._started
+        if kind is None and seconds >= 1.0:
+            rate = self.done / seconds
+            logger.info(
+                "%s: %s %s in %s (%.3g/s)",
+                self.description,
+                f"{self.done:,}",
+                self.unit,
+                clock(seconds),
+                rate,
+            )
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Count work done.
+
+        Args:
+            amount: How many units were finished.
+            note: A few words on how it goes, such as ``loss 0.412``.
+        """
+        self.done += amount
+        if self._bar is not None:
+            fields = {"note": note} if note else {}
+            self._bar.update(self._task, advance=amount, **fields)  # type: ignore[arg-type]
+            return
+        now = time.monotonic()
+        if now - self._last_line >= SECONDS_BETWEEN_LINES and self.done < self.total:
+            self._last_line = now
+            rate = self.done / (now - self._started)
+            left = (self.total - self.done) / rate if rate else float("inf")
+            logger.info(
+                "%s: %s of %s %s, %.3g/s, %s left%s",
+                self.description,
+                f"{self.done:,}",
+                f"{self.total:,}",
+                self.unit,
+                rate,
+                clock(left),
+                f", {note}" if note else "",
+            )
+
+
+def track(items: Iterable[T], description: str, total: int, unit: str = "items") -> Iterator[T]:
+    """Yield the items and count them as they are finished."""
+    with Progress(description, total, unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()
+
+
+def clock(seconds: float) -> str:
+    """A duration as a person writes it: ``8 s``, ``2 min 05 s``, ``1 h 12 min``."""
+    if seconds == float("inf"):
+        return "unknown time"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"

@@ -1,0 +1,226 @@
+"""Augmentation of a whole batch on the device.
+
+All geometry is one affine map from output to input pixels, so a face is resampled once;
+all photometry is one gain and one offset. The map of SciPy's ``affine_transform(face,
+matrix, offset, order=1, mode="reflect")`` followed by a flip is met to 0.01 grey level.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from action_units.models.options import Options, option
+from action_units.training.randomness import face_uniforms, noise_seed
+
+NOISE_POOL = 1 << 20
+
+
+@dataclass(frozen=True)
+class Augmentation(Options):
+    """How far a face may be changed; the geometry's defaults are the paper's."""
+
+    shift: float = option(0.08, "Largest shift, as a part of the side.", low=0, high=0.5)
+    scale: float = option(
+        1.05, "Largest scale of each axis; the smallest is its inverse.", low=1, high=2
+    )
+    rotation: float = option(20.0, "Largest rotation, in degrees.", low=0, high=180)
+    skew: float = option(0.05, "Largest skew of columns against rows.", low=0, high=1)
+    flip: float = option(0.5, "Probability of a left-right flip.", low=0, high=1)
+    brightness: float = option(
+        0.0, "Largest change of brightness, 1 being half the range of grey.", low=0, high=1
+    )
+    contrast: float = option(
+        0.0, "Largest relative change of contrast around mid-grey.", low=0, below=1
+    )
+    noise: float = option(
+        0.0,
+        "Largest standard deviation of additive noise, 1 being 127.5 grey levels.",
+        low=0,
+        high=1,
+    )
+    erase: float = option(
+        0.0, "Probability that a rectangle is painted mid-grey (random erasing).", low=0, high=1
+    )
+    erase_size: float = option(
+        0.4, "Largest side of that rectangle, as a part of the side.", above=0, high=1
+    )
+
+    @property
+    def warps(self) -> bool:
+        """Whether anything moves pixels."""
+        return bool(self.shift or self.scale != 1 or self.rotation or self.skew or self.flip)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to each face of an epoch, in the epoch's order, on the device.
+
+    Attributes:
+        matrix: float32 (N, 2, 3), from output (row, column, 1) to input (row, column).
+        gain: float32 (N,), multiplies the normalised pixel.
+        offset: float32 (N,), is added to it.
+        noise: float32 (N,), standard deviation of the additive noise.
+        noise_start: int64 (N,), where in the noise pool the face reads.
+        box: float32 (N, 4), the rows and columns [top, bottom, left, right) to erase.
+    """
+
+    matrix: Tensor
+    gain: Tensor
+    offset: Tensor
+    noise: Tensor
+    noise_start: Tensor
+    box: Tensor
+
+    def __getitem__(self, part: slice) -> "Plan":
+        """The plan of some of the faces."""
+        return Plan(*(getattr(self, name)[part] for name in self.__dataclass_fields__))
+
+
+def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size: int) -> Plan:
+    """Draw the parameters of faces, each a function of (seed, epoch, face).
+
+    Args:
+        options: Their ranges.
+        seed: The training's seed.
+        epoch: The epoch.
+        faces: int64 (N,), row numbers; the plan lies on their device.
+        size: Side of the faces in pixels.
+    """
+    u = face_uniforms(seed, epoch, faces, 16)  # (N, 16); new options append columns
+    signed = 2.0 * u - 1.0
+    matrix = affine_matrix(
+        shift=options.shift * signed[:, 0:2],
+        scale=torch.exp(math.log(options.scale) * signed[:, 2:4]),
+        rotation=math.radians(options.rotation) * signed[:, 4],
+        skew=options.skew * signed[:, 5],
+        flip=u[:, 6] < options.flip,
+        size=size,
+    )
+    gain = 1.0 + options.contrast * signed[:, 7]
+    sides = u[:, 9:11] * options.erase_size * size * (u[:, 11:12] < options.erase)  # (N, 2)
+    start = u[:, 12:14] * (size - sides)
+    box = torch.stack([start, start + sides], dim=2).reshape(-1, 4)
+    return Plan(
+        matrix=matrix,
+        gain=gain,
+        offset=options.brightness * signed[:, 8],
+        noise=options.noise * u[:, 14],
+        noise_start=(u[:, 15] * (NOISE_POOL - size * size)).long(),
+        box=box,
+    )
+
+
+def affine_matrix(
+    shift: Tensor, scale: Tensor, rotation: Tensor, skew: Tensor, flip: Tensor, size: int
+) -> Tensor:
+    """The map from output pixels to input pixels.
+
+    An output pixel o is read from c + R K Z (o - c) + shift * size, with R the rotation,
+    K the skew and Z the scale. The centre c is (size/2, size/2), the paper's choice and
+    half a pixel off the middle. The flip comes after the warp.
+
+    Args:
+        shift: (N, 2), rows and columns, as a part of the side.
+        scale: (N, 2), of rows and columns; more than 1 reads further out, shrinking the face.
+        rotation: (N,), radians.
+        skew: (N,), added to the angle of the column axis, radians.
+        flip: bool (N,).
+        size: Side of the face in pixels.
+
+    Returns:
+        (N, 2, 3), acting on (row, column, 1).
+    """
+    cos, sin = torch.cos(rotation), torch.sin(rotation)
+    cos_skew, sin_skew = torch.cos(rotation + skew), torch.sin(rotation + skew)
+    linear = torch.stack([cos, -sin_skew, sin, cos_skew], dim=1).reshape(-1, 2, 2)
+    linear = linear * scale[:, None, :]  # (N, 2, 2)
+    centre = size / 2.0
+    constant = centre + shift * size - centre * linear.sum(dim=2)  # (N, 2)
+    # Flipping the output column q to size-1-q changes the column's sign and the constant.
+    column = linear[:, :, 1]
+    flipped = flip[:, None]
+    constant = torch.where(flipped, constant + (size - 1) * column, constant)
+    column = torch.where(flipped, -column, column)
+    return torch.stack([linear[:, :, 0], column, constant], dim=2)
+
+
+class Augmenter:
+    """Applies plans to batches."""
+
+    def __init__(self, options: Augmentation, seed: int, device: torch.device) -> None:
+        """Prepare what all batches share.
+
+        Args:
+            options: What to do.
+            seed: The training's seed, for the noise pool.
+            device: Where the faces are.
+        """
+        self.options = options
+        if options.noise:
+            # Every face reads a stretch of one pool: noise that costs a copy and does not
+            # depend on the batch it is in.
+            generator = torch.Generator().manual_seed(noise_seed(seed))
+            self.pool = torch.randn(NOISE_POOL, generator=generator).to(device)
+
+    def __call__(self, faces: Tensor, plan: Plan) -> Tensor:
+        """Augment and normalise a batch.
+
+        Args:
+            faces: uint8 (B, S, S).
+            plan: Of the same faces.
+
+        Returns:
+            float32 (B, 1, S, S); grey 0 … 255 becomes -1 … 1 before photometry.
+        """
+        options, size = self.options, faces.shape[-1]
+        pixels = faces[:, None].to(torch.float32)  # (B, 1, S, S)
+        if options.warps:
+            pixels = warp(pixels, plan.matrix)
+        gain = plan.gain[:, None, None, None]
+        x = torch.addcmul(plan.offset[:, None, None, None] - gain, pixels, gain / 127.5)
+        if options.noise:
+            steps = torch.arange(size * size, device=faces.device)
+            noise = self.pool[plan.noise_start[:, None] + steps].reshape(x.shape)
+            x = torch.addcmul(x, noise, plan.noise[:, None, None, None])
+        if options.erase:
+            x = x.masked_fill(_inside(plan.box, size)[:, None], 0.0)
+        return x
+
+
+def warp(pixels: Tensor, matrix: Tensor) -> Tensor:
+    """Resample faces bilinearly with reflected borders.
+
+    Args:
+        pixels: float32 (B, C, S, S).
+        matrix: float32 (B, 2, 3), from output (row, column, 1) to input (row, column).
+
+    Returns:
+        float32 (B, C, S, S).
+    """
+    size = pixels.shape[-1]
+    # grid_sample counts from -1 at the left edge of the first pixel to 1 at the right edge
+    # of the last; its "reflection" without aligned corners is SciPy's "reflect".
+    scaled = matrix * (2.0 / size)
+    steps = torch.arange(size, device=pixels.device, dtype=pixels.dtype)
+    rows = scaled[:, :, 0:1] * steps + (scaled[:, :, 2:3] + (1.0 / size - 1.0))  # (B, 2, S)
+    columns = scaled[:, :, 1:2] * steps  # (B, 2, S)
+    grid = pixels.new_empty(len(pixels), size, size, 2)
+    for axis, place in ((1, 0), (0, 1)):  # grid_sample takes (x, y)
+        torch.add(rows[:, axis, :, None], columns[:, axis, None, :], out=grid[..., place])
+    return functional.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+
+
+def normalise(faces: Tensor) -> Tensor:
+    """uint8 (B, S, S) to float32 (B, 1, S, S) in [-1, 1]."""
+    return faces[:, None].to(torch.float32) / 127.5 - 1.0
+
+
+def _inside(box: Tensor, size: int) -> Tensor:
+    """Bool (B, S, S): the pixels of each face's rectangle."""
+    steps = torch.arange(size, device=box.device) + 0.5
+    rows = (steps >= box[:, 0:1]) & (steps < box[:, 1:2])
+    columns = (steps >= box[:, 2:3]) & (steps < box[:, 3:4])
+    return rows[:, :, None] & columns[:, None, :]

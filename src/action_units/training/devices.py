@@ -1,0 +1,148 @@
+"""Where and how the arithmetic runs: device, precision, threads."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+import torch
+
+from action_units.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and the way it is used.
+
+    Attributes:
+        device: ``cpu``, ``mps``, ``cuda`` or ``cuda:1``.
+        precision: ``fp32`` or ``bf16`` (mixed: weights stay float32).
+        threads: Threads of one CPU operation.
+    """
+
+    device: str
+    precision: str
+    threads: int
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device for tensors."""
+        return torch.device(self.device)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context of a forward pass."""
+        enabled = self.precision == "bf16"
+        kind = self.torch_device.type
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a checkpoint."""
+        return asdict(self)
+
+    def resumed(self, recorded: dict[str, Any], precision: str) -> "Machine":
+        """The machine that goes on exactly with what another one began.
+
+        Sums on a CPU are split between its threads and rounded accordingly, so a resumed
+        run takes the number of threads of its first part, whatever the computer has now.
+
+        Args:
+            recorded: ``to_dict`` of the first part.
+            precision: What the caller asked for; ``auto`` follows the first part.
+        """
+        machine = replace(self, threads=int(recorded["threads"]))
+        same_device = self.torch_device.type == torch.device(recorded["device"]).type
+        if precision == "auto" and same_device:
+            machine = replace(machine, precision=str(recorded["precision"]))
+        if not same_device or machine.precision != recorded["precision"]:
+            logger.warning(
+                "The checkpoint was made on %s in %s and goes on on %s in %s: the result "
+                "will be as good but not the same bit for bit.",
+                recorded["device"],
+                recorded["precision"],
+                machine.device,
+                machine.precision,
+            )
+        return machine
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Set the threads and ask for repeatable algorithms; put both back afterwards."""
+        threads = torch.get_num_threads()
+        mode = torch.get_deterministic_debug_mode()
+        fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+        try:
+            torch.set_num_threads(self.threads)
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            # Filling fresh memory costs time and changes nothing here.
+            torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_deterministic_debug_mode(mode)
+            torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+def choose_machine(
+    device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Machine:
+    """Choose where to compute.
+
+    Args:
+        device: ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda``,
+            ``cuda:N`` or ``mps``.
+        precision: ``auto`` takes bf16 where the hardware multiplies it natively.
+        threads: Threads of one CPU operation; torch's choice (the cores) without.
+
+    Raises:
+        ConfigurationError: The device is not there, or a value is not a choice.
+    """
+    if device == "auto":
+        device = _best_device()
+    _check_device(device)
+    if precision not in get_args(Precision):
+        raise ConfigurationError(
+            f"precision is {precision!r}; it must be one of: {', '.join(get_args(Precision))}."
+        )
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(torch.device(device).type) else "fp32"
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
+    return Machine(device, precision, threads or torch.get_num_threads())
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if _has_mps() else "cpu"
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())
+
+
+def _check_device(device: str) -> None:
+    here = ["cpu"]
+    if torch.cuda.is_available():
+        here += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if _has_mps():
+        here.append("mps")
+    if device not in here:
+        raise ConfigurationError(
+            f"device {device!r} is not there; this computer has: {', '.join(here)} "
+            "(or auto, which chooses)."
+        )
+
+
+def _has_bf16(kind: str) -> bool:
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if kind == "cpu" and onednn:
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False

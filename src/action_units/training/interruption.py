@@ -1,0 +1,52 @@
+"""Stopping when asked to: SIGTERM and SIGINT end a training at the next step boundary."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(SystemExit):
+    """The training was asked to stop; the exit code is 128 + the signal, 143 or 130."""
+
+    def __init__(self, number: int) -> None:
+        """Remember the signal."""
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+
+
+class StopRequest:
+    """Whether a signal has arrived."""
+
+    def __init__(self) -> None:
+        """Nothing has arrived yet."""
+        self.number: int | None = None
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """Note the signal; a second SIGINT does not wait for the step to end."""
+        if self.number is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = number
+
+
+@contextmanager
+def stop_request() -> Iterator[StopRequest]:
+    """Note SIGTERM and SIGINT instead of dying from them.
+
+    Python lets only the main thread handle signals; in another thread nothing changes
+    and the request stays empty.
+
+    Yields:
+        The request, to be looked at between steps.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {n: signal.signal(n, request.receive) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

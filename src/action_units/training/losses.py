@@ -1,0 +1,162 @@
+"""Losses of multi-label classification, each a small module behind one registry.
+
+Every loss takes logits (N, A) and targets (N, A) in [0, 1]; a negative target is a
+missing label and counts for nothing. The value is the mean over the known labels.
+"""
+
+# ruff: noqa: RUF009 - `option` is a dataclass field
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from action_units.models.head import log_odds
+from action_units.models.options import Options, option
+
+LossName = Literal["bce", "weighted_bce", "focal", "asymmetric"]
+
+
+@dataclass(frozen=True)
+class LossOptions(Options):
+    """Which loss, and its constants; those of other losses are ignored."""
+
+    name: LossName = option("bce", "Binary cross-entropy, plain or one of its variants.")
+    label_smoothing: float = option(
+        0.0, "Moves the targets 0 and 1 towards a half by half of this.", low=0, below=1
+    )
+    weight_power: float = option(
+        0.5,
+        "weighted_bce: a positive weighs (negatives / positives) to this power; 1 balances "
+        "the classes, 0 is plain.",
+        low=0,
+        high=1,
+    )
+    max_weight: float = option(20.0, "weighted_bce: largest weight of a positive.", low=1)
+    gamma: float = option(2.0, "focal: exponent that quiets easy labels.", low=0, high=10)
+    gamma_positive: float = option(0.0, "asymmetric: exponent of positives.", low=0, high=10)
+    gamma_negative: float = option(4.0, "asymmetric: exponent of negatives.", low=0, high=10)
+    margin: float = option(
+        0.05, "asymmetric: negatives below this probability cost nothing.", low=0, below=1
+    )
+
+
+class BinaryLoss(nn.Module):
+    """Binary cross-entropy with missing labels; the variants change ``each``."""
+
+    def __init__(self, options: LossOptions, prevalence: Tensor) -> None:
+        """Keep the options.
+
+        Args:
+            options: The constants.
+            prevalence: float (A,), part of positives among the known labels.
+        """
+        super().__init__()
+        self.options = options
+        self.register_buffer("prevalence", prevalence, persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss of the known labels, a scalar."""
+        known = (targets >= 0).to(logits.dtype)
+        smoothing = self.options.label_smoothing
+        smooth = targets.clamp(min=0.0) * (1.0 - smoothing) + 0.5 * smoothing
+        losses = self.each(logits, smooth) * known  # (N, A)
+        return losses.sum() / known.sum().clamp(min=1.0)
+
+    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every label, (N, A)."""
+        return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+    def prior(self) -> list[float]:
+        """The constant probability of each AU that this loss is smallest at, nearly."""
+        return [float(p) for p in self.prevalence]  # type: ignore[union-attr]
+
+
+class WeightedLoss(BinaryLoss):
+    """Positives weigh more the rarer their AU is."""
+
+    weight: Tensor
+
+    def __init__(self, options: LossOptions, prevalence: Tensor) -> None:
+        """Compute the weights from the prevalence."""
+        super().__init__(options, prevalence)
+        p = prevalence.double().clamp(1e-6, 1 - 1e-6)
+        weight = ((1 - p) / p).pow(options.weight_power)
+        limited = weight.clamp(1.0 / options.max_weight, options.max_weight)
+        self.register_buffer("weight", limited.float(), persistent=False)
+
+    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every label, (N, A)."""
+        return functional.binary_cross_entropy_with_logits(
+            logits, targets, pos_weight=self.weight, reduction="none"
+        )
+
+    def prior(self) -> list[float]:
+        """As in the base; weighted positives pull the optimum up."""
+        odds = [
+            math.log(float(w)) + log_odds(p)
+            for w, p in zip(self.weight, super().prior(), strict=True)
+        ]
+        return [1.0 / (1.0 + math.exp(-o)) for o in odds]
+
+
+class FocalLoss(BinaryLoss):
+    """Quiets labels that are easy already (Lin et al. 2017, arXiv 1708.02002, eq. 4)."""
+
+    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every label, (N, A)."""
+        p = torch.sigmoid(logits)
+        missed = targets * (1.0 - p) + (1.0 - targets) * p
+        return missed.pow(self.options.gamma) * super().each(logits, targets)
+
+
+class AsymmetricLoss(BinaryLoss):
+    """Quiets easy negatives more (Ridnik et al. 2021, arXiv 2009.14119, eqs. 4-7)."""
+
+    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every label, (N, A)."""
+        options = self.options
+        p = torch.sigmoid(logits)
+        shifted = (p - options.margin).clamp(min=0.0)
+        positive = (1.0 - p).pow(options.gamma_positive) * functional.logsigmoid(logits)
+        negative = shifted.pow(options.gamma_negative) * torch.log1p(
+            -shifted.clamp(max=1 - 1e-6)
+        )
+        return -(targets * positive + (1.0 - targets) * negative)
+
+
+LOSSES: dict[LossName, Callable[[LossOptions, Tensor], BinaryLoss]] = {
+    "bce": BinaryLoss,
+    "weighted_bce": WeightedLoss,
+    "focal": FocalLoss,
+    "asymmetric": AsymmetricLoss,
+}
+
+
+def build_loss(options: LossOptions, prevalence: Tensor) -> BinaryLoss:
+    """The loss that the options name.
+
+    Args:
+        options: Name and constants.
+        prevalence: float (A,), part of positives among the known labels.
+    """
+    return LOSSES[options.name](options, prevalence)
+
+
+def prevalence_of(targets: Tensor) -> Tensor:
+    """Part of positives among the known labels.
+
+    Args:
+        targets: (N, A) in [0, 1]; negative where missing.
+
+    Returns:
+        float32 (A,), one half where no label is known.
+    """
+    known = targets >= 0
+    positives = (targets.double() * known).sum(dim=0)
+    count = known.sum(dim=0)
+    return torch.where(count > 0, positives / count.clamp(min=1), 0.5).float()

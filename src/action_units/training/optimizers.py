@@ -1,0 +1,69 @@
+"""Optimisers, and the running average of weights that is evaluated in their place."""
+
+from copy import deepcopy
+from typing import Literal
+
+import torch
+from torch import nn
+
+OptimizerName = Literal["adam", "adamw"]
+
+
+def build_optimizer(
+    name: OptimizerName, network: nn.Module, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Adam (Kingma & Ba 2014) or AdamW (Loshchilov & Hutter 2017).
+
+    Weight decay spares biases and normalisation layers, whose parameters have one axis.
+
+    Args:
+        name: Which.
+        network: Whose parameters to optimise.
+        learning_rate: The first rate; the loop sets it at every step.
+        weight_decay: Of AdamW; Adam takes none.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    if name == "adam":
+        return torch.optim.Adam(parameters, lr=learning_rate, fused=fused)
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=fused)
+
+
+class AveragedWeights:
+    """An exponential moving average of a network's weights and running statistics.
+
+    The decay warms up as (1 + step) / (10 + step), so a short training is not held back
+    by its random start.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        """Start from a copy.
+
+        Args:
+            network: The network that is trained.
+            decay: Part of the old average that a step keeps.
+        """
+        self.network = deepcopy(network).eval()
+        self.decay = decay
+        self._averages = _floating(self.network)
+        self._sources = _floating(network)
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the trained network.
+
+        Args:
+            step: The step just done, counted from 0.
+        """
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._averages, self._sources, 1.0 - decay)
+
+
+def _floating(network: nn.Module) -> list[torch.Tensor]:
+    """Parameters and floating buffers, by reference."""
+    buffers = [b for b in network.buffers() if b.is_floating_point()]
+    return [p.detach() for p in network.parameters()] + buffers

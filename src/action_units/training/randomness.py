@@ -1,0 +1,99 @@
+"""All randomness of a training as pure functions of its seed.
+
+There is no generator whose state would have to be saved: the order of epoch e is a
+function of (seed, e), the augmentation of face i of (seed, e, i), the dropout of step s
+of (seed, s). A counter goes through SplitMix64 (Steele et al. 2014, "Fast splittable
+pseudorandom number generators"), written with integer tensor operations, so that a value
+is the same on every device, in every batch and with every version of a library.
+"""
+
+import torch
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_ORDER, _AUGMENTATION, _DROPOUT, _WEIGHTS, _NOISE = range(1, 6)
+_MASK = 2**64 - 1
+
+
+def epoch_order(seed: int, epoch: int, n: int, device: torch.device | str = "cpu") -> Tensor:
+    """The order in which an epoch sees its faces.
+
+    Returns:
+        int64 (n,), a permutation of 0 … n-1.
+    """
+    return torch.argsort(_hashes(_key(seed, _ORDER, epoch), _counter(n, device)), stable=True)
+
+
+def face_uniforms(seed: int, epoch: int, faces: Tensor, n: int) -> Tensor:
+    """Uniform numbers that belong to a face in an epoch, whatever batch it is in.
+
+    Args:
+        seed: The training's seed.
+        epoch: The epoch.
+        faces: int64 (B,), the faces' row numbers.
+        n: How many numbers a face gets; the first ones do not depend on it.
+
+    Returns:
+        float32 (B, n) in [0, 1), multiples of 2**-24.
+    """
+    of_face = _hashes(_key(seed, _AUGMENTATION, epoch), faces)  # (B,)
+    steps = (_counter(n, faces.device) + 1) * _signed(_GOLDEN)  # (n,)
+    bits = _mixed(of_face[:, None] + steps)  # (B, n)
+    return _shifted(bits, 40).to(torch.float32) * 2.0**-24
+
+
+def dropout_seed(seed: int, step: int) -> int:
+    """The seed of one step's dropout masks, 0 <= seed < 2**63."""
+    return _key(seed, _DROPOUT, step) >> 1
+
+
+def weights_seed(seed: int) -> int:
+    """The seed of the initial weights, 0 <= seed < 2**63."""
+    return _key(seed, _WEIGHTS, 0) >> 1
+
+
+def noise_seed(seed: int) -> int:
+    """The seed of the pool that additive noise is read from, 0 <= seed < 2**63."""
+    return _key(seed, _NOISE, 0) >> 1
+
+
+def _key(*words: int) -> int:
+    """Hash a few whole numbers into 64 bits; their order matters."""
+    state = 0
+    for word in words:
+        state = _mix((state + _GOLDEN + word) & _MASK)
+    return state
+
+
+def _mix(z: int) -> int:
+    """SplitMix64's finaliser on a Python int."""
+    z = ((z ^ (z >> 30)) * _MULTIPLIERS[0]) & _MASK
+    z = ((z ^ (z >> 27)) * _MULTIPLIERS[1]) & _MASK
+    return z ^ (z >> 31)
+
+
+def _hashes(key: int, counters: Tensor) -> Tensor:
+    """One 64-bit hash a counter, int64 of the same shape."""
+    return _mixed(counters * _signed(_GOLDEN) + _signed(key))
+
+
+def _mixed(z: Tensor) -> Tensor:
+    """``_mix`` on an int64 tensor, whose products wrap."""
+    z = (z ^ _shifted(z, 30)) * _signed(_MULTIPLIERS[0])
+    z = (z ^ _shifted(z, 27)) * _signed(_MULTIPLIERS[1])
+    return z ^ _shifted(z, 31)
+
+
+def _shifted(z: Tensor, places: int) -> Tensor:
+    """Shift right and fill with zeros; ``>>`` alone copies the sign."""
+    return (z >> places) & ((1 << (64 - places)) - 1)
+
+
+def _signed(word: int) -> int:
+    """A 64-bit word as the int64 with the same bits."""
+    return word - 2**64 if word >= 2**63 else word
+
+
+def _counter(n: int, device: torch.device | str) -> Tensor:
+    return torch.arange(n, dtype=torch.int64, device=device)

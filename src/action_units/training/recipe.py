@@ -1,0 +1,58 @@
+"""How to train, as options: everything but the network and the data."""
+
+# ruff: noqa: RUF009 - `option` is a dataclass field
+
+from dataclasses import dataclass
+from typing import Literal
+
+from action_units.models.options import Options, option
+from action_units.training.augmentation import Augmentation
+from action_units.training.losses import LossOptions
+from action_units.training.optimizers import OptimizerName
+from action_units.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Recipe(Options):
+    """A way to train; every option is checked before anything is computed."""
+
+    epochs: int = option(30, "Passes over the training faces.", low=1)
+    steps: int | None = option(
+        None,
+        "Length in steps instead of epochs, for comparisons at equal compute; the last "
+        "epoch may then be a part of one.",
+        low=1,
+    )
+    batch_size: int = option(64, "Faces a step.", low=1)
+    optimizer: OptimizerName = option("adamw", "Which optimiser.")
+    learning_rate: float = option(3e-3, "Peak learning rate.", above=0, high=10)
+    schedule: Schedule = option(Schedule(), "How the learning rate changes.")
+    weight_decay: float = option(
+        0.05, "adamw: decay of weights; biases and normalisation are spared.", low=0, high=10
+    )
+    gradient_clip: float | None = option(
+        1.0, "Largest norm of the whole gradient; null for none.", above=0
+    )
+    average: float = option(
+        0.998,
+        "Decay of the running average of weights that is evaluated and kept; 0 evaluates "
+        "the trained weights themselves.",
+        low=0,
+        below=1,
+    )
+    loss: LossOptions = option(LossOptions(), "The loss.")
+    prior_bias: bool = option(True, "Start a new head's biases at the AUs' prevalence.")
+    head: Literal["new", "shared"] = option(
+        "new",
+        "Fine-tuning: start the head anew, or from the pre-trained rows of the AUs in common.",
+    )
+    augmentation: Augmentation = option(Augmentation(), "How faces are varied.")
+    validate_every: int = option(1, "Epochs between evaluations.", low=1)
+    patience: int | None = option(
+        None,
+        "Evaluations without a better one after which training ends; null for never.",
+        low=1,
+    )
+    select_by: Literal["average_precision", "macro_f1", "loss"] = option(
+        "average_precision", "What the best epoch is best in, on the validation rows."
+    )

@@ -1,0 +1,98 @@
+"""DISFA's own label files, sound and faulty."""
+
+import numpy as np
+import pytest
+
+from action_units.errors import LabelError
+from action_units.facs.disfa import occurrence, read_intensities, read_occurrences, subjects_in
+
+AUS = (1, 2, 12)
+TRUTH = np.array([[0, 5, 1], [1, 4, 1], [2, 3, 0], [3, 2, 2], [4, 1, 0]])  # (frames, AUs)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "SN001").mkdir()
+    for k, au in enumerate(AUS):
+        lines = [f"{frame},{value}" for frame, value in enumerate(TRUTH[:, k], 1)]
+        (tmp_path / f"SN001/SN001_au{au}.txt").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def rewrite(folder, text, au=2):
+    path = folder / f"SN001/SN001_au{au}.txt"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_intensities_are_read_by_frame(folder):
+    table = read_intensities(folder, "SN001", AUS)
+    assert (table.to_numpy() == TRUTH).all()
+    assert list(table) == ["AU01", "AU02", "AU12"]
+    assert table.index.tolist() == [1, 2, 3, 4, 5]
+    assert (table.dtypes == np.int8).all()
+
+
+def test_an_au_is_present_from_intensity_2(folder):
+    present = occurrence(read_intensities(folder, "SN001", AUS))
+    assert present["AU02"].tolist() == [1, 1, 1, 1, 0]
+    assert (present.dtypes == np.int8).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["3,3\n1,5\n5,1\n2,4\n4,2\n", "1,5\r\n2,4\r\n3,3\r\n4,2\r\n5,1\r\n",
+     "\n1, 5 \n 2,4\n3,3\n4,2\n5,1", "\ufeff1,5\n2,4\n3,3\n4,2\n5,1\n\n"],
+)  # fmt: skip
+def test_the_frame_number_is_the_key(folder, text):
+    rewrite(folder, text)
+    assert (read_intensities(folder, "SN001", AUS).to_numpy() == TRUTH).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("1,5\n2,6\n3,3\n4,2\n5,1", 2, "frame 2 has intensity 6"),
+        ("1,5\n2,4\n3,-1\n4,2\n5,1", 3, "frame 3 has intensity -1"),
+        ("1,5\n2,4\n4,2\n5,1", 3, "frame 3 is missing; the next one there is frame 4"),
+        ("2,4\n3,3\n4,2\n5,1", 1, "frame 1 is missing"),
+        ("1,5\n2,4\n2,4\n3,3\n4,2\n5,1", 3, "frame 2 is there twice, first on line 2"),
+        ("0,5\n1,4\n2,3\n3,2\n4,1", 1, "frame 0; frames are numbered from 1"),
+        ("1,5\n2,x\n3,3\n4,2\n5,1", 2, "'2,x' is not frame,intensity"),
+        ("1,5\n2,1.5\n3,3\n4,2\n5,1", 2, "'2,1.5' is not frame,intensity"),
+        ("1,5\n2\n3,3\n4,2\n5,1", 2, "'2' is not frame,intensity"),
+        ("frame,intensity\n1,5", 1, "is not frame,intensity"),
+        ("1,5\n2,4\n3,3\n4,2\n", None, "4 frames, but SN001_au1.txt has 5"),
+        ("", None, "the file is empty"),
+        (b"1,5\n\xff\xfe", None, "cannot be read as text"),
+    ],
+)
+def test_a_fault_is_named_with_file_and_line(folder, text, line, words):
+    path = rewrite(folder, text)
+    with pytest.raises(LabelError) as error:
+        read_intensities(folder, "SN001", AUS)
+    assert words in str(error.value)
+    assert (error.value.path, error.value.line) == (path, line)
+
+
+def test_a_missing_au_file_is_not_all_zeros(folder):
+    (folder / "SN001/SN001_au12.txt").unlink()
+    with pytest.raises(
+        LabelError, match=r"SN001_au12\.txt: the label file of this AU is missing"
+    ):
+        read_intensities(folder, "SN001", AUS)
+
+
+def test_labels_carry_the_names_of_the_crops(folder):
+    table = read_occurrences(folder, ["SN001"], AUS, camera="Left", suffix=".png")
+    assert table["image"].iloc[0] == "LeftVideoSN001_00000000.png"
+    assert table["frame"].tolist() == [1, 2, 3, 4, 5]
+    assert table["AU01"].tolist() == [0, 0, 1, 1, 1]
+
+
+def test_subjects_are_those_with_a_folder(folder):
+    (folder / "notes").mkdir()
+    (folder / "SN002").write_text("")
+    assert subjects_in(folder) == ("SN001",)
+    with pytest.raises(LabelError, match="expected SN001, SN002"):
+        subjects_in(folder / "notes")

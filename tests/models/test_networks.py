@@ -1,0 +1,127 @@
+"""The backbones, the registry, the head and dropout."""
+
+import pytest
+import torch
+from torch import nn
+
+from action_units.errors import ConfigurationError
+from action_units.models.dropout import SeededDropout, seed_dropout
+from action_units.models.head import log_odds
+from action_units.models.registry import BACKBONES, build_network
+from action_units.models.spec import NetworkSpec
+
+
+def n_parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def paper_vgg13(n_aus):
+    """The paper's network written out flat with torch's own layers."""
+    layers, channels = [], 1
+    for block in ((64, 64), (128, 128), (256, 256, 256), (256, 256, 256)):
+        for out in block:
+            layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
+            channels = out
+        layers += [nn.MaxPool2d(2), nn.Dropout(0.25)]
+    layers += [nn.Flatten(), nn.Linear(4096, 1024), nn.ReLU(), nn.Dropout(0.5)]
+    layers += [nn.Linear(1024, 1024), nn.ReLU(), nn.Dropout(0.5), nn.Linear(1024, n_aus)]
+    return nn.Sequential(*layers)
+
+
+def test_vgg13_is_the_papers_network():
+    ours, theirs = build_network(NetworkSpec("vgg13"), 12).eval(), paper_vgg13(12).eval()
+    with torch.no_grad():
+        for mine, other in zip(theirs.parameters(), ours.parameters(), strict=True):
+            mine.copy_(other)
+    x = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(ours(x), theirs(x), atol=1e-6)
+    rates = [m.rate for m in ours.modules() if isinstance(m, SeededDropout)]
+    assert rates == [m.p for m in theirs.modules() if isinstance(m, nn.Dropout)]
+
+
+def test_the_residual_network_is_small():
+    assert 280_000 < n_parameters(build_network(NetworkSpec("residual"), 12)) < 360_000
+
+
+@pytest.mark.parametrize("architecture", BACKBONES)
+@pytest.mark.parametrize("options", [{}, {"width": 0.25, "image_size": 48, "channels": 3}])
+@pytest.mark.parametrize("normalisation", ["batch", "none"])
+def test_every_backbone_takes_every_option(architecture, options, normalisation):
+    spec = NetworkSpec(architecture, normalisation=normalisation, dropout=0.0, **options)
+    network = build_network(spec, 5)
+    x = torch.zeros(3, spec.channels, spec.image_size, spec.image_size)
+    assert network(x).shape == (3, 5)
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert bool(norms) == (normalisation == "batch")
+
+
+def test_logits_of_a_face_do_not_depend_on_its_batch():
+    network = build_network(NetworkSpec(width=0.5), 4).eval()
+    x = torch.randn(8, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(network(x)[3:5], network(x[3:5]), atol=1e-5)
+
+
+def test_logits_are_float32_under_autocast():
+    network = build_network(NetworkSpec(width=0.25), 4).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        z = network(torch.zeros(1, 1, 64, 64))
+    assert z.dtype == torch.float32
+
+
+def test_first_weights_depend_on_the_seed_alone():
+    torch.manual_seed(1)
+    one = build_network(NetworkSpec(width=0.25), 4, seed=7).state_dict()
+    torch.manual_seed(2)
+    two = build_network(NetworkSpec(width=0.25), 4, seed=7).state_dict()
+    other = build_network(NetworkSpec(width=0.25), 4, seed=8).state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not torch.equal(one["head.linear.weight"], other["head.linear.weight"])
+
+
+def test_the_heads_bias_starts_at_the_prior():
+    network = build_network(NetworkSpec(width=0.25), 3, prior=[0.5, 0.05, 0.0])
+    bias = torch.sigmoid(network.head.linear.bias)
+    assert torch.allclose(bias, torch.tensor([0.5, 0.05, 0.001]), atol=1e-6)
+    assert log_odds(0.5) == 0.0
+
+
+def test_dropout_is_a_function_of_its_seed():
+    layer = SeededDropout(0.3)
+    x = torch.ones(100, 1000)
+    layer.seed = 5
+    first = layer(x)
+    torch.manual_seed(0)
+    assert torch.equal(first, layer(x))
+    layer.seed = 6
+    assert not torch.equal(first, layer(x))
+    assert float((first == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(first.mean()) == pytest.approx(1.0, abs=0.01)
+    assert torch.equal(layer.eval()(x), x)
+
+
+def test_dropout_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    SeededDropout(0.3)(torch.ones(10, 10))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_two_dropout_layers_get_different_masks():
+    network = nn.Sequential(SeededDropout(0.5), nn.Identity(), SeededDropout(0.5))
+    seed_dropout(network, 2**63 - 1)
+    first, second = network[0].seed, network[2].seed
+    assert first != second
+    assert 0 <= second < 2**63
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"architecture": "resnet50"}, "one of: residual, vgg13"),
+        ({"image_size": 50}, "multiple of 16"),
+        ({"width": 0}, "greater than 0"),
+        ({"witdh": 1}, "Did you mean 'width'"),
+    ],
+)
+def test_an_impossible_network_is_refused(options, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        NetworkSpec.from_dict(options)

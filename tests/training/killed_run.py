@@ -1,0 +1,52 @@
+"""One small training with dropout, augmentation and shuffling, saved at every step.
+
+Run as ``python -m tests.training.killed_run FOLDER THREADS``: says ``ready`` before it
+trains and the hash of the final weights after.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from action_units.models.spec import NetworkSpec
+from action_units.models.trained import plain_state
+from action_units.training.augmentation import Augmentation
+from action_units.training.loop import TrainingResult, train
+from action_units.training.recipe import Recipe
+from tests.training.blobs import AUS, blobs
+
+SPEC = NetworkSpec(width=0.5, image_size=32)
+RECIPE = Recipe(
+    epochs=6, batch_size=16, augmentation=Augmentation(noise=0.1, erase=0.3, brightness=0.1)
+)
+
+
+def run(folder: Path | None = None, threads: int = 1) -> TrainingResult:
+    faces, labels = blobs(n=220)
+    return train(
+        SPEC,
+        RECIPE,
+        faces,
+        labels,
+        range(180),
+        range(180, 220),
+        AUS,
+        seed=4,
+        checkpoint_folder=folder,
+        checkpoint_seconds=0.0,
+        device="cpu",
+        threads=threads,
+        provenance={"fold": 1},
+    )
+
+
+def weights_hash(result: TrainingResult) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(plain_state(result.model.network.state_dict()).items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    print(weights_hash(run(Path(sys.argv[1]), int(sys.argv[2]))), flush=True)

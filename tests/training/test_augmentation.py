@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import affine_transform
+
+from action_units.training.augmentation import (
+    Augmentation,
+    Augmenter,
+    affine_matrix,
+    make_plan,
+    normalise,
+    warp,
+)
+
+STILL = Augmentation(shift=0, scale=1, rotation=0, skew=0, flip=0)
+EVERYTHING = Augmentation(brightness=0.3, contrast=0.3, noise=0.1, erase=0.5)
+
+
+def faces(n=16, size=64, seed=0):
+    return torch.from_numpy(
+        np.random.default_rng(seed).integers(0, 256, (n, size, size)).astype(np.uint8)
+    )
+
+
+def scipy_warp(face, shift, scale, rotation, skew, flip):
+    """The paper's path: one face, SciPy, then a flip."""
+    size = len(face)
+    centre = np.array([size / 2, size / 2])
+    turn = np.array(
+        [[np.cos(rotation), -np.sin(rotation)], [np.sin(rotation), np.cos(rotation)]]
+    )
+    lean = np.array([[1, -np.sin(skew)], [0, np.cos(skew)]])
+    matrix = turn @ lean @ np.diag(scale)
+    offset = centre + np.array(shift) * size - matrix @ centre
+    warped = affine_transform(face, matrix, offset, order=1, mode="reflect")
+    return warped[:, ::-1] if flip else warped
+
+
+parameter = st.floats(-1, 1, width=32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(parameter, parameter),
+    st.tuples(parameter, parameter),
+    parameter,
+    parameter,
+    st.booleans(),
+    st.sampled_from([48, 64]),
+)
+def test_the_warp_is_scipys(shift, scale, rotation, skew, flip, size):
+    shift = 0.08 * np.array(shift)
+    scale = 1.05 ** np.array(scale)
+    rotation, skew = np.radians(20) * rotation, 0.05 * skew
+    face = faces(1, size)[0].double().numpy()
+    expected = scipy_warp(face, shift, scale, rotation, skew, flip)
+    matrix = affine_matrix(
+        torch.tensor(shift)[None],
+        torch.tensor(scale)[None],
+        torch.tensor([rotation]),
+        torch.tensor([skew]),
+        torch.tensor([flip]),
+        size,
+    )
+    got = warp(torch.from_numpy(face)[None, None].float(), matrix.float())[0, 0].numpy()
+    assert np.abs(got - expected).max() <= 0.01
+
+
+def test_drawn_parameters_warp_as_scipy_does():
+    """The whole path of a batch, from seed to pixels, against single faces."""
+    batch = faces(64)
+    plan = make_plan(Augmentation(), 5, 2, torch.arange(64), 64)
+    got = Augmenter(Augmentation(), 5, torch.device("cpu"))(batch, plan)[:, 0]
+    for face, matrix, mine in zip(batch, plan.matrix.double(), got, strict=True):
+        expected = affine_transform(
+            face.double().numpy(),
+            matrix[:, :2].numpy(),
+            matrix[:, 2].numpy(),
+            order=1,
+            mode="reflect",
+        )
+        grey = (mine.double().numpy() + 1) * 127.5
+        assert np.abs(grey - expected).max() <= 0.01
+
+
+def test_without_options_a_face_is_only_normalised():
+    batch = faces()
+    plan = make_plan(STILL, 1, 0, torch.arange(16), 64)
+    assert not STILL.warps
+    got = Augmenter(STILL, 1, torch.device("cpu"))(batch, plan)
+    assert torch.allclose(got, normalise(batch), atol=1e-6)
+    assert normalise(torch.tensor([[[0, 255]]], dtype=torch.uint8)).tolist() == [
+        [[[-1.0, 1.0]]]
+    ]
+
+
+def test_a_flip_alone_mirrors():
+    batch = faces()
+    options = Augmentation(shift=0, scale=1, rotation=0, skew=0, flip=1)
+    plan = make_plan(options, 1, 0, torch.arange(16), 64)
+    got = Augmenter(options, 1, torch.device("cpu"))(batch, plan)
+    assert torch.allclose(got, normalise(batch).flip(-1), atol=1e-4)
+
+
+def test_a_face_is_changed_the_same_in_every_batch():
+    batch, rows = faces(), torch.arange(100, 116)
+    augment = Augmenter(EVERYTHING, 9, torch.device("cpu"))
+    together = augment(batch, make_plan(EVERYTHING, 9, 3, rows, 64))
+    order = torch.tensor([7, 0, 15])
+    apart = augment(batch[order], make_plan(EVERYTHING, 9, 3, rows[order], 64))
+    assert torch.equal(together[order], apart)
+    again = augment(batch, make_plan(EVERYTHING, 9, 4, rows, 64))
+    assert not torch.allclose(together, again)
+
+
+def test_one_option_does_not_change_the_draws_of_another():
+    rows = torch.arange(50)
+    plain = make_plan(Augmentation(), 1, 0, rows, 64)
+    more = make_plan(EVERYTHING, 1, 0, rows, 64)
+    assert torch.equal(plain.matrix, more.matrix)
+
+
+def test_parameters_fill_their_ranges():
+    options = Augmentation(rotation=0, skew=0, brightness=0.2, contrast=0.4, noise=0.1)
+    plan = make_plan(options, 1, 0, torch.arange(20_000), 64)
+    scale = plan.matrix[:, 0, 0]
+    assert scale.min() == pytest.approx(1 / 1.05, abs=1e-3)
+    assert scale.max() == pytest.approx(1.05, abs=1e-3)
+    shift = plan.matrix[:, 0, 2] - 32 * (1 - scale)
+    assert shift.min() == pytest.approx(-0.08 * 64, abs=0.01)
+    assert shift.max() == pytest.approx(0.08 * 64, abs=0.01)
+    assert (plan.matrix[:, 1, 1] < 0).float().mean() == pytest.approx(0.5, abs=0.02)
+    for values, reach in ((plan.gain - 1, 0.4), (plan.offset, 0.2)):
+        assert values.min() == pytest.approx(-reach, abs=1e-3)
+        assert values.max() == pytest.approx(reach, abs=1e-3)
+
+
+def test_rotation_fills_its_range():
+    options = Augmentation(shift=0, scale=1, skew=0, flip=0)
+    matrix = make_plan(options, 1, 0, torch.arange(20_000), 64).matrix
+    angle = torch.rad2deg(torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]))
+    assert angle.min() == pytest.approx(-20, abs=0.01)
+    assert angle.max() == pytest.approx(20, abs=0.01)
+
+
+def test_photometry_is_a_gain_around_mid_grey_and_an_offset():
+    options = Augmentation(shift=0, scale=1, rotation=0, skew=0, flip=0, brightness=0.3)
+    options = Augmentation(**{**options.to_dict(), "contrast": 0.5})
+    batch = faces()
+    plan = make_plan(options, 1, 0, torch.arange(16), 64)
+    got = Augmenter(options, 1, torch.device("cpu"))(batch, plan)
+    expected = normalise(batch) * plan.gain[:, None, None, None]
+    expected += plan.offset[:, None, None, None]
+    assert torch.allclose(got, expected, atol=1e-5)
+
+
+def test_noise_has_the_planned_size_and_differs_between_faces():
+    options = Augmentation(**{**STILL.to_dict(), "noise": 0.2})
+    grey = torch.full((64, 64, 64), 128, dtype=torch.uint8)
+    plan = make_plan(options, 1, 0, torch.arange(64), 64)
+    noise = Augmenter(options, 1, torch.device("cpu"))(grey, plan) - normalise(grey)
+    assert torch.allclose(noise.std((1, 2, 3)), plan.noise, rtol=0.1, atol=1e-4)
+    together = np.corrcoef(noise.reshape(64, -1).numpy()) - np.eye(64)
+    assert np.abs(together).max() < 0.1
+
+
+def test_erasing_paints_the_planned_rectangles():
+    options = Augmentation(**{**STILL.to_dict(), "erase": 0.5})
+    white = torch.full((200, 64, 64), 255, dtype=torch.uint8)
+    plan = make_plan(options, 1, 0, torch.arange(200), 64)
+    x = Augmenter(options, 1, torch.device("cpu"))(white, plan)[:, 0]
+    erased = x == 0
+    assert erased.flatten(1).any(1).float().mean() == pytest.approx(0.5, abs=0.1)
+    places = np.arange(64) + 0.5  # a pixel is inside when its middle is
+    for box, mine in zip(plan.box.numpy(), erased.numpy(), strict=True):
+        top, bottom, left, right = box
+        inside_rows = (places >= top) & (places < bottom)
+        inside_columns = (places >= left) & (places < right)
+        assert np.array_equal(mine, np.outer(inside_rows, inside_columns))
+        assert 0 <= top <= bottom <= 64
+        assert 0 <= left <= right <= 64
+        assert max(bottom - top, right - left) <= 0.4 * 64 + 1e-4

@@ -1,0 +1,236 @@
+"""Resuming, refusing and surviving, with simulated faults."""
+
+import errno
+import logging
+import os
+import pickle
+import random
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from action_units.errors import ArtifactError
+from action_units.files import atomic_artifact
+from action_units.models.spec import NetworkSpec
+from action_units.progress import Progress
+from action_units.training.checkpoints import load_checkpoint, locked, save_checkpoint
+from action_units.training.interruption import Interrupted
+from action_units.training.recipe import Recipe
+from tests.training.killed_run import weights_hash
+from tests.training.test_loop import LABELS, QUICK, quick
+
+IDENTITY = {"network": {"width": 0.5}, "aus": [1, 4], "provenance": {"fold": 1}}
+
+
+class Crash(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return quick()
+
+
+def crash_after(monkeypatch, steps, action):
+    """Call ``action`` when this many steps have been done."""
+    done = []
+    original = Progress.advance
+
+    def advance(self, amount=1, note=""):
+        done.append(1)
+        original(self, amount, note)
+        if len(done) == steps:
+            action()
+
+    monkeypatch.setattr(Progress, "advance", advance)
+
+
+def crash():
+    raise Crash
+
+
+@pytest.mark.parametrize("seconds", [0.0, None])
+@pytest.mark.parametrize("steps", [1, 7, 8, 9, 16, 23, 24])
+def test_a_crash_at_any_step_changes_nothing(monkeypatch, tmp_path, whole, steps, seconds):
+    options = {"checkpoint_folder": tmp_path, "checkpoint_seconds": seconds}
+    with monkeypatch.context() as patch:
+        crash_after(patch, steps, crash)
+        with pytest.raises(Crash):
+            quick(**options)
+    resumed = quick(**options)
+    assert weights_hash(resumed) == weights_hash(whole)
+    clocks = ["seconds", "faces_per_second"]
+    assert resumed.curve.drop(columns=clocks).equals(whole.curve.drop(columns=clocks))
+    assert resumed.model.provenance == whole.model.provenance
+
+
+@pytest.mark.parametrize("steps", [3, 8])
+def test_sigterm_saves_and_exits(monkeypatch, tmp_path, whole, steps, caplog):
+    with monkeypatch.context() as patch:
+        crash_after(patch, steps, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Interrupted) as stopped:
+            quick(checkpoint_folder=tmp_path)
+    assert stopped.value.code == 143
+    assert f"after step {steps} of 24" in caplog.text
+    with caplog.at_level(logging.INFO):
+        assert weights_hash(quick(checkpoint_folder=tmp_path)) == weights_hash(whole)
+    assert f"resumes after step {steps} of 24" in caplog.text
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_second_interrupt_does_not_wait(monkeypatch, tmp_path):
+    def twice():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    crash_after(monkeypatch, 3, twice)
+    with pytest.raises(KeyboardInterrupt):
+        quick(checkpoint_folder=tmp_path)
+
+
+def test_it_trains_outside_the_main_thread(tmp_path, whole):
+    results = []
+    worker = threading.Thread(target=lambda: results.append(quick()))
+    worker.start()
+    worker.join()
+    assert weights_hash(results[0]) == weights_hash(whole)
+
+
+def test_a_finished_run_resumes_to_no_change(monkeypatch, tmp_path, whole):
+    quick(checkpoint_folder=tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    crash_after(monkeypatch, 1, crash)  # a single step would raise
+    again = quick(checkpoint_folder=tmp_path)
+    assert weights_hash(again) == weights_hash(whole)
+    checkpoint = tmp_path / "checkpoint.pt"
+    assert checkpoint.read_bytes() == before[checkpoint]
+
+
+def test_restart_starts_over(tmp_path, whole):
+    quick(Recipe(epochs=1, batch_size=20), checkpoint_folder=tmp_path)
+    with pytest.raises(ArtifactError, match=r"recipe.epochs was 1 and is now 3.*restart=true"):
+        quick(checkpoint_folder=tmp_path)
+    result = quick(checkpoint_folder=tmp_path, restart=True)
+    assert weights_hash(result) == weights_hash(whole)
+
+
+def test_a_checkpoint_of_something_else_is_refused_by_name(tmp_path):
+    quick(QUICK, checkpoint_folder=tmp_path, provenance={"fold": 1})
+    changed = LABELS.copy()
+    changed[0, 0] ^= 1
+    cases = [
+        ({"provenance": {"fold": 2}}, "provenance.fold was 1 and is now 2"),
+        ({"seed": 2}, "seed was 1 and is now 2"),
+        ({"labels": changed}, "data_sha256 was"),
+        ({"train_rows": range(159)}, "data_sha256 was"),
+        ({"spec": NetworkSpec(width=0.25, image_size=32)}, "network.width was 0.5"),
+    ]
+    for arguments, sentence in cases:
+        arguments = {"provenance": {"fold": 1}, **arguments}
+        with pytest.raises(ArtifactError, match=f"another training.*{sentence}"):
+            quick(QUICK, checkpoint_folder=tmp_path, **arguments)
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, tmp_path, whole, call):
+    """The disk refuses at one of the flushes of the second epoch's save, or the first's."""
+    calls = []
+    original = os.fsync
+
+    def fsync(descriptor):
+        calls.append(1)
+        if len(calls) == call:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(descriptor)
+
+    options = {"checkpoint_folder": tmp_path, "checkpoint_seconds": None}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(ArtifactError, match=r"checkpoint\.pt.*No space left on device"):
+            quick(**options)
+    assert weights_hash(quick(**options)) == weights_hash(whole)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"checkpoint.pt", "checkpoint.pt.sha256", ".lock"}
+
+
+def test_flipped_bits_are_refused(tmp_path):
+    path = save_checkpoint(tmp_path, IDENTITY, {"weights": torch.arange(100.0)})
+    whole = path.read_bytes()
+    generator = random.Random(0)
+    for _ in range(100):
+        damaged = bytearray(whole)
+        damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=r"SHA-256 differs.*restart=True"):
+            load_checkpoint(tmp_path, IDENTITY)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ArtifactError, match="SHA-256 differs"):
+        load_checkpoint(tmp_path, IDENTITY)
+
+
+class Trap:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("container", ["pickle", "zip", "legacy", "nested"])
+def test_a_malicious_pickle_is_never_executed(container, protocol, tmp_path):
+    trap = Trap(tmp_path / "executed")
+    with atomic_artifact(tmp_path / "checkpoint.pt") as file:
+        if container == "pickle":
+            pickle.dump(trap, file, protocol=protocol)
+        elif container == "nested":
+            content = {"schema": 1, "identity": IDENTITY, "state": {"step": trap}}
+            torch.save(content, file, pickle_protocol=protocol)
+        else:
+            new = container == "zip"
+            torch.save(trap, file, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
+    with pytest.raises(ArtifactError, match="not a checkpoint of this project"):
+        load_checkpoint(tmp_path, IDENTITY)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_checkpoint_of_another_schema_is_refused(tmp_path):
+    with atomic_artifact(tmp_path / "checkpoint.pt") as file:
+        torch.save({"schema": 99, "identity": IDENTITY, "state": {}}, file)
+    with pytest.raises(ArtifactError, match="schema 99 and this version reads 1"):
+        load_checkpoint(tmp_path, IDENTITY)
+
+
+def test_nothing_saved_is_nothing_loaded(tmp_path):
+    assert load_checkpoint(tmp_path, IDENTITY) is None
+    (tmp_path / "checkpoint.pt.sha256").write_text("0" * 64 + "  checkpoint.pt\n")
+    assert load_checkpoint(tmp_path, IDENTITY) is None
+
+
+def test_a_folder_serves_one_run_at_a_time(tmp_path):
+    with (
+        locked(tmp_path),
+        pytest.raises(ArtifactError, match=f"in use by process {os.getpid()} on"),
+    ):
+        quick(checkpoint_folder=tmp_path)
+    with locked(tmp_path):
+        pass
+
+
+def test_what_a_killed_save_left_is_swept(tmp_path):
+    orphan = tmp_path / ".checkpoint.pt.abc123"
+    orphan.touch()
+    (tmp_path / "other.txt").touch()
+    with locked(tmp_path):
+        assert not orphan.exists()
+    assert (tmp_path / "other.txt").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match="cannot hold checkpoints"):
+        quick(checkpoint_folder=tmp_path / "file")

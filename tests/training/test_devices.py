@@ -1,0 +1,53 @@
+import logging
+
+import pytest
+import torch
+
+from action_units.errors import ConfigurationError
+from action_units.training.devices import Machine, choose_machine
+
+
+def test_auto_chooses_what_is_there():
+    machine = choose_machine()
+    assert machine.torch_device.type in ("cpu", "cuda", "mps")
+    assert machine.precision in ("fp32", "bf16")
+    assert machine.threads >= 1
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ConfigurationError, match=r"device 'cuda:99' is not there.*cpu"):
+        choose_machine("cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"precision": "fp16"}, "one of: auto, fp32, bf16"),
+        ({"threads": 0}, "whole number from 1"),
+        ({"threads": 1.5}, "whole number from 1"),
+    ],
+)
+def test_an_impossible_machine_is_refused(arguments, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        choose_machine("cpu", **arguments)
+
+
+def test_using_a_machine_leaves_torch_as_it_was():
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    with choose_machine("cpu", "fp32", threads=before[0] + 1).in_use():
+        assert torch.get_num_threads() == before[0] + 1
+        assert torch.are_deterministic_algorithms_enabled()
+    assert before == (torch.get_num_threads(), torch.get_deterministic_debug_mode())
+
+
+def test_a_resumed_run_keeps_its_threads_and_precision():
+    recorded = Machine("cpu", "fp32", 3).to_dict()
+    assert Machine("cpu", "bf16", 8).resumed(recorded, "auto") == Machine("cpu", "fp32", 3)
+
+
+def test_another_precision_on_demand_is_told(caplog):
+    recorded = Machine("cpu", "fp32", 3).to_dict()
+    with caplog.at_level(logging.WARNING):
+        machine = Machine("cpu", "bf16", 8).resumed(recorded, "bf16")
+    assert machine == Machine("cpu", "bf16", 3)
+    assert "not the same bit for bit" in caplog.text
