@@ -1,128 +1,125 @@
 """What the data path costs: its share of a training step, and faces a second.
 
-Two parts of a step are timed in turn within each round, so that a drift of the machine
-falls on both: the data path (rows from the epoch's order, gathering, augmentation,
-normalisation, layout) and the model step (forward, loss, backward, clipping, update,
-average). The bare step is timed a second time in each round; the ratio of its two medians
-is the noise against which everything else is to be read.
+Three parts are timed in turn within each round, so that a drift of the machine falls on
+all of them: an epoch's order and augmentation plan (counted by the part of it that one
+step uses), a batch's way to the network (gathering, augmentation, normalisation, layout),
+and the model step (forward, loss, backward, clipping, update, average). The model step is
+timed a second time in each round; the ratio of its two medians is the noise against which
+everything else is to be read.
 
     python benchmarks/data_path.py --architecture residual --size 64 --batch 64
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
+from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from action_units.facs.action_units import DISFA_AUS
 from action_units.models.dropout import seed_dropout
 from action_units.models.spec import NetworkSpec
 from action_units.training.arrays import checked_data
 from action_units.training.augmentation import Augmenter, make_plan
-from action_units.training.devices import choose_machine
+from action_units.training.devices import Machine, choose_machine
 from action_units.training.randomness import dropout_seed, epoch_order
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 
-FACES = 4096
+FACES = 8192
+
+
+class Parts:
+    """The parts of a step, on made-up faces."""
+
+    def __init__(self, spec: NetworkSpec, recipe: Recipe, machine: Machine) -> None:
+        random = np.random.default_rng(0)
+        shape = (FACES, spec.image_size, spec.image_size)
+        faces = random.integers(0, 256, shape).astype(np.uint8)
+        labels = (random.random((FACES, len(DISFA_AUS))) < 0.1).astype(np.int8)
+        data = checked_data(faces, labels, np.arange(FACES), [], DISFA_AUS)
+        self.setup = Setup(spec, recipe, data, seed=0, initial=None, machine=machine)
+        self.state = self.setup.first_state()
+        self.state.network.train()
+        device = machine.torch_device
+        self.faces = torch.from_numpy(faces).to(device)
+        self.targets = torch.from_numpy(data.targets).to(device)
+        self.rows = torch.arange(FACES, device=device)
+        self.augment = Augmenter(recipe.augmentation, 0, device)
+        self.parameters = list(self.state.network.parameters())
+
+    def epoch(self, step: int) -> None:
+        """Order and plan of an epoch."""
+        setup = self.setup
+        order = epoch_order(0, step, FACES, self.faces.device)
+        self.order, size = order, setup.spec.image_size
+        self.plan = make_plan(setup.recipe.augmentation, 0, step, self.rows[order], size)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """A batch on its way to the network."""
+        start = step % self.setup.steps_per_epoch * self.setup.batch_size
+        part = slice(start, start + self.setup.batch_size)
+        x = self.augment(self.faces[self.order[part]], self.plan[part])
+        return x.contiguous(memory_format=torch.channels_last), self.targets[self.order[part]]
+
+    def model_step(self, x: Tensor, targets: Tensor, step: int) -> None:
+        """Everything after that."""
+        state, setup = self.state, self.setup
+        seed_dropout(state.network, dropout_seed(0, step))
+        with setup.machine.autocast():
+            z = state.network(x)
+        setup.loss(z, targets).backward()
+        nn.utils.clip_grad_norm_(self.parameters, setup.recipe.gradient_clip or 1.0)
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
+        if state.averaged is not None:
+            state.averaged.update(step)
+
+
+def timed(machine: Machine, work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    """What a piece of work returns, and its seconds."""
+    wait = torch.cuda.synchronize if machine.torch_device.type == "cuda" else lambda: None
+    wait()
+    started = time.perf_counter()
+    result = work(*arguments)
+    wait()
+    return result, time.perf_counter() - started
 
 
 def main() -> None:
     arguments = parse_arguments()
     machine = choose_machine(arguments.device, arguments.precision, arguments.threads)
     spec = NetworkSpec(arguments.architecture, arguments.width, image_size=arguments.size)
-    recipe = Recipe(batch_size=arguments.batch)
     with machine.in_use():
-        data_path, model_step = prepare(spec, recipe, machine)
-        times: dict[str, list[float]] = {"data": [], "step": [], "again": []}
-        for number in range(arguments.warmup + arguments.rounds):
-            x, targets, data = timed(machine, lambda: data_path(number))
-            _, step = timed(machine, lambda: model_step(x, targets, number))
-            _, again = timed(machine, lambda: model_step(x, targets, number))
-            if number >= arguments.warmup:
-                for name, seconds in (("data", data), ("step", step), ("again", again)):
-                    times[name].append(seconds)
-    report(arguments, machine, times)
-
-
-def prepare(spec: NetworkSpec, recipe: Recipe, machine) -> tuple[Callable, Callable]:
-    """The two parts of a step, on made-up faces."""
-    random = np.random.default_rng(0)
-    faces = random.integers(0, 256, (FACES, spec.image_size, spec.image_size)).astype(np.uint8)
-    labels = (random.random((FACES, len(DISFA_AUS))) < 0.1).astype(np.int8)
-    data = checked_data(faces, labels, np.arange(FACES), [], DISFA_AUS)
-    setup = Setup(spec, recipe, data, seed=0, initial=None, machine=machine)
-    state = setup.first_state()
-    device, network = machine.torch_device, state.network.train()
-    on_device = torch.from_numpy(faces).to(device)
-    targets = torch.from_numpy(data.targets).to(device)
-    rows = torch.arange(FACES, device=device)
-    augment = Augmenter(recipe.augmentation, 0, device)
-    parameters = list(network.parameters())
-    epoch: dict[str, object] = {}
-
-    def data_path(step: int):
-        number = step % setup.steps_per_epoch
-        if number == 0 or not epoch:  # an epoch's order and plan are part of the cost
-            epoch["order"] = epoch_order(0, step, FACES, device)
-            order = epoch["order"]
-            epoch["plan"] = make_plan(
-                recipe.augmentation, 0, step, rows[order], spec.image_size
-            )
-        part = slice(number * setup.batch_size, (number + 1) * setup.batch_size)
-        batch = epoch["order"][part]
-        x = augment(on_device[batch], epoch["plan"][part])
-        return x.contiguous(memory_format=torch.channels_last), targets[batch]
-
-    def model_step(x, batch_targets, step: int):
-        seed_dropout(network, dropout_seed(0, step))
-        with machine.autocast():
-            z = network(x)
-        setup.loss(z, batch_targets).backward()
-        nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
-        state.optimizer.step()
-        state.optimizer.zero_grad(set_to_none=True)
-        state.averaged.update(step)
-
-    return data_path, model_step
-
-
-def timed(machine, work: Callable):
-    """What a piece of work returns, and its seconds."""
-    wait(machine)
-    started = time.perf_counter()
-    result = work()
-    wait(machine)
-    seconds = time.perf_counter() - started
-    return (*result, seconds) if isinstance(result, tuple) else (result, seconds)
-
-
-def wait(machine) -> None:
-    if machine.torch_device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def report(arguments: argparse.Namespace, machine, times: dict[str, list[float]]) -> None:
-    # The mean of the data path, since an epoch's plan falls on its first step alone.
-    data = statistics.fmean(times["data"])
-    step, again = statistics.median(times["step"]), statistics.median(times["again"])
+        parts = Parts(spec, Recipe(batch_size=arguments.batch), machine)
+        times: list[tuple[float, ...]] = []
+        for step in range(arguments.warmup + arguments.rounds):
+            _, epoch = timed(machine, parts.epoch, step)
+            (x, targets), batch = timed(machine, parts.batch, step)
+            _, model = timed(machine, parts.model_step, x, targets, step)
+            _, again = timed(machine, parts.model_step, x, targets, step)
+            times.append((epoch, batch, model, again))
+    medians = [1e3 * median(column) for column in zip(*times[arguments.warmup :], strict=True)]
+    epoch, batch, model, again = medians
+    epoch /= parts.setup.steps_per_epoch
+    data = epoch + batch
     print(
         f"{arguments.architecture} width {arguments.width:g}, {arguments.size} px, batch "
         f"{arguments.batch}, {machine.device} {machine.precision}, {machine.threads} threads, "
-        f"{arguments.rounds} rounds\n"
-        f"  data path {1e3 * data:8.3f} ms (mean)\n"
-        f"  model step {1e3 * step:7.3f} ms (median; the same again: {again / step:.3f} of it)\n"
-        f"  data / (data + step) = {data / (data + step):.4f}\n"
-        f"  {arguments.batch / (data + step):,.0f} faces/s"
+        f"medians of {arguments.rounds} rounds\n"
+        f"  data path  {data:8.3f} ms ({epoch:.3f} of it the epoch's order and plan)\n"
+        f"  model step {model:8.3f} ms (the same again: {again / model:.3f} of it)\n"
+        f"  data / (data + step) = {data / (data + model):.4f}\n"
+        f"  {1e3 * arguments.batch / (data + model):,.0f} faces/s"
     )
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="The data path's share of a training step.")
     parser.add_argument("--architecture", default="residual")
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--size", type=int, default=64)

@@ -1,5 +1,6 @@
-"""What happens around a run: which lanes it has, and which inputs it misses."""
+"""Around a run: its lanes before it, what it misses, what it does, what it made."""
 
+import logging
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -7,9 +8,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
+
+logger = logging.getLogger(__name__)
 
 
 class BuildTheLanes:
@@ -27,6 +31,31 @@ class BuildTheLanes:
         parameters = context.config_loader["parameters"]
         if lanes.choose(parameters):
             pipelines.configure("action_units.pipeline_registry")
+
+
+class TellStages:
+    """Says which stage runs, in a short line, and at the end which page to open."""
+
+    def __init__(self) -> None:
+        """Start before the first stage."""
+        self._done = 0
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Count the stages."""
+        self._total = len(pipeline.nodes)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Name the stage."""
+        self._done += 1
+        logger.info("[%d/%d] %s", self._done, self._total, node.name)
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Name the page."""
+        if "report" in pipeline.outputs():
+            logger.info("The report: open %s", catalog.get("report").path.resolve())
 
 
 class NameMissingInputs:

@@ -5,15 +5,16 @@ import sys
 
 from kedro.config import OmegaConfigLoader
 
-from action_units.hooks import BuildTheLanes, NameMissingInputs
+from action_units.hooks import BuildTheLanes, NameMissingInputs, TellStages
 
-HOOKS = (BuildTheLanes(), NameMissingInputs())
+HOOKS = (BuildTheLanes(), NameMissingInputs(), TellStages())
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     # The catalog renders the sample, and a catalog reads globals only: so the sample's
     # parameters are read as both.
+    "merge_strategy": {"parameters": "soft", "catalog": "soft", "globals": "soft"},
     "config_patterns": {"globals": ["globals*", "parameters_sample*"]},
 }
 

@@ -86,13 +86,14 @@ def test_names_that_lead_out_of_the_folder_are_refused(crops, name):
 
 
 def test_rectangles_that_do_not_begin_at_the_corner_are_cut_out(tmp_path):
-    pixels = np.zeros((40, 60), np.uint8)
+    pixels = np.full((40, 60), 100, np.uint8)
     pixels[10:30, 20:40] = 200
     cv2.imwrite(str(tmp_path / "a.png"), pixels)
     rects = ["(20,10,20,20)", "(0,0,60,40)", "(0,0,300,300)", "(50,0,20,20)", ""]
     rows = [pack(tmp_path, rect) for rect in rects[:3]]
     assert (rows[0].faces == 200).all()
     assert (rows[1].faces[0, :2] == 0).all()  # padded to a square, not stretched
+    assert rows[1].faces[0, 4, 1] == 100
     assert np.array_equal(rows[1].faces, rows[2].faces)
     with pytest.raises(LabelError, match="1 rectangle"):
         pack(tmp_path, rects[3])

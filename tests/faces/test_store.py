@@ -1,5 +1,6 @@
 """The face store: in memory, on disk, damaged."""
 
+import contextlib
 import json
 import os
 
@@ -51,6 +52,7 @@ def test_a_selection_keeps_faces_and_rows_together(rows):
     assert len(chosen) == len(rows)
     assert np.array_equal(chosen.faces, store.faces[np.array(rows, int)])
     assert chosen.table["image"].tolist() == [f"{k}.jpg" for k in rows]
+    assert chosen.table.index.tolist() == list(range(len(rows)))
     assert chosen.labels.shape == (len(rows), 2)
 
 
@@ -115,10 +117,8 @@ def test_a_save_cut_short_leaves_the_old_store_or_the_new(write, tmp_path, monke
         replace(*names)
 
     monkeypatch.setattr(os, "replace", dying)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         make(seed=2).save(tmp_path)
-    except KeyboardInterrupt:
-        pass
     monkeypatch.undo()
     found = FaceStore.open(tmp_path)
     same(found, make(seed=2 if np.array_equal(found.faces, make(seed=2).faces) else 1))

@@ -58,6 +58,7 @@ def test_a_subject_in_train_and_test_is_refused(folds):
     error = refusal(folds)
     assert (error.path.name, error.line) == ("fold2_test.csv", 1)
     assert "subject SN001 is also in fold2_train.csv" in str(error)
+    assert "train and test of a fold must have no subject in common" in str(error)
 
 
 def test_a_subject_in_two_tests_is_refused(folds):
@@ -69,6 +70,7 @@ def test_a_subject_in_two_tests_is_refused(folds):
     error = refusal(folds)
     assert (error.path.name, error.line) == ("fold3_test.csv", 2)
     assert "SN002 is also in fold1_test.csv" in str(error)
+    assert "the tests of two folds must have no subject in common" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +134,16 @@ def test_gaps_cameras_and_absent_aus_are_told(tmp_path):
     assert "both cameras" in told
     assert "No face shows AU02, AU04," in told
     assert "Crops are numbered" not in told
+
+
+def test_single_frames_are_told_camera_by_camera(tmp_path):
+    lone = [disfa_line(k, ",1" * 12 if k == 2 else ",0" * 12) for k in range(5)]
+    still = [disfa_line(k).replace("Right", "Left") for k in range(5)]
+    write(tmp_path / "fold1_test.csv", [*lone, *still])
+    told = "\n".join(read_fold_tables(tmp_path).notices)
+    assert (
+        "12 labels come or go for a single frame, the first is AU01 of SN001 at frame 3" in told
+    )
 
 
 def test_web_tables(tmp_path):

@@ -116,6 +116,11 @@ def test_files_that_are_no_table(tmp_path):
         read_openface(tmp_path / "bytes.csv")
 
 
+def test_names_of_columns_may_be_padded(tmp_path):
+    path = write(tmp_path, row(), header=HEADER.replace(",", " ,"))
+    assert read_openface(path, AUS).table["AU28"].tolist() == [1]
+
+
 def test_a_file_without_face_numbers_has_one_face_a_picture(tmp_path):
     header = HEADER.replace(" face,", "")
     path = write(tmp_path, row().replace(" 0,", "", 1), header=header)

@@ -65,7 +65,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         """Read and check the label CSVs; what is odd in them is logged."""
         table, notices = self._read()
         for notice in notices:
-            logger.warning("%s: %s", self.path, notice)
+            logger.info("%s: %s", self.path, notice)
         marker = self.path / _ORIGIN
         origin = self.path.name
         if marker.is_file():

@@ -1,5 +1,6 @@
 """The packed face store on disk."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,6 @@ class FaceStoreDataset(AbstractDataset[FaceStore, FaceStore]):
 
     def preview(self) -> ImagePreview:
         """Faces drawn evenly from the store, for Kedro-Viz."""
-        import base64
-
         faces = self.load().faces
         chosen = np.asarray(faces[:: max(1, len(faces) // _PREVIEWED)][:_PREVIEWED])
         rows = [np.hstack(list(row)) for row in np.array_split(chosen, 6) if len(row) == 8]

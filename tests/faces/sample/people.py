@@ -1,13 +1,19 @@
 """Persons and views that the sample's tests share."""
 
 import hashlib
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from action_units.faces.sample.canvas import Bytes, Floats, Pose
+from action_units.faces.sample.config import DisfaSampleConfig, WebSampleConfig
+from action_units.faces.sample.disfa import write_subject
 from action_units.faces.sample.identity import Identity, draw_identity
 from action_units.faces.sample.render import render_face
 from action_units.faces.sample.view import View, draw_view
+from action_units.faces.sample.web import write_web_sample
 from action_units.facs.action_units import PRETRAIN_AUS
 
 SHAPE = (160, 160)
@@ -20,8 +26,6 @@ def shown(*aus: int, intensity: float = 5.0) -> Floats:
 
 def person(number: int) -> Identity:
     """A bare-faced person: no glasses, beard or fringe to hide what is tested."""
-    from dataclasses import replace
-
     who = draw_identity(np.random.default_rng([5, number]))
     return replace(who, glasses="none", beard="none", hair_style="bun", age=0.2)
 
@@ -45,5 +49,18 @@ def digest(faces: list[Bytes]) -> str:
     return sha.hexdigest()
 
 
+def written_bytes(folder: Path) -> str:
+    """Digest of a small web sample and of one short DISFA video as they lie on disk."""
+    photographs = WebSampleConfig(photographs=8, identities=8, size=160)
+    write_web_sample(folder / "web", photographs, workers=1)
+    (folder / "Videos_RightCamera").mkdir()
+    frames = DisfaSampleConfig(frames_per_subject=24, width=176, height=160)
+    write_subject((str(folder), "SN001", frames))
+    sha = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        sha.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return sha.hexdigest()
+
+
 if __name__ == "__main__":
-    print(digest(varied_faces(25)))
+    print(digest(varied_faces(25)), written_bytes(Path(sys.argv[1])))

@@ -12,9 +12,9 @@ gives the same bytes on every processor.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from collections.abc import Iterable
 from math import cos, sin, sqrt
 
 import cv2
@@ -149,7 +149,7 @@ class Canvas:
         mask = np.zeros(self.shape, np.uint8)
         fixed = _fixed(self.pixels_of(points, upright))
         cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, _SHIFT)
-        return cv2.GaussianBlur(mask, (soft, soft), 0) if soft else mask  # type: ignore[return-value]
+        return blur(mask, soft) if soft else mask
 
     def strokes(self, lines: Iterable[Stroke]) -> Bytes:
         """Lines of varying strength as a mask over the whole picture, uint8 (H, W)."""
@@ -167,6 +167,12 @@ class Canvas:
                 if level > 4:
                     cv2.line(mask, start, end, level, line.thickness, cv2.LINE_AA, _SHIFT)
         return mask
+
+
+def blur(mask: npt.NDArray[np.uint8], size: int) -> Bytes:
+    """Gaussian blur of an 8-bit picture, which OpenCV does in exact whole numbers."""
+    soft: Bytes = np.asarray(cv2.GaussianBlur(mask, (size, size), 0), dtype=np.uint8)
+    return soft
 
 
 def blend(field: Floats, at: Window | slice, tone: float | Floats, mask: Floats) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from action_units.errors import ConfigurationError
-from action_units.facs.action_units import PRETRAIN_AUS, au_column, au_columns
+from action_units.facs.action_units import PRETRAIN_AUS, au_columns
 
 _Rates = dict[str, float]
 
@@ -66,6 +66,7 @@ class DisfaSampleConfig(_FromMapping):
         height: Picture rows.
         jpeg_quality: Of the video's frames, 1–100.
         mean_event: Mean number of pictures that an expression lasts.
+        strength: Factor on how far every face moves; lower is harder.
         expressiveness: Spread (log) between subjects in how far a face moves at the
             same coded intensity.
         occlusion: Share of pictures in which something hides part of the face.
@@ -79,6 +80,7 @@ class DisfaSampleConfig(_FromMapping):
     height: int = 192
     jpeg_quality: int = 92
     mean_event: float = 3.0
+    strength: float = 1.2
     expressiveness: float = 0.15
     occlusion: float = 0.04
     distractors: float = 1.0
@@ -92,6 +94,7 @@ class DisfaSampleConfig(_FromMapping):
         self._within(1, 20, "mean_event")
         self._within(0, 1, "expressiveness", "occlusion")
         self._within(0, 5, "distractors")
+        self._within(0.1, 2, "strength")
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class WebSampleConfig(_FromMapping):
         jpeg_quality: 1–100.
         turn: Factor on head rotation (1: standard deviations of 9° yaw, 5° pitch, roll).
         occlusion: Share of photographs in which something hides part of the face.
+        strength: As in ``DisfaSampleConfig``.
         expressiveness: As in ``DisfaSampleConfig``.
         sensitivity: By AU column, how often a clearly shown AU is labelled present.
         false_alarms: By AU column, how often an AU that is not there at all is labelled
@@ -115,12 +119,13 @@ class WebSampleConfig(_FromMapping):
     """
 
     seed: int = 1911
-    photographs: int = 4000
-    identities: int = 1300
+    photographs: int = 6000
+    identities: int = 2000
     size: int = 192
     jpeg_quality: int = 90
     turn: float = 1.0
     occlusion: float = 0.12
+    strength: float = 1.2
     expressiveness: float = 0.15
     sensitivity: _Rates = field(
         default_factory=_rates(
@@ -143,6 +148,7 @@ class WebSampleConfig(_FromMapping):
         self._within(160, 1024, "size")
         self._within(1, 100, "jpeg_quality")
         self._within(0, 2, "turn")
+        self._within(0.1, 2, "strength")
         self._within(0, 1, "occlusion", "expressiveness", "failures")
         if self.identities % 2 or self.photographs % 2:
             raise ConfigurationError(
@@ -159,15 +165,18 @@ class WebSampleConfig(_FromMapping):
 
     def _check_rates(self, name: str) -> None:
         rates = getattr(self, name)
-        for au in PRETRAIN_AUS:
-            value = rates.get(au_column(au))
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+        columns = au_columns(PRETRAIN_AUS)
+        if not isinstance(rates, Mapping):
+            raise ConfigurationError(
+                f"WebSampleConfig.{name} is {rates!r}; it must be a rate by AU column, such as "
+                "AU01: 0.5."
+            )
+        for column in [*columns, *(extra for extra in rates if extra not in columns)]:
+            value = rates.get(column)
+            number = value if isinstance(value, (int, float)) else -1.0
+            if column not in columns or isinstance(value, bool) or not 0 <= number <= 1:
                 raise ConfigurationError(
-                    f"WebSampleConfig.{name} gives {value!r} for {au_column(au)}; it must be "
-                    "a rate from 0 to 1 for each of the 18 pre-training AUs."
-                )
-            if not 0 <= value <= 1:
-                raise ConfigurationError(
-                    f"WebSampleConfig.{name} is {value} for {au_column(au)}; it must be from "
-                    "0 to 1."
+                    f"WebSampleConfig.{name} gives {value!r} for {column}; it must be a rate "
+                    f"from 0 to 1 for each of {columns[0]} … {columns[-1]}, the 18 "
+                    "pre-training AUs, and for nothing else."
                 )

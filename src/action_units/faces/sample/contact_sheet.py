@@ -18,10 +18,14 @@ from action_units.faces.sample.canvas import Bytes, Floats, Pose
 from action_units.faces.sample.config import DisfaSampleConfig, WebSampleConfig
 from action_units.faces.sample.disfa import render_frame
 from action_units.faces.sample.disfa_plan import SUBJECTS, intensities
-from action_units.faces.sample.identity import Identity, draw_identity
+from action_units.faces.sample.identity import draw_identity
 from action_units.faces.sample.render import render_face
 from action_units.faces.sample.view import View, draw_view
-from action_units.faces.sample.web import list_photographs, render_photograph
+from action_units.faces.sample.web import (
+    list_photographs,
+    render_photograph,
+    true_intensities,
+)
 from action_units.facs.action_units import AU_NAMES, PRETRAIN_AUS, au_column
 from action_units.files import write_bytes
 
@@ -37,7 +41,7 @@ COMBINATIONS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("doubt", (15, 17)),
     ("speech", (25, 26)),
 )
-_STRIP, _FONT, _SIZE = 18, cv2.FONT_HERSHEY_SIMPLEX, 0.42
+_STRIP, _FONT, _SIZE = 18, cv2.FONT_HERSHEY_SIMPLEX, 0.38
 
 
 def contact_sheet(
@@ -67,7 +71,7 @@ def contact_sheet(
     if not images:
         return np.full((_STRIP, 2 * _STRIP), 255, np.uint8)
     if tile is not None:
-        images = [cv2.resize(i, (tile, tile), interpolation=cv2.INTER_AREA) for i in images]
+        images = [_resized(image, tile) for image in images]
     if len({image.shape for image in images}) > 1:
         raise ValueError("the images differ in size; give a tile size")
     height, width = images[0].shape
@@ -84,36 +88,34 @@ def contact_sheet(
     return sheet
 
 
-def every_au(intensity: float, people: int = 6) -> Bytes:
-    """Every AU alone, a row each, on several persons in several lights and poses."""
+def every_au(intensity: float, people: int = 4) -> Bytes:
+    """Every AU alone on several persons in several lights and poses, two AUs a row."""
+    half = len(PRETRAIN_AUS) // 2
     images, captions = [], []
-    for au in PRETRAIN_AUS:
-        for person in range(people):
-            who, view = _person(person)
-            images.append(render_face(who, shown({au: intensity}), view, (176, 176)))
-            captions.append(f"{au_column(au)} {AU_NAMES[au]}" if person == 0 else "")
-    return contact_sheet(images, captions, people, tile=136, margin=2)
+    for left, right in zip(PRETRAIN_AUS[:half], PRETRAIN_AUS[half:], strict=True):
+        for au in (left, right):
+            images += [_portrait(person, {au: intensity}) for person in range(people)]
+            captions += [au_column(au), AU_NAMES[au], *[""] * (people - 2)]
+    return contact_sheet(images, captions, 2 * people, tile=136, margin=2)
 
 
-def combinations(people: int = 6) -> Bytes:
-    """Familiar expressions as combinations of AUs, a row each, on several persons."""
+def combinations(people: int = 4) -> Bytes:
+    """Familiar expressions as combinations of AUs, two a row, on several persons."""
     images, captions = [], []
     for name, aus in COMBINATIONS:
-        for person in range(people, 2 * people):
-            who, view = _person(person)
-            images.append(render_face(who, shown({au: 4.0 for au in aus}), view, (176, 176)))
-            codes = "+".join(str(au) for au in aus)
-            captions.append(f"{name}: {codes}" if person == people else "")
-    return contact_sheet(images, captions, people, tile=152, margin=2)
+        levels = dict.fromkeys(aus, 4.0)
+        images += [_portrait(person, levels) for person in range(people, 2 * people)]
+        captions += [name, "+".join(map(str, aus)), *[""] * (people - 2)]
+    return contact_sheet(images, captions, 2 * people, tile=128, margin=2)
 
 
-def one_person(person: int = 1) -> Bytes:
+def one_person(person: int = 2) -> Bytes:
     """One person at rest and then with each AU at intensity 5, in plain light."""
-    who = draw_identity(np.random.default_rng([1872, person]))
+    who = draw_identity(np.random.default_rng([1872, person]), person % 2)
     view = View(pose=Pose(88, 82, 53), noise=0.004)
     captions = ["at rest"] + [f"{au_column(au)} {AU_NAMES[au]}" for au in PRETRAIN_AUS]
     faces = [shown({})] + [shown({au: 5.0}) for au in PRETRAIN_AUS]
-    faces += [shown({au: 4.0 for au in aus}) for _, aus in COMBINATIONS[:5]]
+    faces += [shown(dict.fromkeys(aus, 4.0)) for _, aus in COMBINATIONS[:5]]
     captions += [f"{name}: {'+'.join(map(str, aus))}" for name, aus in COMBINATIONS[:5]]
     images = [render_face(who, face, view, (176, 176)) for face in faces]
     return contact_sheet(images, captions, 6)
@@ -121,8 +123,6 @@ def one_person(person: int = 1) -> Bytes:
 
 def web_page(config: WebSampleConfig, count: int = 48) -> Bytes:
     """Photographs of the web sample, captioned with the AUs they truly show."""
-    from action_units.faces.sample.web import true_intensities
-
     photographs = list_photographs(config)
     chosen = photographs[:: max(1, len(photographs) // count)][:count]
     images = [render_photograph(config, photograph) for photograph in chosen]
@@ -166,15 +166,24 @@ def write_pages(folder: Path | str) -> list[Path]:
     return written
 
 
-def _person(number: int) -> tuple[Identity, View]:
+def _portrait(number: int, levels: Mapping[int, float]) -> Bytes:
+    """A face that fills its picture, (160, 160)."""
     rng = np.random.default_rng([1872, number])
     who = draw_identity(rng, number % 2)
-    return who, draw_view(rng, (176, 176), (49.0, 54.0), turn=0.7, occlusion=0.0)
+    view = draw_view(rng, (160, 160), (55.0, 58.0), turn=0.7, occlusion=0.0)
+    return render_face(who, shown(levels), view, (160, 160))
 
 
 def _present(levels: Floats) -> str:
     aus = [str(au) for au, level in zip(PRETRAIN_AUS, levels, strict=True) if level >= 1.5]
     return "+".join(aus) or "none"
+
+
+def _resized(image: Bytes, side: int) -> Bytes:
+    resized: Bytes = np.asarray(
+        cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
+    return resized
 
 
 def _fitting(text: str, width: int) -> str:

@@ -90,7 +90,8 @@ def _around_mouth(line: _Lines, who: Identity, shape: FaceShape, side: int, s: f
     sneer = min(1.0, max(1.0 * a[10], 0.85 * a[9]))
     line((s * (wing + 0.015), who.nose_length - 0.11 - rise),
          (s * (wing + 0.12), who.nose_length - 0.02 - rise),
-         (s * (wing + 0.145), who.nose_length + 0.17), sneer, 2 if sneer > 0.6 else 1)  # fmt: skip
+         (s * (wing + 0.145), who.nose_length + 0.17), sneer,
+         2 if sneer > 0.6 else 1)  # fmt: skip
     line((s * (u + 0.005), v + 0.02), (s * (u + 0.055), v + 0.08), (s * (u + 0.045), v + 0.19),
          min(1.0, 0.95 * a[15] + 0.25 * who.nasolabial * who.age))  # fmt: skip
     pit = min(1.0, 1.0 * a[14] + 0.4 * who.dimples * (0.3 + smile))
@@ -106,6 +107,9 @@ def _around_mouth(line: _Lines, who: Identity, shape: FaceShape, side: int, s: f
              shape.mouth_v - 0.03), 0.5 * a[23])  # fmt: skip
         line((x, shape.mouth_v + 0.035), (x, shape.mouth_v + 0.07), (x * 1.02,
              shape.mouth_v + 0.11), 0.5 * a[23])  # fmt: skip
+    for dv in (-0.062, 0.066):  # AU28: the skin bends where the lips were
+        middle = shape.mouth_v + dv
+        line((0.0, middle), (s * 0.7 * u, middle), (s * u, v + 0.3 * dv), 0.55 * a[28])
     crease = min(1.0, 0.9 * a[17] + 0.25 * who.chin_crease)
     below = shape.mouth_v + shape.gap_down + shape.lower_lip + 0.055 + 0.1 * shape.jaw_drop
     line((0.0, below), (s * 0.12, below + 0.005), (s * 0.20, below + 0.07), crease)

@@ -54,7 +54,7 @@ def write_disfa_sample(
         (making / "Videos_RightCamera").mkdir()
         tasks = [(str(making), subject, config) for subject in SUBJECTS]
         weights = [config.frames_per_subject] * len(tasks)
-        run_tasks(_write_subject, tasks, weights, workers, "Rendering DISFA", "frames")
+        run_tasks(write_subject, tasks, weights, workers, "Rendering DISFA", "frames")
     return True
 
 
@@ -67,7 +67,7 @@ def subject_identity(config: DisfaSampleConfig, subject: str) -> Identity:
 def subject_gain(config: DisfaSampleConfig, subject: str) -> Floats:
     """How far the subject's face moves at the same coded intensity, by AU (18,)."""
     rng = np.random.default_rng([config.seed, 13, SUBJECTS.index(subject)])
-    return draw_gain(rng, config.expressiveness)
+    return config.strength * draw_gain(rng, config.expressiveness)
 
 
 def draw_gain(rng: np.random.Generator, spread: float) -> Floats:
@@ -134,7 +134,7 @@ def _view(config: DisfaSampleConfig, subject: str, index: int) -> View:
     )
 
 
-def _write_subject(task: tuple[str, str, DisfaSampleConfig]) -> None:
+def write_subject(task: tuple[str, str, DisfaSampleConfig]) -> None:
     """Render one video and write its label files."""
     folder, subject, config = Path(task[0]), task[1], task[2]
     course = intensities(config, subject)  # (frames, 18)

@@ -6,6 +6,7 @@ The statistics are measured on DISFA's label files; no row of them is kept here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,10 +50,10 @@ PREVALENCE: dict[int, float] = {
 SUBJECTS = PROTOCOLS["fg2020"].subjects
 
 # Chances of the coded intensities 2, 3, 4, 5 at the height of an expression.
-_APEX_ODDS = (0.42, 0.33, 0.18, 0.07)
+_APEX_ODDS = (0.30, 0.35, 0.23, 0.12)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Event:
     """One expression: its AUs and how many pictures it lasts."""
 
@@ -70,6 +71,7 @@ class _Subject:
         self.room -= event.length
 
 
+@lru_cache(maxsize=4)
 def deal_events(config: DisfaSampleConfig) -> dict[str, list[Event]]:
     """Share out expressions among the subjects so that the totals are DISFA's.
 
@@ -83,7 +85,7 @@ def deal_events(config: DisfaSampleConfig) -> dict[str, list[Event]]:
         _Subject(int(rng.uniform(0.62, 0.86) * config.frames_per_subject)) for _ in SUBJECTS
     ]
     order = _interleaved(rng)
-    dealt = {au: 0 for au in DISFA_AUS}
+    dealt = dict.fromkeys(DISFA_AUS, 0)
     turn = {au: int(rng.integers(len(order))) // 3 * 3 for au in DISFA_AUS}
     for event in sorted(_events(config, total, rng), key=_rarity):
         rarest = min(event.aus, key=PREVALENCE.__getitem__)
@@ -115,7 +117,7 @@ def intensities(config: DisfaSampleConfig, subject: str) -> Floats:
     frames = config.frames_per_subject
     course = np.zeros((frames, len(PRETRAIN_AUS)))
     trace = rng.random(course.shape) < 0.045  # below the threshold, in neutral pictures too
-    course[trace] = rng.uniform(0.3, 1.4, int(trace.sum()))
+    course[trace] = rng.uniform(0.3, 1.3, int(trace.sum()))
     order = rng.permutation(len(events))
     spare = frames - sum(event.length for event in events)
     gaps = rng.multinomial(max(0, spare), np.full(len(events) + 1, 1.0 / (len(events) + 1)))
@@ -133,7 +135,7 @@ def _show(course: Floats, start: int, event: Event, rng: np.random.Generator) ->
     """Onset, apex and offset of one expression."""
     stop = min(start + event.length, len(course))
     position = (np.arange(event.length) + 0.5) / event.length
-    envelope = np.clip(1.25 - 1.9 * np.abs(position - rng.uniform(0.35, 0.65)), 0.25, 1.0)
+    envelope = np.clip(1.2 - 1.2 * np.abs(position - rng.uniform(0.35, 0.65)), 0.45, 1.0)
     for au in event.aus:
         column = PRETRAIN_AUS.index(au)
         apex = rng.choice([2, 3, 4, 5], p=_APEX_ODDS) + rng.uniform(-0.48, 0.48)
@@ -142,7 +144,7 @@ def _show(course: Floats, start: int, event: Event, rng: np.random.Generator) ->
         course[start:stop, column] = shown[: stop - start]
         for beside in (start - 1, stop):  # rising or fading, still below the threshold
             if 0 <= beside < len(course) and course[beside, column] < 0.3:
-                course[beside, column] = rng.uniform(0.4, 1.4)
+                course[beside, column] = rng.uniform(0.3, 1.3)
 
 
 def _add_distractors(course: Floats, rate: float, rng: np.random.Generator) -> None:

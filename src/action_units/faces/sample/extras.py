@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from action_units.faces.sample.canvas import (
-    Bytes,
     Canvas,
     Floats,
     Stroke,
     blend,
+    blur,
     bump,
     closed_spline,
     curve,
@@ -139,8 +138,7 @@ def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -
             end = (side * (0.30 + 0.25 * b + 0.10 * spread), 0.05 + 0.3 * a + 0.03 * (k % 4))
             fade = np.linspace(1.0, 0.35, 11)
             hairs.append(Stroke(curve(start, bend, end, 12), fade))
-        soft: Bytes = cv2.GaussianBlur(canvas.strokes(hairs), (3, 3), 0)
-        paint(picture, soft, 0.9 * who.hair_tone, 1.0)
+        paint(picture, blur(canvas.strokes(hairs), 3), 0.9 * who.hair_tone)
     elif view.occluder == "microphone":
         u, v = side * (0.10 + 0.30 * b), 1.12
         angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)

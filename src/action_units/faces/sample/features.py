@@ -56,8 +56,7 @@ def paint_eyes(
         under = low * arc
         within = step(1.02 - np.abs(e), 0.12)
         open_ = step(v - lid, soft) * step(under - v, soft) * within
-        if closed > 0.97:
-            open_ = open_ * 0.0
+        open_ *= min(1.0, 8.0 * (1.0 - closed))  # soft edges would leave a slit
 
         gaze_u, gaze_v = view.gaze
         iris_u = s * canvas.u[at] - who.eye_spacing - s * 0.045 * gaze_u
@@ -109,8 +108,8 @@ def paint_nose(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) ->
         u = s * (who.nose_width * wide + 0.02) + lift_u
         at = canvas.window(u, who.nose_length - rise, 0.04, 0.075)
         if tone[at].size:
-            edge = bump(canvas.u[at] - u, canvas.v[at] - (who.nose_length - 0.01 - rise + lift_v),
-                        0.035, 0.075)  # fmt: skip
+            v = who.nose_length - 0.01 - rise + lift_v
+            edge = bump(canvas.u[at] - u, canvas.v[at] - v, 0.035, 0.075)
             part = tone[at]
             part *= 1.0 - 0.34 * edge
     at = canvas.window(lift_u, who.nose_length + 0.07, 0.17, 0.06)
@@ -154,7 +153,7 @@ def paint_mouth(
     # The upper lip faces down and is darker; the lower one catches the light.
     sheen = np.where(v < line, 0.88, 1.02 + 0.10 * np.clip(1 - np.abs(v - (gap_bottom + bottom)
                      / 2) / 0.03, 0, 1))  # fmt: skip
-    part += (red * sheen - part) * lips * (1.0 - 0.9 * shape.rolled)
+    part += (red * sheen - part) * lips * (1.0 - shape.rolled)
     under = bump(u, v - (shape.mouth_v + shape.gap_down + shape.lower_lip + 0.035), 0.17, 0.045)
     part *= 1.0 - 0.22 * under
 
@@ -171,7 +170,7 @@ def paint_mouth(
         dark += (0.34 - dark) * tongue * (1.0 - teeth) * 0.8
         part += (dark - part) * inside
         light_at += ((0.30 + 0.60 * light_at) - light_at) * inside
-    seam_width = 0.009 + 0.008 * float(shape.au[23].mean()) + 0.014 * shape.rolled
+    seam_width = 0.009 + 0.008 * float(shape.au[23].mean()) + 0.010 * shape.rolled
     seam = step(seam_width - np.abs(v - line), 1.5 * soft) * step(1.03 - s, 0.08)
     closed = 1.0 - np.clip((shape.gap_up + shape.gap_down) / 0.02, 0.0, 1.0)
     part += (0.30 * skin - part) * seam * (0.90 * np.maximum(closed, step(s - 0.85, 0.2)))

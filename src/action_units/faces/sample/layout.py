@@ -143,10 +143,13 @@ def _is_there(folder: Path, stamp: Mapping[str, Any], remake: bool) -> bool:
     try:
         found = json.loads((folder / MARKER).read_text())
     except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or found.get("sample") != stamp["sample"]:
         raise ArtifactError(
-            f"{folder} holds files that are not a rendered sample (no readable {MARKER}), so "
-            "it is left alone; move it away or choose another folder."
-        ) from None
+            f"{folder} holds files that are not a rendered {stamp['sample']} sample (its "
+            f"{MARKER} is missing or another's), so it is left alone; move it away or choose "
+            "another folder."
+        )
     if found == stamp:
         return True
     if remake:
@@ -157,9 +160,7 @@ def _is_there(folder: Path, stamp: Mapping[str, Any], remake: bool) -> bool:
     )
 
 
-def _difference(found: Any, wanted: Mapping[str, Any]) -> str:
-    if not isinstance(found, dict):
-        return f"{MARKER} is not a mapping"
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     old = {**found, **(found.get("config") or {})}
     new = {**wanted, **wanted["config"]}
     changed = [

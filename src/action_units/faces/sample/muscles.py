@@ -58,7 +58,7 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
         asymmetry: (18,), see ``View``.
     """
     level = np.asarray(intensities, dtype=np.float64)[:, None] / 5.0
-    sides = np.clip(level * (1.0 + asymmetry[:, None] * _SIDES), 0.0, 1.15)  # (18, 2)
+    sides = np.clip(level * (1.0 + asymmetry[:, None] * _SIDES), 0.0, 1.2)  # (18, 2)
     a = {au: sides[k] for k, au in enumerate(RENDERED_AUS)}
     mean = {au: float(strength[0] + strength[1]) / 2 for au, strength in a.items()}
 
@@ -66,23 +66,23 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
     inner = who.brow_height + who.brow_slope + tilt
     middle = who.brow_height - who.brow_arch + tilt
     outer = who.brow_height + 0.035 - 0.4 * who.brow_slope + tilt
-    inner = inner - 0.120 * a[1] - 0.020 * a[2] + 0.105 * a[4] + 0.045 * a[9]
+    inner = inner - 0.130 * a[1] - 0.020 * a[2] + 0.105 * a[4] + 0.045 * a[9]
     middle = middle - 0.045 * a[1] - 0.110 * a[2] + 0.085 * a[4] + 0.025 * a[9] + 0.012 * a[6]
-    outer = outer + 0.010 * a[1] - 0.125 * a[2] + 0.030 * a[4] + 0.018 * a[6]
+    outer = outer + 0.010 * a[1] - 0.138 * a[2] + 0.030 * a[4] + 0.018 * a[6]
 
     blink = 1.0 - (1.0 - np.minimum(1.0, a[45])) ** 2
-    upper = 0.076 * who.aperture + 0.062 * a[5] - 0.030 * a[7] - 0.016 * a[6] - 0.018 * a[4]
+    upper = 0.076 * who.aperture + 0.072 * a[5] - 0.030 * a[7] - 0.016 * a[6] - 0.018 * a[4]
     lower = 0.058 * who.aperture + 0.012 * a[5] - 0.052 * a[7] - 0.030 * a[6] - 0.022 * a[9]
     lower = lower - 0.010 * a[12]
     upper, lower = np.maximum(upper, 0.016), np.maximum(lower, 0.004)
 
     drop = mean[26]
-    stretch = 0.105 * a[12] + 0.125 * a[20] - 0.055 * a[23] - 0.022 * a[14] - 0.030 * a[28]
+    stretch = 0.105 * a[12] + 0.145 * a[20] - 0.055 * a[23] - 0.022 * a[14] - 0.030 * a[28]
     corner_u = who.mouth_width + stretch - 0.035 * drop - 0.012 * a[17]
     resting = who.corner_rest + who.corner_asymmetry * _SIDES
     corner_v = (
         who.mouth_height + resting + 0.055 * drop
-        - 0.130 * a[12] + 0.110 * a[15] + 0.020 * a[20] - 0.020 * a[14] + 0.012 * a[10]
+        - 0.130 * a[12] + 0.125 * a[15] + 0.020 * a[20] - 0.020 * a[14] + 0.012 * a[10]
     )  # fmt: skip
     # FACS codes 25 whenever the lips part, so a jaw that drops alone keeps them together.
     parted = mean[25]
@@ -116,5 +116,5 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
         jaw_drop=0.210 * drop + 0.020 * parted,
         chin_v=who.chin_length + 0.210 * drop - 0.030 * mean[17],
         chin_boss=0.035 + 0.075 * mean[17],
-        wing_rise=0.045 * a[9] + 0.022 * a[10],
+        wing_rise=0.055 * a[9] + 0.022 * a[10],
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-from action_units.faces.sample.canvas import Bytes, Canvas, Floats
+from action_units.faces.sample.canvas import Bytes, Canvas, Floats, blur
+from action_units.faces.sample.creases import creases
 from action_units.faces.sample.extras import (
     paint_beard,
     paint_freckles,
@@ -13,7 +13,6 @@ from action_units.faces.sample.extras import (
     paint_occluder,
 )
 from action_units.faces.sample.features import paint_brows, paint_eyes, paint_mouth, paint_nose
-from action_units.faces.sample.creases import creases
 from action_units.faces.sample.head import outline, relief, shading
 from action_units.faces.sample.identity import Identity
 from action_units.faces.sample.muscles import face_shape
@@ -51,7 +50,7 @@ def render_face(
     tone = np.full(canvas.u.shape, who.skin)
     paint_freckles(tone, canvas, who)
     paint_beard(tone, canvas, who, face)
-    folds = cv2.GaussianBlur(creases(canvas, who, face), (3, 3), 0)[canvas.box] / 255.0
+    folds = blur(creases(canvas, who, face), 3)[canvas.box] / 255.0
     height = relief(canvas, who, face)
     height -= 0.026 * folds
     light = shading(height, canvas, view)
@@ -82,7 +81,7 @@ def _photograph(picture: Floats, view: View) -> Bytes:
     picture /= np.sqrt(np.sqrt(1.0 + (picture * picture) ** 2))
     if view.blur:
         sharp = np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
-        picture = cv2.GaussianBlur(sharp, (view.blur, view.blur), 0) / 255.0
+        picture = blur(sharp, view.blur) / 255.0
     rng = np.random.default_rng([view.seed, 2, view.grain])
     grain = rng.standard_normal(picture.shape, dtype=np.float32)
     exposed = np.clip(picture + view.noise * grain, 0.0, 1.0) * 255.0

@@ -136,7 +136,8 @@ def paint_front_hair(picture: Floats, tones: Floats, canvas: Canvas, who: Identi
     w, top = who.face_width, who.hairline
     part = 0.28 if who.texture[0] % 2 else -0.28
     hairline = {
-        "short": [[w, 0.06], [w - 0.08, -0.10], [w - 0.13, -0.42], [0.42, top], [0.0, top + 0.03]],
+        "short": [[w, 0.06], [w - 0.08, -0.10], [w - 0.13, -0.42], [0.42, top],
+                  [0.0, top + 0.03]],
         "receding": [[w, 0.06], [w - 0.05, -0.12], [w - 0.07, -0.52], [0.52, -0.96],
                      [0.0, top - 0.14]],
         "fringe": [[w, 0.25], [w - 0.10, -0.05], [w - 0.16, -0.30], [0.40, -0.385],

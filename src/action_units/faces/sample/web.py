@@ -95,7 +95,7 @@ def list_photographs(config: WebSampleConfig) -> list[Photograph]:
     weights = rng.gamma(1.5, size=pairs)
     counts = 1 + rng.multinomial(spare, weights / weights.sum())
     order = rng.permutation(sorted(names))
-    photographs = []
+    photographs: list[Photograph] = []
     for person, identity in enumerate(str(name) for name in order):
         count = int(counts[person // 2])
         numbers = np.sort(rng.choice(max(120, 2 * count), count, replace=False))
@@ -117,7 +117,7 @@ def render_photograph(config: WebSampleConfig, photograph: Photograph) -> Bytes:
     """One photograph, uint8 (rows, columns)."""
     person = np.random.default_rng([config.seed, 22, photograph.person])
     who = draw_identity(person, photograph.gender)
-    gain = draw_gain(person, config.expressiveness)
+    gain = config.strength * draw_gain(person, config.expressiveness)
     rng = np.random.default_rng([config.seed, 24, photograph.index])
     shape = (config.size, config.size + int(rng.integers(-1, 3)) * config.size // 12)
     size = (0.26 * config.size, 0.315 * config.size)

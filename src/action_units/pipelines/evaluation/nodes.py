@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from action_units.evaluation.examples import gather_examples
 from action_units.evaluation.figures import draw_all_training_curves, draw_f1_by_au
 from action_units.evaluation.results import (
     FoldEvaluation,
@@ -117,7 +116,9 @@ def evaluate_both(
     return whole.to_json(), finetuned.au_table, scratch.au_table
 
 
-def summarise(folds: Folds, *just_evaluated: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def summarise(
+    folds: Folds, *just_evaluated: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Put the folds on disk together, and say how the run came out.
 
     Args:

@@ -13,7 +13,7 @@ from action_units.evaluation.thresholds import choose_thresholds
 from action_units.faces.store import FaceStore
 from action_units.facs.protocols import split_subjects as split_protocol
 from action_units.models.trained import TrainedModel
-from action_units.pipelines.recipes import choose_recipe
+from action_units.pipelines.settings import TrainingSettings
 from action_units.training.inference import predict
 from action_units.training.loop import train
 
@@ -39,11 +39,8 @@ def split_subjects(
     split = split_protocol(
         protocol, fold, set(faces.subjects.tolist()), finetune["validation_subjects"], seed
     )
-    return {
-        "protocol": protocol,
-        "fold": fold,
-        **{part: list(subjects) for part, subjects in asdict(split).items()},
-    }
+    who = {part: list(subjects) for part, subjects in asdict(split).items()}
+    return {"protocol": protocol, "fold": fold, **who}
 
 
 def finetune(
@@ -51,11 +48,7 @@ def finetune(
     split: Split,
     pretrained: TrainedModel,
     checkpoints: Path,
-    recipe: str,
-    recipes: Mapping[str, Any],
-    seed: int,
-    device: str,
-    restart: bool,
+    parameters: Mapping[str, Any],
 ) -> Tuned:
     """Give the pre-trained network a new head and train all of it on expert codes.
 
@@ -64,36 +57,23 @@ def finetune(
         split: The fold's subjects.
         pretrained: The network to start from.
         checkpoints: Folder of the run's state.
-        recipe: Its name.
-        recipes: All recipes.
-        seed: Of everything random.
-        device: Where to train.
-        restart: Throw an unfinished run away.
+        parameters: All parameters of the run.
 
     Returns:
         The model of 12 AUs, its thresholds and its training curve; epoch and
         thresholds were chosen on the validation subjects.
     """
-    return _train(
-        faces, split, pretrained, checkpoints, recipe, recipes, seed, device, restart
-    )
+    return _train(faces, split, pretrained, checkpoints, TrainingSettings.read(parameters))
 
 
 def train_from_scratch(
-    faces: FaceStore,
-    split: Split,
-    checkpoints: Path,
-    recipe: str,
-    recipes: Mapping[str, Any],
-    seed: int,
-    device: str,
-    restart: bool,
+    faces: FaceStore, split: Split, checkpoints: Path, parameters: Mapping[str, Any]
 ) -> Tuned:
     """Train the same network with the same budget, but from random weights.
 
     Arguments and result are ``finetune``'s.
     """
-    return _train(faces, split, None, checkpoints, recipe, recipes, seed, device, restart)
+    return _train(faces, split, None, checkpoints, TrainingSettings.read(parameters))
 
 
 def _train(
@@ -101,44 +81,41 @@ def _train(
     split: Split,
     pretrained: TrainedModel | None,
     checkpoints: Path,
-    recipe: str,
-    recipes: Mapping[str, Any],
-    seed: int,
-    device: str,
-    restart: bool,
+    settings: TrainingSettings,
 ) -> Tuned:
-    chosen = choose_recipe(recipe, recipes)
-    if pretrained is not None and pretrained.spec != chosen.network:
+    if pretrained is not None and pretrained.spec != settings.network:
         raise ConfigurationError(
-            f"recipe {recipe!r} asks for another network than the pre-trained one has; "
-            f"run `kedro run --pipeline pretrain --params recipe={recipe}` first."
+            f"recipe {settings.recipe!r} asks for another network than the pre-trained one "
+            f"has; run `kedro run --pipeline pretrain --params recipe={settings.recipe}` first."
         )
     # The test subjects' faces are not even at hand in here.
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
     result = train(
-        chosen.network,
-        chosen.finetune,
+        settings.network,
+        settings.finetune,
         known.faces,
         known.labels,
         ~validation,
         validation,
         known.aus,
-        seed=seed,
+        seed=settings.seed,
         initial=pretrained,
         checkpoint_folder=checkpoints,
-        restart=restart,
-        device=device,
+        restart=settings.restart,
         description=f"{what}, fold {split['fold']}",
         provenance={
-            "stage": "from scratch" if pretrained is None else "finetune",
-            "recipe": chosen.name,
+            "stage": "scratch" if pretrained is None else "finetune",
+            "recipe": settings.recipe,
             "protocol": split["protocol"],
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
         },
+        **settings.machine,
     )
-    probabilities = predict(result.model, known.faces[validation], device)
+    probabilities = predict(
+        result.model, known.faces[validation], str(settings.machine["device"])
+    )
     thresholds = choose_thresholds(known.labels[validation], probabilities)
     return result.model, thresholds.to_json(known.aus), result.curve

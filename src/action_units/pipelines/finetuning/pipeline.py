@@ -7,10 +7,6 @@ from kedro.pipeline import Node, Pipeline
 from action_units.pipelines.finetuning import nodes
 from action_units.pipelines.lanes import Lanes, lane
 
-_SETTINGS = {
-    name: f"params:{name}" for name in ("recipe", "recipes", "seed", "device", "restart")
-}
-
 
 def create_pipeline(lanes: Lanes) -> Pipeline:
     """A lane for each fold: split its subjects, train, fit thresholds.
@@ -33,13 +29,7 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
         ),
         Node(
             nodes.finetune,
-            {
-                "faces": "disfa_faces",
-                "split": "split",
-                "pretrained": "pretrained_model",
-                "checkpoints": "finetuned_checkpoints",
-                **_SETTINGS,
-            },
+            ["disfa_faces", "split", "pretrained_model", "finetuned_checkpoints", "parameters"],
             ["finetuned_model", "finetuned_thresholds", "finetuned_curve"],
             name="finetune",
         ),
@@ -48,12 +38,7 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
         stages.append(
             Node(
                 nodes.train_from_scratch,
-                {
-                    "faces": "disfa_faces",
-                    "split": "split",
-                    "checkpoints": "scratch_checkpoints",
-                    **_SETTINGS,
-                },
+                ["disfa_faces", "split", "scratch_checkpoints", "parameters"],
                 ["scratch_model", "scratch_thresholds", "scratch_curve"],
                 name="train_from_scratch",
             )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -18,15 +19,17 @@ from action_units.faces.sample.contact_sheet import contact_sheet
 from action_units.faces.sources import (
     CropSettings,
     Video,
-    crop_photographs as crop_files,
     crop_videos,
     find_videos,
     with_labels,
 )
+from action_units.faces.sources import (
+    crop_photographs as crop_files,
+)
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import AU_NAMES, au_column
 from action_units.facs.disfa import read_occurrences, subjects_in
-from action_units.facs.names import parse_web_name
+from action_units.facs.identities import read_identities, web_people
 from action_units.facs.openface import read_openface
 
 logger = logging.getLogger(__name__)
@@ -59,8 +62,9 @@ def crop_photographs(
     )
     result.quarantine.extend(_dropped_by_openface(annotations.dropped))
     table = with_labels(result.table, labels, on="photograph")
-    table["subject"] = [parse_web_name(image).identity for image in table["image"]]
-    table["gender"] = _genders(photographs.identities, table["subject"])
+    genders = read_identities(photographs.identities)
+    people = web_people(table["image"], genders, photographs.identities)
+    table = table.assign(subject=people["subject"], gender=people["gender"])
     table["split"] = np.where(
         table["subject"].isin(hold_out(table["subject"], web["held_out"], seed)),
         "test",
@@ -124,7 +128,7 @@ def pack(crops: CropSet, face_size: int, workers: int | None) -> tuple[FaceStore
     Returns:
         The face store, and the quarantine table of crops that could not be read.
     """
-    if isinstance(face_size, bool) or not isinstance(face_size, int) or not 16 <= face_size:
+    if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
         raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
     table = crops.table.assign(origin=crops.origin)
     packed = pack_crops(crops.folder, table, face_size, workers)
@@ -147,8 +151,6 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
     Returns:
         The picture's bytes.
     """
-    import cv2
-
     pictures, captions = [], []
     for column, au in enumerate(faces.aus):
         rows = np.flatnonzero(faces.labels[:, column] == 1)
@@ -195,30 +197,6 @@ def hold_out(identities: "pd.Series[str]", part: float, seed: int) -> set[str]:
             "both sides need some."
         )
     return set(np.random.default_rng([seed, len(people)]).permutation(people)[:count])
-
-
-def _genders(path: Path, identities: "pd.Series[str]") -> "pd.Series[int]":
-    """The gender of each identity as the label tables have it, 0 or 1."""
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except FileNotFoundError:
-        raise LabelError(path, "there is no such file; expected identity,gender.") from None
-    if list(table.columns[:2]) != ["identity", "gender"]:
-        raise LabelError(
-            path, f"the header is {','.join(table.columns)}, not identity,gender.", 1
-        )
-    wrong = ~table["gender"].isin(["0", "1"])
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise LabelError(path, f"gender is {table['gender'][row]!r}, not 0 or 1.", row + 2)
-    if table["identity"].duplicated().any():
-        row = int(np.flatnonzero(table["identity"].duplicated())[0])
-        raise LabelError(path, f"identity {table['identity'][row]} is there twice.", row + 2)
-    genders = identities.map(table.set_index("identity")["gender"])
-    if genders.isna().any():
-        unknown = identities[genders.isna()].iloc[0]
-        raise LabelError(path, f"identity {unknown} has a photograph but no line here.")
-    return genders.astype(int)
 
 
 def _dropped_by_openface(dropped: pd.DataFrame) -> Quarantine:

@@ -8,48 +8,38 @@ import pandas as pd
 
 from action_units.faces.store import FaceStore
 from action_units.models.trained import TrainedModel
-from action_units.pipelines.recipes import choose_recipe
+from action_units.pipelines.settings import TrainingSettings
 from action_units.training.loop import train
 
 
 def pretrain(
-    faces: FaceStore,
-    recipe: str,
-    recipes: Mapping[str, Any],
-    seed: int,
-    device: str,
-    restart: bool,
-    checkpoints: Path,
+    faces: FaceStore, checkpoints: Path, parameters: Mapping[str, Any]
 ) -> tuple[TrainedModel, pd.DataFrame]:
     """Train on the web set's labels; identities held out of it choose the best epoch.
 
     Args:
         faces: The web set, with a column ``split``.
-        recipe: Its name.
-        recipes: All recipes.
-        seed: Of everything random.
-        device: Where to train.
-        restart: Throw an unfinished run away.
         checkpoints: Folder of the run's state.
+        parameters: All parameters of the run.
 
     Returns:
         The model of 18 AUs and its training curve.
     """
-    chosen = choose_recipe(recipe, recipes)
+    settings = TrainingSettings.read(parameters)
     held_out = (faces.table["split"] == "test").to_numpy()
     result = train(
-        chosen.network,
-        chosen.pretrain,
+        settings.network,
+        settings.pretrain,
         faces.faces,
         faces.labels,
         ~held_out,
         held_out,
         faces.aus,
-        seed=seed,
+        seed=settings.seed,
         checkpoint_folder=checkpoints,
-        restart=restart,
-        device=device,
+        restart=settings.restart,
         description="Pre-training",
-        provenance={"stage": "pretrain", "recipe": chosen.name},
+        provenance={"stage": "pretrain", "recipe": settings.recipe},
+        **settings.machine,
     )
     return result.model, result.curve

@@ -12,15 +12,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
         [
             Node(
                 nodes.pretrain,
-                [
-                    "web_faces",
-                    "params:recipe",
-                    "params:recipes",
-                    "params:seed",
-                    "params:device",
-                    "params:restart",
-                    "pretrain_checkpoints",
-                ],
+                ["web_faces", "pretrain_checkpoints", "parameters"],
                 ["pretrained_model", "pretraining_curve"],
                 name="pretrain",
             )

@@ -1,0 +1,64 @@
+"""What the training nodes need of a run's parameters, checked before anything is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from action_units.errors import ConfigurationError
+from action_units.models.spec import NetworkSpec
+from action_units.training.recipe import Recipe
+
+_PARTS = ("network", "pretrain", "finetune")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The chosen recipe and where to train.
+
+    Attributes:
+        recipe: Its name.
+        network: The network it builds.
+        pretrain: How it pre-trains.
+        finetune: How it fine-tunes.
+        seed: Of everything random.
+        restart: Throw an unfinished run away.
+        machine: ``device``, ``precision`` and ``threads`` as the library takes them.
+    """
+
+    recipe: str
+    network: NetworkSpec
+    pretrain: Recipe
+    finetune: Recipe
+    seed: int
+    restart: bool
+    machine: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, Any]) -> Self:
+        """Take them from the whole of a run's parameters.
+
+        Raises:
+            ConfigurationError: There is no such recipe, or an option of it is unknown
+                or outside its choices.
+        """
+        name, recipes = parameters["recipe"], parameters["recipes"]
+        if name not in recipes:
+            raise ConfigurationError(
+                f"recipe={name!r} is unknown; choose one of {', '.join(sorted(recipes))}, or "
+                "add it to `recipes` in conf/local/parameters_recipes.yml."
+            )
+        parts = recipes[name]
+        if odd := sorted(set(parts) ^ set(_PARTS)):
+            raise ConfigurationError(
+                f"recipes.{name} must have exactly the parts {', '.join(_PARTS)}; look at "
+                f"{', '.join(odd)}."
+            )
+        return cls(
+            recipe=name,
+            network=NetworkSpec.from_dict(parts["network"]),
+            pretrain=Recipe.from_dict(parts["pretrain"]),
+            finetune=Recipe.from_dict(parts["finetune"]),
+            seed=parameters["seed"],
+            restart=parameters["restart"],
+            machine={key: parameters[key] for key in ("device", "precision", "threads")},
+        )

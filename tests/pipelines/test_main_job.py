@@ -1,0 +1,141 @@
+"""The main job, shrunk: every pipeline, alone and together, as a user types it."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from action_units.facs.action_units import DISFA_AUS
+from action_units.facs.protocols import fold_protocol
+
+REPORTING = "data/08_reporting/tiny/fg2020"
+
+
+def test_the_run_ends_by_naming_the_report(finished):
+    project, printed = finished
+    page = project.path / REPORTING / "report.html"
+    assert page.is_file()
+    assert printed.strip().endswith(f"open {page}")
+    assert "warn" not in printed.lower(), printed
+
+
+def test_each_fold_reports_every_au_as_csv_and_json(finished):
+    project, _ = finished
+    for fold in (1, 2, 3):
+        folder = project.path / REPORTING / f"fold{fold}"
+        for variant in ("finetuned", "scratch"):
+            table = pd.read_csv(folder / f"{variant}_au_report.csv", na_values="n/a")
+            assert tuple(table["au"]) == DISFA_AUS
+            wanted = (
+                "support prevalence threshold precision recall f1 balanced_accuracy auc "
+                "average_precision floor_f1"
+            )
+            assert set(wanted.split()) <= set(table)
+        found = json.loads((folder / "evaluation.json").read_text())
+        assert found["fold"] == fold
+        assert found["rendered"] is True
+        assert {"finetuned", "scratch"} == set(found["models"])
+
+
+def test_test_subjects_are_the_protocols_and_nobody_else_was_learned_from(finished):
+    project, _ = finished
+    for fold in (1, 2, 3):
+        path = project.path / f"data/06_models/tiny/fg2020/fold{fold}/subjects.json"
+        split = json.loads(path.read_text())
+        assert set(split["test"]) == set(fold_protocol("fg2020").test_subjects(fold))
+        assert not set(split["test"]) & set(split["train"] + split["validation"])
+        predictions = pd.read_parquet(
+            project.path
+            / f"data/07_model_output/tiny/fg2020/fold{fold}/finetuned_predictions.parquet"
+        )
+        assert set(predictions["subject"]) == set(split["test"])
+
+
+def test_the_interchange_format_is_the_papers(finished):
+    project, _ = finished
+    folder = project.path / "data/03_primary/tiny"
+    web = (folder / "pre_train_images/train_label.csv").read_text().splitlines()
+    assert re.fullmatch(r'm\.\w+_\d+-FaceId-\d\.jpg,"\(0,0,\d+,\d+\)",[01](,[01]){18}', web[0])
+    disfa = (folder / "fine_tune_images/fold1_test.csv").read_text().splitlines()
+    assert re.fullmatch(r'RightVideoSN\d{3}_\d{8}\.jpg,"\(0,0,\d+,\d+\)"(,[01]){12}', disfa[0])
+
+
+def test_a_fold_alone_writes_the_same_files_and_bytes_as_in_the_full_run(finished):
+    project, _ = finished
+    before = {**project.bytes_of("data/06_models/**/*.safetensors"), **_reports(project)}
+    for path in (project.path / "data/06_models/tiny/fg2020/fold3").iterdir():
+        path.unlink()
+    # Two names of the same option; the first is deprecated in Kedro and must still work.
+    project.kedro(
+        "run", "--env", "tiny", "--pipeline", "finetune", "--params", "fold=3,restart=true"
+    )
+    project.kedro("run", "--env", "tiny", "--pipelines", "evaluate", "--params", "fold=3")
+    after = {**project.bytes_of("data/06_models/**/*.safetensors"), **_reports(project)}
+    assert before.keys() == after.keys()
+    different = [name for name in before if before[name] != after[name]]
+    # Training curves hold the time that each epoch took, and so does what quotes them.
+    assert all(re.search(r"curve|evaluation|html|sha256", name) for name in different), (
+        different
+    )
+
+
+def _reports(project):
+    return project.bytes_of(f"{REPORTING}/**/*")
+
+
+def test_another_protocol_has_files_of_its_own(finished):
+    project, _ = finished
+    before = project.bytes_of("data/0[678]*/tiny/fg2020/**/*")
+    project.kedro(
+        "run", "--env", "tiny", "--pipelines", "finetune,evaluate",
+        "--params", "fold=2,protocol=standard",
+    )  # fmt: skip
+    assert project.bytes_of("data/0[678]*/tiny/fg2020/**/*") == before
+    summary = json.loads(
+        (project.path / "data/08_reporting/tiny/standard/summary.json").read_text()
+    )
+    assert summary["protocol"] == "standard"
+    assert summary["folds"] == [2]
+    assert "1 of 3 folds" in summary["warnings"][0]
+
+
+def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(finished):
+    project, _ = finished
+    before = project.bytes_of("data/06_models/tiny/*.safetensors")
+    printed = project.kedro("run", "--env", "tiny", "--pipelines", "pretrain")
+    assert "finished before" in printed
+    assert project.bytes_of("data/06_models/tiny/*.safetensors") == before
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ("fold=4", r"fold 4 does not exist: protocol 'fg2020' has folds 1, 2 and 3"),
+        ("protocol=x", r"protocol 'x' does not exist: choose fg2020 or standard"),
+        ("recipe=best", r"recipe='best' is unknown; choose one of fg2020, modern"),
+        ("device=tpu", r"device.*tpu"),
+        (
+            "preprocess.start_from=video",
+            r"start_from='video' is unknown; choose one of raw, crops",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_refused_in_a_sentence(finished, params, sentence):
+    project, _ = finished
+    printed = project.kedro(
+        "run", "--env", "tiny", "--pipelines", "finetune", "--params", params, fails=True
+    )
+    assert re.search(sentence, printed), printed
+    assert "Traceback" not in printed
+
+
+def test_a_pipeline_before_its_inputs_names_them_and_the_command(empty_project):
+    printed = empty_project.kedro(
+        "run", "--env", "tiny", "--pipelines", "finetune", "--params", "fold=3", fails=True
+    )
+    assert "data/06_models/tiny/pretrained.safetensors is not there yet" in printed
+    assert "`kedro run --pipeline pretrain --env tiny" in printed
+    assert "data/04_feature/tiny/disfa_faces" in printed
+    assert "`kedro run --pipeline preprocess --env tiny`" in printed
+    assert "Traceback" not in printed
