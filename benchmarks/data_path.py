@@ -7,7 +7,7 @@ and the model step (forward, loss, backward, clipping, update, average). The mod
 timed a second time in each round; the ratio of its two medians is the noise against which
 everything else is to be read.
 
-    python benchmarks/data_path.py --architecture residual --size 64 --batch 64
+    python benchmarks/data_path.py --architecture residual --size 64 --batch 32
 """
 
 import argparse
@@ -123,7 +123,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--architecture", default="residual")
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--threads", type=int)

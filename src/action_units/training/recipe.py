@@ -23,7 +23,7 @@ class Recipe(Options):
         "epoch may then be a part of one.",
         low=1,
     )
-    batch_size: int = option(64, "Faces a step.", low=1)
+    batch_size: int = option(32, "Faces a step.", low=1)
     optimizer: OptimizerName = option("adamw", "Which optimiser.")
     learning_rate: float = option(3e-3, "Peak learning rate.", above=0, high=10)
     schedule: Schedule = option(Schedule(), "How the learning rate changes.")

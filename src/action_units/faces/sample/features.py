@@ -82,8 +82,9 @@ def paint_eyes(
         part += (ball - part) * open_
         # The lid's own edge and lashes: a dark line that thickens outwards.
         lash_width = 0.010 + 0.012 * who.lashes * np.clip(0.6 + 0.5 * e, 0.2, 1.1)
+        lash_width += 0.010 * closed  # shut, both rows of lashes make one dark line
         lash = step(lash_width - np.abs(v - lid), 1.5 * soft) * within
-        part += (0.10 + 0.25 * skin - part) * lash * (0.55 + 0.45 * who.lashes)
+        part += (0.10 + 0.25 * skin - part) * lash * (0.55 + 0.45 * max(who.lashes, closed))
         rim = step(0.010 - np.abs(v - under - 0.006), 1.6 * soft) * within
         part += (0.72 * skin - part) * rim * 0.6
         # The fold over the upper lid, hidden when a frown presses the brow on the lid.

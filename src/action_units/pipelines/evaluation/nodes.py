@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from action_units.evaluation.examples import gather_examples, join_folds
 from action_units.evaluation.figures import draw_all_training_curves, draw_f1_by_au
+from action_units.evaluation.report.page import PageExtras, render_report
 from action_units.evaluation.results import (
     FoldEvaluation,
     ModelEvaluation,
@@ -145,6 +147,48 @@ def draw_figures(folds: Folds, summary: Mapping[str, Any]) -> tuple[Any, Any]:
     return draw_f1_by_au(whole), draw_all_training_curves(whole.folds)
 
 
+def write_report(
+    folds: Folds,
+    summary: Mapping[str, Any],
+    faces: FaceStore,
+    quarantine: pd.DataFrame,
+    pretraining_curve: pd.DataFrame,
+) -> str:
+    """Render the page of the run.
+
+    Args:
+        folds: All folds on disk.
+        summary: Their summary, which must come first.
+        faces: DISFA's faces, to show those that went right and wrong.
+        quarantine: What could not be used.
+        pretraining_curve: Of the pre-trained network.
+
+    Returns:
+        One HTML document that needs nothing else.
+    """
+    whole = _summary(folds)
+    predictions = join_folds(
+        {fold: table for fold, (_, table) in folds.items()},
+        {fold: list(e.finetuned.au_table["threshold"]) for fold, (e, _) in folds.items()},
+    )
+    examples = gather_examples(
+        predictions, [0.5] * len(whole.aus), faces.faces, faces.table["image"]
+    )
+    line = whole.scores["finetuned"].averages
+    for name, average in line.items():
+        logger.info(
+            "%s, mean of %d folds: F1 %.3f%s%s",
+            name,
+            len(whole.folds),
+            average.mean_of_folds.value,
+            f", from scratch {whole.scores['scratch'].averages[name].mean_of_folds.value:.3f}"
+            if "scratch" in whole.scores
+            else "",
+            " (rendered faces)" if whole.rendered else "",
+        )
+    return render_report(whole, PageExtras(examples, quarantine, pretraining_curve))
+
+
 def _judge(
     model: TrainedModel,
     predictions: pd.DataFrame,
@@ -194,7 +238,3 @@ def _summary(folds: Folds) -> RunSummary:
     evaluations = [evaluation for evaluation, _ in folds.values()]
     n_folds = len(fold_protocol(evaluations[0].protocol).folds) if evaluations else 3
     return summarise_folds(evaluations, n_folds)
-
-
-def write_report(folds, summary, faces, quarantine, curve):
-    return "page"
