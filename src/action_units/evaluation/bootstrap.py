@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from action_units.evaluation.metrics import Bools, Confusion, Floats, Ints, Labels, f1
+from action_units.evaluation.metrics import (
+    Bools,
+    Confusion,
+    Floats,
+    Ints,
+    Labels,
+    checked_subjects,
+    f1,
+)
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -43,8 +51,12 @@ def subject_counts(labels: Labels, predicted: Bools, subjects: ArrayLike) -> Sub
         labels: 1, 0 or −1, (N, A).
         predicted: (N, A).
         subjects: Each frame's subject, (N,).
+
+    Raises:
+        PredictionError: As `metrics.checked_subjects`.
     """
-    ids, index = np.unique(np.asarray(subjects).astype(str), return_inverse=True)  # (S,), (N,)
+    who = checked_subjects(subjects, len(labels))
+    ids, index = np.unique(who, return_inverse=True)  # (S,), (N,)
     n_aus = labels.shape[1]
     cell = index[:, None] * n_aus + np.arange(n_aus)  # (N, A)
 
@@ -77,6 +89,8 @@ def resampled_f1(
         resamples: How many.
     """
     n = len(counts.subjects)
+    if n == 0:
+        return np.full((resamples, counts.counts.tp.shape[-1]), np.nan)
     generator = np.random.default_rng([n, *seed])
     times = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # (R, S)
     parts = counts.counts

@@ -63,8 +63,9 @@ def draw_training_curves(
     """Validation macro F1 and loss by epoch, the chosen epoch marked.
 
     Args:
-        curves: By network, ``finetuned`` and ``scratch``; columns epoch,
-            train_loss, validation_loss, validation_macro_f1, best.
+        curves: By network, ``finetuned`` and ``scratch``; columns epoch (from 1),
+            train_loss, validation_loss, validation_macro_f1, best. Epochs without
+            validation are NaN there.
         title: Above the figure.
         palette: `LIGHT`, or `STAND_INS` for an inline SVG.
     """
@@ -77,13 +78,16 @@ def draw_training_curves(
         above, below = figure.subplots(2, 1, sharex=True)
         for name, curve in curves.items():
             label, colour, style = looks.get(name, (name, palette.ours, "-"))
-            epoch = curve["epoch"] + 1
-            f1 = curve["validation_macro_f1"]
+            judged = _judged(curve)
+            epoch, f1 = judged["epoch"], judged["validation_macro_f1"]
             above.plot(epoch, f1, style, color=colour, lw=1.8, label=label)
-            best = curve["best"].astype(bool)
-            above.plot(epoch[best], f1[best], "o", color=colour, ms=6)
-            below.plot(epoch, curve["validation_loss"], style, color=colour, lw=1.8)
-            below.plot(epoch, curve["train_loss"], style, color=colour, lw=1, alpha=0.45)
+            # The last best one is kept; earlier ones were best in their time.
+            best = judged["best"].astype(bool).to_numpy().nonzero()[0][-1:]
+            above.plot(epoch.iloc[best], f1.iloc[best], "o", color=colour, ms=6)
+            below.plot(epoch, judged["validation_loss"], style, color=colour, lw=1.8)
+            below.plot(
+                curve["epoch"], curve["train_loss"], style, color=colour, lw=1, alpha=0.45
+            )
         above.set_ylim(0, 1)
         above.set_ylabel("validation F1")
         below.set_ylim(bottom=0)
@@ -114,9 +118,13 @@ def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
                 if model is None or model.curve.empty:
                     continue
                 label = "pre-trained" if name == "finetuned" else "from scratch"
-                epoch = model.curve["epoch"] + 1
+                judged = _judged(model.curve)
                 axes.plot(
-                    epoch, model.curve["validation_macro_f1"], style, color=colour, label=label
+                    judged["epoch"],
+                    judged["validation_macro_f1"],
+                    style,
+                    color=colour,
+                    label=label,
                 )
             axes.set_title(f"Fold {fold.fold}", loc="left")
             axes.set_xlabel("epoch")
@@ -127,6 +135,11 @@ def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
         if grid[0].get_legend_handles_labels()[0]:
             grid[0].legend(frameon=False, loc="lower right")
     return figure
+
+
+def _judged(curve: pd.DataFrame) -> pd.DataFrame:
+    """The epochs that were validated; a line must not break at those between."""
+    return curve[curve["validation_loss"].notna()]
 
 
 def draw_prevalence(summary: RunSummary) -> Figure:

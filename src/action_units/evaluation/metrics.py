@@ -96,6 +96,18 @@ def checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Floats
     return y.astype(np.int8, copy=False), p
 
 
+def checked_subjects(subjects: ArrayLike, n: int) -> NDArray[np.str_]:
+    """Each frame's subject as text, (N,), or a refusal.
+
+    Raises:
+        PredictionError: There is not one subject for each of the `n` frames.
+    """
+    who = np.asarray(subjects)
+    if who.shape != (n,):
+        raise PredictionError(f"{who.size} subjects for {n} frames: expected one per frame.")
+    return who.astype(str)
+
+
 def confusion(labels: Labels, predicted: Bools) -> Confusion:
     """Confusion counts per AU, missing labels left out.
 

@@ -10,7 +10,7 @@ import pandas as pd
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation import bootstrap, tables
 from action_units.evaluation.bootstrap import SubjectCounts
-from action_units.evaluation.metrics import Confusion
+from action_units.evaluation.metrics import Confusion, PredictionError
 from action_units.evaluation.thresholds import FittedThresholds
 
 _PARTS = ("tp", "fp", "fn", "tn")
@@ -112,11 +112,26 @@ class FoldEvaluation:
                     f"fold {self.fold} of protocol {self.protocol!r} was evaluated on "
                     f"{strangers[0]}, who is not among its test subjects."
                 )
-            if model.aus != self.aus:
-                raise ConfigurationError(
-                    f"fold {self.fold}: the two networks were tested on different AUs, "
-                    f"{self.aus} and {model.aus}."
-                )
+        if self.scratch is not None:
+            self._refuse_different_tests(self.finetuned, self.scratch)
+
+    def _refuse_different_tests(self, one: ModelEvaluation, other: ModelEvaluation) -> None:
+        """Two networks are compared pair by pair, so both must have had the same test."""
+        if one.aus != other.aus:
+            raise ConfigurationError(
+                f"fold {self.fold}: the two networks were tested on different AUs, "
+                f"{one.aus} and {other.aus}."
+            )
+        ours, theirs = one.people, other.people
+        same = ours.subjects == theirs.subjects and all(
+            np.array_equal(getattr(ours.counts, count), getattr(theirs.counts, count))
+            for count in ("n", "support")
+        )
+        if not same:
+            raise ConfigurationError(
+                f"fold {self.fold}: the two networks were tested on different subjects, frames "
+                "or labels, so they cannot be compared; predict with both on the same faces."
+            )
 
     @property
     def aus(self) -> tuple[int, ...]:
@@ -162,7 +177,7 @@ class FoldEvaluation:
                 scratch=models.get("scratch"),
                 provenance=dict(content["provenance"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(
                 f"the evaluation of a fold cannot be read ({error!r}): it was written by "
                 "another version; run `kedro run --pipeline evaluate` again."
@@ -189,8 +204,14 @@ def evaluate_predictions(
         aus: Which AUs; all that have a label column by default.
 
     Raises:
-        PredictionError: As `tables.prediction_arrays` and `tables.au_table`.
+        PredictionError: No column subject, or as `tables.prediction_arrays` and
+            `tables.au_table`.
     """
+    if "subject" not in predictions:
+        raise PredictionError(
+            "the predictions have no column 'subject': expected the subject of each frame, "
+            "because intervals are drawn over people."
+        )
     chosen, y, p = tables.prediction_arrays(predictions, aus)
     subjects = predictions["subject"].to_numpy()
     limits = np.array(thresholds.values)

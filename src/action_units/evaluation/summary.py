@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,14 @@ from action_units.evaluation.scores import (
     paired_differences,
     score,
 )
+
+_SHARED = {
+    "config_hash": "configurations",
+    "recipe": "recipes",
+    "data_sha256": "data",
+    "packages": "package versions",
+}
+"""The entries of a fold's provenance that all folds of a run should share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +165,11 @@ def _check(folds: Sequence[FoldEvaluation]) -> None:
         raise ConfigurationError(
             "no fold has been evaluated yet: run `kedro run --pipeline evaluate`."
         )
+    for fold, following in pairwise(folds):
+        if fold.fold == following.fold:
+            raise ConfigurationError(
+                f"fold {fold.fold} is given twice: each fold is averaged once."
+            )
     first = folds[0]
     tested: dict[str, int] = {}
     for fold in folds:
@@ -181,9 +195,8 @@ def _warnings(folds: Sequence[FoldEvaluation], n_folds: int) -> Iterable[str]:
             f"{len(folds)} of {n_folds} folds are evaluated (fold {there}): "
             "the averages run over these alone."
         )
-    for key, what in (("config_hash", "configurations"), ("data_sha256", "data")):
-        values = {fold.provenance.get(key) for fold in folds}
-        if len(values) > 1:
+    for key, what in _SHARED.items():
+        if any(fold.provenance.get(key) != folds[0].provenance.get(key) for fold in folds):
             yield f"The folds were run with different {what}, so their average mixes them."
     if 0 < sum(fold.scratch is not None for fold in folds) < len(folds):
         yield "Not every fold has a network trained from scratch, so none is compared."

@@ -72,7 +72,7 @@ def au_table(
         people = None
         counts = metrics.confusion(y, p >= limits)
     else:
-        people = bootstrap.subject_counts(y, p >= limits, _one_each(subjects, len(y)))
+        people = bootstrap.subject_counts(y, p >= limits, subjects)
         counts = people.counts.sum()
     columns = {
         "au": list(aus),
@@ -136,7 +136,8 @@ def averages_table(
 
     Args:
         table: From `au_table`.
-        people: The fold's counts per subject, for the interval of the F1 mean.
+        people: The fold's counts per subject, for the interval of the F1 mean, which
+            is undefined where fewer than two subjects show any of the AUs.
         seed: Numbers that name the bootstrap draw.
         resamples: Resamples of the subjects.
 
@@ -147,12 +148,13 @@ def averages_table(
     """
     aus = table["au"].tolist()
     drawn = bootstrap.resampled_f1(people, seed, resamples) if people else None
+    enough = people.with_positives >= 2 if people else np.zeros(len(aus), np.bool_)  # (A,)
     rows = []
     for name, members in average_sets(aus).items():
         index = [aus.index(au) for au in members]
         part = table.iloc[index]
         low = high = math.nan
-        if drawn is not None:
+        if drawn is not None and enough[index].any():
             ends = bootstrap.interval(mean_defined(drawn[:, index]))
             low, high = float(ends[0]), float(ends[1])
         rows.append(
@@ -201,14 +203,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _one_each(subjects: ArrayLike, n: int) -> ArrayLike:
-    if len(np.asarray(subjects)) != n:
-        raise PredictionError(
-            f"{len(np.asarray(subjects))} subjects for {n} frames: expected one per frame."
-        )
-    return subjects
 
 
 def _people_columns(people: SubjectCounts | None, n_aus: int) -> dict[str, Any]:

@@ -7,7 +7,9 @@ variables, so that it follows the page between light and dark.
 
 import io
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -30,7 +32,7 @@ class Palette:
 LIGHT = Palette()
 STAND_INS = Palette(**{f.name: f"#{0xA1B200 + i:06x}" for i, f in enumerate(fields(Palette))})
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "action_units",
     "font.family": "DejaVu Sans",
@@ -41,9 +43,9 @@ _SETTINGS = {
 }
 
 
-def settings(palette: Palette) -> rc_context:
-    """The context that figures are made in: ``with settings(LIGHT): ...``."""
-    coloured = {
+def settings(palette: Palette) -> AbstractContextManager[None]:
+    """Matplotlib's settings while a figure is made in these colours."""
+    coloured: dict[Any, Any] = {
         "text.color": palette.ink,
         "axes.edgecolor": palette.grid,
         "axes.labelcolor": palette.muted,
@@ -78,7 +80,6 @@ def to_inline_svg(figure: Figure, name: str, description: str) -> str:
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     for field in fields(Palette):
         text = text.replace(getattr(STAND_INS, field.name), f"var(--{field.name})")
     text = re.sub(r"(?:'DejaVu Sans'|DejaVu Sans)(?:, [^;\"]*)?", "var(--sans)", text)

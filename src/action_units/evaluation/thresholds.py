@@ -5,13 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.metrics import Floats, Ranking, checked, rank
+from action_units.evaluation.metrics import (
+    Floats,
+    Ranking,
+    checked,
+    checked_subjects,
+    confusion,
+    f1,
+    rank,
+)
 
 DEFAULT_THRESHOLD = 0.5
 """Used for every AU when no AU has enough validation positives to fit one."""
+
+RESAMPLES = 50
+"""Draws of the validation subjects that a threshold is fitted to."""
 
 MINIMUM_POSITIVES = 10
 """With fewer positive validation frames, the best threshold is mostly chance."""
@@ -69,6 +80,8 @@ def choose_thresholds(
     labels: ArrayLike,
     probabilities: ArrayLike,
     minimum_positives: int = MINIMUM_POSITIVES,
+    subjects: ArrayLike | None = None,
+    seed: int = 0,
 ) -> FittedThresholds:
     """Maximise each AU's F1 over all possible thresholds, exactly.
 
@@ -77,31 +90,55 @@ def choose_thresholds(
     for error on both sides. Of several best intervals the widest is taken, of
     equally wide ones the highest.
 
+    The best threshold of a few subjects is one of a few subjects. With `subjects`
+    it is fitted to `RESAMPLES` draws of as many of them, with replacement, and the
+    median is taken, so that no single person decides.
+
     Args:
         labels: Validation labels 1, 0 or −1, (N, A).
         probabilities: Validation probabilities, (N, A).
         minimum_positives: AUs with fewer positives (or no negatives) are not
             fitted; they take the median of the others, or 0.5.
+        subjects: Each frame's subject, (N,).
+        seed: Of the draws of subjects.
+
+    Returns:
+        Thresholds, and the F1 that each reaches on these frames.
 
     Raises:
-        PredictionError: As `metrics.checked`.
+        PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
     """
     y, p = checked(labels, probabilities)
-    best = [
-        _best(rank(y[:, column], p[:, column]), minimum_positives)
-        for column in range(y.shape[1])
-    ]
-    fitted = [cut[0] for cut in best if cut]
-    substitute = float(np.median(fitted)) if fitted else DEFAULT_THRESHOLD
+    draws = [np.arange(len(y))]
+    if subjects is not None:
+        draws += _draws(checked_subjects(subjects, len(y)), seed)
+    cuts = np.full((len(draws), y.shape[1]), np.nan)  # (R + 1, A)
+    for row, frames in enumerate(draws):
+        for column in range(y.shape[1]):
+            cut = _best(rank(y[frames, column], p[frames, column]), minimum_positives)
+            cuts[row, column] = np.nan if cut is None else cut
+    fallback = np.isnan(cuts[0])  # an AU is fitted where all the frames together allow it
+    values = np.full(y.shape[1], DEFAULT_THRESHOLD)
+    values[~fallback] = np.nanmedian(cuts[:, ~fallback], axis=0)
+    values[fallback] = np.median(values[~fallback]) if not fallback.all() else DEFAULT_THRESHOLD
+    reached = np.where(fallback, np.nan, f1(confusion(y, p >= values)))
     return FittedThresholds(
-        values=tuple(cut[0] if cut else substitute for cut in best),
-        fallback=tuple(cut is None for cut in best),
-        f1=tuple(cut[1] if cut else float("nan") for cut in best),
+        tuple(values.tolist()), tuple(fallback.tolist()), tuple(reached.tolist())
     )
 
 
-def _best(ranking: Ranking, minimum_positives: int) -> tuple[float, float] | None:
-    """The threshold and its F1, or nothing where there is too little to go by."""
+def _draws(subjects: NDArray[Any], seed: int) -> list[NDArray[np.intp]]:
+    """Frames of `RESAMPLES` draws of the subjects, with replacement."""
+    ids, index = np.unique(subjects, return_inverse=True)
+    frames = [np.flatnonzero(index == i) for i in range(len(ids))]
+    drawn = np.random.default_rng([seed, len(ids)]).integers(
+        len(ids), size=(RESAMPLES, len(ids))
+    )
+    return [np.concatenate([frames[i] for i in draw]) for draw in drawn]
+
+
+def _best(ranking: Ranking, minimum_positives: int) -> float | None:
+    """The threshold, or nothing where there is too little to go by."""
     if ranking.positives < max(minimum_positives, 1) or not ranking.negatives:
         return None
     scores = ranking.f1()  # (K,)
@@ -116,4 +153,4 @@ def _best(ranking: Ranking, minimum_positives: int) -> tuple[float, float] | Non
     high, low = float(upper[first[widest]]), float(lower[last[widest]])
     middle = (high + low) / 2
     # Between neighbouring floats the middle rounds to one of them; `low` is outside.
-    return (middle if middle > low else high), float(scores.max())
+    return middle if middle > low else high

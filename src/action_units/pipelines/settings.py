@@ -8,7 +8,7 @@ from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.training.recipe import Recipe
 
-_PARTS = ("network", "pretrain", "finetune")
+_PARTS = ("network", "pretrain", "finetune", "from_scratch", "flip_average")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class TrainingSettings:
         network: The network it builds.
         pretrain: How it pre-trains.
         finetune: How it fine-tunes.
+        from_scratch: How the comparison without pre-training trains.
+        flip_average: Whether a face is asked about together with its mirror image.
         seed: Of everything random.
         restart: Throw an unfinished run away.
         machine: ``device``, ``precision`` and ``threads`` as the library takes them.
@@ -29,6 +31,8 @@ class TrainingSettings:
     network: NetworkSpec
     pretrain: Recipe
     finetune: Recipe
+    from_scratch: Recipe
+    flip_average: bool
     seed: int
     restart: bool
     machine: Mapping[str, Any]
@@ -58,6 +62,8 @@ class TrainingSettings:
             network=NetworkSpec.from_dict(parts["network"]),
             pretrain=Recipe.from_dict(parts["pretrain"]),
             finetune=Recipe.from_dict(parts["finetune"]),
+            from_scratch=Recipe.from_dict(parts["from_scratch"]),
+            flip_average=bool(parts["flip_average"]),
             seed=parameters["seed"],
             restart=parameters["restart"],
             machine={key: parameters[key] for key in ("device", "precision", "threads")},

@@ -17,6 +17,7 @@ from action_units.evaluation.examples import KINDS, Example
 from action_units.evaluation.figures import draw_training_curves
 from action_units.evaluation.published import PUBLISHED_DISFA
 from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.theme import STAND_INS, to_inline_svg
 from action_units.facs.action_units import AU_NAMES, EIGHT_AUS, au_column
@@ -25,6 +26,7 @@ Examples = Mapping[int, Mapping[str, Sequence[Example]]]
 
 _UNDEFINED = Markup('<span class="na" title="{}">n/a</span>')
 _NO_POSITIVES = "not defined: no frame tested here shows it"
+_FEW_SUBJECTS = "not defined: fewer than two subjects tested here show it"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
         A document that loads nothing from anywhere.
     """
     extras = extras or PageExtras()
+    scores = summary.scores["finetuned"]
     environment = Environment(
         loader=PackageLoader("action_units.evaluation", "report"),
         autoescape=True,
@@ -62,7 +65,13 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": number, "signed": signed, "percent": percent}
+    environment.filters |= {
+        "figure": number,
+        "signed": signed,
+        "percent": percent,
+        "ends": ends,
+        "interval": interval,
+    }
     environment.globals["au_column"] = au_column
     return environment.get_template("page.html.j2").render(
         title=extras.title,
@@ -78,10 +87,9 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
         quarantine=_quarantine(extras.quarantine),
         published=[] if summary.rendered else PUBLISHED_DISFA,
         eight=EIGHT_AUS,
-        ours={au: summary.scores["finetuned"].aus[au].mean_of_folds.value
-              for au in EIGHT_AUS if au in summary.aus},
+        ours={au: line.mean_of_folds.value for au, line in scores.aus.items()},
         provenance=_provenance(summary.folds),
-    )  # fmt: skip
+    )
 
 
 def number(value: float | None, why: str = _NO_POSITIVES) -> str | Markup:
@@ -99,6 +107,23 @@ def signed(value: float) -> str | Markup:
 def percent(value: float) -> str | Markup:
     """A share of 1 as percent."""
     return number(value) if math.isnan(value) else f"{value:.1%}"
+
+
+def ends(figure: Estimate | Mapping[str, Any]) -> str | Markup:
+    """Both ends of an interval for a table cell: an estimate's, or an AU table row's F1."""
+    if isinstance(figure, Estimate):
+        low, high = figure.low, figure.high
+    else:
+        low, high = figure["f1_low"], figure["f1_high"]
+    return number(low, _FEW_SUBJECTS) if math.isnan(low) else f"{low:.3f}–{high:.3f}"
+
+
+def interval(figure: Estimate, signs: bool = False) -> str | Markup:
+    """An interval in a sentence, with signs where it is a difference."""
+    if math.isnan(figure.low):
+        return Markup("95 % interval ") + number(figure.low, _FEW_SUBJECTS)
+    written = signed if signs else number
+    return f"95 %: {written(figure.low)} to {written(figure.high)}"
 
 
 def _au_rows(summary: RunSummary) -> list[dict[str, Any]]:
@@ -142,9 +167,15 @@ def _fold(fold: FoldEvaluation) -> dict[str, Any]:
         figure = draw_training_curves(curves, palette=STAND_INS)
         description = f"Validation F1 and loss by epoch in fold {fold.fold}"
         svg = Markup(to_inline_svg(figure, f"curves{fold.fold}", description))
-    return {"fold": fold, "curves": svg, "tables": {
-        name: model.au_table.to_dict(orient="records") for name, model in fold.models.items()
-    }}  # fmt: skip
+    models = {
+        name: {
+            "rows": model.au_table.to_dict(orient="records"),
+            "averages": model.averages.to_dict(orient="records"),
+            "facts": sorted(_flat(model.provenance).items()),
+        }
+        for name, model in fold.models.items()
+    }
+    return {"fold": fold, "curves": svg, "models": models}
 
 
 def _curve(curve: pd.DataFrame) -> Markup:
@@ -166,17 +197,19 @@ def _faces(examples: Examples) -> list[dict[str, Any]]:
         {
             "au": au_column(au),
             "name": AU_NAMES[au],
-            "kinds": {
-                kind: [
-                    {"src": _jpeg(example), "subject": example.subject, "frame": example.frame,
-                     "probability": example.probability}
-                    for example in kinds.get(kind, ())
-                ]
-                for kind in KINDS
-            },
+            "kinds": {kind: [_face(example) for example in kinds[kind]] for kind in KINDS},
         }
         for au, kinds in examples.items()
-    ]  # fmt: skip
+    ]
+
+
+def _face(example: Example) -> dict[str, Any]:
+    return {
+        "src": _jpeg(example),
+        "subject": example.subject,
+        "frame": example.frame,
+        "probability": example.probability,
+    }
 
 
 def _jpeg(example: Example) -> str:
@@ -201,10 +234,8 @@ def _provenance(folds: Sequence[FoldEvaluation]) -> list[tuple[str, str]]:
     for key in sorted({key for one in flat for key in one}):
         values = [one.get(key, "n/a") for one in flat]
         same = len(set(values)) == 1
-        text = values[0] if same else "; ".join(
-            f"fold {fold.fold}: {value}" for fold, value in zip(folds, values, strict=True)
-        )  # fmt: skip
-        rows.append((key, text))
+        each = [f"fold {f.fold}: {value}" for f, value in zip(folds, values, strict=True)]
+        rows.append((key, values[0] if same else "; ".join(each)))
     return rows
 
 

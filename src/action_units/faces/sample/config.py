@@ -80,7 +80,7 @@ class DisfaSampleConfig(_FromMapping):
     height: int = 192
     jpeg_quality: int = 92
     mean_event: float = 3.0
-    strength: float = 1.2
+    strength: float = 1.7
     expressiveness: float = 0.15
     occlusion: float = 0.04
     distractors: float = 1.0
@@ -113,8 +113,8 @@ class WebSampleConfig(_FromMapping):
         expressiveness: As in ``DisfaSampleConfig``.
         sensitivity: By AU column, how often a clearly shown AU is labelled present.
         false_alarms: By AU column, how often an AU that is not there at all is labelled
-            present. Near the threshold of intensity 1.5 the chance runs smoothly from
-            one to the other, so weak AUs are flipped most.
+            present. Between intensities 0 and 2 the chance runs smoothly from one to
+            the other, so traces are often called present.
         failures: Share of rows that OpenFace gave up on: ``success`` 0 and labels at random.
     """
 
@@ -125,18 +125,18 @@ class WebSampleConfig(_FromMapping):
     jpeg_quality: int = 90
     turn: float = 1.0
     occlusion: float = 0.12
-    strength: float = 1.2
+    strength: float = 1.7
     expressiveness: float = 0.15
     sensitivity: _Rates = field(
         default_factory=_rates(
-            0.95, 0.94, 0.90, 0.93, 0.94, 0.93, 0.90, 0.93, 0.96, 0.93, 0.93, 0.86, 0.88, 0.84,
+            0.95, 0.94, 0.84, 0.93, 0.94, 0.93, 0.90, 0.93, 0.96, 0.93, 0.93, 0.68, 0.88, 0.84,
             0.95, 0.93, 0.88, 0.92,
         )
     )  # fmt: skip
     false_alarms: _Rates = field(
         default_factory=_rates(
-            0.45, 0.40, 0.09, 0.24, 0.36, 0.40, 0.16, 0.43, 0.33, 0.56, 0.43, 0.03, 0.27, 0.07,
-            0.27, 0.24, 0.15, 0.15,
+            0.37, 0.34, 0.03, 0.16, 0.28, 0.34, 0.08, 0.36, 0.25, 0.52, 0.36, 0.01, 0.19, 0.04,
+            0.18, 0.16, 0.14, 0.12,
         )
     )  # fmt: skip
     failures: float = 0.02

@@ -41,7 +41,7 @@ def draw_expression(rng: np.random.Generator) -> Floats:
     )
     present = rng.random(len(PRETRAIN_AUS)) < chance
     strong = PRESENT_FROM + 3.5 * rng.beta(1.5, 1.4, len(PRETRAIN_AUS))
-    trace = np.where(rng.random(len(PRETRAIN_AUS)) < 0.18, rng.uniform(0.3, 1.45, 18), 0.0)
+    trace = np.where(rng.random(len(PRETRAIN_AUS)) < 0.30, rng.uniform(0.3, 1.45, 18), 0.0)
     shown: Floats = np.where(present, strong, trace)
     column = {au: k for k, au in enumerate(PRETRAIN_AUS)}
     for weaker, stronger in _IMPOSSIBLE:
@@ -53,12 +53,13 @@ def draw_expression(rng: np.random.Generator) -> Floats:
 def labelled_chance(truth: Floats, config: WebSampleConfig) -> Floats:
     """The chance that OpenFace calls each AU present, (…, 18) from true intensities.
 
-    It runs from the false-alarm rate at intensity 0.5 to the sensitivity at 2.5,
-    smoothly, so that labels near the threshold of 1.5 are the least reliable.
+    It runs from the false-alarm rate at intensity 0 to the sensitivity at 2, smoothly:
+    OpenFace calls many traces present that a coder does not, on top of its errors on
+    faces that show nothing.
     """
     sensitivity = np.array([config.sensitivity[c] for c in au_columns(PRETRAIN_AUS)])
     false_alarm = np.array([config.false_alarms[c] for c in au_columns(PRETRAIN_AUS)])
-    t = np.clip((truth - 0.5) / 2.0, 0.0, 1.0)
+    t = np.clip(truth / 2.0, 0.0, 1.0)
     chance: Floats = false_alarm + (sensitivity - false_alarm) * t * t * (3.0 - 2.0 * t)
     return chance
 

@@ -51,7 +51,9 @@ def predict_test_subjects(
     tested = faces.select(np.isin(faces.subjects, split["test"]))
     columns = au_columns(model.aus)
     table = tested.table[["image", "subject", "frame", "origin", *columns]].copy()
-    probabilities = predict(model, tested.faces, device)
+    # As the thresholds were fitted: a threshold holds for one way of asking.
+    flip = bool(model.provenance["flip_average"])
+    probabilities = predict(model, tested.faces, device, flip=flip)
     table[[f"{column}_p" for column in columns]] = probabilities
     return table
 

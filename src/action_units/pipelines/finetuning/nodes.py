@@ -94,7 +94,7 @@ def _train(
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
     result = train(
         settings.network,
-        settings.finetune,
+        settings.from_scratch if pretrained is None else settings.finetune,
         known.faces,
         known.labels,
         ~validation,
@@ -108,6 +108,7 @@ def _train(
         provenance={
             "stage": "scratch" if pretrained is None else "finetune",
             "recipe": settings.recipe,
+            "flip_average": settings.flip_average,
             "protocol": split["protocol"],
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
@@ -115,7 +116,15 @@ def _train(
         **settings.machine,
     )
     probabilities = predict(
-        result.model, known.faces[validation], str(settings.machine["device"])
+        result.model,
+        known.faces[validation],
+        str(settings.machine["device"]),
+        flip=settings.flip_average,
     )
-    thresholds = choose_thresholds(known.labels[validation], probabilities)
+    thresholds = choose_thresholds(
+        known.labels[validation],
+        probabilities,
+        subjects=known.subjects[validation],
+        seed=settings.seed,
+    )
     return result.model, thresholds.to_json(known.aus), result.curve

@@ -1,0 +1,101 @@
+"""Predictions and folds made up for the tests of the evaluation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from action_units.evaluation.results import (
+    FoldEvaluation,
+    ModelEvaluation,
+    evaluate_predictions,
+)
+from action_units.evaluation.thresholds import FittedThresholds
+from action_units.facs.action_units import DISFA_AUS, au_columns
+
+GROUPS = (("SN001", "SN002", "SN003"), ("SN004", "SN005", "SN006"), ("SN007", "SN008", "SN009"))
+"""The test subjects of three folds."""
+
+
+def made_up_predictions(
+    subjects: Sequence[str] = GROUPS[0],
+    frames: int = 40,
+    aus: Sequence[int] = DISFA_AUS,
+    seed: int = 0,
+    skill: float = 0.4,
+    absent: Sequence[int] = (),
+) -> pd.DataFrame:
+    """Predictions better than chance by `skill`; `absent` AUs are never present."""
+    random = np.random.default_rng([3, seed])
+    n = len(subjects) * frames
+    labels = (random.random((n, len(aus))) < 0.3).astype(np.int8)  # (N, A)
+    labels[random.random(labels.shape) < 0.05] = -1
+    for au in absent:
+        labels[:, list(aus).index(au)] = 0
+    noise = random.random(labels.shape)
+    probabilities = (1 - skill) * noise + skill * (labels == 1)
+    # Few distinct values, so that there are ties.
+    probabilities = np.round(probabilities, 2).astype(np.float32)
+    who = np.repeat(np.array(subjects), frames)
+    frame = np.tile(np.arange(1, frames + 1), len(subjects))
+    columns = au_columns(aus)
+    table = pd.DataFrame(labels, columns=columns)
+    table[[f"{column}_p" for column in columns]] = probabilities
+    table.insert(0, "image", [f"{s}_{f:05d}.jpg" for s, f in zip(who, frame, strict=True)])
+    table.insert(1, "subject", who)
+    table.insert(2, "frame", frame)
+    return table
+
+
+def thresholds_at(value: float, n_aus: int = len(DISFA_AUS)) -> FittedThresholds:
+    """The same threshold for every AU."""
+    return FittedThresholds((value,) * n_aus, (False,) * n_aus, (0.5,) * n_aus)
+
+
+def made_up_curve(epochs: int = 6) -> pd.DataFrame:
+    """A training curve as the training loop writes it, epochs counted from 1."""
+    epoch = np.arange(1, epochs + 1)
+    return pd.DataFrame(
+        {
+            "epoch": epoch,
+            "learning_rate": 0.001,
+            "train_loss": 1.0 / epoch,
+            "validation_loss": 1.2 / epoch,
+            "validation_macro_f1": 1 - 1.0 / (epoch + 1),
+            "seconds": 2.0,
+            "faces_per_second": 100.0,
+            "best": epoch == epochs,
+        }
+    )
+
+
+def made_up_model(fold: int, skill: float = 0.4, **options: Any) -> ModelEvaluation:
+    """A network on fold `fold`'s test subjects; the labels do not depend on the skill."""
+    options.setdefault("aus", DISFA_AUS)
+    predictions = made_up_predictions(GROUPS[fold - 1], seed=fold, skill=skill, **options)
+    return evaluate_predictions(
+        predictions,
+        thresholds_at(0.5, len(options["aus"])),
+        seed=(fold,),
+        curve=made_up_curve(),
+        provenance={"seed": fold},
+    )
+
+
+def made_up_fold(
+    fold: int, scratch: bool = False, provenance: dict[str, Any] | None = None, **options: Any
+) -> FoldEvaluation:
+    """Fold `fold` of three, its training and validation subjects those of the others."""
+    others = [s for group in GROUPS if group is not GROUPS[fold - 1] for s in group]
+    return FoldEvaluation(
+        fold=fold,
+        protocol="standard",
+        rendered=True,
+        train=tuple(others[1:]),
+        validation=tuple(others[:1]),
+        test=GROUPS[fold - 1],
+        finetuned=made_up_model(fold, **options),
+        scratch=made_up_model(fold, skill=0.1, **options) if scratch else None,
+        provenance=provenance or {"config_hash": "c", "data_sha256": "d"},
+    )
