@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,9 @@ def test_a_full_disk_leaves_the_old_file_and_names_the_path(tmp_path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ArtifactError, match=r"table\.csv could not be written.*No space left"):
+    with pytest.raises(
+        ArtifactError, match=r"table\.csv \(3 bytes\) could not be written.*No space left"
+    ):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
@@ -41,7 +44,7 @@ def test_a_full_disk_leaves_the_old_file_and_names_the_path(tmp_path, monkeypatc
 
 def test_the_temporary_file_is_in_the_same_folder(tmp_path):
     with atomic_write(tmp_path / "here" / "a.bin") as file:
-        assert os.path.dirname(file.name) == str(tmp_path / "here")
+        assert Path(file.name).parent == tmp_path / "here"
 
 
 def test_permissions_are_those_of_an_ordinary_file(tmp_path):

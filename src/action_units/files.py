@@ -33,24 +33,24 @@ def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
         ArtifactError: The disk refused; the previous file is untouched.
     """
     path = Path(path)
-    temporary = ""
+    temporary, size = "", 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)
         with open(temporary, "w+b") as file:
             yield file
+            size = file.tell()
             file.flush()
             os.fsync(file.fileno())
-            size = file.tell()
         Path(temporary).chmod(0o666 & ~_umask())
         os.replace(temporary, path)
         temporary = ""
         _sync_folder(path.parent)
     except OSError as error:
-        written = f" after {size:,} bytes" if "size" in locals() else ""
+        what = f"{path} ({size:,} bytes)" if size else str(path)
         raise ArtifactError(
-            f"{path} could not be written{written} ({error.strerror or error}); "
+            f"{what} could not be written ({error.strerror or error}); "
             "what was there before is untouched. Free some space or choose another folder."
         ) from error
     finally:

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 - `option` is a dataclass field
 from dataclasses import dataclass
 from typing import Literal
 

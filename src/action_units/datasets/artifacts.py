@@ -16,6 +16,7 @@ from kedro_datasets._typing import ImagePreview, JSONPreview, TablePreview
 from matplotlib.figure import Figure
 
 from action_units.errors import ConfigurationError
+from action_units.evaluation.tables import to_csv
 from action_units.files import atomic_artifact, verify
 
 
@@ -77,7 +78,7 @@ class TableDataset(Artifact):
             buffer = io.BytesIO()
             data.to_parquet(buffer, index=False)
             return buffer.getvalue()
-        return data.to_csv(index=False, na_rep="n/a", lineterminator="\n").encode()
+        return to_csv(data).encode()
 
     def _decode(self, content: bytes) -> pd.DataFrame:
         if self.path.suffix == ".parquet":

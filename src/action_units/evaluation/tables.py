@@ -1,6 +1,5 @@
 """The per-AU table of one fold, its averages, and how both are written down."""
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -189,11 +188,6 @@ def from_records(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
             kept = table[column].map(lambda v: isinstance(v, (bool, int))).all()
             table[column] = table[column] if kept else table[column].astype(np.float64)
     return table
-
-
-def to_json(table: pd.DataFrame) -> str:
-    """JSON rows with null for what is undefined."""
-    return json.dumps(to_records(table), indent=2, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:

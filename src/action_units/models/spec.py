@@ -1,7 +1,5 @@
 """What a network is made of, as plain options."""
 
-# ruff: noqa: RUF009 - `option` is a dataclass field
-
 from dataclasses import dataclass
 from typing import Literal
 

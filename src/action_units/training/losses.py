@@ -4,8 +4,6 @@ Every loss takes logits (N, A) and targets (N, A) in [0, 1]; a negative target i
 missing label and counts for nothing. The value is the mean over the known labels.
 """
 
-# ruff: noqa: RUF009 - `option` is a dataclass field
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

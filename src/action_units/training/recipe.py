@@ -1,7 +1,5 @@
 """How to train, as options: everything but the network and the data."""
 
-# ruff: noqa: RUF009 - `option` is a dataclass field
-
 from dataclasses import dataclass
 from typing import Literal
 

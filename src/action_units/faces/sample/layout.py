@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
-
-from action_units.errors import ArtifactError, ConfigurationError
+from action_units.errors import ArtifactError
+from action_units.faces.parallel import map_in_order
 from action_units.files import write_text
 from action_units.progress import Progress
 
@@ -88,53 +84,23 @@ def run_tasks(
     description: str,
     unit: str,
 ) -> list[Result]:
-    """Run a pure function over tasks in several processes.
+    """Run a pure function over tasks in several processes, with progress.
 
     Args:
-        function: Importable by name, so that a fresh process can find it.
+        function: What is done.
         tasks: Its arguments; the results come back in their order.
         weights: How many units of progress each task is.
-        workers: Number of processes; None for one per CPU; 1 runs in this process.
+        workers: As in ``map_in_order``, whose errors this raises.
         description: For the progress bar.
         unit: For the progress bar, in the plural.
-
-    Raises:
-        ConfigurationError: ``workers`` is not a positive number.
-        ArtifactError: A worker process was killed.
     """
-    count = os.cpu_count() or 1 if workers is None else workers
-    if count < 1:
-        raise ConfigurationError(f"workers is {workers}; it must be 1 or more.")
-    count = min(count, len(tasks))
-    results: dict[int, Result] = {}
+    results = []
     with Progress(description, sum(weights), unit) as progress:
-        if count == 1:
-            for index, task in enumerate(tasks):
-                results[index] = function(task)
-                progress.advance(weights[index])
-            return [results[index] for index in range(len(tasks))]
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, context, initializer=_quiet_worker) as pool:
-            pending = {pool.submit(function, task): k for k, task in enumerate(tasks)}
-            try:
-                for future in as_completed(pending):
-                    index = pending[future]
-                    results[index] = future.result()
-                    progress.advance(weights[index])
-            except BrokenProcessPool as error:
-                raise ArtifactError(
-                    f"{description} stopped: a worker process was killed, perhaps for want of "
-                    "memory. Run it again with fewer workers."
-                ) from error
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return [results[index] for index in range(len(tasks))]
-
-
-def _quiet_worker() -> None:
-    """One thread a process: the processes are the parallelism."""
-    cv2.setNumThreads(1)
+        done = map_in_order(function, tasks, workers)
+        for result, weight in zip(done, weights, strict=True):
+            results.append(result)
+            progress.advance(weight)
+    return results
 
 
 def _is_there(folder: Path, stamp: Mapping[str, Any], remake: bool) -> bool:

@@ -1,16 +1,26 @@
 """Nodes from trained networks to AU reports and the page of the run."""
 
+import json
 import logging
 import platform
 from collections.abc import Mapping
+from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from action_units.evaluation.examples import gather_examples, join_folds
-from action_units.evaluation.figures import draw_all_training_curves, draw_f1_by_au
+from action_units.evaluation.figures import (
+    draw_all_training_curves,
+    draw_examples,
+    draw_f1_by_au,
+    draw_precision_recall,
+    draw_prevalence,
+    draw_subject_heat_map,
+)
 from action_units.evaluation.report.page import PageExtras, render_report
 from action_units.evaluation.results import (
     FoldEvaluation,
@@ -19,9 +29,10 @@ from action_units.evaluation.results import (
 )
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
+from action_units.evaluation.tables import prediction_arrays
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import au_columns
+from action_units.facs.action_units import AU_NAMES, au_column, au_columns
 from action_units.facs.protocols import fold_protocol
 from action_units.models.trained import TrainedModel
 from action_units.training.inference import predict
@@ -67,7 +78,7 @@ def evaluate(
     finetuned_curve: pd.DataFrame,
     *,
     fold: int,
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
     """Judge one fold's fine-tuned network on its test subjects.
 
     Args:
@@ -80,13 +91,13 @@ def evaluate(
         fold: The fold.
 
     Returns:
-        The evaluation as JSON, and the AU report.
+        The evaluation as JSON, the AU report, and its averages over AUs.
     """
     finetuned = _judge(
         finetuned_model, finetuned_predictions, finetuned_thresholds, finetuned_curve, fold
     )
     whole = _fold(split, protocol, finetuned, None, finetuned_predictions, fold)
-    return whole.to_json(), finetuned.au_table
+    return whole.to_json(), finetuned.au_table, finetuned.averages
 
 
 def evaluate_both(
@@ -102,13 +113,13 @@ def evaluate_both(
     scratch_curve: pd.DataFrame,
     *,
     fold: int,
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Judge the fine-tuned network, and beside it the one trained from scratch.
 
     The arguments are ``evaluate``'s, for both networks.
 
     Returns:
-        The evaluation as JSON, and both AU reports.
+        The evaluation as JSON, and for each network the AU report and its averages.
     """
     finetuned = _judge(
         finetuned_model, finetuned_predictions, finetuned_thresholds, finetuned_curve, fold
@@ -117,7 +128,13 @@ def evaluate_both(
         scratch_model, scratch_predictions, scratch_thresholds, scratch_curve, fold
     )
     whole = _fold(split, protocol, finetuned, scratch, finetuned_predictions, fold)
-    return whole.to_json(), finetuned.au_table, scratch.au_table
+    return (
+        whole.to_json(),
+        finetuned.au_table,
+        finetuned.averages,
+        scratch.au_table,
+        scratch.averages,
+    )
 
 
 def summarise(
@@ -138,15 +155,35 @@ def summarise(
     return summary.table(), summary.to_json()
 
 
-def draw_figures(folds: Folds, summary: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Draw F1 by AU against the floor, and the training curves.
+def draw_figures(
+    folds: Folds, summary: Mapping[str, Any], faces: FaceStore
+) -> tuple[Figure, Figure, Figure, Figure, Figure, Figure]:
+    """Draw the run, for Kedro-Viz and for papers.
 
     Args:
         folds: All folds on disk.
         summary: Their summary, which must come first.
+        faces: DISFA's faces.
+
+    Returns:
+        F1 by AU against the floor, training curves, prevalence, precision against
+        recall, F1 by subject, and faces that went right and wrong.
     """
     whole = _summary(folds)
-    return draw_f1_by_au(whole), draw_all_training_curves(whole.folds)
+    predictions = _joined(folds)
+    aus, labels, probabilities = prediction_arrays(predictions)
+    shown = 12 if 12 in aus else aus[0]
+    examples = gather_examples(
+        predictions, [0.5] * len(aus), faces.faces, faces.table["image"]
+    )[shown]
+    return (
+        draw_f1_by_au(whole),
+        draw_all_training_curves(whole.folds),
+        draw_prevalence(whole),
+        draw_precision_recall(labels, probabilities, aus),
+        draw_subject_heat_map(whole),
+        draw_examples(examples, f"{au_column(shown)} {AU_NAMES[shown]}"),
+    )
 
 
 def write_report(
@@ -169,12 +206,8 @@ def write_report(
         One HTML document that needs nothing else.
     """
     whole = _summary(folds)
-    predictions = join_folds(
-        {fold: table for fold, (_, table) in folds.items()},
-        {fold: list(e.finetuned.au_table["threshold"]) for fold, (e, _) in folds.items()},
-    )
     examples = gather_examples(
-        predictions, [0.5] * len(whole.aus), faces.faces, faces.table["image"]
+        _joined(folds), [0.5] * len(whole.aus), faces.faces, faces.table["image"]
     )
     line = whole.scores["finetuned"].averages
     for name, average in line.items():
@@ -217,6 +250,7 @@ def _fold(
     fold: int,
 ) -> FoldEvaluation:
     training = finetuned.provenance["training"]
+    shared = {key: training[key] for key in ("recipe", "seed", "machine")}
     return FoldEvaluation(
         fold=fold,
         protocol=protocol,
@@ -227,6 +261,8 @@ def _fold(
         finetuned=finetuned,
         scratch=scratch,
         provenance={
+            "config_hash": sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest(),
+            "data_sha256": split["data_sha256"],
             "recipe": finetuned.provenance["recipe"],
             "seed": training["seed"],
             "device": training["machine"],
@@ -240,3 +276,11 @@ def _summary(folds: Folds) -> RunSummary:
     evaluations = [evaluation for evaluation, _ in folds.values()]
     n_folds = len(fold_protocol(evaluations[0].protocol).folds) if evaluations else 3
     return summarise_folds(evaluations, n_folds)
+
+
+def _joined(folds: Folds) -> pd.DataFrame:
+    """The predictions of all folds, each with its own thresholds."""
+    return join_folds(
+        {fold: table for fold, (_, table) in folds.items()},
+        {fold: list(e.finetuned.au_table["threshold"]) for fold, (e, _) in folds.items()},
+    )

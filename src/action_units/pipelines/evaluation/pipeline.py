@@ -25,8 +25,15 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             ),
             Node(
                 nodes.draw_figures,
-                ["evaluated_folds", "summary_json"],
-                ["au_figure", "curves_figure"],
+                ["evaluated_folds", "summary_json", "disfa_faces"],
+                [
+                    "au_figure",
+                    "curves_figure",
+                    "prevalence_figure",
+                    "precision_recall_figure",
+                    "subjects_figure",
+                    "examples_figure",
+                ],
                 name="draw_figures",
             ),
             Node(
@@ -69,7 +76,10 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
                 for what in ("model", "predictions", "thresholds", "curve")
             },
         },
-        ["evaluation", *(f"{variant}_au_report" for variant in variants)],
+        [
+            "evaluation",
+            *(f"{v}_{table}" for v in variants for table in ("au_report", "averages")),
+        ],
         name="evaluate",
     )
     return lane([*predicting, judging], fold, shared={"disfa_faces"}, tag="evaluate")

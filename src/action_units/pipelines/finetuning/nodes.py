@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,15 @@ def split_subjects(
         fold: The fold.
 
     Returns:
-        Subjects of ``train``, ``validation`` and ``test``.
+        Subjects of ``train``, ``validation`` and ``test``, and the hash of all faces and
+        labels, by which folds of different data are told apart.
     """
     split = split_protocol(
         protocol, fold, set(faces.subjects.tolist()), finetune["validation_subjects"], seed
     )
     who = {part: list(subjects) for part, subjects in asdict(split).items()}
-    return {"protocol": protocol, "fold": fold, **who}
+    data = sha256("".join(faces.table["sha256"]).encode() + faces.labels.tobytes())
+    return {"protocol": protocol, "fold": fold, **who, "data_sha256": data.hexdigest()}
 
 
 def finetune(
