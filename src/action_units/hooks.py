@@ -97,7 +97,7 @@ class NameMissingInputs:
             (
                 stage
                 for stage in ("preprocess", "pretrain", "finetune", "evaluate")
-                if stage in pipelines and name in pipelines[stage].outputs()
+                if stage in pipelines and name in pipelines[stage].all_outputs()
             ),
             None,
         )
