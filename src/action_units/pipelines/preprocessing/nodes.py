@@ -34,6 +34,8 @@ from action_units.facs.openface import read_openface
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = 6  # faces of each AU on a contact sheet
+
 
 def crop_photographs(
     photographs: WebPhotographs,
@@ -143,7 +145,7 @@ def pack(crops: CropSet, face_size: int, workers: int | None) -> tuple[FaceStore
 
 
 def draw_contact_sheet(faces: FaceStore) -> bytes:
-    """A PNG of two faces with each AU, so that a person sees what is trained on.
+    """A PNG of some faces with each AU, so that a person sees what is trained on.
 
     Args:
         faces: The face store.
@@ -155,8 +157,9 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
     for column, au in enumerate(faces.aus):
         rows = np.flatnonzero(faces.labels[:, column] == 1)
         if len(rows):
-            pictures += [faces.faces[row] for row in rows[:: max(1, len(rows) // 6)][:6]]
-            captions += [f"{au_column(au)} {AU_NAMES[au]}"] * 6
+            shown = rows[:: max(1, len(rows) // _SHOWN)][:_SHOWN]
+            pictures += [faces.faces[row] for row in shown]
+            captions += [f"{au_column(au)} {AU_NAMES[au]}"] * len(shown)
     _, png = cv2.imencode(".png", contact_sheet(pictures, captions))
     return png.tobytes()
 
