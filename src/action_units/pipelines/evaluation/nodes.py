@@ -212,9 +212,10 @@ def write_report(
     line = whole.scores["finetuned"].averages
     for name, average in line.items():
         logger.info(
-            "%s, mean of %d folds: F1 %.3f%s%s",
+            "%s, mean over folds (%d of %d): F1 %.3f%s%s",
             name,
             len(whole.folds),
+            whole.n_folds,
             average.mean_of_folds.value,
             f", from scratch {whole.scores['scratch'].averages[name].mean_of_folds.value:.3f}"
             if "scratch" in whole.scores
