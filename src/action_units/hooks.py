@@ -5,13 +5,14 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
+from action_units.pipelines.parameters import refuse_unknown
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,14 @@ class BuildTheLanes:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Read ``protocol``, ``fold`` and ``preprocess.start_from``."""
-        parameters = context.config_loader["parameters"]
+        """Check ``--params``; read ``protocol``, ``fold`` and what else shapes pipelines."""
+        loader = context.config_loader
+        parameters = loader["parameters"]
+        if loader.runtime_params:
+            plain = settings.CONFIG_LOADER_CLASS(
+                loader.conf_source, env=loader.env, **settings.CONFIG_LOADER_ARGS
+            )
+            refuse_unknown(loader.runtime_params, plain["parameters"])
         if lanes.choose(parameters):
             pipelines.configure("action_units.pipeline_registry")
 
@@ -85,8 +92,7 @@ class NameMissingInputs:
             place = str(getattr(catalog.get(name), "path", name))
             commands.setdefault(self._command(name, env, run_params), []).append(place)
         sentences = [
-            f"{' and '.join(sorted(set(places)))} {'is' if len(set(places)) == 1 else 'are'} "
-            f"not there yet: {command}."
+            f"Not there yet: {' and '.join(sorted(set(places)))}; {command}."
             for command, places in commands.items()
         ]
         raise ArtifactError(" ".join(sentences))
@@ -102,9 +108,9 @@ class NameMissingInputs:
             None,
         )
         if maker is None:
-            return "put it there (README, section “Your own data”)"
+            return "put the data there (README, section “Your own data”)"
         options = f" --env {env}" if env and env != "local" else ""
         params = run_params.get("runtime_params") or {}
         kept = ",".join(f"{k}={params[k]}" for k in ("protocol", "fold") if k in params)
         options += f" --params {kept}" if kept and maker != "preprocess" else ""
-        return f"`kedro run --pipeline {maker}{options}` makes it"
+        return f"`kedro run --pipeline {maker}{options}` makes that"

@@ -114,6 +114,8 @@ def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(finished):
         ("protocol=x", r"protocol 'x' does not exist: choose fg2020 or standard"),
         ("recipe=best", r"recipe='best' is unknown; choose one of fg2020, modern"),
         ("device=tpu", r"device.*tpu"),
+        ("folds=3", r"folds is not a parameter. Did you mean fold\?"),
+        ("sample.web.photographs=9", r"conf/local/parameters_sample.yml"),
         (
             "preprocess.start_from=video",
             r"start_from='video' is unknown; choose one of raw, crops",
@@ -133,7 +135,7 @@ def test_a_pipeline_before_its_inputs_names_them_and_the_command(empty_project):
     printed = empty_project.kedro(
         "run", "--env", "tiny", "--pipelines", "finetune", "--params", "fold=3", fails=True
     )
-    assert "data/06_models/tiny/pretrained.safetensors is not there yet" in printed
+    assert "data/06_models/tiny/pretrained.safetensors; `kedro run --pipeline" in printed
     assert "`kedro run --pipeline pretrain --env tiny" in printed
     assert "data/04_feature/tiny/disfa_faces" in printed
     assert "`kedro run --pipeline preprocess --env tiny`" in printed
