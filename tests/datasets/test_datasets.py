@@ -1,0 +1,200 @@
+"""Datasets keep the promises: whole files, checked when read, raw data never touched."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from matplotlib.figure import Figure
+
+from action_units.datasets.artifacts import (
+    FigureDataset,
+    JsonDataset,
+    TableDataset,
+    TextDataset,
+)
+from action_units.datasets.crops import CropSet, DisfaCropsDataset, WebCropsDataset
+from action_units.datasets.folder import FolderDataset
+from action_units.datasets.folds import EvaluatedFoldsDataset, QuarantinesDataset
+from action_units.datasets.raw import DisfaRecordingsDataset, WebPhotographsDataset
+from action_units.errors import ConfigurationError
+from action_units.facs.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
+from action_units.facs.protocols import DISFA_SUBJECTS, fold_protocol
+
+TABLE = pd.DataFrame({"au": [1, 2], "f1": [0.123456789012345, np.nan], "name": ["a", "n, b"]})
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_comes_back_and_undefined_is_na(tmp_path, suffix):
+    dataset = TableDataset(path=str(tmp_path / f"t.{suffix}"))
+    assert not dataset.exists()
+    dataset.save(TABLE)
+    assert dataset.exists()
+    pd.testing.assert_frame_equal(dataset.load(), TABLE, check_dtype=False)
+    if suffix == "csv":
+        assert "2,n/a," in (tmp_path / "t.csv").read_text()
+    assert dataset.preview()["data"][1][1] == "n/a"
+
+
+def test_a_table_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"ends in \.csv or \.parquet"):
+        TableDataset(path=str(tmp_path / "t.xlsx"))
+
+
+def test_an_empty_table_keeps_its_columns(tmp_path):
+    dataset = TableDataset(path=str(tmp_path / "t.csv"))
+    dataset.save(TABLE[:0])
+    assert list(dataset.load()) == list(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data"),
+    [
+        (TableDataset, TABLE),
+        (JsonDataset, {"a": [1, None]}),
+        (TextDataset, "page"),
+        (FigureDataset, b"png"),
+    ],
+)
+def test_a_changed_byte_is_refused(tmp_path, dataset, data):
+    path = tmp_path / "artifact.csv"
+    artifact = dataset(path=str(path))
+    artifact.save(data)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="SHA-256 differs"):
+        artifact.load()
+
+
+def test_json_never_holds_nan(tmp_path):
+    with pytest.raises(DatasetError, match="JSON compliant"):
+        JsonDataset(path=str(tmp_path / "a.json")).save({"f1": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_figure_is_the_same_file(tmp_path):
+    contents = []
+    for name in ("a.png", "b.png"):
+        figure = Figure()
+        figure.subplots().plot([1, 2])
+        dataset = FigureDataset(path=str(tmp_path / name))
+        dataset.save(figure)
+        contents.append(dataset.load())
+    assert contents[0] == contents[1]
+    assert contents[0].startswith(b"\x89PNG")
+
+
+def test_a_folder_is_made_and_never_saved(tmp_path):
+    dataset = FolderDataset(path=str(tmp_path / "a" / "b"))
+    assert dataset.load().is_dir()
+    with pytest.raises(DatasetError, match="written into by nodes"):
+        dataset.save("anything")
+
+
+def disfa_table():
+    rows = [
+        {
+            "image": f"RightVideo{subject}_{number:08d}.jpg",
+            "rectsize": "(0,0,64,64)",
+            **{column: (number + k) % 2 for k, column in enumerate(au_columns(DISFA_AUS))},
+        }
+        for subject in DISFA_SUBJECTS
+        for number in range(2)
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(subject=table["image"].str[10:15])
+
+
+def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
+    dataset = DisfaCropsDataset(path=str(tmp_path))
+    assert not dataset.exists()
+    dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
+    files = {path.name for path in tmp_path.glob("*.csv")}
+    assert files == {f"fold{k}_{part}.csv" for k in (1, 2, 3) for part in ("train", "test")}
+    for fold in (1, 2, 3):
+        test = pd.read_csv(tmp_path / f"fold{fold}_test.csv", header=None)[0]
+        assert set(test.str[10:15]) == set(fold_protocol("fg2020").test_subjects(fold))
+    back = dataset.load()
+    assert back.origin == "rendered"
+    columns = ["image", *au_columns(DISFA_AUS)]
+    wanted = disfa_table().sort_values("image", ignore_index=True)
+    found = back.table.sort_values("image", ignore_index=True)
+    pd.testing.assert_frame_equal(found[columns], wanted[columns], check_dtype=False)
+
+
+def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
+    dataset = DisfaCropsDataset(path=str(tmp_path / "fine_tune_images"))
+    dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
+    (tmp_path / "fine_tune_images/origin.json").unlink()
+    assert dataset.load().origin == "fine_tune_images"
+
+
+def web_table(people):
+    return pd.DataFrame(
+        [
+            {
+                "image": f"{person}_{number}-FaceId-0.jpg",
+                "rectsize": "(0,0,64,64)",
+                "gender": number % 2,
+                "split": split,
+                **dict.fromkeys(au_columns(PRETRAIN_AUS), 1),
+            }
+            for number, (person, split) in enumerate(people)
+        ]
+    )
+
+
+def test_web_crops_keep_their_split(tmp_path):
+    dataset = WebCropsDataset(path=str(tmp_path))
+    dataset.save(CropSet(tmp_path, web_table([("m.0a", "train"), ("m.0b_", "test")]), "own"))
+    table = dataset.load().table
+    assert dict(zip(table["subject"], table["split"], strict=True)) == {
+        "m.0a": "train",
+        "m.0b_": "test",
+    }
+
+
+def test_a_person_in_both_web_files_is_refused_unless_allowed(tmp_path):
+    people = [("m.0a", "train"), ("m.0a", "test")]
+    WebCropsDataset(path=str(tmp_path)).save(CropSet(tmp_path, web_table(people), "own"))
+    with pytest.raises(DatasetError, match=r"test_label\.csv, line 1: .*m\.0a"):
+        WebCropsDataset(path=str(tmp_path)).load()
+    allowed = WebCropsDataset(path=str(tmp_path), allow_identity_overlap=True)
+    assert len(allowed.load().table) == 2
+
+
+@pytest.mark.parametrize("kind", [WebPhotographsDataset, DisfaRecordingsDataset])
+def test_a_persons_own_raw_data_is_read_and_never_rendered_over(tmp_path, kind):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    dataset = kind(path=str(folder), sample={})
+    assert dataset.load().origin == "mine"
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    with pytest.raises(DatasetError, match="never write"):
+        dataset.save("anything")
+
+
+def test_without_data_and_without_a_sample_it_says_what_to_do(tmp_path):
+    dataset = WebPhotographsDataset(path=str(tmp_path / "web"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="put the raw data there"):
+        dataset.load()
+
+
+def test_folds_that_are_not_there_yet_are_no_error(tmp_path):
+    folds = EvaluatedFoldsDataset(path=str(tmp_path), predictions=str(tmp_path))
+    assert folds.exists()
+    assert folds.load() == {}
+
+
+def test_quarantines_are_read_together(tmp_path):
+    row = {"path": "a.jpg", "reason": "truncated", "detail": "x", "sha256": ""}
+    TableDataset(path=str(tmp_path / "web.csv")).save(pd.DataFrame([row]))
+    TableDataset(path=str(tmp_path / "disfa.csv")).save(pd.DataFrame([row])[:0])
+    whole = QuarantinesDataset(path=str(tmp_path)).load()
+    assert whole[["source", "reason"]].to_numpy().tolist() == [["web", "truncated"]]
+    assert list(QuarantinesDataset(path=str(tmp_path / "none")).load()) == list(whole)
+    assert json.dumps(whole["path"].tolist()) == '["a.jpg"]'
