@@ -7,6 +7,7 @@ that no file is ever half-written and none is read whose hash has changed.
 import base64
 import io
 import json
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ class Artifact(AbstractDataset[Any, Any]):
         self.path = Path(path)
         self.metadata = metadata
 
+    @abstractmethod
     def _encode(self, data: Any) -> bytes:
-        raise NotImplementedError
+        """The file's bytes."""
 
+    @abstractmethod
     def _decode(self, content: bytes) -> Any:
-        raise NotImplementedError
+        """What the bytes hold."""
 
     def load(self) -> Any:
         """Read the file, once its hash has been found right."""

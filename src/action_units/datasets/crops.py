@@ -2,6 +2,7 @@
 
 import json
 import logging
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,11 +73,13 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
             origin = str(json.loads(marker.read_text())["origin"])
         return CropSet(folder=self.images, table=table, origin=origin)
 
+    @abstractmethod
     def _read(self) -> tuple[pd.DataFrame, list[str]]:
-        raise NotImplementedError
+        """The table, and what is odd about it."""
 
+    @abstractmethod
     def _write(self, table: pd.DataFrame) -> None:
-        raise NotImplementedError
+        """Write the label CSVs."""
 
     def _exists(self) -> bool:
         return any(self.path.glob("*.csv*"))

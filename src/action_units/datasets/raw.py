@@ -5,6 +5,7 @@ that holds anything else is a person's own data and is only read.
 """
 
 import logging
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,9 @@ class _RawFolder(AbstractDataset[None, Any]):
         """Raw data is never written by a pipeline."""
         raise DatasetError(f"{self.path} is raw data: pipelines read it and never write it.")
 
+    @abstractmethod
     def _render(self) -> None:
-        raise NotImplementedError
+        """Render the sample into the folder, unless it lies there."""
 
     def _origin(self) -> str:
         """Render what is missing, and say whose data it is."""

@@ -226,7 +226,7 @@ def draw_examples(examples: Mapping[str, Sequence[Example]], title: str) -> Figu
     """
     columns = max([1, *(len(found) for found in examples.values())])
     with settings(LIGHT):
-        figure = Figure(figsize=(1.2 * columns + 1, 1.5 * len(KINDS) + 0.4), layout="tight")
+        figure = Figure(figsize=(1.2 * columns + 1, 1.8 * len(KINDS) + 0.4), layout="tight")
         grid = figure.subplots(len(KINDS), columns, squeeze=False)
         for row, kind in zip(grid, KINDS, strict=True):
             for axes in row:

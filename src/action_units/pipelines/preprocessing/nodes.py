@@ -35,6 +35,7 @@ from action_units.facs.openface import read_openface
 logger = logging.getLogger(__name__)
 
 _SHOWN = 6  # faces of each AU on a contact sheet
+_TILE = 176  # pixels: wide enough for the name of an AU below a face
 
 
 def crop_photographs(
@@ -160,7 +161,7 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
             shown = rows[:: max(1, len(rows) // _SHOWN)][:_SHOWN]
             pictures += [faces.faces[row] for row in shown]
             captions += [f"{au_column(au)} {AU_NAMES[au]}"] * len(shown)
-    _, png = cv2.imencode(".png", contact_sheet(pictures, captions))
+    _, png = cv2.imencode(".png", contact_sheet(pictures, captions, tile=_TILE))
     return png.tobytes()
 
 
