@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from action_units.models.trained import TrainedModel
+from action_units.progress import Progress
 from action_units.training.arrays import Faces, check_faces, resized
 from action_units.training.augmentation import normalise
 from action_units.training.devices import Machine, choose_machine
@@ -41,11 +42,13 @@ def predict(
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.eval()
     probabilities = np.empty((len(faces), len(model.aus)), np.float32)
-    for start in range(0, len(faces), batch_size):
-        block = torch.from_numpy(np.array(faces[start : start + batch_size]))
-        batch = resized(block.to(machine.torch_device), model.spec.image_size)
-        z = logits(network, batch, machine, model.spec.channels, flip=flip)
-        probabilities[start : start + batch_size] = torch.sigmoid(z).cpu().numpy()
+    with Progress("Predicting", len(faces), "faces") as progress:
+        for start in range(0, len(faces), batch_size):
+            block = torch.from_numpy(np.array(faces[start : start + batch_size]))
+            batch = resized(block.to(machine.torch_device), model.spec.image_size)
+            z = logits(network, batch, machine, model.spec.channels, flip=flip)
+            probabilities[start : start + batch_size] = torch.sigmoid(z).cpu().numpy()
+            progress.advance(len(block))
     return probabilities
 
 
