@@ -43,14 +43,10 @@ class BuildTheLanes:
 class TellStages:
     """Says which stage runs, in a short line, and at the end which page to open."""
 
-    def __init__(self) -> None:
-        """Start before the first stage."""
-        self._done = 0
-
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Count the stages."""
-        self._total = len(pipeline.nodes)
+        """Count the stages, anew for each run of a notebook's session."""
+        self._done, self._total = 0, len(pipeline.nodes)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.tables import to_csv
+from action_units.evaluation.theme import to_png
 from action_units.files import atomic_artifact, verify
 
 
@@ -122,14 +123,7 @@ class FigureDataset(Artifact):
     """A picture: a matplotlib figure, or PNG bytes, saved as PNG; loads as bytes."""
 
     def _encode(self, data: Figure | bytes) -> bytes:
-        if isinstance(data, bytes):
-            return data
-        buffer = io.BytesIO()
-        # No date and no version inside: the same figure is the same file.
-        data.savefig(
-            buffer, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None}
-        )
-        return buffer.getvalue()
+        return data if isinstance(data, bytes) else to_png(data)
 
     def _decode(self, content: bytes) -> bytes:
         return content
