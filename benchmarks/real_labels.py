@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from action_units.faces.parallel import map_in_order
 from action_units.faces.sample.identity import draw_identity
 from action_units.faces.sample.render import render_face
 from action_units.faces.sample.view import draw_view
+from action_units.faces.work.workers import Workers, in_order
 from action_units.facs.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
 from action_units.facs.label_tables import (
     read_finetune_labels,
@@ -61,7 +61,7 @@ def draw_all(
     labels = whole[au_columns(PRETRAIN_AUS)].to_numpy().tolist()
     rows = list(zip(whole["image"], whole["subject"], labels, strict=True))
     tasks = [(folder, rows[start : start + 100]) for start in range(0, len(rows), 100)]
-    done = map_in_order(draw_crops, tasks, workers)
+    done = in_order(draw_crops, tasks, Workers(workers))
     for _ in track(done, f"Drawing {len(aus)} AUs", len(tasks), "hundreds of crops"):
         pass
 

@@ -9,7 +9,7 @@ format of ``sha256sum``, so ``sha256sum -c NAME.sha256`` checks it too.
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -62,6 +62,52 @@ def write_bytes(path: Path | str, content: bytes) -> None:
     """Write a whole file or leave the old one; raises as ``atomic_write``."""
     with atomic_write(path) as file:
         file.write(content)
+
+
+def write_many(folder: Path | str, contents: Mapping[str, bytes]) -> None:
+    """Write many small files, each whole or not at all, with one flush of the folder.
+
+    Args:
+        folder: Made where it is missing.
+        contents: Bytes by plain file name.
+
+    Raises:
+        ArtifactError: The disk refused; files of these names are new or untouched.
+    """
+    folder = Path(folder)
+    made: list[tuple[str, Path]] = []
+    name, size = "", 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptors: list[int] = []
+        try:
+            for name, content in contents.items():
+                size = len(content)
+                descriptor, temporary = tempfile.mkstemp(prefix=f".{name[:64]}.", dir=folder)
+                descriptors.append(descriptor)
+                made.append((temporary, folder / name))
+                _write_all(descriptor, content)
+            for descriptor in descriptors:  # after all writes: the first flush carries most
+                os.fsync(descriptor)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        mode = 0o666 & ~_umask()
+        while made:
+            temporary, path = made[-1]
+            Path(temporary).chmod(mode)
+            os.replace(temporary, path)
+            made.pop()
+        _sync_folder(folder)
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder / name} ({size:,} bytes) could not be written "
+            f"({error.strerror or error}); what was there before is untouched. Free some space "
+            "or choose another folder."
+        ) from error
+    finally:
+        for temporary, _ in made:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, content: str) -> None:
@@ -138,6 +184,12 @@ def _known_hashes(path: Path) -> dict[str, int]:
         return {}
     lines = manifest.read_text().splitlines()
     return {line.split()[0]: 0 for line in lines if line.strip()}
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while len(view):
+        view = view[os.write(descriptor, view) :]
 
 
 def _umask() -> int:

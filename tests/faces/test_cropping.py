@@ -1,17 +1,27 @@
 """Crop geometry."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action_units.errors import UnusableFace
+from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.cropping import (
+    Crop,
+    CropSettings,
+    check_alignment,
     crop_face,
+    cut_square,
+    encode_crop,
+    eye_angle,
     pad_to_square,
     resize_square,
     square_around,
 )
+from action_units.faces.decoding import decode
+from action_units.faces.detection.base import Detection
+from action_units.faces.detection.settings import DetectorSettings
 from action_units.facs.label_tables import parse_rectsize
 
 PHOTO = np.random.default_rng(0).integers(1, 256, (70, 90), dtype=np.uint8)  # nowhere zero
@@ -19,6 +29,10 @@ PHOTO = np.random.default_rng(0).integers(1, 256, (70, 90), dtype=np.uint8)  # n
 coordinate = st.floats(-40, 100, allow_nan=False)
 length = st.floats(0.5, 120, allow_nan=False)
 boxes = st.tuples(coordinate, coordinate, length, length)
+
+
+def cut(pixels, box, **options):
+    return crop_face(pixels, Detection(*box, score=1.0), CropSettings(**options))
 
 
 @given(box=boxes, margin=st.floats(0, 1))
@@ -46,9 +60,9 @@ def test_a_crop_is_the_photograph_inside_it_and_zero_outside(box, margin):
                 expected[row, column] = PHOTO[y, x]
     if not expected.any():
         with pytest.raises(UnusableFace, match="outside the photograph"):
-            crop_face(PHOTO, box, margin)
+            cut(PHOTO, box, margin=margin, max_size=None)
         return
-    crop = crop_face(PHOTO, box, margin)
+    crop = cut(PHOTO, box, margin=margin, max_size=None)
     assert np.array_equal(crop.pixels, expected)
     assert crop.source == (left, top, side, side)
     assert parse_rectsize(crop.rectsize) == (0, 0, side, side)
@@ -56,15 +70,15 @@ def test_a_crop_is_the_photograph_inside_it_and_zero_outside(box, margin):
 
 def test_large_crops_are_made_smaller_and_small_ones_are_not():
     box = (10, 10, 50, 50)
-    assert crop_face(PHOTO, box, max_size=20).pixels.shape == (20, 20)
-    assert crop_face(PHOTO, box, max_size=20).rectsize == "(0,0,20,20)"
-    assert crop_face(PHOTO, box, max_size=60).pixels.shape == (50, 50)
+    assert cut(PHOTO, box, margin=0, max_size=20).pixels.shape == (20, 20)
+    assert cut(PHOTO, box, margin=0, max_size=20).rectsize == "(0,0,20,20)"
+    assert cut(PHOTO, box, margin=0, max_size=60).pixels.shape == (50, 50)
 
 
 def test_colours_become_gray():
     colour = np.zeros((40, 40, 3), np.uint8)
     colour[..., 1] = 200  # green
-    assert crop_face(colour, (5, 5, 10, 10)).pixels[0, 0] == round(0.587 * 200)
+    assert cut(colour, (5, 5, 10, 10)).pixels[0, 0] == round(0.587 * 200)
 
 
 def test_shrinking_takes_the_mean_of_what_becomes_one_pixel():
@@ -86,3 +100,111 @@ def test_padding_keeps_the_picture_in_the_middle(height, width):
     top, left = (side - height) // 2, (side - width) // 2
     assert np.array_equal(square[top : top + height, left : left + width], pixels)
     assert int(square.sum()) == int(pixels.sum())
+
+
+# Smooth enough that turning it loses little; nowhere zero.
+ROWS, COLUMNS = np.mgrid[:240, :240]
+SCENE = (128 + 60 * np.sin(ROWS / 17) + 50 * np.cos(COLUMNS / 23 + ROWS / 40)).astype(np.uint8)
+EYES = ((98.0, 105.0), (142.0, 105.0))
+
+
+def turned_about(centre, angle, points):
+    """Points turned clockwise about a centre."""
+    turn = np.radians(angle)
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return (np.array(points) - centre) @ matrix.T + centre
+
+
+@given(
+    angle=st.floats(-180, 180),
+    width=st.integers(20, 70),
+    height=st.integers(20, 70),
+    margin=st.floats(0, 0.3),
+)
+def test_an_aligned_crop_of_a_turned_picture_is_the_crop_of_the_upright_one(
+    angle, width, height, margin
+):
+    # The middle of pixel (120, 120) stays where it is, and the crop lies about it.
+    centre = np.array([120.0, 120.0])
+    matrix = cv2.getRotationMatrix2D((120, 120), -angle, 1.0)
+    picture = cv2.warpAffine(SCENE, matrix, SCENE.shape)
+    box = (120.5 - width / 2, 120.5 - height / 2, width, height)
+    eyes = turned_about(centre, angle, EYES)
+    face = Detection(*box, 1.0, tuple(map(tuple, eyes)))
+    aligned = crop_face(picture, face, CropSettings(margin=margin, align="eyes"))
+    assert np.isclose((aligned.angle - angle + 180) % 360, 180, atol=1e-6)
+    straight = cut(SCENE, box, margin=margin)
+    assert aligned.source == straight.source
+    # Where the side is even, the square's middle lies between pixels, half a pixel off.
+    off = 1.2 if aligned.source[2] % 2 else 8
+    away = np.abs(aligned.pixels.astype(int) - straight.pixels)
+    assert away.mean() < off
+
+
+def test_level_eyes_turn_nothing():
+    face = Detection(60, 60, 50, 70, 1.0, EYES)
+    aligned = crop_face(SCENE, face, CropSettings(align="eyes"))
+    assert aligned.angle == 0
+    assert np.array_equal(aligned.pixels, cut(SCENE, face.box).pixels)
+
+
+@given(box=boxes, quarter=st.sampled_from([90, 180, -90]))
+def test_quarter_turns_are_exact(box, quarter):
+    """Also at the edges: what lies outside the photograph is zero."""
+    source = square_around(box, 0.0)
+    try:
+        upright = cut_square(PHOTO, source)
+    except UnusableFace:
+        return
+    turned = cut_square(PHOTO, source, quarter)
+    # A square turned clockwise in the photograph shows the photograph turned back.
+    expected = np.rot90(upright, quarter // 90)
+    assert np.abs(turned.astype(int) - expected).max() <= 1
+
+
+def test_the_angle_is_that_of_the_eyes_as_one_sees_it():
+    for right, left, angle in (
+        ((0, 0), (10, 0), 0), ((0, 0), (10, 10), 45), ((0, 0), (0, -5), -90), ((3, 3), (3, 3), 0),
+    ):  # fmt: skip
+        assert eye_angle(Detection(0, 0, 9, 9, 1.0, (right, left))) == pytest.approx(angle)
+
+
+def test_alignment_needs_landmarks():
+    eyes = CropSettings(align="eyes")
+    check_alignment(DetectorSettings(), eyes)
+    check_alignment(DetectorSettings(name="ssd"), CropSettings())
+    with pytest.raises(ConfigurationError, match="the detector ssd does not tell; choose"):
+        check_alignment(DetectorSettings(name="ssd"), eyes)
+    with pytest.raises(ConfigurationError, match="choose yunet"):
+        crop_face(PHOTO, Detection(9, 9, 20, 20, 1.0), eyes)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_crop_is_written_as_asked(suffix):
+    crop = cut(SCENE, (60, 60, 50, 70))
+    files = {q: encode_crop(crop, CropSettings(suffix=suffix, quality=q)) for q in (30, 95)}
+    assert (len(files[30]) < len(files[95])) == (suffix == ".jpg")
+    away = np.abs(decode(files[95], gray=True).astype(int) - crop.pixels).max()
+    assert away <= (0 if suffix == ".png" else 8)
+
+
+def test_a_crop_too_large_for_jpeg_is_unusable():
+    pixels = np.broadcast_to(np.uint8(0), (1, 70_000))
+    with pytest.raises(UnusableFace, match="lower max_size"):
+        encode_crop(Crop(np.ascontiguousarray(pixels), (0, 0, 1, 1)), CropSettings())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"margin": -0.1}, "between 0 and 2"),
+        ({"margin": float("nan")}, "between 0 and 2"),
+        ({"max_size": 0}, "1 pixel or more"),
+        ({"align": "nose"}, "none or eyes"),
+        ({"suffix": ".bmp"}, ".jpg or .png"),
+        ({"quality": 0}, "between 1 and 100"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(options, words):
+    with pytest.raises(ConfigurationError, match=words):
+        CropSettings(**options)

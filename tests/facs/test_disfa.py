@@ -1,10 +1,18 @@
 """DISFA's own label files, sound and faulty."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from action_units.errors import LabelError
-from action_units.facs.disfa import occurrence, read_intensities, read_occurrences, subjects_in
+from action_units.errors import ConfigurationError, LabelError
+from action_units.facs.disfa import (
+    occurrence,
+    read_frames,
+    read_intensities,
+    read_occurrences,
+    subjects_in,
+)
+from action_units.facs.names import parse_disfa_name
 
 AUS = (1, 2, 12)
 TRUTH = np.array([[0, 5, 1], [1, 4, 1], [2, 3, 0], [3, 2, 2], [4, 1, 0]])  # (frames, AUs)
@@ -96,3 +104,41 @@ def test_subjects_are_those_with_a_folder(folder):
     assert subjects_in(folder) == ("SN001",)
     with pytest.raises(LabelError, match="expected SN001, SN002"):
         subjects_in(folder / "notes")
+
+
+def test_frames_keep_presence_and_intensity(folder):
+    table = read_frames(folder, ["SN001", "SN001"], AUS)
+    assert list(table) == ["image", "subject", "frame", "AU01", "AU02", "AU12", "AU01_r",
+                           "AU02_r", "AU12_r"]  # fmt: skip
+    assert (table[["AU01_r", "AU02_r", "AU12_r"]].to_numpy() == TRUTH).all()
+    assert (table[["AU01", "AU02", "AU12"]].to_numpy() == (TRUTH >= 2)).all()
+    assert (table.dtypes[3:] == np.int8).all()
+    pd.testing.assert_frame_equal(table.iloc[:, :6], read_occurrences(folder, ["SN001"], AUS))
+    with pytest.raises(ConfigurationError, match="no subject"):
+        read_frames(folder, [], AUS)
+    with pytest.raises(ConfigurationError, match="choose Right or Left"):
+        read_frames(folder, ["SN001"], AUS, camera="right")
+
+
+def test_subjects_may_differ_in_their_length(folder):
+    """DISFA's have 4,844 or 4,845 frames."""
+    (folder / "SN002").mkdir()
+    for au in AUS:
+        lines = [f"{frame},{frame % 6}" for frame in range(1, 7)]
+        (folder / f"SN002/SN002_au{au}.txt").write_text("\n".join(lines))
+    table = read_frames(folder, ["SN002", "SN001"], AUS)
+    assert table.groupby("subject")["frame"].max().to_dict() == {"SN001": 5, "SN002": 6}
+    assert table["subject"].is_monotonic_increasing
+
+
+def test_columns_are_those_asked_for_whatever_the_folder_lists_first(folder):
+    """A file's AU is in its name; DISFA's files sort as au1, au12, au2."""
+    assert list(read_intensities(folder, "SN001", (12, 1))) == ["AU12", "AU01"]
+    assert (read_intensities(folder, "SN001", (12, 1)).to_numpy() == TRUTH[:, [2, 0]]).all()
+
+
+def test_crops_are_numbered_from_0_and_labels_from_1(folder):
+    table = read_frames(folder, ["SN001"], AUS)
+    first = table.iloc[0]
+    assert (first["image"], first["frame"]) == ("RightVideoSN001_00000000.jpg", 1)
+    assert [parse_disfa_name(name).frame for name in table["image"]] == table["frame"].tolist()

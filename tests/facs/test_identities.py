@@ -1,9 +1,13 @@
 """Who the people of the web set are."""
 
+import time
+
 import pytest
 
 from action_units.errors import LabelError
 from action_units.facs.identities import read_identities, web_people
+from action_units.facs.label_tables import read_pretrain_labels
+from action_units.facs.names import parse_web_name, web_image
 
 
 def test_identities_are_put_beside_the_faces(tmp_path):
@@ -25,7 +29,7 @@ def test_identities_are_put_beside_the_faces(tmp_path):
         ("identity,sex\na,1\n", 1, "the header must be identity,gender"),
         ("", 1, "the header must be identity,gender"),
         ("identity,gender\na,1\nb\n", 3, "is not identity,gender"),
-        ("identity,gender\na,woman\n", 2, "gender is 'woman'"),
+        ("identity,gender\na,x\n", 2, "gender is 'x'"),
         ("identity,gender\na,1\n\na,1\n", 4, "a is there twice"),
     ],
 )
@@ -41,3 +45,38 @@ def test_a_fault_is_named_with_its_line(tmp_path, text, line, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(LabelError, match="no such file"):
         read_identities(tmp_path / "none.csv")
+
+
+def test_genders_may_be_words(tmp_path):
+    path = tmp_path / "identities.csv"
+    words = ["0", "woman", "Female", "F", "1", "man", "MALE", "m"]
+    path.write_text("identity,gender\n" + "".join(f"m.0{k},{w}\n" for k, w in enumerate(words)))
+    assert list(read_identities(path).values()) == [0] * 4 + [1] * 4
+
+
+def test_identities_that_hold_or_end_in_underscores(tmp_path):
+    genders = {"m.0d27_dy": 0, "m.0_": 1, "m.0": 0, "m.0_1": 1}
+    images = ["m.0d27_dy_84-FaceId-0.jpg", "m.0__3-FaceId-0.jpg", "m.0_3-FaceId-0.jpg",
+              "m.0_1_2-FaceId-11.jpg"]  # fmt: skip
+    people = web_people(images, genders, tmp_path)
+    assert people["subject"].tolist() == ["m.0d27_dy", "m.0_", "m.0", "m.0_1"]
+
+
+def test_the_names_of_real_faces(real_labels):
+    table = read_pretrain_labels(real_labels / "pretrain_label_sample.csv.gz")
+    genders = dict(zip(table["subject"], table["gender"], strict=True))
+    people = web_people(table["image"], genders, real_labels)
+    assert (people["subject"] == table["subject"]).all()
+    names = [parse_web_name(image) for image in table["image"]]
+    assert [web_image(n.identity, n.number, n.face) for n in names] == table["image"].tolist()
+    assert people["subject"].str.fullmatch(r"m\.0[0-9a-z_]+").all()
+
+
+def test_as_many_names_as_the_paper_has_are_read_in_seconds(tmp_path):
+    images = [f"m.0{k // 80:x}_z_{k % 80}-FaceId-0.jpg" for k in range(160_000)]
+    path = tmp_path / "identities.csv"
+    path.write_text("identity,gender\n" + "".join(f"m.0{k:x}_z,{k % 2}\n" for k in range(2000)))
+    started = time.process_time()
+    people = web_people(images, read_identities(path), path)
+    assert time.process_time() - started < 5  # takes half a second
+    assert people["subject"].nunique() == 2000

@@ -1,10 +1,15 @@
-"""OpenFace's CSV: its columns, several faces, failures, faults."""
+"""OpenFace's CSV: its columns and layouts, several faces, failures, faults."""
+
+import os
+import time
 
 import numpy as np
 import pytest
 
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
+from action_units.facs.action_units import PRETRAIN_AUS
 from action_units.facs.openface import read_openface
+from action_units.facs.openface_csv import IMAGE_COLUMNS
 
 AUS = (1, 12, 28)
 HEADER = "image, face, confidence, success, pose_Rx, AU01_r, AU12_r, AU01_c, AU12_c, AU28_c"
@@ -75,6 +80,8 @@ def test_failures_are_dropped_with_a_reason_whatever_their_values(tmp_path):
         ([row(), row("b.jpg").rsplit(",", 1)[0]], 3, "9 columns, but the header has 10"),
         ([row(), row()], 3, "face 0 of a.jpg is there twice"),
         ([row(image="")], 2, "the row has no image name"),
+        ([row(), row("b.jpg", face="0.5")], 3, "face is 0.5; expected a whole number"),
+        ([row(), row("b.jpg", success="yes")], 3, "success is 'yes'; expected a number"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path, rows, line, words):
@@ -90,9 +97,12 @@ def test_a_fault_is_named_with_its_line(tmp_path, rows, line, words):
     [
         (HEADER.replace("AU12_c", "AU12_x"), "column AU12_c is missing"),
         (HEADER.replace("AU12_c", "AU1_c"), "column AU12_c is missing"),
-        (HEADER.replace("image", "frame"), "merge OpenFace's files"),
+        (HEADER.replace("AU12_c", "AU12_C"), "column AU12_c is missing"),
+        (HEADER.replace("confidence", "score"), "column confidence is missing"),
         (HEADER.replace("AU01_c", "AU12_c"), "column AU12_c is there twice"),
         ("image, confidence, success, 0, 1, 2", "OpenFace 3"),
+        ("image, face, confidence, AU01_r, AU02_r, AU03_r", "OpenFace 3"),
+        ("face, confidence, gaze_0_x, pose_Tx", "run with -aus"),
     ],
 )
 def test_missing_columns_are_named(tmp_path, header, words):
@@ -125,3 +135,139 @@ def test_a_file_without_face_numbers_has_one_face_a_picture(tmp_path):
     header = HEADER.replace(" face,", "")
     path = write(tmp_path, row().replace(" 0,", "", 1), header=header)
     assert read_openface(path, AUS).table["face"].tolist() == [0]
+
+
+IMAGE_HEADER = "face, confidence, gaze_0_x, AU01_r, AU12_r, AU01_c, AU12_c, AU28_c"
+VIDEO_HEADER = "frame, face_id, timestamp, confidence, success, AU12_r, AU01_c, AU12_c, AU28_c"
+
+
+def test_files_of_one_picture_are_named_after_it(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name, text in {
+        "m.0d27_dy_84-FaceId-0.csv": "0, 0.98, 0.1, 1.5, 0.20, 1.00, 0.00, 0.00\n",
+        "deep/b.PNG.csv": "0, 0.85, 0, 0, 3, 0, 1, 0\n1, 0.95, 0, 2, 5.00, 1, 1, 1\n",
+        "c.csv": "0, 0.30, 0, 0, 0, 0, 0, 0\n",
+        "d.csv": "",
+        ".e.csv": "not, read\n",
+    }.items():
+        (tmp_path / name).write_text(f"{IMAGE_HEADER}\n{text}")
+    (tmp_path / "c_of_details.txt").write_text("Input:c.jpg")
+    found = read_openface(tmp_path, AUS)  # FaceLandmarkImg writes no success
+    assert found.table["image"].tolist() == ["m.0d27_dy_84-FaceId-0.jpg", "deep/b.PNG"]
+    assert found.table[["face", "faces", "AU01", "AU28"]].to_numpy().tolist() == [
+        [0, 1, 1, 0],
+        [1, 2, 1, 1],
+    ]
+    assert found.table["AU12_r"].tolist() == pytest.approx([0.2, 5.0])
+    assert "AU28_r" not in found.table
+    dropped = found.dropped.set_index("image")["reason"].to_dict()
+    assert dropped == {
+        "c.jpg": "confidence below 0.8",
+        "deep/b.PNG": "another face of the picture is more confident",
+        "d.jpg": "OpenFace found no face (a header and no row)",
+    }
+    assert read_openface(tmp_path, AUS, suffix=".bmp").table["image"][0].endswith("-0.bmp")
+
+
+def test_one_picture_and_its_first_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{IMAGE_HEADER}\n\n0, 0.98, 0.1, 1.5, 0.20, 1.00, 3, 0.00\n")
+    with pytest.raises(LabelError, match=r"a\.csv, line 3: AU12_c is 3"):
+        read_openface(path, AUS)
+    path.write_text(f"{IMAGE_HEADER}\n" + "0, 0.98, 0.1, 1.5, 0.20, 1.00, 0, 0.00\n" * 2)
+    with pytest.raises(LabelError, match=r"line 3: face 0 of a\.jpg is there twice\. A merged"):
+        read_openface(path, AUS)
+
+
+def test_frames_of_videos(tmp_path):
+    for name in ("x", "y"):
+        (tmp_path / f"{name}.csv").write_text(
+            f"{VIDEO_HEADER}\n1, 0, 0.000, 0.98, 1, 2.5, 1, 1, 0\n"
+            "2, 0, 0.033, 0.02, 0, 0.0, 9, 0, 0\n3, 0, 0.067, 0.88, 1, 0.5, 0, 1, 0\n"
+        )
+    found = read_openface(tmp_path, AUS)
+    assert found.table[["image", "frame", "AU12"]].to_numpy().tolist() == [
+        ["x", 1, 1], ["x", 3, 1], ["y", 1, 1], ["y", 3, 1]]  # fmt: skip
+    assert found.dropped[["image", "line"]].to_numpy().tolist() == [["x", 3], ["y", 3]]
+    assert read_openface(tmp_path / "x.csv", AUS).table["frame"].tolist() == [1, 3]
+    (tmp_path / "z.csv").write_text(f"{IMAGE_HEADER}\n0, 1, 0, 0, 0, 0, 0, 0\n")
+    with pytest.raises(
+        LabelError, match=r"z\.csv, line 1: its columns are not those of x\.csv"
+    ):
+        read_openface(tmp_path, AUS)
+
+
+def test_several_faces_of_a_frame_by_the_older_header(tmp_path):
+    path = tmp_path / "x.csv"
+    header = VIDEO_HEADER.replace(" face_id,", "")
+    path.write_text(f"{header}\n1, 0.0, 0.98, 1, 2.5, 1, 1, 0\n1, 0.0, 0.98, 1, 2.5, 1, 1, 0\n")
+    with pytest.raises(LabelError, match="face 0 of x is there twice"):
+        read_openface(path, AUS)
+
+
+@pytest.mark.parametrize("column", IMAGE_COLUMNS)
+def test_spellings_of_the_column_of_names(tmp_path, column):
+    path = write(tmp_path, row('"a, b.jpg"'), header=HEADER.replace("image", column))
+    assert read_openface(path, AUS).table["image"].tolist() == ["a, b.jpg"]
+
+
+def test_presence_is_never_read_from_another_column(tmp_path):
+    header = HEADER.replace("pose_Rx", "pose_AU01_c") + ", AU01_c2, AU112_c"
+    path = write(tmp_path, row(c=(0, 1, 0)) + ", 1, 1", header=header)
+    assert read_openface(path, AUS).table[["AU01", "AU12"]].to_numpy().tolist() == [[0, 1]]
+
+
+def test_intensity_may_be_missing(tmp_path):
+    header = "image, confidence, AU01_c, AU12_c, AU28_c"
+    path = write(tmp_path, "a.jpg, 0.9, 1, 0, 1", header=header)
+    assert not [name for name in read_openface(path, AUS).table if name.endswith("_r")]
+
+
+def test_merged_files_in_a_folder(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.csv").write_text(f"{HEADER}\n{row(f'{name}.jpg')}\n")
+    assert read_openface(tmp_path, AUS).table["image"].tolist() == ["a.jpg", "b.jpg"]
+    (tmp_path / "c.csv").write_text(f"{HEADER}\n{row('new.jpg')}\n{row('a.jpg')}\n")
+    with pytest.raises(LabelError, match=r"c\.csv, line 3: face 0 of a\.jpg is there twice"):
+        read_openface(tmp_path, AUS)
+
+
+def test_a_folder_without_annotations(tmp_path):
+    with pytest.raises(LabelError, match="not one CSV file with a row"):
+        read_openface(tmp_path, AUS)
+    (tmp_path / "a.csv").write_text(f"{IMAGE_HEADER}\n")
+    with pytest.raises(LabelError, match="not one CSV file with a row"):
+        read_openface(tmp_path, AUS)
+    (tmp_path / "b.csv").write_text("")
+    with pytest.raises(LabelError, match=r"b\.csv: the file is empty.*stopped while it wrote"):
+        read_openface(tmp_path, AUS)
+
+
+def test_a_picture_whose_name_no_table_can_hold(tmp_path):
+    text = f"{IMAGE_HEADER}\n0, 0.98, 0, 0, 0, 0, 0, 0\n"
+    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text(text)
+    found = read_openface(tmp_path, AUS)
+    assert found.table["image"].tolist() == ["a.jpg"]
+    assert "not UTF-8" in found.dropped["reason"][0]
+    found.dropped.to_csv(tmp_path / "dropped.txt")
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.5, float("nan")])
+def test_an_impossible_confidence(tmp_path, confidence):
+    with pytest.raises(ConfigurationError, match="must be 0 to 1"):
+        read_openface(write(tmp_path, row()), AUS, min_confidence=confidence)
+
+
+def test_many_rows_are_read_in_seconds(tmp_path):
+    numbers = ", ".join(["1.25"] * 17 + ["1.00"] * 18)
+    header = ", ".join(
+        ["image, face, confidence"]
+        + [f"AU{au:02d}_r" for au in PRETRAIN_AUS if au != 28]
+        + [f"AU{au:02d}_c" for au in PRETRAIN_AUS]
+    )
+    rows = [f"m.0{k}_0-FaceId-0.jpg, 0, 0.98, {numbers}" for k in range(50_000)]
+    path = write(tmp_path, *rows, header=header)
+    started = time.process_time()
+    assert len(read_openface(path).table) == 50_000
+    assert time.process_time() - started < 10  # takes less than one

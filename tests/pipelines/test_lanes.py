@@ -37,6 +37,8 @@ def test_crops_at_hand_need_no_detection():
     assert {name for name in crops if not name.startswith("params:")} == {
         "web_crops",
         "disfa_crops",
+        "web_faces_before",  # folders, to see whether there is anything new to pack
+        "disfa_faces_before",
     }
 
 

@@ -11,14 +11,19 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from action_units.errors import ArtifactError
+from action_units.faces.crops import UNFINISHED
+from action_units.faces.folders import place
+from action_units.facs.action_units import au_columns, aus_of_columns
 from action_units.facs.folds import read_fold_tables, read_web_tables
 from action_units.facs.label_tables import write_finetune_labels, write_pretrain_labels
 from action_units.facs.protocols import fold_protocol
-from action_units.files import write_text
+from action_units.files import atomic_write, write_text
 
 logger = logging.getLogger(__name__)
 
 _ORIGIN = "origin.json"
+_DETAILS = "details.parquet"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class CropSet:
 class _Crops(AbstractDataset[CropSet, CropSet]):
     """What the two kinds of crops share."""
 
+    _IN_LABELS: tuple[str, ...] = ("image", "rectsize", "gender", "subject", "frame", "split")
+
     def __init__(
         self,
         *,
@@ -50,28 +57,56 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
 
         Args:
             path: The folder of the label CSVs.
-            images: The folder of the crops; None: the same.
+            images: The folder of the crops, perhaps a URL that fsspec serves; None: the same.
             metadata: Settings of Kedro-Viz; not used here.
         """
         self.path = Path(path)
-        self.images = Path(images) if images else self.path
+        self.images = place(images) if images else self.path
         self.metadata = metadata
 
     def save(self, data: CropSet) -> None:
-        """Write the label CSVs; the crops lie beside them already."""
+        """Write the label CSVs and the details; the crops lie in their folder already."""
         write_text(self.path / _ORIGIN, json.dumps({"origin": data.origin}) + "\n")
         self._write(data.table)
+        labels = {*self._IN_LABELS, *au_columns(aus_of_columns(data.table.columns))}
+        details = [name for name in data.table if name not in labels]
+        with atomic_write(self.path / _DETAILS) as file:
+            data.table[["image", *details]].to_parquet(file, index=False)
+        (self.images / UNFINISHED).unlink(missing_ok=True)
 
     def load(self) -> CropSet:
-        """Read and check the label CSVs; what is odd in them is logged."""
+        """Read and check the label CSVs; what is odd in them is logged.
+
+        Raises:
+            ArtifactError: Crops and labels do not belong together yet.
+            LabelError: The labels cannot be trusted.
+        """
+        if (self.images / UNFINISHED).exists():
+            raise ArtifactError(
+                f"{self.images} is not finished: its crops were being made when that was "
+                "stopped; `kedro run --pipeline preprocess` goes on with it."
+            )
         table, notices = self._read()
         for notice in notices:
             logger.info("%s: %s", self.path, notice)
+        table = self._with_details(table)
         marker = self.path / _ORIGIN
         origin = self.path.name
         if marker.is_file():
             origin = str(json.loads(marker.read_text())["origin"])
         return CropSet(folder=self.images, table=table, origin=origin)
+
+    def _with_details(self, table: pd.DataFrame) -> pd.DataFrame:
+        """What the label CSVs cannot hold: intensities, scores, where each crop is from."""
+        path = self.path / _DETAILS
+        if not path.is_file():
+            return table
+        details = pd.read_parquet(path).set_index("image")
+        if not table["image"].isin(details.index).all():
+            logger.info("%s lacks some of the labelled crops, so it is not used", path)
+            return table
+        new = details[[name for name in details if name not in table]]
+        return table.join(new, on="image")
 
     @abstractmethod
     def _read(self) -> tuple[pd.DataFrame, list[str]]:
@@ -103,7 +138,7 @@ class WebCropsDataset(_Crops):
 
         Args:
             path: The folder of the label CSVs.
-            images: The folder of the crops; None: the same.
+            images: The folder of the crops, perhaps a URL that fsspec serves; None: the same.
             allow_identity_overlap: Accept a person in both files, with a warning.
             metadata: Settings of Kedro-Viz; not used here.
         """

@@ -9,7 +9,7 @@ import numpy as np
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview
 
-from action_units.faces.store import FaceStore
+from action_units.faces.store import INDEX_NAME, FaceStore
 
 _PREVIEWED = 48
 
@@ -44,7 +44,7 @@ class FaceStoreDataset(AbstractDataset[FaceStore, FaceStore]):
         return ImagePreview(base64.b64encode(png.tobytes()).decode())
 
     def _exists(self) -> bool:
-        return self.path.is_dir()
+        return (self.path / INDEX_NAME).is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self.path)}

@@ -5,6 +5,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from action_units.faces.folders import place
+
 
 class FolderDataset(AbstractDataset[None, Path]):
     """Hands a node the folder it may write in, made where it is missing.
@@ -17,10 +19,10 @@ class FolderDataset(AbstractDataset[None, Path]):
         """Name the folder.
 
         Args:
-            path: Where it lies.
+            path: Where it lies; a path, or a URL that fsspec serves.
             metadata: Settings of Kedro-Viz; not used here.
         """
-        self.path = Path(path)
+        self.path = place(path)
         self.metadata = metadata
 
     def load(self) -> Path:

@@ -28,13 +28,15 @@ class WebPhotographs:
     """Web photographs with OpenFace's annotations of them.
 
     Attributes:
-        folder: The photographs.
-        annotations: OpenFace's merged CSV.
+        photographs: A folder, a TSV or tars; a path, or a URL that fsspec serves.
+        kind: ``folder``, ``tsv``, ``tar`` or ``auto``.
+        annotations: OpenFace's CSV, or a folder of its CSVs.
         identities: CSV of ``identity,gender``.
         origin: ``rendered``, or the name of the folder that a person put there.
     """
 
-    folder: Path
+    photographs: str
+    kind: str
     annotations: Path
     identities: Path
     origin: str
@@ -42,19 +44,21 @@ class WebPhotographs:
 
 @dataclass(frozen=True)
 class DisfaRecordings:
-    """DISFA's videos of one camera and the experts' codes.
+    """DISFA's videos and the experts' codes.
 
     Attributes:
-        videos: Folder of the videos.
+        folder: With ``Videos_RightCamera``, ``Videos_LeftCamera`` or both.
         labels: DISFA's ``ActionUnit_Labels``.
-        camera: ``Right`` or ``Left``.
         origin: ``rendered``, or the name of the folder that a person put there.
     """
 
-    videos: Path
+    folder: Path
     labels: Path
-    camera: str
     origin: str
+
+    def videos(self, camera: str) -> Path:
+        """The folder of the videos of one camera, ``Right`` or ``Left``."""
+        return self.folder / f"Videos_{camera}Camera"
 
 
 class _RawFolder(AbstractDataset[None, Any]):
@@ -110,16 +114,44 @@ class _RawFolder(AbstractDataset[None, Any]):
 
 
 class WebPhotographsDataset(_RawFolder):
-    """``photographs/``, ``openface.csv`` and ``identities.csv`` in one folder."""
+    """Photographs, ``openface.csv`` and ``identities.csv``, by default in one folder."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        photographs: str | None = None,
+        kind: str = "auto",
+        annotations: str | None = None,
+        identities: str | None = None,
+        sample: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the parts.
+
+        Args:
+            path: The folder of all that is not named otherwise.
+            photographs: A folder tree, a TSV, or tars (a file, a folder or a pattern);
+                a path, or a URL that fsspec serves. None: ``photographs`` in `path`.
+            kind: ``folder``, ``tsv`` or ``tar``; ``auto`` tells by the name.
+            annotations: OpenFace's merged CSV, or a folder of its CSVs. None:
+                ``openface.csv`` in `path`.
+            identities: CSV of ``identity,gender``. None: ``identities.csv`` in `path`.
+            sample: Parameters of the rendered sample; None never renders.
+            metadata: Settings of Kedro-Viz; not used here.
+        """
+        super().__init__(path=path, sample=None if photographs else sample, metadata=metadata)
+        self.photographs = photographs or str(self.path / "photographs")
+        self.elsewhere = photographs is not None
+        self.kind = kind
+        self.annotations = Path(annotations or self.path / "openface.csv")
+        self.identities = Path(identities or self.path / "identities.csv")
 
     def load(self) -> WebPhotographs:
         """The places of the parts."""
-        origin = self._origin()
+        origin = self.path.name if self.elsewhere else self._origin()
         return WebPhotographs(
-            folder=self.path / "photographs",
-            annotations=self.path / "openface.csv",
-            identities=self.path / "identities.csv",
-            origin=origin,
+            self.photographs, self.kind, self.annotations, self.identities, origin
         )
 
     def _render(self) -> None:
@@ -130,34 +162,10 @@ class WebPhotographsDataset(_RawFolder):
 class DisfaRecordingsDataset(_RawFolder):
     """DISFA's own folder: videos of both cameras and ``ActionUnit_Labels``."""
 
-    def __init__(
-        self,
-        *,
-        path: str,
-        camera: str = "Right",
-        sample: Mapping[str, Any] | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Name the folder and the camera.
-
-        Args:
-            path: Where the data lies.
-            camera: ``Right``, as in the paper, or ``Left``.
-            sample: Parameters of the rendered sample; None never renders.
-            metadata: Settings of Kedro-Viz; not used here.
-        """
-        super().__init__(path=path, sample=sample, metadata=metadata)
-        self.camera = camera
-
     def load(self) -> DisfaRecordings:
         """The places of the parts."""
         origin = self._origin()
-        return DisfaRecordings(
-            videos=self.path / f"Videos_{self.camera}Camera",
-            labels=self.path / "ActionUnit_Labels",
-            camera=self.camera,
-            origin=origin,
-        )
+        return DisfaRecordings(self.path, self.path / "ActionUnit_Labels", origin)
 
     def _render(self) -> None:
         if write_disfa_sample(self.path, self.sample or {}):

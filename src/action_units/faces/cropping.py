@@ -1,4 +1,4 @@
-"""From a face's box to a square gray crop."""
+"""From a face to a square gray crop and its file."""
 
 import math
 from dataclasses import dataclass
@@ -6,8 +6,59 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from action_units.errors import UnusableFace
+from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.decoding import Pixels, to_gray
+from action_units.faces.detection.base import Detection
+from action_units.faces.detection.settings import DetectorSettings
+
+_SUFFIXES = (".jpg", ".png")
+_ALIGNMENTS = ("none", "eyes")
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """How faces are cut out.
+
+    Attributes:
+        margin: Grows the detector's box on each side, in parts of its size.
+        max_size: Larger crops are made smaller to it, in pixels; None keeps them.
+        align: ``eyes`` turns the crop until the eyes are level; ``none`` does not.
+        suffix: ``.jpg`` or ``.png``.
+        quality: Of JPEG, 1 to 100.
+    """
+
+    margin: float = 0.1
+    max_size: int | None = 300
+    align: str = "none"
+    suffix: str = ".jpg"
+    quality: int = 95
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be; raises ConfigurationError."""
+        if not 0 <= self.margin <= 2:
+            raise ConfigurationError(f"margin={self.margin!r} must lie between 0 and 2.")
+        if self.max_size is not None and self.max_size < 1:
+            raise ConfigurationError(f"max_size={self.max_size!r} must be 1 pixel or more.")
+        if self.align not in _ALIGNMENTS:
+            raise ConfigurationError(
+                f"align={self.align!r} is unknown: crops are aligned by "
+                f"{' or '.join(_ALIGNMENTS)}."
+            )
+        if self.suffix not in _SUFFIXES:
+            raise ConfigurationError(
+                f"suffix={self.suffix!r} is unknown: crops are {' or '.join(_SUFFIXES)}."
+            )
+        if not 1 <= self.quality <= 100:
+            raise ConfigurationError(f"quality={self.quality!r} must lie between 1 and 100.")
+
+
+def check_alignment(detector: DetectorSettings, crop: CropSettings) -> None:
+    """Refuse an alignment that the detector cannot give; raises ConfigurationError."""
+    if crop.align == "eyes" and not detector.has_landmarks:
+        raise ConfigurationError(
+            f"align='eyes' needs to know where the eyes are, and the detector "
+            f"{detector.name} does not tell; choose the detector yunet or align='none'."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,16 +69,51 @@ class Crop:
         pixels: Gray, square ``(S, S)`` uint8.
         source: x, y, width and height of the square in the photograph, in its
             pixels; it may reach past the edges, where the crop is zero.
+        angle: By how many degrees the square is turned about its centre in the
+            photograph, clockwise as one sees it; 0 unless the crop is aligned.
     """
 
     pixels: Pixels
     source: tuple[int, int, int, int]
+    angle: float = 0.0
 
     @property
     def rectsize(self) -> str:
         """The rectangle of the crop itself, as the label tables write it."""
         size = len(self.pixels)
         return f"(0,0,{size},{size})"
+
+
+def crop_face(pixels: Pixels, face: Detection, settings: CropSettings) -> Crop:
+    """Cut a face out as a gray square; what lies outside the photograph is zero.
+
+    Args:
+        pixels: The photograph, ``(H, W)`` or ``(H, W, 3)`` blue-green-red.
+        face: Where it is; if it is to be aligned, with landmarks from
+            ``alignment.with_exact_landmarks``.
+        settings: How to cut.
+
+    Raises:
+        UnusableFace: The box lies wholly outside the photograph (``no face``).
+        ConfigurationError: Alignment is asked for and there are no landmarks.
+    """
+    source = square_around(face.box, settings.margin)
+    angle = eye_angle(face) if settings.align == "eyes" else 0.0
+    square = cut_square(pixels, source, angle)
+    if settings.max_size is not None and len(square) > settings.max_size:
+        square = resize_square(square, settings.max_size)
+    return Crop(square, source, angle)
+
+
+def encode_crop(crop: Crop, settings: CropSettings) -> bytes:
+    """The bytes of a crop's file."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, settings.quality] if settings.suffix == ".jpg" else []
+    written, encoded = cv2.imencode(settings.suffix, crop.pixels, options)
+    if not written:
+        raise UnusableFace(
+            "too large", f"a crop of {len(crop.pixels):,} pixels a side; lower max_size"
+        )
+    return encoded.tobytes()
 
 
 def square_around(
@@ -51,34 +137,32 @@ def square_around(
     return x0 - (side - (x1 - x0)) // 2, y0 - (side - (y1 - y0)) // 2, side, side
 
 
-def crop_face(
-    pixels: Pixels,
-    box: tuple[float, float, float, float],
-    margin: float = 0.0,
-    max_size: int | None = None,
-) -> Crop:
-    """Cut a face out as a gray square; what lies outside the photograph is zero.
+def cut_square(pixels: Pixels, source: tuple[int, int, int, int], angle: float = 0.0) -> Pixels:
+    """A square of a photograph, gray, zero outside of it.
 
     Args:
         pixels: The photograph, ``(H, W)`` or ``(H, W, 3)`` blue-green-red.
-        box: The face's x, y, width and height, in pixels.
-        margin: Grows the box on each side, in parts of its width and height.
-        max_size: Crops with a longer side are made smaller, to this side.
+        source: x, y, side and side again, in its pixels.
+        angle: By how many degrees the square is turned about its centre, clockwise.
 
     Raises:
-        UnusableFace: The box lies wholly outside the photograph.
+        UnusableFace: The square lies wholly outside the photograph (``no face``).
     """
-    x, y, side, _ = source = square_around(box, margin)
-    height, width = pixels.shape[:2]
-    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
-    if left >= right or top >= bottom:
-        raise UnusableFace("no face", "the box lies outside the photograph")
-    inside = to_gray(np.ascontiguousarray(pixels[top:bottom, left:right]))
-    square = np.zeros((side, side), np.uint8)
-    square[top - y : bottom - y, left - x : right - x] = inside
-    if max_size is not None and side > max_size:
-        square = resize_square(square, max_size)
-    return Crop(square, source)
+    return _turned(pixels, source, angle) if angle else _upright(pixels, source)
+
+
+def eye_angle(face: Detection) -> float:
+    """How far a face's line of eyes is turned from level, clockwise, in degrees.
+
+    Raises:
+        ConfigurationError: The face has no landmarks.
+    """
+    if len(face.landmarks) < 2:
+        raise ConfigurationError(
+            "align='eyes' needs a detector that tells where the eyes are: choose yunet."
+        )
+    right, left = face.landmarks[:2]
+    return math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
 
 
 def resize_square(pixels: Pixels, size: int) -> Pixels:
@@ -100,3 +184,33 @@ def pad_to_square(pixels: Pixels) -> Pixels:
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = pixels
     return square
+
+
+def _upright(pixels: Pixels, source: tuple[int, int, int, int]) -> Pixels:
+    x, y, side, _ = source
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
+    if left >= right or top >= bottom:
+        raise UnusableFace("no face", "the box lies outside the photograph")
+    square = np.zeros((side, side), np.uint8)
+    inside = to_gray(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    square[top - y : bottom - y, left - x : right - x] = inside
+    return square
+
+
+def _turned(pixels: Pixels, source: tuple[int, int, int, int], angle: float) -> Pixels:
+    x, y, side, _ = source
+    # The upright square that holds the turned one is cut out first: only it becomes gray.
+    spare = math.ceil(side * (math.sqrt(2) - 1) / 2) + 1
+    around = _upright(pixels, (x - spare, y - spare, side + 2 * spare, side + 2 * spare))
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    middle, centre = (side - 1) / 2, (side - 1) / 2 + spare
+    # From a pixel of the crop to its place in `around`.
+    turn = np.array(
+        [
+            [cos, -sin, centre - cos * middle + sin * middle],
+            [sin, cos, centre - sin * middle - cos * middle],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(around, turn, (side, side), flags=flags), np.uint8)

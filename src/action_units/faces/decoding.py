@@ -7,11 +7,16 @@ for most of them. What a decoder could do in more than one way is settled here:
 - 16-bit pixels keep their upper 8 bits; a picture of 32-bit pixels is refused.
 - CMYK, palette and other colour modes become RGB, without their colour profile.
 - Transparency is laid on white; a picture that is wholly transparent is refused.
-- Of an animation, or of a file of several pictures, the first one is taken.
+- Of an animation, or of a file of several pictures, the first one is taken; the file
+  must be whole all the same.
+
+Flipped bits often decode without an error. Only the SHA-256 of the bytes, kept when
+they were first seen, finds them.
 """
 
 import hashlib
 import io
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +28,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from action_units.errors import UnusableFace
+from action_units.faces.plain_jpeg import decode_plain_jpeg
+from action_units.faces.truncation import check_end
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -33,6 +40,15 @@ _MAX_BYTES = 512 << 20
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _ORIENTATION = 0x0112
 _HTML = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<script")
+_SIGNATURES = {
+    b"\xff\xd8": "JPEG",
+    b"\x89PNG": "PNG",
+    b"RIFF": "WebP",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +88,14 @@ def read_photograph(
 def read_content(path: Path | str) -> bytes:
     """The bytes of a picture's file; raises UnusableFace as ``read_photograph``."""
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 - Path objects cost more than the call
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
             raise UnusableFace("not a file", f"the name belongs to {kind}")
         if status.st_size > _MAX_BYTES:
             raise UnusableFace("too large", f"the file has {status.st_size:,} bytes")
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except FileNotFoundError:
         raise UnusableFace("missing", "there is no such file") from None
     except (OSError, ValueError) as error:
@@ -92,6 +109,8 @@ def decode(
     content: bytes, gray: bool = False, max_megapixels: float = MAX_MEGAPIXELS
 ) -> Pixels:
     """Decode the bytes of a picture; see ``read_photograph``."""
+    if gray and (plain := decode_plain_jpeg(content, max_megapixels * 1e6)) is not None:
+        return plain
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             width, height = image.size
@@ -102,14 +121,13 @@ def decode(
                 )
             if gray and image.format == "JPEG" and image.mode == "RGB":
                 image.draft("L", image.size)
+            check_end(image, content)
             image.load()
             return _upright(_pixels(image, gray), _orientation(image))
     except UnusableFace:
         raise
     except UnidentifiedImageError:
-        start = content[:512].lstrip().lower()
-        what = "an HTML or XML page" if start.startswith(_HTML) else "of no known image format"
-        raise UnusableFace("not an image", f"the content is {what}") from None
+        raise _unidentified(content) from None
     except Image.DecompressionBombError as error:
         raise UnusableFace("too large", str(error)) from None
     except MemoryError:
@@ -155,6 +173,16 @@ def _opaque(image: Image.Image, gray: bool) -> Pixels:
     laid = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     code = cv2.COLOR_RGBA2GRAY if gray else cv2.COLOR_RGBA2BGR
     return np.asarray(cv2.cvtColor(np.asarray(laid), code), np.uint8)
+
+
+def _unidentified(content: bytes) -> UnusableFace:
+    """Why no decoder wants these bytes."""
+    for signature, form in _SIGNATURES.items():
+        if content.startswith(signature):
+            return UnusableFace("damaged", f"the header of the {form} is damaged or cut short")
+    start = content[:512].lstrip().lower()
+    what = "an HTML or XML page" if start.startswith(_HTML) else "of no known image format"
+    return UnusableFace("not an image", f"the content is {what}")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -3,26 +3,30 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from upath import UPath
 
 from action_units.errors import ArtifactError, LabelError, UnusableFace
 from action_units.faces.cropping import pad_to_square, resize_square
-from action_units.faces.decoding import Pixels, decode, read_content
+from action_units.faces.decoding import Pixels, decode
+from action_units.faces.folders import Folder, place, stamps_in
+from action_units.faces.photographs.places import Place, place_of
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.store import Faces, FaceStore
+from action_units.faces.store import INDEX_NAME, Faces, FaceStore
 from action_units.facs.action_units import aus_of_columns
 from action_units.facs.label_tables import parse_rectsize
 from action_units.progress import Progress
 
 _IN_MEMORY = 256 << 20
-_BATCH = 256
+_BATCH = 512
+_TOGETHER = 32  # crops that a thread reads in one go: handing over each one costs as much
+_FORMAT = 1  # raised whenever the same crops would be packed differently
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,12 @@ class Packed:
 
 
 def pack_crops(
-    folder: Path | str,
+    folder: Folder | str,
     table: pd.DataFrame,
     size: int,
     workers: int | None = None,
     scratch: Path | str | None = None,
+    before: Path | str | None = None,
 ) -> Packed:
     """Read the crops that a table names and make them one array.
 
@@ -52,19 +57,23 @@ def pack_crops(
     padded with zeros to a square.
 
     Args:
-        folder: Where the crops are.
+        folder: Where the crops are; a path, or a URL that fsspec serves.
         table: With ``image``, ``subject`` and label columns, and ``rectsize`` where
             there is one; its other columns are kept.
         size: Side of the packed faces, in pixels.
         workers: Threads; None takes one a processor, at most 8.
         scratch: Folder of the temporary file that holds more faces than 256 MiB;
             None takes the system's.
+        before: Folder of a store that may have been packed from the same before; it
+            is opened, and no crop is read, where neither the table nor the size or
+            time of a crop has changed.
 
     Raises:
         LabelError: An image's name leads out of the folder, or not one is usable.
         ArtifactError: The temporary file finds no room.
     """
-    folder = Path(folder)
+    folder = place(folder)
+    crops = place_of(str(folder) if isinstance(folder, UPath) else folder)
     table = table.reset_index(drop=True)
     names = [str(name) for name in table["image"]]
     rects = (
@@ -73,42 +82,72 @@ def pack_crops(
     for name in names:
         if not is_plain(name):
             raise LabelError(
-                folder, f"image {name!r} is not the plain name of a file in the folder."
+                str(crops), f"image {name!r} is not the plain name of a file in the folder."
             )
+    made_from = _fingerprint(folder, table, size)
+    if before is not None and (packed := _packed_before(Path(before), made_from)):
+        return packed
     workers = workers or min(8, os.cpu_count() or 1)
     faces = _allocate((len(names), size, size), scratch)
     quarantine = Quarantine()
     kept: list[int] = []
     hashes: list[str] = []
 
-    def read(row: int) -> tuple[Pixels | UnusableFace, str]:
-        return _read_crop(folder / names[row], rects[row], size)
+    def read(rows: range) -> list[tuple[Pixels | UnusableFace, str]]:
+        return [_read_crop(crops / names[row], rects[row], size) for row in rows]
 
     with (
         Progress("Packing crops", len(names), "crops") as progress,
         ThreadPoolExecutor(workers) as pool,
     ):
-        for rows in _batches(len(names)):
-            for row, (face, digest) in zip(rows, pool.map(read, rows), strict=True):
+        for batch in _parts(range(len(names)), _BATCH):
+            parts = pool.map(read, _parts(batch, _TOGETHER))
+            for row, (face, digest) in zip(batch, chain.from_iterable(parts), strict=True):
                 if isinstance(face, UnusableFace):
-                    quarantine.add(folder / names[row], face.reason, face.detail, digest)
+                    quarantine.add(str(crops / names[row]), face.reason, face.detail, digest)
                     continue
                 faces[len(kept)] = face  # never ahead of the row that was read
                 kept.append(row)
                 hashes.append(digest)
-            progress.advance(len(rows), quarantine.summary())
+            progress.advance(len(batch), quarantine.summary())
     if not kept:
         raise LabelError(
-            folder,
+            str(crops),
             f"none of the {len(names):,} images of the table can be used "
             f"({quarantine.summary() or 'the table is empty'}); the first is "
             f"{names[0] if names else 'missing'}. Is this the folder of the crops?",
         )
     table = table.iloc[kept].reset_index(drop=True)
     table["sha256"] = hashes
-    return Packed(
-        FaceStore(faces[: len(kept)], table, aus_of_columns(table.columns)), quarantine
-    )
+    notes = {"set_aside": quarantine.rows()}
+    aus = aus_of_columns(table.columns)
+    store = FaceStore(faces[: len(kept)], table, aus, notes, made_from)
+    return Packed(store, quarantine)
+
+
+def _packed_before(folder: Path, made_from: str) -> Packed | None:
+    """The store of an earlier run, where it was packed from the same and is whole."""
+    if not (folder / INDEX_NAME).is_file():
+        return None
+    try:
+        store = FaceStore.open(folder)
+    except ArtifactError:
+        return None  # it is about to be replaced
+    if store.made_from != made_from:
+        return None
+    quarantine = Quarantine()
+    for row in store.notes["set_aside"]:
+        quarantine.add(*row)
+    return Packed(store, quarantine)
+
+
+def _fingerprint(folder: Folder, table: pd.DataFrame, size: int) -> str:
+    """A hash of all that a store is made of: rows, crops' sizes and times, its own size."""
+    digest = hashlib.sha256(f"{_FORMAT} {size} {list(table.columns)}".encode())
+    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    stamps = stamps_in(folder)
+    digest.update("\n".join(stamps.get(str(name), "") for name in table["image"]).encode())
+    return digest.hexdigest()
 
 
 def is_plain(name: str) -> bool:
@@ -116,11 +155,13 @@ def is_plain(name: str) -> bool:
     return bool(name) and not {"/", "\\", "\0"} & set(name) and name not in (".", "..")
 
 
-def _read_crop(path: Path, rectsize: str, size: int) -> tuple[Pixels | UnusableFace, str]:
+def _read_crop(path: Place, rectsize: str, size: int) -> tuple[Pixels | UnusableFace, str]:
     """A crop at its packed size, or why there is none, and its file's hash."""
     digest = ""
     try:
-        content = read_content(path)
+        content = path.content()
+        if isinstance(content, UnusableFace):
+            return content, digest
         digest = hashlib.sha256(content).hexdigest()
         face = pad_to_square(_inside(decode(content, gray=True), rectsize))
         return resize_square(face, size), digest
@@ -143,10 +184,8 @@ def _inside(pixels: Pixels, rectsize: str) -> Pixels:
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
-def _batches(count: int) -> Iterator[list[int]]:
-    rows = iter(range(count))
-    while batch := list(islice(rows, _BATCH)):
-        yield batch
+def _parts(rows: range, size: int) -> list[range]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _allocate(shape: tuple[int, int, int], scratch: Path | str | None) -> Faces:

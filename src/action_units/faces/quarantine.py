@@ -34,6 +34,10 @@ class Quarantine:
         """Take over another list's pictures."""
         self._rows.extend(other._rows)
 
+    def rows(self) -> list[list[str]]:
+        """Path, reason, detail and SHA-256 of each picture, as JSON can hold them."""
+        return [list(row) for row in self._rows]
+
     def table(self) -> pd.DataFrame:
         """One row a picture, in the order they came: path, reason, detail, sha256."""
         return pd.DataFrame(self._rows, columns=list(_COLUMNS), dtype=str)

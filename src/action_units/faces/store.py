@@ -9,8 +9,8 @@ the old one until the new one is complete.
 import hashlib
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -21,13 +21,14 @@ import pandas as pd
 
 from action_units.errors import ArtifactError
 from action_units.facs.action_units import au_columns
-from action_units.files import atomic_artifact, atomic_write, sha256_of, verify
+from action_units.files import atomic_artifact, atomic_write, sha256_of, verify, write_text
 
 Faces = npt.NDArray[np.uint8]
 Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]]
 
 INDEX_NAME = "store.json"
 _FORMAT = 1
+_MADE_FROM = ".made_from"
 _BLOCK = 1 << 24
 _HEX = 16
 
@@ -43,11 +44,15 @@ class FaceStore:
             label columns of `aus`, and as the source has them ``frame``,
             ``gender``, ``split``, ``rectsize``, ``score``, ``sha256``.
         aus: The AUs that are labelled, in the order of the label columns.
+        notes: Plain values that its maker wants to know again; `select` drops them.
+        made_from: By what its maker knows whether the store would become the same.
     """
 
     faces: Faces
     table: pd.DataFrame
     aus: tuple[int, ...]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    made_from: str = ""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together; raises ValueError."""
@@ -95,16 +100,19 @@ class FaceStore:
     def save(self, folder: Path | str) -> None:
         """Write the store; one that was there stays until this one is complete.
 
+        A store that was opened from the folder and is as it was writes nothing.
+
         Raises:
             ArtifactError: The disk refused.
         """
         folder = Path(folder)
+        if self._lies_in(folder):
+            return
         faces_hash = hashlib.sha256()
         for block in _npy_blocks(self.faces):
             faces_hash.update(block)
-        buffer = io.BytesIO()
-        self.table.to_parquet(buffer, index=False)
-        table_hash = hashlib.sha256(buffer.getvalue()).hexdigest()
+        table = self._table_bytes()
+        table_hash = hashlib.sha256(table).hexdigest()
         index = {
             "format": _FORMAT,
             "aus": list(self.aus),
@@ -113,14 +121,19 @@ class FaceStore:
             "faces_sha256": faces_hash.hexdigest(),
             "table": f"table-{table_hash[:_HEX]}.parquet",
             "table_sha256": table_hash,
+            "notes": dict(self.notes),
         }
         with atomic_write(folder / str(index["faces"])) as file:
             for block in _npy_blocks(self.faces):
                 file.write(block)
         with atomic_write(folder / str(index["table"])) as file:
-            file.write(buffer.getvalue())
+            file.write(table)
         with atomic_artifact(folder / INDEX_NAME) as file:
             file.write((json.dumps(index, indent=1) + "\n").encode())
+        # Apart, because it may hold times of files: equal stores are equal files.
+        if self.made_from:
+            text = f"{index['faces']} {index['table']} {self.made_from}\n"
+            write_text(folder / _MADE_FROM, text)
         kept = {index["faces"], index["table"]}
         for pattern in ("faces-*.npy", "table-*.parquet"):
             for path in folder.glob(pattern):
@@ -159,7 +172,40 @@ class FaceStore:
             folder / index["faces"], mmap_mode=None if empty else "r", allow_pickle=False
         )
         table = pd.read_parquet(folder / index["table"])
-        return cls(faces, table, tuple(index["aus"]))
+        notes = index.get("notes", {})
+        return cls(faces, table, tuple(index["aus"]), notes, _made_from(folder, index))
+
+    def _lies_in(self, folder: Path) -> bool:
+        """Whether these are the very faces and table that a folder holds."""
+        source = getattr(self.faces, "filename", None)
+        if source is None or Path(source).parent != folder.resolve():
+            return False
+        try:
+            index = json.loads((folder / INDEX_NAME).read_text())
+            table = (folder / index["table"]).read_bytes()
+        except (OSError, ValueError, KeyError):
+            return False
+        return (
+            index["faces"] == Path(source).name
+            and index["shape"] == list(self.faces.shape)
+            and index.get("notes", {}) == dict(self.notes)
+            and _made_from(folder, index) == self.made_from
+            and bool(table == self._table_bytes())
+        )
+
+    def _table_bytes(self) -> bytes:
+        buffer = io.BytesIO()
+        self.table.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+
+
+def _made_from(folder: Path, index: Mapping[str, Any]) -> str:
+    """What was noted of the very files that an index names; else nothing."""
+    try:
+        faces, table, made_from = (folder / _MADE_FROM).read_text().split(" ")
+    except (OSError, ValueError):
+        return ""
+    return made_from.strip() if (faces, table) == (index["faces"], index["table"]) else ""
 
 
 def _npy_blocks(faces: Faces) -> Iterator[bytes | memoryview]:

@@ -1,32 +1,35 @@
 """Frames of a video whose labels count them.
 
 A frame that is lost without a word shifts every label after it. So a video is
-only used where its decoded frames are as many as its labels, and an AVI file is
-first walked chunk by chunk, because decoders pass over damaged chunks silently.
+only used where its decoded frames are as many as its labels. The file is first
+walked, because decoders pass over what is damaged: an AVI file chunk by chunk, of
+JPEG frames with a look at each, and an MP4 file box by box. What remains unseen are
+bytes exchanged within a frame's data. In Motion JPEG they spoil that picture; where
+frames build on each other, as in MPEG-4, decoders may show an older picture until the
+next key frame. Both leave every later frame in its place.
 """
 
+import logging
 import os
-import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
 
 from action_units.errors import LabelError
+from action_units.faces.avi import walk_avi
 from action_units.faces.decoding import Pixels
+from action_units.faces.mp4 import is_mp4, walk_mp4
 
-_STREAM_CHUNK = re.compile(rb"\d\d(?:dc|db|wb|pc|tx|iv)|ix\d\d|JUNK|LIST|idx1|indx")
-_FRAME_CHUNK = re.compile(rb"\d\d(?:dc|db)")
-_JPEG_START = b"\xff\xd8"
-_HEADER = 8
+logger = logging.getLogger(__name__)
+
+_PROBES = 64
+"""How many frames are asked for after one that cannot be decoded, to tell it from the end."""
 
 
-def read_frames(path: Path | str, expected: int) -> Iterator[Pixels]:
+def read_frames(path: Path | str, expected: int | None) -> Iterator[Pixels]:
     """Give a video's frames, and refuse it where they are not as many as expected.
 
     The count can only be known after the last frame: use nothing of what was
@@ -34,137 +37,82 @@ def read_frames(path: Path | str, expected: int) -> Iterator[Pixels]:
 
     Args:
         path: The video.
-        expected: How many frames its labels have.
+        expected: How many frames its labels have; None where it has no labels. Then
+            the frames of a Motion JPEG file must be as many as it holds, and where
+            another file lists another number, the log says so.
 
     Yields:
         Frames ``(H, W, 3)``, blue-green-red.
 
     Raises:
-        LabelError: The video is missing, damaged, or has another number of frames.
+        LabelError: The video is missing or damaged, or has another number of frames.
     """
     path = Path(path)
-    check_video(path, expected)
+    held = check_video(path, expected)
+    wanted = held if expected is None else expected
     decoded = 0
     with _capture(path) as capture:
-        while True:
+        listed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        while wanted is None or decoded <= wanted:
             there, frame = capture.read()
             if not there:
                 break
             decoded += 1
-            if decoded > expected:
-                break
-            yield np.asarray(frame, np.uint8)
-    if decoded != expected:
-        count = f"more than {expected:,}" if decoded > expected else f"only {decoded:,}"
+            if wanted is None or decoded <= wanted:
+                yield np.asarray(frame, np.uint8)
+        if not there and any(capture.grab() for _ in range(_PROBES)):
+            raise LabelError(
+                path,
+                f"frame {decoded + 1:,} cannot be decoded, but frames after it can: every "
+                "later label would be off. Replace the video by a whole copy.",
+            )
+    if wanted is None:
+        if listed not in (decoded, 0) and is_mp4(path):
+            logger.warning("%s: %d frames decoded of the %d listed.", path, decoded, listed)
+    elif decoded != wanted:
+        count = f"more than {wanted:,}" if decoded > wanted else f"only {decoded:,}"
+        of = f"{wanted:,} have labels" if expected is not None else f"the file holds {wanted:,}"
         raise LabelError(
             path,
-            f"{count} frames can be decoded, but {expected:,} have labels; labels and frames "
-            "cannot be matched. Replace the video by a whole copy.",
+            f"{count} frames can be decoded, but {of}; labels and frames cannot be matched. "
+            "Replace the video by a whole copy.",
         )
 
 
-def check_video(path: Path | str, expected: int | None = None) -> None:
-    """Look for damage that decoders pass over; an AVI file is walked to its end.
+def check_video(path: Path | str, expected: int | None = None) -> int | None:
+    """Look for damage that decoders pass over.
 
     Args:
         path: The video.
         expected: How many frames its labels have, where that is known.
 
+    Returns:
+        How many frames the file holds, where each must decode by itself (Motion JPEG in
+        AVI); else None.
+
     Raises:
-        LabelError: The video is missing or damaged, or an AVI file of JPEG frames
-            has an empty frame or another number of frames.
+        LabelError: The video is missing or damaged, or is an AVI file of JPEG frames and
+            holds another number of frames.
     """
     path = Path(path)
     if not path.is_file():
         raise LabelError(path, "there is no such video.")
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            if not path.stat().st_size:
-                raise LabelError(path, "the video is empty.")
-            return
-        chunks = _walk(path, file)
-    if not chunks.motion_jpeg:
-        return
-    if chunks.empty is not None:
+    if not path.stat().st_size:
+        raise LabelError(path, "the video is empty.")
+    if is_mp4(path):
+        walk_mp4(path)
+        return None
+    frames = walk_avi(path)
+    if frames is None or frames.codec != b"MJPG":
+        return None
+    held = len(frames.sizes)
+    if expected is not None and held != expected:
         raise LabelError(
             path,
-            f"frame {chunks.empty:,} is empty; decoders skip it, and every later label would "
-            "be one frame off. Replace the video by a whole copy.",
+            f"the file holds {held:,} frames, but {expected:,} have labels; labels and frames "
+            "cannot be matched.",
         )
-    if expected is not None and chunks.frames != expected:
-        raise LabelError(
-            path,
-            f"the file holds {chunks.frames:,} frames, but {expected:,} have labels; labels "
-            "and frames cannot be matched.",
-        )
-
-
-@dataclass
-class _Chunks:
-    """What the walk through an AVI file finds."""
-
-    motion_jpeg: bool = False
-    frames: int = 0
-    empty: int | None = None
-
-
-def _walk(path: Path, file: BinaryIO) -> _Chunks:
-    """Walk an AVI file (RIFF, and the AVIX parts of OpenDML), chunk by chunk."""
-    size = os.fstat(file.fileno()).st_size
-    found = _Chunks()
-    at = 0
-    while at + 12 <= size:
-        tag, length, kind = _list_header(file, at)
-        if tag != b"RIFF" or kind not in (b"AVI ", b"AVIX"):
-            if at == 0:
-                return found
-            break
-        end = at + _HEADER + length
-        if end > size:
-            raise LabelError(
-                path,
-                f"the file ends at byte {size:,} of {end:,}: it was cut short. Replace it by a "
-                "whole copy.",
-            )
-        inner = at + 12
-        while inner + _HEADER <= end:
-            tag, length, kind = _list_header(file, inner)
-            if tag == b"LIST" and kind == b"hdrl":
-                file.seek(inner)
-                header = file.read(min(length, 1 << 16)).upper()
-                found.motion_jpeg = b"VIDSMJPG" in header
-            elif tag == b"LIST" and kind == b"movi":
-                _walk_frames(path, file, inner + 12, inner + _HEADER + length, found)
-            inner += _HEADER + length + length % 2
-        at = end + end % 2  # chunks begin on even bytes
-    return found
-
-
-def _walk_frames(path: Path, file: BinaryIO, at: int, end: int, found: _Chunks) -> None:
-    while at + _HEADER <= end:
-        tag, length, kind = _list_header(file, at)
-        if not _STREAM_CHUNK.fullmatch(tag) or at + _HEADER + length > end:
-            raise LabelError(
-                path,
-                f"the data after frame {found.frames:,} are damaged at byte {at:,}; decoders "
-                "skip what is there, and every later label would be off. Replace the video by "
-                "a whole copy.",
-            )
-        if tag == b"LIST" and kind == b"rec ":
-            at += 12
-            continue
-        if _FRAME_CHUNK.fullmatch(tag):
-            found.frames += 1
-            if found.motion_jpeg and found.empty is None and kind[:2] != _JPEG_START:
-                found.empty = found.frames
-        at += _HEADER + length + length % 2
-
-
-def _list_header(file: BinaryIO, at: int) -> tuple[bytes, int, bytes]:
-    """A chunk's tag and length, and the four bytes after them."""
-    file.seek(at)
-    tag, length, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-    return tag, length, kind
+    return held
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
 from action_units.facs.action_units import DISFA_AUS, au_columns
 from action_units.facs.names import disfa_image
 
@@ -72,7 +72,7 @@ def occurrence(intensities: pd.DataFrame) -> pd.DataFrame:
     return (intensities >= PRESENT_FROM).astype(np.int8)
 
 
-def read_occurrences(
+def read_frames(
     folder: Path | str,
     subjects: Iterable[str],
     aus: Sequence[int] = DISFA_AUS,
@@ -81,21 +81,44 @@ def read_occurrences(
 ) -> pd.DataFrame:
     """The labels of every frame of some subjects, by the names of their crops.
 
+    Args:
+        folder: DISFA's ``ActionUnit_Labels``.
+        subjects: Such as ``SN001``; their order and repeats do not matter.
+        aus: The AUs to read, in the order of the columns.
+        camera: ``Right`` or ``Left``: whose crops are named. Both have the same labels.
+        suffix: Of the crops.
+
     Returns:
-        ``image``, ``subject``, ``frame`` (from 1) and int8 columns ``AU01`` …,
-        ordered by subject and frame.
+        ``image``, ``subject``, ``frame`` (from 1), int8 presence ``AU01`` … and int8
+        intensity 0–5 ``AU01_r`` …, ordered by subject and frame.
 
     Raises:
         LabelError: As ``read_intensities``.
+        ConfigurationError: No subject, or an unknown camera.
     """
     parts = []
-    for subject in sorted(subjects):
-        table = occurrence(read_intensities(folder, subject, aus)).reset_index()
-        table.insert(0, "subject", subject)
-        names = [disfa_image(subject, frame, camera, suffix) for frame in table["frame"]]
-        table.insert(0, "image", names)
-        parts.append(table)
+    for subject in sorted(set(subjects)):
+        intensities = read_intensities(folder, subject, aus)
+        names = [disfa_image(subject, frame, camera, suffix) for frame in intensities.index]
+        key = pd.DataFrame({"image": names, "subject": subject, "frame": intensities.index})
+        levels = intensities.add_suffix("_r").reset_index(drop=True)
+        present = occurrence(intensities).reset_index(drop=True)
+        parts.append(pd.concat([key, present, levels], axis=1))
+    if not parts:
+        raise ConfigurationError("no subject of DISFA is left to read.")
     return pd.concat(parts, ignore_index=True)
+
+
+def read_occurrences(
+    folder: Path | str,
+    subjects: Iterable[str],
+    aus: Sequence[int] = DISFA_AUS,
+    camera: str = "Right",
+    suffix: str = ".jpg",
+) -> pd.DataFrame:
+    """``read_frames`` without the intensities."""
+    table = read_frames(folder, subjects, aus, camera, suffix)
+    return table.drop(columns=[f"{column}_r" for column in au_columns(aus)])
 
 
 def _read_file(path: Path) -> np.ndarray:

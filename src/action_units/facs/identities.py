@@ -1,7 +1,12 @@
-"""Who the people of the web set are: a CSV with the header ``identity,gender``."""
+"""Who the people of the web set are: a CSV with the header ``identity,gender``.
+
+A gender is 0 or 1, or a word: woman, female or f is 0, man, male or m is 1, as in the rendered
+sample. Numbers are taken as they stand: which is which matters to nothing here, since gender
+is only ever used to draw as many of one as of the other.
+"""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +15,7 @@ from action_units.errors import LabelError
 from action_units.facs.names import parse_web_name
 
 _HEADER = ["identity", "gender"]
+_GENDERS = {"0": 0, "woman": 0, "female": 0, "f": 0, "1": 1, "man": 1, "male": 1, "m": 1}
 
 
 def read_identities(path: Path | str) -> dict[str, int]:
@@ -35,16 +41,21 @@ def read_identities(path: Path | str) -> dict[str, int]:
         cells = [cell.strip() for cell in next(csv.reader([line]))]
         if len(cells) != len(_HEADER) or not cells[0]:
             raise LabelError(path, f"{line!r} is not identity,gender.", number)
-        if cells[1] not in ("0", "1"):
-            raise LabelError(path, f"gender is {cells[1]!r}; it must be 0 or 1.", number)
+        if cells[1].lower() not in _GENDERS:
+            raise LabelError(
+                path,
+                f"gender is {cells[1]!r}; it must be 0 or 1, or a word: woman, female or f "
+                "for 0; man, male or m for 1.",
+                number,
+            )
         if cells[0] in people:
             raise LabelError(path, f"{cells[0]} is there twice.", number)
-        people[cells[0]] = int(cells[1])
+        people[cells[0]] = _GENDERS[cells[1].lower()]
     return people
 
 
 def web_people(
-    images: Iterable[str], genders: dict[str, int], path: Path | str
+    images: Iterable[str], genders: Mapping[str, int], path: Path | str
 ) -> pd.DataFrame:
     """Who each web face shows: ``image``, ``subject``, ``gender``.
 

@@ -1,11 +1,9 @@
-"""AU annotations as OpenFace 2 writes them: one CSV of all photographs.
+"""AU annotations by OpenFace 2: one face of each picture, presence and intensity.
 
-OpenFace pads its column names with spaces, writes presence to ``AU01_c`` and
-intensity (0–5) to ``AU01_r``, one row for each face it found in a picture. Its
-own files are one a picture; merged ones have the picture's name in ``image``.
+OpenFace writes presence (0 or 1) to ``AU01_c`` and intensity (0–5) to ``AU01_r``, one row
+for each face that it found. Files and layouts: ``openface_csv``.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +11,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
 from action_units.facs.action_units import PRETRAIN_AUS, au_column
+from action_units.facs.openface_csv import Rows, read_rows
 
 MIN_CONFIDENCE = 0.8
+
+_OF_FACES = ("confidence", "face", "success", "frame")
+_KEPT, _FAILED, _UNSURE, _OTHER = range(4)  # what becomes of a row
 
 
 @dataclass(frozen=True)
 class OpenFaceTable:
-    """OpenFace's annotations, one face a photograph.
+    """OpenFace's annotations, one face a picture.
 
     Attributes:
-        table: ``image``, ``face``, ``confidence``, ``faces`` (how many usable ones
-            the photograph had), int8 presence ``AU01`` …, intensity ``AU01_r`` …
-            where OpenFace estimates it; in the file's order.
-        dropped: ``image``, ``line``, ``reason``: the rows that were not taken.
+        table: ``image``; ``frame`` where the files are of videos; ``face``, ``confidence``,
+            ``faces`` (how many usable ones the picture had); int8 presence ``AU01`` …;
+            float32 intensity ``AU01_r`` … where OpenFace estimates it (of AU28 it gives
+            presence alone); in the files' order.
+        dropped: ``image``, ``file``, ``line``, ``reason``: what was not taken. A picture
+            without a row has line 1.
     """
 
     table: pd.DataFrame
@@ -38,131 +42,114 @@ def read_openface(
     path: Path | str,
     aus: Sequence[int] = PRETRAIN_AUS,
     min_confidence: float = MIN_CONFIDENCE,
+    suffix: str = ".jpg",
 ) -> OpenFaceTable:
-    """Read merged annotations, keeping the most confident face of each photograph.
+    """Read annotations, keeping the most confident face of each picture.
+
+    Of faces equally confident the one with the lower number is kept.
 
     Args:
-        path: The CSV file, with a header.
+        path: A CSV file with the pictures' names in ``image`` (or another of
+            ``openface_csv.IMAGE_COLUMNS``), a file of one video, or a folder of files, each
+            of one picture or video or merged.
         aus: The AUs whose presence is wanted.
-        min_confidence: Rows below it are dropped, as are those without success.
+        min_confidence: Faces below it are dropped, as are frames without success.
+        suffix: A file ``x.csv`` is of the picture ``x`` with this suffix; ``x.png.csv`` is
+            of ``x.png`` whatever it is. Videos are named without a suffix.
 
     Raises:
-        LabelError: A column is missing, a value is not what its column holds, or a
-            face is there twice; names file and line.
+        LabelError: A column is missing, a value is not what its column holds, or a face is
+            there twice; names file and line.
+        ConfigurationError: `min_confidence` is not within 0 to 1.
     """
-    path = Path(path)
-    raw = _read_text(path, aus)
-    presence = [f"{au_column(au)}_c" for au in aus]
-    intensity = [name for au in aus if (name := f"{au_column(au)}_r") in raw]
-    unnamed = raw["image"] == ""
-    if unnamed.any():
-        raise LabelError(path, "the row has no image name.", int(raw.index[unnamed][0]))
-    table = pd.DataFrame({"image": raw["image"]})
-    for name in ("face", "confidence", "success"):
-        table[name] = _numbers(path, raw[name])
-    twice = table.duplicated(["image", "face"])
-    if twice.any():
-        line = int(table.index[twice][0])
-        image, face = table.loc[line, ["image", "face"]]
-        raise LabelError(path, f"face {face:g} of {image} is there twice.", line)
-    reason = pd.Series("", index=table.index, dtype=object)
-    reason[table["confidence"] < min_confidence] = f"confidence below {min_confidence:g}"
-    reason[table["success"] != 1] = "OpenFace found no face (success 0)"
-    usable = table[reason == ""]
+    if not 0.0 <= min_confidence <= 1.0:
+        raise ConfigurationError(f"min_confidence={min_confidence!r} must be 0 to 1.")
+    rows = read_rows(Path(path), aus, suffix)
+    values = np.frombuffer(rows.numbers).reshape(len(rows.images), -1)  # (N, C)
+    everyone = np.arange(len(values))
+    _check(rows, values, everyone, [name for name in _OF_FACES if name in rows.names])
+    column = {name: values[:, place] for place, name in enumerate(rows.names)}
+    table, key = _faces(rows, column)
+    outcome = np.where(column["confidence"] < min_confidence, _UNSURE, _KEPT)
+    if "success" in column:
+        outcome[column["success"] != 1] = _FAILED
+    usable = table[outcome == _KEPT]
     ranked = usable.sort_values(["confidence", "face"], ascending=[False, True], kind="stable")
-    best = ranked.drop_duplicates("image").index.sort_values()
-    reason[usable.index.difference(best)] = "another face of the photograph is more confident"
-    faces = usable.groupby("image").size()
-    kept = table.loc[best].drop(columns="success")
-    kept["face"] = kept["face"].astype(np.int64)
-    kept["faces"] = kept["image"].map(faces).astype(np.int64)
-    for name in presence:
-        values = _numbers(path, raw.loc[best, name])
-        odd = ~values.isin((0, 1))
-        if odd.any():
-            line = int(values.index[odd][0])
-            raise LabelError(path, f"{name} is {values[line]:g}; presence is 0 or 1.", line)
-        kept[name.removesuffix("_c")] = values.astype(np.int8)
-    for name in intensity:
-        values = _numbers(path, raw.loc[best, name])
-        odd = ~values.between(0, 5)
-        if odd.any():
-            line = int(values.index[odd][0])
-            raise LabelError(path, f"{name} is {values[line]:g}; intensity is 0 to 5.", line)
-        kept[name] = values.astype(np.float32)
-    lost = reason != ""
-    dropped = pd.DataFrame(
-        {"image": table["image"][lost], "line": table.index[lost], "reason": reason[lost]}
-    )
-    return OpenFaceTable(kept.reset_index(drop=True), dropped.reset_index(drop=True))
+    best = np.sort(ranked.drop_duplicates(key).index.to_numpy())
+    outcome[usable.index.difference(best)] = _OTHER
+    coded = [name for name in rows.names if name.startswith("AU")]
+    _check(rows, values, best, coded)
+    count = usable.groupby(key)["face"].transform("size")
+    kept = table.assign(faces=count).loc[best].astype({"faces": np.int64})
+    labels = {au_column(au): column[f"{au_column(au)}_c"][best].astype(np.int8) for au in aus}
+    for name in coded:
+        if name.endswith("_r"):
+            labels[name] = column[name][best].astype(np.float32)
+    kept = pd.concat([kept.reset_index(drop=True), pd.DataFrame(labels)], axis=1)
+    reasons = {
+        _FAILED: "OpenFace found no face (success 0)",
+        _UNSURE: f"confidence below {min_confidence:g}",
+        _OTHER: "another face of the picture is more confident",
+    }
+    return OpenFaceTable(kept, _dropped(rows, outcome, reasons))
 
 
-def _read_text(path: Path, aus: Sequence[int]) -> pd.DataFrame:
-    """The columns that matter, as text, indexed by line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            header = [name.strip() for name in next(reader, [])]
-            chosen = _columns(path, header, aus)
-            places = [header.index(name) for name in chosen]
-            lines: list[int] = []
-            rows: list[list[str]] = []
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    raise LabelError(
-                        path,
-                        f"{len(cells)} columns, but the header has {len(header)}.",
-                        reader.line_num,
-                    )
-                lines.append(reader.line_num)
-                rows.append([cells[place].strip() for place in places])
-    except FileNotFoundError:
-        raise LabelError(path, "there is no such file.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(path, f"the file cannot be read ({error}).") from None
-    if not rows:
-        raise LabelError(path, "there is a header and nothing below it.")
-    raw = pd.DataFrame(rows, columns=chosen, index=pd.Index(lines), dtype=str)
-    if "face" not in raw:
-        raw["face"] = "0"
-    return raw
+def _faces(rows: Rows, column: dict[str, np.ndarray]) -> tuple[pd.DataFrame, list[str]]:
+    """Every row's picture, face and confidence, and the columns that say which picture."""
+    table = pd.DataFrame({"image": rows.images}, dtype=str)
+    key = ["image"]
+    if "frame" in column:
+        table["frame"] = column["frame"].astype(np.int64)
+        key.append("frame")
+    table["face"] = column.get("face", np.zeros(len(table))).astype(np.int64)
+    table["confidence"] = column["confidence"]
+    twice = table.duplicated([*key, "face"]).to_numpy()
+    if twice.any():
+        row = int(twice.argmax())
+        path, line = rows.place(row)
+        image = rows.images[row]
+        problem = f"face {table['face'].iloc[row]} of {image} is there twice."
+        if path.stem in image:
+            problem += " A merged file needs the picture's name in a column 'image'."
+        raise LabelError(path, problem, line)
+    return table, key
 
 
-def _columns(path: Path, header: list[str], aus: Sequence[int]) -> list[str]:
-    """Which of a file's columns are read."""
-    if not header:
-        raise LabelError(path, "the file is empty; expected OpenFace's header.")
-    presence = [f"{au_column(au)}_c" for au in aus]
-    needed = ["image", "confidence", "success", *presence]
-    wanted = [*needed, "face", *(f"{au_column(au)}_r" for au in aus)]
-    if doubled := [name for name in wanted if header.count(name) > 1]:
-        raise LabelError(path, f"column {doubled[0]} is there twice.", 1)
-    if missing := [name for name in needed if name not in header]:
-        raise LabelError(path, _missing_columns(missing, header), 1)
-    return [name for name in wanted if name in header]
+def _dropped(rows: Rows, outcome: np.ndarray, reasons: dict[int, str]) -> pd.DataFrame:
+    lost = [
+        (rows.images[row], rows.place(row)[0].name, rows.line[row], reasons[int(outcome[row])])
+        for row in np.flatnonzero(outcome != _KEPT).tolist()
+    ]
+    lost += [
+        (_printable(image), _printable(file.name), 1, reason)
+        for image, file, reason in rows.skipped
+    ]
+    return pd.DataFrame(lost, columns=["image", "file", "line", "reason"])
 
 
-def _numbers(path: Path, column: "pd.Series[str]") -> "pd.Series[float]":
-    values = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    odd = ~np.isfinite(values)
-    if odd.any():
-        line = int(values.index[odd][0])
-        raise LabelError(path, f"{column.name} is {column[line]!r}; expected a number.", line)
-    return values
+def _check(rows: Rows, values: np.ndarray, chosen: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse the first of some rows whose value is none that its column can hold."""
+    for name in names:
+        place = rows.names.index(name)
+        column = values[chosen, place]
+        sound = np.isfinite(column)
+        what = "expected a number"
+        if name.endswith("_c"):
+            sound, what = sound & np.isin(column, (0, 1)), "presence is 0 or 1"
+        elif name.endswith("_r"):
+            sound, what = sound & (column >= 0) & (column <= 5), "intensity is 0 to 5"
+        elif name in ("face", "frame"):
+            sound, what = sound & (column == np.floor(column)), "expected a whole number"
+        if not sound.all():
+            row = int(chosen[int((~sound).argmax())])
+            text = rows.odd.get((row, place))
+            if text is not None or not np.isfinite(values[row, place]):
+                text, what = repr(text or str(values[row, place])), "expected a number"
+            else:
+                text = f"{values[row, place]:g}"
+            path, line = rows.place(row)
+            raise LabelError(path, f"{name} is {text}; {what}.", line)
 
 
-def _missing_columns(missing: list[str], found: list[str]) -> str:
-    if any(name.endswith("_c") for name in missing) and not any("AU" in name for name in found):
-        return (
-            "no AU column is named (expected AU01_c, AU02_c, …); OpenFace 3 does not name "
-            "them, and only OpenFace 2's files can be read."
-        )
-    if "image" in missing:
-        return (
-            "there is no column 'image'; merge OpenFace's files, one a picture, into one with "
-            "the picture's name in that column."
-        )
-    listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-    return f"column {listed} is missing; presence is read from AU01_c, AU02_c, …"
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -5,20 +5,19 @@ time, also in mid-save, leaves the last whole one. It knows what it belongs to, 
 refused, with the difference named, by a run of another kind.
 """
 
-import fcntl
 import io
-import os
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
+from action_units.differences import differences
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, manifest_of, verify
+from action_units.locks import locked
 
 SCHEMA = 1
 NAME = "checkpoint.pt"
@@ -82,10 +81,10 @@ def load_checkpoint(folder: Path | str, identity: Mapping[str, Any]) -> Content 
         raise ArtifactError(
             f"{path} has schema {schema} and this version reads {SCHEMA}. {RESTART}"
         )
-    differences = list(_differences(found, identity))
-    if differences:
+    changes = list(differences(found, identity))
+    if changes:
         raise ArtifactError(
-            f"{path} belongs to another training: {'; '.join(differences)}. {RESTART}"
+            f"{path} belongs to another training: {'; '.join(changes)}. {RESTART}"
         )
     return dict(state)
 
@@ -95,60 +94,6 @@ def delete_checkpoint(folder: Path | str) -> None:
     path = Path(folder) / NAME
     path.unlink(missing_ok=True)
     manifest_of(path).unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(folder: Path | str) -> Iterator[None]:
-    """Keep a folder to one training, and sweep what a killed one left half-written.
-
-    The operating system drops the lock of a process that dies, so none goes stale.
-
-    Raises:
-        ArtifactError: Another process holds it, or the folder cannot be made.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise ArtifactError(
-            f"{folder} cannot hold checkpoints ({error.strerror}); choose another folder."
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another run"
-            raise ArtifactError(
-                f"{folder} is in use by {holder}; wait for it to end, stop it, or choose "
-                "another folder."
-            ) from error
-        for orphan in folder.glob(f".{NAME}*.*"):
-            orphan.unlink(missing_ok=True)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> Iterator[str]:
-    """What differs between two nested plain dicts, by dotted name."""
-    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-        for key in sorted({*found, *wanted}):
-            inner = f"{name}.{key}" if name else str(key)
-            yield from _differences(found.get(key), wanted.get(key), inner)
-    elif _plain(found) != _plain(wanted):
-        yield f"{name} was {_short(found)} and is now {_short(wanted)}"
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _short(value: Any) -> str:
-    text = repr(_plain(value))
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 class Checkpoints:
@@ -172,7 +117,7 @@ class Checkpoints:
     def __enter__(self) -> Self:
         """Lock the folder."""
         if self.folder is not None:
-            self._stack.enter_context(locked(self.folder))
+            self._stack.enter_context(locked(self.folder, f".{NAME}*.*"))
         return self
 
     def __exit__(self, *_error: object) -> None:

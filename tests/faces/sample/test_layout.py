@@ -125,5 +125,5 @@ def test_a_killed_worker_is_told_in_a_sentence() -> None:
 
 
 def test_a_wrong_number_of_workers_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="workers=0 must be 1 or more"):
-        run_tasks(square, [1], [1], 0, "Squaring", "numbers")
+    with pytest.raises(ConfigurationError, match="workers=-1 must be 0 or more"):
+        run_tasks(square, [1], [1], -1, "Squaring", "numbers")

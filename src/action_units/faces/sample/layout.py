@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from action_units.errors import ArtifactError
-from action_units.faces.parallel import map_in_order
+from action_units.faces.work.workers import Workers, in_order
 from action_units.files import write_text
 from action_units.progress import Progress
 
@@ -90,13 +90,13 @@ def run_tasks(
         function: What is done.
         tasks: Its arguments; the results come back in their order.
         weights: How many units of progress each task is.
-        workers: As in ``map_in_order``, whose errors this raises.
+        workers: Processes; None takes one a processor.
         description: For the progress bar.
         unit: For the progress bar, in the plural.
     """
     results = []
     with Progress(description, sum(weights), unit) as progress:
-        done = map_in_order(function, tasks, workers)
+        done = in_order(function, tasks, Workers(workers))
         for result, weight in zip(done, weights, strict=True):
             results.append(result)
             progress.advance(weight)

@@ -1,4 +1,4 @@
-"""Nodes from raw data to the face store."""
+"""Nodes from raw data to crops, label tables and the face store."""
 
 import logging
 from collections.abc import Mapping
@@ -12,25 +12,22 @@ import pandas as pd
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.detection import DetectorSettings
+from action_units.faces.crop_photographs import crop_photographs as crop_files
+from action_units.faces.crop_videos import Video, crop_videos, find_videos
+from action_units.faces.labelled import frames_with_crops, lost_frames, with_annotations
+from action_units.faces.openface_binary import annotate
 from action_units.faces.packing import pack_crops
+from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.sample.contact_sheet import contact_sheet
-from action_units.faces.sources import (
-    CropSettings,
-    Video,
-    crop_videos,
-    find_videos,
-    with_labels,
-)
-from action_units.faces.sources import (
-    crop_photographs as crop_files,
-)
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import AU_NAMES, au_column
-from action_units.facs.disfa import read_occurrences, subjects_in
+from action_units.facs.disfa import read_frames, subjects_in
+from action_units.facs.exclusions import exclude, parse_exclusions
 from action_units.facs.identities import read_identities, web_people
 from action_units.facs.openface import read_openface
+from action_units.facs.sampling import hold_out, sample_faces
+from action_units.pipelines.preprocessing.settings import face_settings, workers_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,90 +38,194 @@ _TILE = 176  # pixels: wide enough for the name of an AU below a face
 def crop_photographs(
     photographs: WebPhotographs,
     folder: Path,
+    journal: Path,
     preprocess: Mapping[str, Any],
     workers: int | None,
-    seed: int,
-) -> tuple[CropSet, pd.DataFrame]:
-    """Cut the face out of every photograph that OpenFace has labelled.
+    cluster: Mapping[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cut one face out of every photograph that has not been worked on yet.
 
     Args:
-        photographs: Photographs, annotations and identities.
+        photographs: Where they are.
         folder: Where the crops go.
+        journal: Where it is noted what is done.
         preprocess: The parameters of preprocessing.
         workers: Processes; None for one a core.
-        seed: Decides which identities are held out.
+        cluster: The engine they belong to.
 
     Returns:
-        The crops with 18 AUs and a ``split`` by identity, and the quarantine table.
+        A row a crop, and the quarantine table.
+    """
+    source = open_photographs(photographs.photographs, photographs.kind)
+    result = crop_files(
+        source, folder, journal, face_settings(preprocess), workers_of(workers, cluster)
+    )
+    for suffix, count in source.ignored.items():
+        logger.info(
+            "Passed over %d files that are no pictures by their name (%s)", count, suffix
+        )
+    total = len(result.table) + len(result.quarantine)
+    _tell(result.quarantine, result.new, total, "photographs")
+    return result.table, result.quarantine.table()
+
+
+def annotate_photographs(
+    photographs: WebPhotographs,
+    crops: pd.DataFrame,
+    crop_folder: Path,
+    folder: Path,
+    preprocess: Mapping[str, Any],
+    workers: int | None,
+) -> tuple[Path, pd.DataFrame]:
+    """Have OpenFace code the photographs, where its program is configured.
+
+    Photographs in an archive or a store have no files that it could read, so it gets
+    their crops.
+
+    Args:
+        photographs: The photographs, and annotations that are there already.
+        crops: A row a crop.
+        crop_folder: Where they lie.
+        folder: Where OpenFace's files go.
+        preprocess: The parameters of preprocessing.
+        workers: OpenFace's processes; None for one a core.
+
+    Returns:
+        Where the annotations are, and the quarantine table.
+    """
+    binary = preprocess["openface"]["binary"]
+    if binary is None and photographs.annotations.exists():
+        return photographs.annotations, Quarantine().table()
+    source = Path(photographs.photographs)
+    if not source.is_dir() or photographs.kind not in ("auto", "folder"):
+        source = crop_folder
+    done = annotate(
+        source, folder, binary, workers, extra_args=preprocess["openface"]["arguments"]
+    )
+    _tell(done.quarantine, done.new, done.new + done.there, "photographs")
+    return folder, done.quarantine.table()
+
+
+def label_faces(
+    crops: pd.DataFrame,
+    annotations: Path,
+    photographs: WebPhotographs,
+    folder: Path,
+    preprocess: Mapping[str, Any],
+    seed: int,
+) -> tuple[CropSet, pd.DataFrame]:
+    """Put OpenFace's labels beside the crops, and draw those that are trained on.
+
+    Args:
+        crops: A row a crop.
+        annotations: OpenFace's CSV, or a folder of its CSVs.
+        photographs: Who the people are.
+        folder: Where the crops lie.
+        preprocess: The parameters of preprocessing.
+        seed: Decides which faces are drawn and which people are held out.
+
+    Returns:
+        The crops with 18 AUs and a ``split`` by identity, and a quarantine table of
+        photographs without usable annotations.
     """
     web = preprocess["web"]
-    annotations = read_openface(photographs.annotations, min_confidence=web["min_confidence"])
-    labels = annotations.table
-    result = crop_files(
-        photographs.folder, list(labels["image"]), folder, crop_settings(preprocess), workers
-    )
-    result.quarantine.extend(_dropped_by_openface(annotations.dropped))
-    table = with_labels(result.table, labels, on="photograph")
+    found = read_openface(annotations, min_confidence=web["min_confidence"])
+    table, aside = with_annotations(crops, found, annotations)
     genders = read_identities(photographs.identities)
     people = web_people(table["image"], genders, photographs.identities)
     table = table.assign(subject=people["subject"], gender=people["gender"])
-    table["split"] = np.where(
-        table["subject"].isin(hold_out(table["subject"], web["held_out"], seed)),
-        "test",
-        "train",
+    held_out = table["subject"].isin(hold_out(table, web["held_out"], seed=seed))
+    train = sample_faces(table[~held_out], seed=seed, **_sampling(web["sample"]))
+    test = table[held_out]
+    table = pd.concat(
+        [train.assign(split="train"), test.assign(split="test")], ignore_index=True
     )
-    _tell(result.quarantine, len(labels) + len(annotations.dropped), "photographs")
-    return CropSet(folder, table, photographs.origin), result.quarantine.table()
+    _tell(aside, len(crops), len(crops), "crops")
+    logger.info(
+        "%s faces of %s people to train on, %s of %s held out",
+        f"{len(train):,}",
+        f"{train['subject'].nunique():,}",
+        f"{len(test):,}",
+        f"{test['subject'].nunique():,}",
+    )
+    return CropSet(folder, table, photographs.origin), aside.table()
 
 
 def crop_recordings(
     recordings: DisfaRecordings,
     folder: Path,
+    journal: Path,
     preprocess: Mapping[str, Any],
     workers: int | None,
-) -> tuple[CropSet, pd.DataFrame]:
+    cluster: Mapping[str, Any],
+) -> tuple[CropSet, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Cut the face out of every frame that the experts have coded.
 
     Args:
         recordings: Videos and label files.
         folder: Where the crops go.
+        journal: Where it is noted what is done.
         preprocess: The parameters of preprocessing.
         workers: Processes; None for one a core.
+        cluster: The engine they belong to.
 
     Returns:
-        The crops with 12 AUs, and the quarantine table.
+        The crops with 12 AUs; the quarantine table; every coded frame, with the
+        reason where it has no crop; and how many frames each subject lost.
     """
-    settings = crop_settings(preprocess)
-    subjects = subjects_in(recordings.labels)
-    videos = find_videos(recordings.videos, recordings.camera)
-    for subject in sorted(set(subjects) ^ set(videos)):
+    settings = face_settings(preprocess)
+    camera = preprocess["disfa"]["camera"]
+    exclusions = parse_exclusions(preprocess["disfa"]["exclude"])
+    coded = subjects_in(recordings.labels)
+    videos = find_videos(recordings.videos(camera), camera)
+    left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
+    for subject in sorted((set(coded) ^ set(videos)) - set(left_out)):
         what = "no video" if subject not in videos else "no label folder"
         raise LabelError(
-            recordings.labels if subject not in subjects else recordings.videos,
-            f"{subject} has {what}; put it there, or take the subject out of both.",
+            recordings.labels if subject not in coded else recordings.videos(camera),
+            f"{subject} has {what}; put it there, or exclude the subject "
+            f"(preprocess.disfa.exclude: [{{subject: {subject}, reason: …}}]).",
         )
-    labels = read_occurrences(
-        recordings.labels, subjects, camera=recordings.camera, suffix=settings.suffix
+    if unknown := sorted(set(left_out) - set(coded) - set(videos)):
+        raise ConfigurationError(
+            f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
+            "nor labels."
+        )
+    subjects = [subject for subject in coded if subject not in left_out]
+    labels = read_frames(
+        recordings.labels, subjects, camera=camera, suffix=settings.crop.suffix
     )
-    frames = labels.groupby("subject").size()
+    counts = labels.groupby("subject").size()
+    _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
     result = crop_videos(
-        [Video(videos[s], s, int(frames[s]), recordings.camera) for s in subjects],
+        [Video(videos[s], s, int(counts[s]), camera) for s in subjects],
         folder,
+        journal,
         settings,
-        workers,
+        workers_of(workers, cluster),
     )
-    for subject, count in result.lost.items():
-        logger.warning("%s: no crop of %d of its %d frames", subject, count, frames[subject])
-    _tell(result.quarantine, len(labels), "frames")
-    table = with_labels(result.table, labels)
-    return CropSet(folder, table, recordings.origin), result.quarantine.table()
+    frames = frames_with_crops(labels, result, excluded)
+    for subject, reason in left_out.items():
+        result.quarantine.add(subject, "excluded", f"the whole subject: {reason}")
+    for row in excluded.itertuples():
+        result.quarantine.add(row.image, "excluded", row.reason)
+    lost = lost_frames(frames)
+    for row in lost[lost["lost"] > 0].itertuples():
+        logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
+    _tell(result.quarantine, result.new, len(labels), "frames")
+    table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
+    crops = CropSet(folder, table, recordings.origin)
+    return crops, result.quarantine.table(), frames, lost
 
 
-def pack(crops: CropSet, face_size: int, workers: int | None) -> tuple[FaceStore, pd.DataFrame]:
-    """Read all crops once and make them one array.
+def pack(
+    crops: CropSet, before: Path, face_size: int, workers: int | None
+) -> tuple[FaceStore, pd.DataFrame]:
+    """Make all crops one array, unless that has been done.
 
     Args:
         crops: Crops and their labels.
+        before: Where the face store lies, if there is one.
         face_size: Side of the packed faces, in pixels.
         workers: Threads; None for one a core.
 
@@ -134,8 +235,8 @@ def pack(crops: CropSet, face_size: int, workers: int | None) -> tuple[FaceStore
     if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
         raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
     table = crops.table.assign(origin=crops.origin)
-    packed = pack_crops(crops.folder, table, face_size, workers)
-    _tell(packed.quarantine, len(table), "crops")
+    packed = pack_crops(crops.folder, table, face_size, workers or None, before=before)
+    _tell(packed.quarantine, len(table), len(table), "crops")
     logger.info(
         "%s: %s faces of %s people",
         crops.folder.name,
@@ -165,56 +266,24 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
     return png.tobytes()
 
 
-def crop_settings(preprocess: Mapping[str, Any]) -> CropSettings:
-    """The library's settings from the parameters of preprocessing.
-
-    Raises:
-        ConfigurationError: A parameter is unknown or outside its choices.
-    """
-    try:
-        detector = DetectorSettings(**preprocess["detector"])
-        return CropSettings(detector=detector, **preprocess["crop"])
-    except TypeError as error:
-        name = str(error).split("'")[1]
+def _sampling(sample: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"n", "per_identity", "identities", "even_gender"}
+    if unknown := sorted(set(sample) - known):
         raise ConfigurationError(
-            f"preprocess: {name!r} is not a parameter of the detector or the crop; see "
-            "conf/base/parameters_preprocess.yml for those there are."
-        ) from None
-
-
-def hold_out(identities: "pd.Series[str]", part: float, seed: int) -> set[str]:
-    """Draw the identities that pre-training never sees.
-
-    Args:
-        identities: Whose face each row is.
-        part: The part of the identities to hold out, 0 to 1.
-        seed: Of the draw.
-
-    Raises:
-        ConfigurationError: The part leaves nobody on one side.
-    """
-    people = np.array(sorted(set(identities)))
-    count = round(part * len(people))
-    if not 0 < count < len(people):
-        raise ConfigurationError(
-            f"preprocess.web.held_out={part!r} holds out {count} of {len(people)} identities; "
-            "both sides need some."
+            f"preprocess.web.sample.{unknown[0]} is not a parameter; there are "
+            f"{', '.join(sorted(known))}."
         )
-    return set(np.random.default_rng([seed, len(people)]).permutation(people)[:count])
+    return dict(sample)
 
 
-def _dropped_by_openface(dropped: pd.DataFrame) -> Quarantine:
-    quarantine = Quarantine()
-    for row in dropped.itertuples():
-        quarantine.add(row.image, "openface", f"line {row.line}: {row.reason}")
-    return quarantine
-
-
-def _tell(quarantine: Quarantine, total: int, unit: str) -> None:
+def _tell(quarantine: Quarantine, new: int, total: int, unit: str) -> None:
+    """Say what was new, and what was set aside and why."""
+    if new < total:
+        logger.info("%s of %s %s had been done before", f"{total - new:,}", f"{total:,}", unit)
     if len(quarantine):
         logger.info(
-            "Set aside %d of %s %s: %s",
-            len(quarantine),
+            "Set aside %s of %s %s: %s",
+            f"{len(quarantine):,}",
             f"{total:,}",
             unit,
             quarantine.summary(),

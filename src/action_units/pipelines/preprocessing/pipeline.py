@@ -8,23 +8,44 @@ from action_units.pipelines.preprocessing import nodes
 
 def create_pipeline(lanes: Lanes) -> Pipeline:
     """Crop where there is raw data, and pack; with crops at hand, only pack."""
+    work = ["params:preprocess", "params:workers", "params:cluster"]
     cropping = [
         Node(
             nodes.crop_photographs,
-            [
-                "web_photographs",
-                "web_crop_folder",
-                "params:preprocess",
-                "params:workers",
-                "params:seed",
-            ],
-            ["web_crops", "web_quarantine"],
+            ["web_photographs", "web_crop_folder", "web_cropping", *work],
+            ["web_photograph_crops", "web_quarantine"],
             name="crop_photographs",
         ),
         Node(
+            nodes.annotate_photographs,
+            [
+                "web_photographs",
+                "web_photograph_crops",
+                "web_crop_folder",
+                "web_openface",
+                "params:preprocess",
+                "params:workers",
+            ],
+            ["web_annotations", "web_openface_quarantine"],
+            name="annotate_photographs",
+        ),
+        Node(
+            nodes.label_faces,
+            [
+                "web_photograph_crops",
+                "web_annotations",
+                "web_photographs",
+                "web_crop_folder",
+                "params:preprocess",
+                "params:seed",
+            ],
+            ["web_crops", "web_labels_quarantine"],
+            name="label_faces",
+        ),
+        Node(
             nodes.crop_recordings,
-            ["disfa_recordings", "disfa_crop_folder", "params:preprocess", "params:workers"],
-            ["disfa_crops", "disfa_quarantine"],
+            ["disfa_recordings", "disfa_crop_folder", "disfa_cropping", *work],
+            ["disfa_crops", "disfa_quarantine", "disfa_frames", "disfa_lost_frames"],
             name="crop_recordings",
         ),
     ]
@@ -34,7 +55,12 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
         for node in (
             Node(
                 nodes.pack,
-                [f"{data}_crops", "params:face_size", "params:workers"],
+                [
+                    f"{data}_crops",
+                    f"{data}_faces_before",
+                    "params:face_size",
+                    "params:workers",
+                ],
                 [f"{data}_faces", f"{data}_packing_quarantine"],
                 name=f"pack_{data}_faces",
             ),

@@ -1,0 +1,166 @@
+"""From photographs, however they are kept, to a folder of crops and a table of them.
+
+The work goes on where it was stopped, does only what is new, and neither the table nor
+the bytes of a crop depend on how it was divided among processes.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from action_units.errors import UnusableFace
+from action_units.faces.crops import (
+    COLUMNS,
+    KILLED,
+    KILLER,
+    REPEATED,
+    CropFolder,
+    CropResult,
+    CropWriter,
+    FaceSettings,
+    crop_result,
+    cut,
+    detector_of_thread,
+)
+from action_units.faces.decoding import decode
+from action_units.faces.folders import Folder, place
+from action_units.faces.photographs.base import PhotographSource, Portion
+from action_units.faces.quarantine import printable
+from action_units.faces.work.journal import Entry, Journal
+from action_units.faces.work.shards import work_through
+from action_units.faces.work.workers import Workers
+
+_COLUMNS = (*COLUMNS, "photograph", "source_sha256")
+
+
+def crop_photographs(
+    source: PhotographSource,
+    out: Folder | str,
+    journal: Path | str,
+    settings: FaceSettings | None = None,
+    workers: Workers | None = None,
+) -> CropResult:
+    """Cut one face out of each photograph that has not been worked on yet.
+
+    Args:
+        source: The photographs.
+        out: The folder of the crops; a path or a URL that fsspec serves.
+        journal: The folder of this work's journal, on a disk.
+        settings: How faces are found and cut out. Where they have changed since the
+            last run, everything is done again, and the log says so.
+        workers: Who does the work.
+
+    Returns:
+        Crops and quarantine of the whole source, however many runs it took.
+
+    Raises:
+        ArtifactError: The detector's model is missing, another run is at it, or a
+            disk refused.
+    """
+    settings = settings or FaceSettings()
+    portions = list(source.portions())
+    with Journal.open(journal, settings.made_with()) as done:
+        folder = CropFolder(out, done)
+        folder.begin()
+        job = CropPhotographs(str(out), settings)
+        work = work_through(portions, job, done, folder.has, workers)
+        entries = [done.done[portion.id] for portion in portions]
+        if repeated := list(_repeated(entries)):
+            # One of each pair has overwritten the other; the first is made again.
+            done.add(repeated)
+            folder = CropFolder(out, done)
+            work_through(portions, job, done, folder.has, workers)
+            entries = [done.done[portion.id] for portion in portions]
+        folder.finish({portion.id for portion in portions})
+        return crop_result(entries, _COLUMNS, work)
+
+
+@dataclass(frozen=True)
+class CropPhotographs:
+    """What a worker does with a shard of photographs.
+
+    Attributes:
+        out: The folder of the crops.
+        settings: How faces are found and cut out.
+    """
+
+    out: str
+    settings: FaceSettings
+
+    def __call__(
+        self,
+        shard: tuple[Portion, ...],
+        at: Callable[[str], None],
+        skip: frozenset[str],
+    ) -> list[Entry]:
+        """Crop; see ``shards.Job``."""
+        with CropWriter(place(self.out)) as writer:
+            names: set[str] = set()
+            return [self._crop_all(portion, writer, names, at, skip) for portion in shard]
+
+    def _crop_all(
+        self,
+        portion: Portion,
+        writer: CropWriter,
+        names: set[str],
+        at: Callable[[str], None],
+        skip: frozenset[str],
+    ) -> Entry:
+        entry = Entry(portion.id, portion.stamp, [], [])
+        for photograph in portion.photographs():
+            at(photograph.place)
+            name = photograph.stem + self.settings.crop.suffix
+            content = b""
+            try:
+                if photograph.place in skip:
+                    raise UnusableFace(KILLER, KILLED)
+                if isinstance(photograph.content, UnusableFace):
+                    raise photograph.content
+                content = photograph.content
+                if name in names:
+                    raise UnusableFace(REPEATED, f"its crop would be another {name}")
+                row, crop = self._crop(content, name)
+            except UnusableFace as error:
+                entry.set_aside.append(
+                    [printable(photograph.place), error.reason, error.detail, _sha(content)]
+                )
+                continue
+            names.add(name)
+            writer.add(name, crop)
+            entry.rows.append([*row, photograph.name, _sha(content)])
+        if any(line[1] == "unreadable" for line in entry.set_aside):
+            # A disk or a network that fails now may not do so in the next run.
+            entry = replace(entry, stamp="")
+        return entry
+
+    def _crop(self, content: bytes, name: str) -> tuple[list[Any], bytes]:
+        pixels = decode(content, max_megapixels=self.settings.max_megapixels)
+        face = detector_of_thread(self.settings.detector).best(pixels)
+        return cut(pixels, face, name, self.settings)
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if content else ""
+
+
+def _repeated(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Of portions with a crop of the same name: the later without it, the first as not done."""
+    owner: dict[str, Entry] = {}
+    spoilt: dict[str, Entry] = {}
+    for entry in entries:
+        twice = [row for row in entry.rows if row[0] in owner]
+        for row in entry.rows:
+            owner.setdefault(row[0], entry)
+        if not twice:
+            continue
+        lost = [
+            [printable(row[-2]), REPEATED, f"its crop would be another {row[0]}", row[-1]]
+            for row in twice
+        ]
+        kept = [row for row in entry.rows if row not in twice]
+        yield Entry(entry.id, entry.stamp, kept, entry.set_aside + lost)
+        spoilt |= {owner[row[0]].id: owner[row[0]] for row in twice}
+    for entry in spoilt.values():
+        yield Entry(entry.id, "", entry.rows, entry.set_aside)

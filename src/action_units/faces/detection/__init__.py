@@ -1,0 +1,1 @@
+"""Finding faces: YuNet and the paper's SSD behind one small interface."""

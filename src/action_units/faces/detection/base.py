@@ -1,0 +1,123 @@
+"""What a detector gives and what every detector does alike."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from action_units.errors import UnusableFace
+from action_units.faces.decoding import Pixels
+from action_units.faces.detection.settings import DetectorSettings
+from action_units.faces.tracking import PATIENCE, Box, continuation
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face, in pixels of the picture it was found in.
+
+    Attributes:
+        x: Left edge; may be negative at the picture's border.
+        y: Upper edge.
+        width: Of the box.
+        height: Of the box.
+        score: The detector's confidence, 0 to 1.
+        landmarks: x and y of the right and left eye, nose tip, right and left
+            corner of the mouth, as seen from the person; empty where the detector
+            has none.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float
+    landmarks: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def box(self) -> Box:
+        """x, y, width and height."""
+        return self.x, self.y, self.width, self.height
+
+
+class Detector(ABC):
+    """Finds faces in pictures; keeps one network in memory.
+
+    It is deterministic, whatever the number of OpenCV's threads. It belongs to the
+    thread that made it.
+
+    Attributes:
+        settings: How faces are looked for.
+    """
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        self.settings = settings
+
+    def detect(self, pixels: Pixels) -> list[Detection]:
+        """All faces of a picture, the one to take first.
+
+        Args:
+            pixels: ``(H, W)`` gray or ``(H, W, 3)`` blue-green-red.
+        """
+        colour = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+        height, width = colour.shape[:2]
+        shrink = min(1.0, self.settings.longest_side / max(height, width))
+        if shrink < 1.0:
+            size = max(1, round(width * shrink)), max(1, round(height * shrink))
+            # By area: no pixel of a large photograph is passed over.
+            colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+        found = self._find(np.asarray(colour, np.uint8), (width, height))
+        return sorted(found, key=lambda face: self._rank(face, width, height))
+
+    def best(
+        self, pixels: Pixels, previous: Detection | None = None, gap: int = 1
+    ) -> Detection:
+        """The face to take.
+
+        Args:
+            pixels: As in ``detect``.
+            previous: In a video, the face that was last taken. The one that
+                continues its track is taken, and no other until
+                ``tracking.PATIENCE`` frames have passed without it; then the track
+                begins anew with the face that the settings choose.
+            gap: How many frames ago that was, 1 for the frame before.
+
+        Raises:
+            UnusableFace: There is none (``no face``).
+        """
+        found = self.detect(pixels)
+        if not found:
+            raise UnusableFace(
+                "no face",
+                f"no face was found with a score of {self.settings.lowest_score:g} or more",
+            )
+        if previous is None or gap > PATIENCE:
+            return found[0]
+        index = continuation(previous.box, [face.box for face in found], gap)
+        if index is None:
+            raise UnusableFace(
+                "no face",
+                f"none of the faces found ({len(found)}) continues the track of the one taken "
+                f"{gap} frame{'s' if gap > 1 else ''} before",
+            )
+        return found[index]
+
+    @abstractmethod
+    def _find(self, colour: Pixels, size: tuple[int, int]) -> list[Detection]:
+        """The faces of a picture, in any order.
+
+        Args:
+            colour: ``(h, w, 3)`` blue-green-red, no longer than ``longest_side``.
+            size: Width and height of the picture before it was made smaller, in
+                whose pixels the faces are given.
+        """
+
+    def _rank(self, face: Detection, width: int, height: int) -> tuple[float, ...]:
+        off_x = face.x + face.width / 2 - width / 2
+        off_y = face.y + face.height / 2 - height / 2
+        key = {
+            "largest": -face.width * face.height,
+            "central": off_x**2 + off_y**2,
+            "surest": -face.score,
+        }[self.settings.choose]
+        return key, -face.score, face.x, face.y

@@ -1,0 +1,54 @@
+"""YuNet (Wu, Peng & Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
+
+import cv2
+import numpy as np
+
+from action_units.faces.decoding import Pixels
+from action_units.faces.detection.base import Detection, Detector
+from action_units.faces.detection.settings import DetectorSettings
+from action_units.faces.detection.weights import YUNET, read_weights
+
+_LANDMARKS = 5
+_SMALLEST_SIDE = 16  # below it YuNet's stride leaves nothing to look at
+
+
+class YuNet(Detector):
+    """The default detector; it sees pictures at ``longest_side`` and gives landmarks."""
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        """Load the network.
+
+        Args:
+            settings: How to look for faces.
+
+        Raises:
+            ArtifactError: The model file is missing or not the one that is known.
+        """
+        super().__init__(settings)
+        content = np.frombuffer(read_weights(YUNET, settings.model), np.uint8)
+        # OpenCV gets the very bytes whose hash was checked, not a path to read again.
+        self._network = cv2.FaceDetectorYN.create(
+            "onnx", content, np.empty(0, np.uint8), (320, 320), settings.lowest_score
+        )
+
+    def _find(self, colour: Pixels, size: tuple[int, int]) -> list[Detection]:
+        height, width = colour.shape[:2]
+        if min(width, height) < _SMALLEST_SIDE:
+            return []
+        self._network.setInputSize((width, height))
+        _, rows = self._network.detect(colour)
+        if rows is None:
+            return []
+        scale = np.tile([size[0] / width, size[1] / height], 2 + _LANDMARKS)  # (14,)
+        return [
+            _detection(row[:14].astype(np.float64) * scale, float(row[14]))
+            for row in rows
+            if np.isfinite(row).all() and row[2] > 0 and row[3] > 0
+        ]
+
+
+def _detection(values: np.ndarray, score: float) -> Detection:
+    """A row of YuNet's output: box, five landmarks."""
+    x, y, width, height, *points = values.tolist()
+    landmarks = tuple(zip(points[::2], points[1::2], strict=True))
+    return Detection(x, y, width, height, score, landmarks)

@@ -1,0 +1,289 @@
+"""Annotating a folder of photographs with OpenFace, in parallel and restartable.
+
+OpenFace (Baltrušaitis et al., FG 2018) is a program of its own under a licence for research,
+and is not installed with this package. One CSV a photograph is kept, named
+``<photograph>.csv``, which ``read_openface`` reads.
+"""
+
+import logging
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from action_units.errors import ConfigurationError
+from action_units.faces.openface_program import ARGUMENTS, FaceLandmarkImg, Outcome
+from action_units.faces.quarantine import Quarantine, printable
+from action_units.facs.openface_csv import PICTURES
+from action_units.files import write_bytes, write_text
+from action_units.locks import locked
+from action_units.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+REASON = "openface"
+"""What photographs are set aside for."""
+
+_COMMAND = "command.txt"
+_LEFTOVER = re.compile(r"\..*\.(?:csv|failed)\.\w{8}", re.DOTALL)  # of atomic_write
+_HOPELESS = 8  # failures before the first success, from which it cannot be the photographs
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What a run did.
+
+    Attributes:
+        new: Photographs that OpenFace has seen in this run.
+        there: Photographs whose file was there already.
+        quarantine: Photographs on which OpenFace failed, in this run or one before.
+    """
+
+    new: int
+    there: int
+    quarantine: Quarantine
+
+
+@dataclass(frozen=True)
+class _Photograph:
+    name: str  # unique; that of the CSV without its suffix
+    path: Path
+    changed: int  # nanoseconds
+
+
+_Batch = list[tuple[_Photograph, Outcome]]
+
+
+def annotate(
+    photographs: Path | str | Iterable[Path],
+    out: Path | str,
+    binary: Path | str | None,
+    workers: int | None = None,
+    extra_args: Sequence[str] = (),
+    batch: int = 16,
+    seconds: float = 60.0,
+) -> Annotated:
+    """Annotate photographs with OpenFace, each once.
+
+    A batch on which OpenFace crashes, or that takes too long, is run again photograph by
+    photograph; the culprits are set aside, with a file ``<photograph>.failed`` that keeps a
+    later run from trying them again. A photograph that changed since is annotated anew.
+
+    Args:
+        photographs: A folder, at any depth, or the photographs themselves.
+        out: Gets the CSV files, in folders as the photographs are.
+        binary: OpenFace's FaceLandmarkImg: its path, or its name where it is on the PATH.
+        workers: Programs at a time; None is one for each core.
+        extra_args: More arguments for it, such as ``-wild`` for difficult photographs.
+        batch: Photographs a program; its models take seconds to load.
+        seconds: The longest that one photograph may take.
+
+    Raises:
+        ConfigurationError: There is no binary or no photograph, two photographs have one name,
+            OpenFace fails on everything, or `out` was made with other arguments.
+        ArtifactError: The disk refused, or another run is using `out`.
+    """
+    out = Path(out).absolute()
+    if batch < 1 or (workers is not None and workers < 1):
+        raise ConfigurationError(f"batch={batch} and workers={workers} must be 1 or more.")
+    path = _find_binary(binary, photographs, out, extra_args)
+    found = _list_photographs(photographs)
+    command = shlex.join([path.name, *ARGUMENTS, *extra_args])
+    quarantine = Quarantine()
+    with locked(out):
+        _check_command(out, command)
+        made = _sweep(out)
+        todo = []
+        for photograph in found:
+            if made.get(f"{photograph.name}.failed", -1) >= photograph.changed:
+                detail = (out / f"{photograph.name}.failed").read_text().strip()
+                quarantine.add(photograph.path, REASON, detail)
+            elif made.get(f"{photograph.name}.csv", -1) < photograph.changed:
+                todo.append(photograph)
+        there = len(found) - len(todo) - len(quarantine)
+        if todo:
+            program = FaceLandmarkImg(path, extra_args, seconds)
+            quarantine.extend(_run(program, todo, out, workers, batch))
+    if len(quarantine):
+        logger.warning("OpenFace failed on %s photographs", f"{len(quarantine):,}")
+    return Annotated(len(todo), there, quarantine)
+
+
+def how_to_run(photographs: Path | str, out: Path | str, extra_args: Sequence[str] = ()) -> str:
+    """The command that a person can run instead, and where its files are expected."""
+    command = ["FaceLandmarkImg", "-fdir", str(photographs), "-out_dir", str(out)]
+    return shlex.join([*command, *ARGUMENTS, *extra_args])
+
+
+def _run(
+    program: FaceLandmarkImg,
+    todo: list[_Photograph],
+    out: Path,
+    workers: int | None,
+    batch: int,
+) -> Quarantine:
+    """Annotate, keeping the files of each batch when it ends; only this thread writes."""
+    count = workers or os.cpu_count() or 1
+    batches = (todo[place : place + batch] for place in range(0, len(todo), batch))
+    failures: _Batch = []
+    kept_back: _Batch = []  # until one succeeds: else it is OpenFace that is broken
+    succeeded = 0
+
+    def annotate_batch(photographs: list[_Photograph]) -> _Batch:
+        outcomes = program.annotate([one.path for one in photographs])
+        return list(zip(photographs, outcomes, strict=True))
+
+    pool = ThreadPoolExecutor(count)
+    try:
+        with Progress("Annotating with OpenFace", len(todo), "photographs") as progress:
+            for outcomes in _bounded(pool, annotate_batch, batches, 2 * count):
+                new = [one for one in outcomes if one[1].failure]
+                failures += new
+                succeeded += len(outcomes) - len(new)
+                kept_back += outcomes
+                if succeeded:
+                    _write(kept_back, out)
+                    kept_back = []
+                elif len(failures) >= _HOPELESS:
+                    _give_up(program.path, failures)
+                progress.advance(len(outcomes), f"{len(failures):,} failed")
+        _write(kept_back, out)
+    finally:
+        program.stop()
+        pool.shutdown(cancel_futures=True)
+    quarantine = Quarantine()
+    for photograph, outcome in sorted(failures, key=lambda one: one[0].name):
+        quarantine.add(photograph.path, REASON, outcome.failure)
+    return quarantine
+
+
+def _give_up(program: Path, failures: _Batch) -> None:
+    photograph, outcome = failures[0]
+    raise ConfigurationError(
+        f"{program} failed on all of the first {len(failures)} photographs; the first was "
+        f"{printable(photograph.path)}: {outcome.failure}. Run it on that one by hand; most "
+        "often its models are not where it looks for them."
+    )
+
+
+def _bounded(
+    pool: ThreadPoolExecutor,
+    function: Callable[[list[_Photograph]], _Batch],
+    tasks: Iterator[list[_Photograph]],
+    ahead: int,
+) -> Iterator[_Batch]:
+    """Results as they come, with only so many tasks handed out at a time."""
+    pending: set[Future[_Batch]] = {
+        pool.submit(function, task) for task in islice(tasks, ahead)
+    }
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            pending |= {pool.submit(function, task) for task in islice(tasks, 1)}
+            yield future.result()
+
+
+def _write(batch: _Batch, out: Path) -> None:
+    for photograph, outcome in batch:
+        csv = out / f"{photograph.name}.csv"
+        failed = out / f"{photograph.name}.failed"
+        if outcome.failure:
+            write_text(failed, outcome.failure + "\n")
+            csv.unlink(missing_ok=True)
+        else:
+            write_bytes(csv, outcome.csv)
+            failed.unlink(missing_ok=True)
+
+
+def _find_binary(
+    binary: Path | str | None,
+    photographs: Path | str | Iterable[Path],
+    out: Path,
+    extra_args: Sequence[str],
+) -> Path:
+    found = None if binary is None else shutil.which(binary)
+    if found:
+        return Path(found).absolute()
+    problem = (
+        "no OpenFace program is configured"
+        if binary is None
+        else f"{binary} is not there or is no program"
+    )
+    folder = photographs if isinstance(photographs, str | Path) else "PHOTOGRAPHS"
+    raise ConfigurationError(
+        f"{problem}. Name the FaceLandmarkImg of an OpenFace 2 that is installed, or run "
+        f"`{how_to_run(folder, out, extra_args)}` where there is one and put its CSV files "
+        f"into {out}."
+    )
+
+
+def _list_photographs(photographs: Path | str | Iterable[Path]) -> list[_Photograph]:
+    if isinstance(photographs, str | Path):
+        folder = Path(photographs)
+        if not folder.is_dir():
+            raise ConfigurationError(f"{printable(folder)} is no folder of photographs.")
+        found = [
+            _Photograph(name, Path(path), changed)
+            for name, path, changed in _files_below(folder)
+            if name.lower().endswith(PICTURES)
+        ]
+        if not found:
+            raise ConfigurationError(
+                f"{printable(folder)} has no photograph; expected files such as x.jpg."
+            )
+        return sorted(found, key=lambda one: one.name)
+    named: dict[str, _Photograph] = {}
+    for path in map(Path, photographs):
+        if path.name in named:
+            raise ConfigurationError(
+                f"{printable(path)} and {printable(named[path.name].path)} have the same name, "
+                "and so would their CSV files; rename one, or give their folder."
+            )
+        named[path.name] = _Photograph(path.name, path, _changed(path))
+    return list(named.values())
+
+
+def _check_command(out: Path, command: str) -> None:
+    """Never mix the output of two ways to run it."""
+    file = out / _COMMAND
+    before = file.read_text().strip() if file.is_file() else command
+    if before != command:
+        raise ConfigurationError(
+            f"{out} was annotated with `{before}`, and now it is to be `{command}`: choose "
+            "another folder, or delete it to annotate everything anew."
+        )
+    write_text(file, command + "\n")
+
+
+def _sweep(out: Path) -> dict[str, int]:
+    """When each file of an earlier run was made; what a kill left half-written goes."""
+    made = {}
+    for name, path, changed in _files_below(out):
+        if _LEFTOVER.fullmatch(name.rpartition("/")[2]):
+            Path(path).unlink(missing_ok=True)
+        else:
+            made[name] = changed
+    return made
+
+
+def _files_below(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, str, int]]:
+    """Every file at any depth: its name in the folder, its path, and when it changed."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_below(entry.path, f"{name}/")
+            else:
+                yield name, entry.path, _changed(entry)
+
+
+def _changed(file: "Path | os.DirEntry[str]") -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:  # a link to nowhere: OpenFace will say so
+        return 0

@@ -1,0 +1,180 @@
+"""Photographs in tar files, as WebDataset lays them.
+
+Members that belong together share a name up to its suffix, such as ``00012.jpg``,
+``00012.json`` and ``00012.cls``. Each member whose name is a picture's is a
+photograph; the others are passed over. Tars cannot be compressed, so that a worker
+can begin in the middle of one. A local tar is walked from header to header and cut
+into runs of members. A tar in a store is one portion, since each header would be a
+request: there, many tars of about 1 GB, as WebDataset writes them, share out best.
+
+A photograph's name is that of its tar and of the member, ``set-000.tar/00012.jpg``,
+because members of different tars may be called the same. Names are never paths: what
+``../`` stands for is escaped as any other character.
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from action_units.errors import LabelError, UnusableFace
+from action_units.faces.photographs.base import Photograph
+from action_units.faces.photographs.naming import is_picture, portable, stem_of, suffix_of
+from action_units.faces.photographs.patterns import find
+from action_units.faces.photographs.places import MAX_BYTES, Place
+from action_units.faces.photographs.tar_walk import Member, walk
+
+logger = logging.getLogger(__name__)
+
+RUN = 512
+"""Photographs of a portion, at most."""
+
+_RUN_BYTES = 64 << 20
+_USUAL_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class TarPortion:
+    """A run of a tar's members; see ``base.Portion``.
+
+    Attributes:
+        name: The tar's name, for people.
+        tar: Where it lies.
+        start: Where the headers of the first member begin.
+        stop: Where those of the next run begin.
+        stamp: Of the whole tar: its size and time of change.
+        weight: How many photographs it has; of a store's tar, about how many.
+        again: Headers of members that had their name before, in an earlier run.
+    """
+
+    name: str
+    tar: Place
+    start: int
+    stop: int
+    stamp: str
+    weight: int
+    again: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The tar's name and the run's first byte."""
+        return f"{portable(self.name)}@{self.start}"
+
+    def photographs(self) -> Iterator[Photograph]:
+        """One a member that is a picture; where the tar is damaged, the last says so."""
+        try:
+            with self.tar.open() as file:
+                yield from self._members(file)
+        except UnusableFace as error:
+            yield self._lost(error)
+        except Exception as error:  # each store's client has errors of its own
+            yield self._lost(UnusableFace("unreadable", str(error) or type(error).__name__))
+
+    def _members(self, file: IO[bytes]) -> Iterator[Photograph]:
+        size = file.seek(0, os.SEEK_END)
+        seen: set[str] = set()
+        for member in walk(file, self.start, min(self.stop, size), size):
+            name = member_name(member)
+            if not member.regular or not is_picture(name):
+                continue
+            repeated = name in seen or member.header in self.again
+            seen.add(name)
+            yield self._photograph(file, member, name, repeated)
+
+    def _photograph(
+        self, file: IO[bytes], member: Member, name: str, repeated: bool
+    ) -> Photograph:
+        content: bytes | UnusableFace
+        unique = name
+        if repeated:
+            unique = f"{name}@{member.header}"
+            content = UnusableFace("duplicate", f"the tar has {portable(name)} before")
+        elif member.size > MAX_BYTES:
+            content = UnusableFace("too large", f"the member has {member.size:,} bytes")
+        else:
+            file.seek(member.data)
+            content = file.read(member.size) or UnusableFace("empty", "it has no bytes")
+        return Photograph(
+            portable(f"{self.name}/{unique}"),
+            stem_of(unique, within=self.name.removesuffix(".tar")),
+            f"{self.tar}, member {portable(name)}",
+            content,
+        )
+
+    def _lost(self, error: UnusableFace) -> Photograph:
+        reason = UnusableFace(error.reason, f"{error.detail}; members after it are lost")
+        place = f"{self.tar}, after byte {self.start:,}"
+        return Photograph(self.id, stem_of(self.id), place, reason)
+
+
+class TarSource:
+    """The pictures in one or more tars; see ``base.PhotographSource``."""
+
+    def __init__(self, path: str | os.PathLike[str], run: int = RUN) -> None:
+        """Name the tars.
+
+        Args:
+            path: A tar, a folder of ``*.tar``, or a pattern such as
+                ``set-{000..123}.tar``; a path or a URL.
+            run: Photographs of a portion, at most.
+        """
+        self.path, self.run = path, run
+        self.ignored: Counter[str] = Counter()
+
+    def portions(self) -> Iterator[TarPortion]:
+        """Runs of each tar's members, in the tar's order; raises as ``patterns.find``.
+
+        A tar that is damaged is given up to there; its last portion tells of it.
+        """
+        self.ignored.clear()
+        found = False
+        for name, place in find(self.path, ".tar"):
+            size, stamp = place.size_and_stamp()
+            if place.store is not None:
+                found = True
+                yield TarPortion(name, place, 0, size, stamp, max(1, size // _USUAL_BYTES))
+                continue
+            for portion in self._runs(name, place, size, stamp):
+                found = True
+                yield portion
+        if self.ignored:
+            counts = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
+            logger.info("%s: passed over members that are no pictures: %s", self.path, counts)
+        if not found:
+            raise LabelError(str(self.path), "no member of it is a picture by its name.")
+
+    def _runs(self, name: str, place: Place, size: int, stamp: str) -> Iterator[TarPortion]:
+        seen: set[str] = set()
+        start, pictures, again, damaged = 0, 0, list[int](), False
+        with place.open(sparsely=True) as file:
+            members = walk(file, 0, size, size)
+            while True:
+                try:
+                    member = next(members, None)
+                except UnusableFace:
+                    member, damaged = None, True
+                if member is None:
+                    break
+                if pictures >= self.run or member.header - start >= _RUN_BYTES:
+                    if pictures:
+                        yield TarPortion(
+                            name, place, start, member.header, stamp, pictures, tuple(again)
+                        )
+                    start, pictures, again = member.header, 0, []
+                text = member_name(member)
+                if not member.regular or not is_picture(text):
+                    self.ignored[suffix_of(text) if member.regular else "no file"] += 1
+                    continue
+                if text in seen:
+                    again.append(member.header)
+                seen.add(text)
+                pictures += 1
+        if pictures or damaged:
+            yield TarPortion(name, place, start, size, stamp, max(1, pictures), tuple(again))
+
+
+def member_name(member: Member) -> str:
+    """A member's name without the ``./`` that tar puts before names."""
+    return member.name.removeprefix("./")

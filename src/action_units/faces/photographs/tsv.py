@@ -1,0 +1,238 @@
+"""Faces in a file of MS-Celeb-1M: one line a face, seven columns parted by tabs.
+
+    MID, search rank, image URL, page URL, face id, face rectangle, face data
+
+The face id is ``FaceId-0``; the rectangle is base64 of four little-endian float32
+(left, top, right and bottom in parts of the photograph that the face was cut from);
+the data are a JPEG in base64. The columns are as in the data's public description and
+the scripts that unpack it. A face is named as those unpack it,
+``m.0d27_dy/84-FaceId-0.jpg``.
+
+The file, tens of GB, is never read through to find its lines: it is cut by
+arithmetic into ranges of bytes, and a line belongs to the range that it begins in.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import IO
+
+from action_units.errors import LabelError, UnusableFace
+from action_units.faces.photographs.base import Photograph
+from action_units.faces.photographs.naming import portable, stem_of
+from action_units.faces.photographs.patterns import find
+from action_units.faces.photographs.places import Place
+
+RANGE = 16 << 20
+"""Bytes of a portion; some 600 faces."""
+
+MAX_LINE = 64 << 20
+"""Longer lines are passed over without being held in memory."""
+
+_BLOCK = 1 << 20
+_SAMPLE = 4096
+_COLUMNS = "MID, rank, image URL, page URL, face id, face rectangle, face data"
+_FACE_ID = re.compile(r"FaceId-(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TsvPortion:
+    """The lines that begin in a range of bytes; see ``base.Portion``.
+
+    Attributes:
+        name: The file's name, for people.
+        file: Where it lies.
+        start: The first byte of the range.
+        stop: The byte after its last.
+        stamp: See ``_stamp``.
+        weight: About how many lines it has.
+    """
+
+    name: str
+    file: Place
+    start: int
+    stop: int
+    stamp: str
+    weight: int
+
+    @property
+    def id(self) -> str:
+        """The file's name and the range's first byte."""
+        return f"{portable(self.name)}@{self.start}"
+
+    def photographs(self) -> Iterator[Photograph]:
+        """One a line; a line that is no face says why."""
+        try:
+            with self.file.open() as file:
+                for at, line in _lines(file, self.start, self.stop):
+                    if line is None or line.strip():
+                        yield self._photograph(at, line)
+        except Exception as error:  # each store's client has errors of its own
+            reason = UnusableFace("unreadable", f"the rest of these lines: {error}")
+            yield Photograph(self.id, stem_of(self.id), str(self.file), reason)
+
+    def _photograph(self, at: int, line: bytes | None) -> Photograph:
+        place = (
+            f"{self.file}, byte {at:,} (`tail -c +{at + 1} FILE | head -n 1` shows the line)"
+        )
+        try:
+            name, face, content = parse_line(line)
+        except UnusableFace as error:
+            name = f"{portable(self.name)}@{at}"
+            return Photograph(name, stem_of(name), place, error)
+        return Photograph(name, stem_of(name), place, content, face)
+
+
+class TsvSource:
+    """The faces of one or more TSV files; see ``base.PhotographSource``."""
+
+    def __init__(self, path: str | os.PathLike[str], range_bytes: int = RANGE) -> None:
+        """Name the files.
+
+        Args:
+            path: A file, a folder of ``*.tsv``, or a pattern; a path or a URL.
+            range_bytes: How much of a file is a portion.
+        """
+        self.path, self.range_bytes = path, range_bytes
+        self.ignored: Counter[str] = Counter()
+
+    def portions(self) -> Iterator[TsvPortion]:
+        """The ranges of each file; raises as ``patterns.find``."""
+        for name, place in find(self.path, ".tsv"):
+            size, whole = place.size_and_stamp()
+            if not size:
+                raise LabelError(
+                    str(place), f"the file is empty; expected lines of {_COLUMNS}."
+                )
+            with place.open(sparsely=True) as file:
+                line = _mean_line(file)
+                closed = size if place.store is not None else _end_of_lines(file, size)
+                for start in range(0, size, self.range_bytes):
+                    stop = min(start + self.range_bytes, size)
+                    local = place.store is None
+                    stamp = _stamp(file, start, stop, size, closed) if local else whole
+                    weight = max(1, round((stop - start) / line))
+                    yield TsvPortion(name, place, start, stop, stamp, weight)
+
+
+def parse_line(
+    line: bytes | None,
+) -> tuple[str, tuple[float, float, float, float] | None, bytes]:
+    """Read a line.
+
+    Args:
+        line: Without its end; None stands for one that is too long.
+
+    Returns:
+        The face's name, its rectangle where the column is not empty, and its bytes.
+
+    Raises:
+        UnusableFace: ``damaged``, ``empty`` or ``too large``.
+    """
+    if line is None:
+        raise UnusableFace("too large", f"the line has more than {MAX_LINE:,} bytes")
+    columns = line.split(b"\t")
+    if len(columns) != 7:
+        raise UnusableFace("damaged", f"{len(columns)} columns, expected 7: {_COLUMNS}")
+    identity, rank, face_id = (columns[i].decode("utf-8", "replace") for i in (0, 1, 4))
+    if not identity or not (rank.isascii() and rank.isdigit()):
+        raise UnusableFace(
+            "damaged", f"{identity!r}, {rank[:40]!r}: expected a MID and a number"
+        )
+    if not _FACE_ID.fullmatch(face_id):
+        raise UnusableFace("damaged", f"face id {face_id[:40]!r}, expected one like FaceId-0")
+    content = _from_base64(columns[6], "face data")
+    if not content:
+        raise UnusableFace("empty", "the column of the face data is empty")
+    name = f"{portable(identity)}/{rank}-{face_id}.jpg"
+    return name, _rectangle(columns[5]), content
+
+
+def _rectangle(column: bytes) -> tuple[float, float, float, float] | None:
+    if not column:
+        return None
+    raw = _from_base64(column, "face rectangle")
+    if len(raw) != 16:
+        raise UnusableFace("damaged", f"face rectangle of {len(raw)} bytes, expected 16")
+    left, top, right, bottom = struct.unpack("<4f", raw)
+    if not all(map(isfinite, (left, top, right, bottom))):
+        raise UnusableFace("damaged", "the face rectangle is not of finite numbers")
+    return left, top, right, bottom
+
+
+def _from_base64(column: bytes, what: str) -> bytes:
+    try:
+        return base64.b64decode(column, validate=True)
+    except binascii.Error as error:
+        raise UnusableFace("damaged", f"{what}: no base64 ({error})") from None
+
+
+def _lines(file: IO[bytes], start: int, stop: int) -> Iterator[tuple[int, bytes | None]]:
+    """The lines that begin in ``[start, stop)``: first byte, and content without its end."""
+    at = start
+    file.seek(max(0, start - 1))
+    if start:  # a line that begins before the range belongs to the range before
+        at = start - 1 + _skip_line(file)
+    while at < stop and (line := file.readline(MAX_LINE + 1)):
+        if len(line) <= MAX_LINE or line.endswith(b"\n"):
+            yield at, line.rstrip(b"\r\n")
+            at += len(line)
+        else:
+            yield at, None
+            at += len(line) + _skip_line(file)
+
+
+def _skip_line(file: IO[bytes]) -> int:
+    """Read to the end of a line and forget it; gives how many bytes it had."""
+    skipped = 0
+    while part := file.readline(_BLOCK):
+        skipped += len(part)
+        if part.endswith(b"\n"):
+            break
+    return skipped
+
+
+def _mean_line(file: IO[bytes]) -> float:
+    """About how many bytes a line has, of those at the beginning."""
+    block = file.read(_BLOCK)
+    return len(block) / max(1, block.count(b"\n"))
+
+
+def _end_of_lines(file: IO[bytes], size: int) -> int:
+    """The byte after the last line that is ended, looked for in the last `MAX_LINE`."""
+    stop, at = max(0, size - MAX_LINE), size
+    while at > stop:
+        start = max(stop, at - _BLOCK)
+        file.seek(start)
+        end = file.read(at - start).rfind(b"\n")
+        if end >= 0:
+            return start + end + 1
+        at = start
+    return stop
+
+
+def _stamp(file: IO[bytes], start: int, stop: int, size: int, closed: int) -> str:
+    """What tells that the lines of a range are the ones of an earlier run.
+
+    The time of change is of the whole file, and would redo all of it where lines were
+    appended. So this is a hash of the first and the last 4 KiB of the range, and its
+    length: any other file, and any file in which something was inserted, taken out or
+    cut, differs there. Only bytes that are exchanged in place, in the middle of a
+    range and at the same length, go unseen. Where the last line of the range has no
+    end, more of it may come, so the size of the file counts too.
+
+    A file in a store cannot be appended to: there, the store's own stamp is taken.
+    """
+    digest = hashlib.sha256()
+    for at in (start, max(start, stop - _SAMPLE)):
+        file.seek(at)
+        digest.update(file.read(min(_SAMPLE, stop - at)))
+    open_end = f"-{size}" if closed < stop else ""
+    return f"{stop - start}-{digest.hexdigest()[:32]}{open_end}"

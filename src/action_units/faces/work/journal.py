@@ -1,0 +1,187 @@
+"""What is done already, in a file that only grows.
+
+Each line is the CRC-32 of a JSON value, and the value: first what the work is done with,
+then portions as they are finished. A kill in mid-line leaves a torn last line, which is
+cut off; a line whose sum is wrong is passed over, and what it told of is done again.
+When a setting changes, a new heading makes everything above it void, except as the
+list of files that are no longer wanted.
+"""
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from action_units.differences import differences
+from action_units.errors import ArtifactError
+from action_units.files import atomic_write
+from action_units.locks import locked
+
+logger = logging.getLogger(__name__)
+
+NAME = "journal.jsonl"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A portion of the input that is done.
+
+    Attributes:
+        id: The portion.
+        stamp: What its bytes were known by.
+        rows: Plain values of each crop that came of it.
+        set_aside: Path, reason, detail and SHA-256 of each picture that gave none.
+    """
+
+    id: str
+    stamp: str
+    rows: list[list[Any]]
+    set_aside: list[list[str]]
+
+    def plain(self) -> list[Any]:
+        """As JSON has it."""
+        return [self.id, self.stamp, self.rows, self.set_aside]
+
+
+class Journal:
+    """The done portions of one piece of work, on disk and in memory."""
+
+    def __init__(self, folder: Path, made_with: Mapping[str, Any]) -> None:
+        """Use ``Journal.open``, which also locks the folder."""
+        self.path = folder / NAME
+        self.heading = {"format": _FORMAT, "made_with": json.loads(json.dumps(made_with))}
+        self.done: dict[str, Entry] = {}
+        self.void: list[Entry] = []  # their crops may still lie about
+        self.changed: list[str] = []
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path | str, made_with: Mapping[str, Any]) -> Iterator[Self]:
+        """Lock the folder and read what is done.
+
+        Args:
+            folder: The journal's own, on a local or shared disk.
+            made_with: Every setting that the results depend on, as plain values.
+
+        Raises:
+            ArtifactError: Another run is at it, or the disk refused.
+        """
+        with locked(folder, f".{NAME}.*"):
+            journal = cls(Path(folder), made_with)
+            journal._read()
+            yield journal
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Note portions as done, on disk before this returns.
+
+        Raises:
+            ArtifactError: The disk refused.
+        """
+        entries = list(entries)
+        self._append([entry.plain() for entry in entries])
+        for entry in entries:
+            self._take(entry)
+
+    def tidy(self, wanted: Iterable[str]) -> None:
+        """Forget portions that are no longer wanted, and everything void."""
+        keep = set(wanted)
+        if not self.void and keep >= self.done.keys():
+            return
+        self.done = {name: entry for name, entry in self.done.items() if name in keep}
+        self.void = []
+        with atomic_write(self.path) as file:
+            file.write(_line(self.heading))
+            for entry in self.done.values():
+                file.write(_line([entry.plain()]))
+
+    def _read(self) -> None:
+        lines = self._whole_lines()
+        damaged = 0
+        current = False
+        for number, line in enumerate(lines):
+            value = _value(line)
+            if value is None:
+                damaged += 1
+                # Below a heading that cannot be read nobody knows what a portion was made with.
+                current = current and number > 0
+            elif isinstance(value, dict):
+                current = value == self.heading
+                if not current:
+                    self.changed = list(
+                        differences(value.get("made_with"), self.heading["made_with"])
+                    )
+                self.void.extend(self.done.values())
+                self.done = {}
+            else:
+                for plain in value:
+                    entry = Entry(*plain)
+                    if current:
+                        self._take(entry)
+                    else:
+                        self.void.append(entry)
+        if damaged:
+            logger.warning(
+                "%s: %d damaged lines; what they told of is done again", self.path, damaged
+            )
+        if current:
+            self.changed = []
+        else:
+            self._append(self.heading)
+
+    def _take(self, entry: Entry) -> None:
+        if entry.id in self.done:
+            self.void.append(self.done[entry.id])
+        self.done[entry.id] = entry
+
+    def _whole_lines(self) -> list[bytes]:
+        """All lines; a torn last one is cut off, on disk too."""
+        try:
+            content = self.path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            if whole < len(content):
+                os.truncate(self.path, whole)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ArtifactError(
+                f"{self.path} cannot be read ({error.strerror}); mend its permissions, or "
+                "delete it to do everything again."
+            ) from error
+        return content[:whole].splitlines()
+
+    def _append(self, value: Any) -> None:
+        line = _line(value)
+        whole = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            with open(self.path, "ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if self.path.exists():
+                os.truncate(self.path, whole)
+            raise ArtifactError(
+                f"{self.path} could not be written ({len(line):,} bytes: "
+                f"{error.strerror or error}); what it held before is safe. Free some space and "
+                "run again."
+            ) from error
+
+
+def _line(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _value(line: bytes) -> Any:
+    """What a line holds; None where its sum is wrong."""
+    total, _, text = line.partition(b" ")
+    try:
+        return json.loads(text) if int(total, 16) == zlib.crc32(text) else None
+    except ValueError:
+        return None

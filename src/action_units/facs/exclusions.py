@@ -1,0 +1,140 @@
+"""Frames and subjects that a person leaves out, with the reason."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import ConfigurationError
+
+_RANGE = re.compile(r"\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?", re.ASCII)
+_HINT = "expected such as {subject: SN029, frames: 4330-4536, reason: bad landmarks}"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """What is left out.
+
+    Attributes:
+        subject: Such as ``SN029``.
+        frames: The first and the last frame; None leaves the whole subject out.
+        reason: Why, in a person's words; kept in the output.
+    """
+
+    subject: str
+    frames: tuple[int, int] | None
+    reason: str
+
+    def __str__(self) -> str:
+        """The entry as a person wrote it."""
+        frames = "" if self.frames is None else f", frames: {self.frames[0]}-{self.frames[1]}"
+        return f"{{subject: {self.subject}{frames}, reason: {self.reason}}}"
+
+
+def parse_exclusions(entries: Iterable[Mapping[str, Any]] | None) -> tuple[Exclusion, ...]:
+    """Read the entries of a parameter.
+
+    Args:
+        entries: Each with ``subject``, ``reason`` and perhaps ``frames``: one number, or
+            the first and the last as ``4330-4536`` or ``[4330, 4536]``. None is no entry.
+
+    Raises:
+        ConfigurationError: An entry is malformed, gives no reason, or overlaps another.
+    """
+    if isinstance(entries, str | Mapping):
+        raise ConfigurationError(f"exclude is {entries!r}, not a list of entries; {_HINT}.")
+    found = [_parse(entry) for entry in entries or ()]
+    for place, one in enumerate(found):
+        for other in found[:place]:
+            if one.subject == other.subject and _overlap(one.frames, other.frames):
+                raise ConfigurationError(
+                    f"exclude: {one} overlaps {other}; name each frame once."
+                )
+    return tuple(found)
+
+
+def exclude(
+    table: pd.DataFrame, exclusions: Iterable[Exclusion]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part a table of frames into those that are kept and those that are left out.
+
+    Args:
+        table: With ``subject`` and ``frame``.
+        exclusions: From ``parse_exclusions``.
+
+    Returns:
+        The kept rows, and the others with their ``reason``; both in the table's order.
+
+    Raises:
+        ConfigurationError: An entry's subject or frames are not in the table, or nothing
+            would be kept; names the entry.
+    """
+    reason = pd.Series("", index=table.index, dtype=str)
+    for entry in exclusions:
+        rows = (table["subject"] == entry.subject).to_numpy()
+        if not rows.any():
+            known = sorted(set(table["subject"]))
+            raise ConfigurationError(
+                f"exclude: {entry} names a subject that is not there; the data has "
+                f"{', '.join(known)}."
+            )
+        if entry.frames is not None:
+            frames = table["frame"].to_numpy()
+            first, last = entry.frames
+            inside = rows & (frames >= first) & (frames <= last)
+            if len(np.unique(frames[inside])) != last - first + 1:
+                raise ConfigurationError(
+                    f"exclude: {entry} names frames that are not there; {entry.subject} has "
+                    f"frames {frames[rows].min():,} to {frames[rows].max():,}."
+                )
+            rows = inside
+        reason[rows] = entry.reason
+    out = (reason != "").to_numpy()
+    if len(out) and out.all():
+        raise ConfigurationError("exclude leaves no frame at all; take an entry out.")
+    excluded = table[out].assign(reason=reason[out])
+    return table[~out].reset_index(drop=True), excluded.reset_index(drop=True)
+
+
+def _parse(entry: Mapping[str, Any]) -> Exclusion:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(f"exclude: {entry!r} is not an entry; {_HINT}.")
+    shown = "{" + ", ".join(f"{key}: {value}" for key, value in entry.items()) + "}"
+    if unknown := sorted(set(map(str, entry)) - {"subject", "frames", "reason"}):
+        raise ConfigurationError(f"exclude: {shown} has {unknown[0]!r}; {_HINT}.")
+    subject, reason = entry.get("subject"), entry.get("reason")
+    if not isinstance(subject, str) or not subject.strip():
+        raise ConfigurationError(f"exclude: {shown} names no subject; {_HINT}.")
+    if not isinstance(reason, str) or not reason.strip():
+        raise ConfigurationError(
+            f"exclude: {shown} gives no reason; say why in a few words, because the reason is "
+            "kept in the output."
+        )
+    frames = entry.get("frames")
+    return Exclusion(
+        subject.strip(), None if frames is None else _frames(frames, shown), reason.strip()
+    )
+
+
+def _frames(value: object, shown: str) -> tuple[int, int]:
+    if isinstance(value, list | tuple) and len(value) == 2:
+        value = f"{value[0]}-{value[1]}"
+    match = _RANGE.fullmatch(str(value))
+    if match is None:
+        raise ConfigurationError(
+            f"exclude: {shown} has frames {value!r}; expected one number or the first and the "
+            "last, such as 4330-4536."
+        )
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise ConfigurationError(f"exclude: {shown} ends before it begins.")
+    return first, last
+
+
+def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
+    if one is None or other is None:
+        return True
+    return one[0] <= other[1] and other[0] <= one[1]

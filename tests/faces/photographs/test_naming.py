@@ -1,0 +1,113 @@
+"""Names of crops: the paper's where there is one, and never the same twice."""
+
+import os
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from action_units.faces.photographs.naming import is_picture, portable, stem_of, suffix_of
+from action_units.facs.names import parse_web_name
+
+WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.(jpe?g|png)", re.ASCII)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("m.0d27_dy/84-FaceId-0.jpg", "m.0d27_dy_84-FaceId-0"),
+        ("m.0d27_dy_84-FaceId-0.jpg", "m.0d27_dy_84-FaceId-0"),
+        ("m.0d27_/084-FaceId-12.png", "m.0d27__084-FaceId-12"),
+        ("a.jpg", "a_0-FaceId-0"),
+        ("a.png", "a.png_0-FaceId-0"),
+        ("a.JPG", "a.JPG_0-FaceId-0"),
+        ("a.png.jpg", "a.png.jpg_0-FaceId-0"),
+        ("a~b.jpg", "a=7Eb_0-FaceId-0"),
+        ("a=7Eb.jpg", "a=3D7Eb_0-FaceId-0"),
+        ("é.jpg", "=C3=A9_0-FaceId-0"),
+        (".jpg", "=2Ejpg_0-FaceId-0"),
+        ("caf\udce9.jpg", "caf=E9_0-FaceId-0"),
+        ("anna/my photo.jpg", "anna_185877023527825-FaceId-0"),
+        ("a_b/c.jpg", "a_b_101636385834572-FaceId-0"),
+        ("../../etc/x.jpg", "=2E.~..~etc_215446240913775-FaceId-0"),
+        ("/etc/x.jpg", "~etc_222695922705313-FaceId-0"),
+        ("../84-FaceId-0.jpg", "=2E._232474636941563-FaceId-0"),
+        (".m/84-FaceId-0.jpg", "=2Em_138757619358512-FaceId-0"),
+    ],
+)
+def test_stems(name, stem):
+    assert stem_of(name) == stem
+
+
+def test_the_file_around_is_part_of_the_name_but_of_a_web_face_and_an_identity():
+    assert stem_of("1.jpg", within="set-000") == "set-000~1_0-FaceId-0"
+    assert stem_of("m.0a/1-FaceId-0.jpg", within="set-000") == "m.0a_1-FaceId-0"
+    one, two = (stem_of("anna/1.jpg", within=tar) for tar in ("a", "b"))
+    assert one != two
+    assert {parse_web_name(f"{stem}.jpg").identity for stem in (one, two)} == {"anna"}
+
+
+def test_stems_of_web_faces_are_what_the_label_tables_have():
+    name = parse_web_name(stem_of("m.0d27__/84-FaceId-3.jpg") + ".jpg")
+    assert (name.identity, name.number, name.face) == ("m.0d27__", 84, 3)
+
+
+ALPHABET = st.sampled_from(
+    [*"aA.~=_-/ 0é\\\n", "\udce9", ".jpg", ".png", "-FaceId-", "x" * 190]
+)
+NAMES = st.tuples(
+    st.lists(ALPHABET, max_size=9).map("".join), st.sampled_from([".jpg", ".png"])
+).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sets(NAMES, min_size=2, max_size=12))
+def test_two_photographs_never_share_a_crop(names):
+    others = {name for name in names if not WEB.fullmatch(name)}
+    assert len({stem_of(name) for name in others}) == len(others)
+    assert len({portable(name) for name in names}) == len(names)
+
+
+@settings(max_examples=400, deadline=None)
+@given(NAMES)
+def test_a_stem_is_a_plain_file_name(name):
+    stem = stem_of(name)
+    assert re.fullmatch(r"[A-Za-z0-9_~=-][A-Za-z0-9._~=-]*", stem, re.ASCII)
+    assert len(stem) <= 200
+    portable(name).encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(NAMES)
+def test_every_stem_is_a_web_face_s_name(name):
+    parsed = parse_web_name(f"{stem_of(name)}.jpg")
+    folder = name.rpartition("/")[0]
+    if not WEB.fullmatch(name) and folder and len(os.fsencode(name)) < 50:
+        raw = parsed.identity.encode()
+        parts = re.split(rb"(=[0-9A-F]{2})", raw.replace(b"~", b"/"))
+        back = b"".join(bytes([int(p[1:], 16)]) if p.startswith(b"=") else p for p in parts)
+        assert os.fsdecode(back) == folder
+
+
+def test_a_name_is_told_from_one_that_looks_like_its_escape():
+    names = ["caf\udce9.jpg", "caf\\xe9.jpg", "caf\\\\xe9.jpg"]
+    assert len({portable(name) for name in names}) == 3
+    assert portable("a b/é.jpg") == "a b/é.jpg"
+
+
+def test_long_names_are_told_apart_by_a_hash():
+    long = "x" * 300
+    stems = {stem_of(f"{long}{k}.jpg") for k in range(5)}
+    assert {len(stem) for stem in stems} == {170 + len("_0-FaceId-0")}
+    assert len(stems) == 5
+
+
+def test_what_a_picture_is():
+    for name in ("a.jpg", "b/a.JPEG", "a.b.Png", "a.webp", "a.tif"):
+        assert is_picture(name)
+    for name in (".a.jpg", "a.csv", "a", "a.jpg.txt", "b.jpg/x", "a.jpg/.b.jpg"):
+        assert not is_picture(name)
+    assert suffix_of("b/a.CSV") == ".csv"
+    assert suffix_of("a") == "no suffix"
+    assert suffix_of("b/.a.jpg") == "hidden"

@@ -1,0 +1,137 @@
+"""Working through portions: what is new, after kills, and around what kills."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from action_units.errors import ArtifactError, LabelError
+from action_units.faces.work.journal import Entry, Journal
+from action_units.faces.work.shards import work_through
+from action_units.faces.work.workers import Workers
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A portion of some numbers."""
+
+    id: str
+    numbers: tuple[int, ...]
+    stamp: str = "s"
+    weight: int = field(default=1)
+
+
+@dataclass(frozen=True)
+class Square:
+    """Squares numbers, leaves a file for each shard it did, and dies of some numbers."""
+
+    seen: Path
+    deadly: frozenset = frozenset()
+    once: frozenset = frozenset()
+
+    def __call__(self, shard, at, skip):
+        entries = []
+        for portion in shard:
+            entry = Entry(portion.id, portion.stamp, [], [])
+            for number in portion.numbers:
+                at(f"number {number}")
+                if f"number {number}" in skip:
+                    entry.set_aside.append([f"number {number}", "crash", "", ""])
+                    continue
+                first = self.seen / f"died-of-{number}"
+                if number in self.deadly or (number in self.once and not first.exists()):
+                    first.touch()
+                    os._exit(9)
+                entry.rows.append([f"{number}.jpg", number**2])
+            entries.append(entry)
+        (self.seen / f"did-{shard[0].id}").write_text(" ".join(p.id for p in shard))
+        return entries
+
+
+def portions(count, each=1):
+    return [
+        Numbers(f"p{k:03d}", tuple(range(k * each, k * each + each)), weight=each)
+        for k in range(count)
+    ]
+
+
+def run(tmp_path, items, job=None, workers=0, is_there=lambda entry: True, **options):
+    seen = tmp_path / "seen"
+    seen.mkdir(exist_ok=True)
+    for path in seen.glob("did-*"):
+        path.unlink()
+    with Journal.open(tmp_path / "journal", {}) as journal:
+        work = work_through(
+            items, job or Square(seen), journal, is_there, Workers(workers), **options
+        )
+        shards = sorted(path.read_text().split() for path in seen.glob("did-*"))
+        return work, {i.id: journal.done[i.id] for i in items}, shards
+
+
+def rows(done):
+    return [row for entry in done.values() for row in entry.rows]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_is_done_whatever_the_number_of_workers(tmp_path, workers):
+    work, done, shards = run(tmp_path, portions(10), workers=workers, shard_weight=4)
+    assert rows(done) == [[f"{n}.jpg", n**2] for n in range(10)]
+    assert [len(shard) for shard in shards] == [4, 4, 2]
+    assert (work.new, work.old) == (10, 0)
+
+
+def test_a_second_run_does_nothing_and_new_portions_alone_are_done(tmp_path):
+    run(tmp_path, portions(6))
+    work, _, shards = run(tmp_path, portions(6))
+    assert (work.new, work.old, shards) == (0, 6, [])
+    added = [Numbers("a", (100,)), *portions(6)]  # before all others
+    work, done, shards = run(tmp_path, added)
+    assert (work.new, work.old, shards) == (1, 6, [["a"]])
+    assert rows(done)[0] == ["100.jpg", 10_000]
+
+
+def test_changed_and_lost_portions_are_done_again(tmp_path):
+    run(tmp_path, portions(6))
+    items = portions(6)
+    items[2] = Numbers("p002", (2,), stamp="other")
+    _, _, shards = run(tmp_path, items, is_there=lambda entry: entry.id != "p004")
+    assert shards == [["p002", "p004"]]
+
+
+def test_an_error_stops_the_run_and_what_was_done_stays_done(tmp_path):
+    def fail(shard, at, skip):
+        if shard[0].id == "p002":
+            raise LabelError("video.avi", "damaged.")
+        return [Entry(portion.id, portion.stamp, [], []) for portion in shard]
+
+    with pytest.raises(LabelError):
+        run(tmp_path, portions(6), fail, shard_weight=1)
+    with Journal.open(tmp_path / "journal", {}) as journal:
+        assert list(journal.done) == ["p000", "p001"]
+
+
+def test_a_worker_that_dies_once_costs_its_shard_a_retry(tmp_path):
+    job = Square(tmp_path / "seen", once=frozenset({7}))
+    _, done, _ = run(tmp_path, portions(5, each=4), job, workers=2, shard_weight=4)
+    assert rows(done) == [[f"{n}.jpg", n**2] for n in range(20)]
+    assert not any(entry.set_aside for entry in done.values())
+
+
+def test_what_kills_twice_is_set_aside_by_name_and_nothing_else(tmp_path, caplog):
+    job = Square(tmp_path / "seen", deadly=frozenset({7, 13, 14}))
+    _, done, _ = run(tmp_path, portions(5, each=4), job, workers=2, shard_weight=4)
+    assert [row[0] for row in rows(done)] == [
+        f"{n}.jpg" for n in range(20) if n not in job.deadly
+    ]
+    aside = [line for entry in done.values() for line in entry.set_aside]
+    assert [line[0] for line in aside] == ["number 7", "number 13", "number 14"]
+    assert "number 7 killed the process" in caplog.text
+
+
+def test_a_machine_on_which_everything_dies_is_told_of(tmp_path):
+    def die(shard, at, skip):
+        os._exit(9)
+
+    with pytest.raises(ArtifactError, match="die, though not of one picture"):
+        run(tmp_path, portions(2), die, workers=1)
