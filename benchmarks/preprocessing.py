@@ -286,6 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=400, help="pictures a round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--detectors", nargs="*", default=["yunet", "ssd"])
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
@@ -296,7 +297,7 @@ def main() -> None:
         elif options.check:
             check(folder)
         else:
-            for name in ("yunet", "ssd"):
+            for name in options.detectors:
                 (folder / name).mkdir()
                 cropping(folder / name, options.count, options.rounds, name)
             packing(folder, 5 * options.count, options.rounds)

@@ -8,6 +8,7 @@ from action_units.training.augmentation import Augmentation
 from action_units.training.losses import LossOptions
 from action_units.training.recipe import Recipe
 from action_units.training.schedule import Schedule
+from action_units.training.soft_targets import SoftTargets
 
 PAGE = Path(__file__).with_name("recipes.md")
 
@@ -28,6 +29,46 @@ A recipe is a network and how each stage trains it. `conf/base/parameters_recipe
 
 Every option is checked before anything is computed: a misspelt name or an impossible value is
 refused with what there is. This page is written from the code by `python docs/recipes.py`.
+
+## Networks
+
+| `architecture` | what it is | parameters at width 1, 64 px, 12 AUs | blocks |
+|---|---|---|---|
+| `residual` | a small residual network, the default | 0.33 M | stem, 4 stages, head |
+| `convnext` | a small network in the style of ConvNeXt | 0.44 M | 3 stages, head |
+| `vgg13` | the paper's | 8.76 M | 4 of convolutions, 2 fully connected layers, head |
+| `timm` | any model of the [timm](https://huggingface.co/docs/timm) library | its own | its layers, head |
+
+`layer_decay` and `unfreeze` go by the blocks. Every network takes one channel or three and any
+`image_size` its layers divide: a multiple of 16, or what the timm model allows.
+
+timm is an optional extra, `pip install 'action-units[timm]'`. It needs a torchvision of the same build
+as torch: beside a CPU build of torch, the torchvision of the usual registry fails on import, and the
+one of PyTorch's own CPU index is needed. Nothing is downloaded at run time; weights come from a file:
+
+    my_recipe:
+      network: {architecture: timm, timm_model: resnet18, channels: 3}
+      pretrain:
+        backbone_weights: /path/to/resnet18.safetensors
+        layer_decay: 0.7
+        unfreeze: [0, 1, 2]
+
+A file of weights is `.safetensors`, or of `torch.save` and then read with `weights_only`. Its SHA-256
+goes into the model's provenance, and a run whose file has changed is not resumed.
+
+## Noisy labels
+
+OpenFace wrote the web set's labels. Three options are made for that: `loss: {name: generalized_ce}`
+forgives labels that stay hard, `loss: {label_smoothing: 0.1}` asks for less certainty, and
+`soft_targets: {curve: linear}` learns from OpenFace's intensities in place of its 0/1 labels where the
+face store has them (columns `AU01_r` …). Validation and selection always go by the labels. None of
+them has been shown here to help on real faces.
+
+## Chance
+
+Whatever an option draws is a function of the seed, the epoch and the face, so a run that was killed
+goes on to the same weights with every one of them. Where `balance` shows a face twice in an epoch, each
+appearance is augmented on its own.
 """
 
 TABLES: tuple[tuple[str, type[Options]], ...] = (
@@ -35,6 +76,7 @@ TABLES: tuple[tuple[str, type[Options]], ...] = (
     ("`pretrain`, `finetune` and `from_scratch`", Recipe),
     ("`schedule` within them", Schedule),
     ("`loss` within them", LossOptions),
+    ("`soft_targets` within them", SoftTargets),
     ("`augmentation` within them", Augmentation),
 )
 

@@ -107,6 +107,6 @@ class NameMissingInputs:
             return "put the data there (README, section “Your own data”)"
         options = f" --env {env}" if env and env != "local" else ""
         params = run_params.get("runtime_params") or {}
-        kept = ",".join(f"{k}={params[k]}" for k in ("protocol", "fold") if k in params)
+        kept = ",".join(f"{k}={params[k]}" for k in ("run", "protocol", "fold") if k in params)
         options += f" --params {kept}" if kept and maker != "preprocess" else ""
         return f"`kedro run --pipeline {maker}{options}` makes that"

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from action_units.pipelines import (
+    comparison,
     evaluation,
     finetuning,
     lanes,
@@ -15,8 +16,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     """The pipelines, with the lanes that this run's parameters ask for.
 
     Returns:
-        ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, and all four in
-        that order as ``__default__``.
+        ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
+        as ``__default__``, and ``compare``.
     """
     chosen = lanes.current
     stages = {
@@ -25,4 +26,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "finetune": finetuning.create_pipeline(chosen),
         "evaluate": evaluation.create_pipeline(chosen),
     }
-    return {**stages, "__default__": sum(stages.values(), Pipeline([]))}
+    return {
+        **stages,
+        "compare": comparison.create_pipeline(),
+        "__default__": sum(stages.values(), Pipeline([])),
+    }

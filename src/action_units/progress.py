@@ -52,7 +52,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[unit]}"),
+                TextColumn("{task.fields[unit]}, {task.fields[rate]}/s"),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
                 console=get_console(),
@@ -60,7 +60,7 @@ class Progress:
             )
             self._bar.start()
             self._task = self._bar.add_task(
-                self.description, total=self.total, unit=self.unit, note=""
+                self.description, total=self.total, unit=self.unit, note="", rate="0"
             )
         return self
 
@@ -94,7 +94,8 @@ class Progress:
         """
         self.done += amount
         if self._bar is not None:
-            fields = {"note": note} if note else {}
+            seconds = max(time.monotonic() - self._started, 1e-9)
+            fields = {"rate": f"{self.done / seconds:.3g}", **({"note": note} if note else {})}
             self._bar.update(self._task, advance=amount, **fields)  # type: ignore[arg-type]
             return
         now = time.monotonic()

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from action_units.evaluation import bootstrap, metrics
-from tests.evaluation.made_up import GROUPS
+from action_units.evaluation.subject_statistics import SubjectStatistics
 
 AUS = 3
 
@@ -37,11 +37,16 @@ def test_the_subjects_counts_are_those_of_their_own_frames():
     np.testing.assert_array_equal(found.counts.sum().n, whole.n)
 
 
+def weighed_f1(counts: bootstrap.SubjectCounts, seed: list[int], resamples: int = 1000):
+    times = bootstrap.draws(len(counts.subjects), seed, resamples)
+    return SubjectStatistics(counts).weighed(times)["f1"]
+
+
 def test_a_resample_is_the_f1_of_the_drawn_subjects_frames():
     labels, predicted, who = people()
     counts = bootstrap.subject_counts(labels, predicted, who)
     n, resamples = len(counts.subjects), 40
-    ours = bootstrap.resampled_f1(counts, [7, 1], resamples)
+    ours = weighed_f1(counts, [7, 1], resamples)
     # The documented draw: how often each subject is taken.
     times = np.random.default_rng([n, 7, 1]).multinomial(n, np.full(n, 1 / n), resamples)
     assert (times.sum(axis=1) == n).all()
@@ -62,7 +67,7 @@ def test_a_resample_is_the_f1_of_the_drawn_subjects_frames():
 def test_the_interval_agrees_with_an_independent_resampling_of_frames():
     labels, predicted, who = people(12)
     counts = bootstrap.subject_counts(labels, predicted, who)
-    low, high = bootstrap.f1_interval(counts, [0], 4000)
+    low, high = bootstrap.interval(weighed_f1(counts, [0], 4000))
     random = np.random.default_rng(99)
     frames_of = [np.flatnonzero(who == subject) for subject in counts.subjects]
     naive = np.empty((1000, AUS))
@@ -76,13 +81,13 @@ def test_the_interval_agrees_with_an_independent_resampling_of_frames():
     assert (point < high).all()
 
 
-def test_the_draw_is_a_function_of_the_seed():
-    counts = bootstrap.subject_counts(*people())
-    first = bootstrap.resampled_f1(counts, [3, 1])
-    assert first.shape == (bootstrap.RESAMPLES, AUS)
-    np.testing.assert_array_equal(first, bootstrap.resampled_f1(counts, [3, 1]))
-    assert (first != bootstrap.resampled_f1(counts, [3, 2])).any()
-    assert (first != bootstrap.resampled_f1(counts, [4, 1])).any()
+def test_the_draw_is_a_function_of_the_seed_and_the_number_of_subjects():
+    first = bootstrap.draws(6, [3, 1])
+    assert first.shape == (bootstrap.RESAMPLES, 6)
+    np.testing.assert_array_equal(first, bootstrap.draws(6, [3, 1]))
+    assert (first != bootstrap.draws(6, [3, 2])).any()
+    assert (first != bootstrap.draws(6, [4, 1])).any()
+    assert (bootstrap.draws(7, [3, 1]).sum(axis=1) == 7).all()
 
 
 def test_two_networks_get_the_same_resamples():
@@ -92,7 +97,7 @@ def test_two_networks_get_the_same_resamples():
     # though by far less than F1 varies between people.
     worse = metrics.Confusion(tp=c.tp, fp=c.fp + 3, fn=c.fn, tn=c.tn - 3)
     other = bootstrap.SubjectCounts(ours.subjects, worse)
-    first, second = bootstrap.resampled_f1(ours, [0]), bootstrap.resampled_f1(other, [0])
+    first, second = weighed_f1(ours, [0]), weighed_f1(other, [0])
     assert (first > second).all()
     assert not (first > second[::-1]).all()
 
@@ -100,26 +105,32 @@ def test_two_networks_get_the_same_resamples():
 def test_the_order_of_the_frames_does_not_matter():
     labels, predicted, who = people()
     turned = bootstrap.subject_counts(labels[::-1], predicted[::-1], who[::-1])
-    first = bootstrap.f1_interval(bootstrap.subject_counts(labels, predicted, who), [0])
-    np.testing.assert_array_equal(first, bootstrap.f1_interval(turned, [0]))
+    first = bootstrap.subject_counts(labels, predicted, who)
+    np.testing.assert_array_equal(weighed_f1(first, [0]), weighed_f1(turned, [0]))
 
 
-def test_one_person_says_nothing_of_how_people_differ():
-    labels = np.array([[1, 1], [0, 0], [0, 1], [0, 0]], np.int8)
-    predicted = np.array([[True, True], [True, False], [False, True], [False, True]])
-    counts = bootstrap.subject_counts(labels, predicted, ["a", "a", "b", "b"])
-    assert counts.with_positives.tolist() == [1, 2]
-    low, high = bootstrap.f1_interval(counts, [0])
-    assert np.isnan([low[0], high[0]]).all()
-    assert not np.isnan([low[1], high[1]]).any()
-
-
-def test_without_frames_everything_is_undefined():
+def test_without_frames_there_is_nobody_to_draw():
     none = np.zeros((0, 2), np.int8)
     counts = bootstrap.subject_counts(none, none.astype(bool), [])
     assert counts.subjects == ()
-    assert np.isnan(bootstrap.resampled_f1(counts, [0], 5)).all()
-    assert np.isnan(bootstrap.f1_interval(counts, [0], 5)).all()
+    assert np.isnan(weighed_f1(counts, [0], 5)).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.9])
+def test_the_interval_is_made_of_numpys_quantiles_of_what_is_defined(share):
+    random = np.random.default_rng(1)
+    values = random.random((400, 3, 2))
+    values[random.random(values.shape) < share] = np.nan
+    low, high = bootstrap.interval(values)
+    expected = np.nanquantile(values, [0.025, 0.975], axis=0)
+    np.testing.assert_allclose([low, high], expected, atol=1e-15)
+    np.testing.assert_array_equal(bootstrap.kept(values), (~np.isnan(values)).sum(axis=0))
+
+
+def test_no_resamples_make_no_interval():
+    low, high = bootstrap.interval(np.empty((0, 3)))
+    assert np.isnan([low, high]).all()
+    assert bootstrap.kept(np.empty((0, 3))).tolist() == [0, 0, 0]
 
 
 def test_the_interval_leaves_undefined_resamples_out():
@@ -131,16 +142,18 @@ def test_the_interval_leaves_undefined_resamples_out():
     assert (float(single_low), float(single_high)) == (0.0, 1.0)
 
 
-def test_together_is_all_folds_subjects_as_one_group():
+def test_together_is_all_folds_subjects_as_one_group_sorted():
+    labels, predicted, who = people(6)
+    whole = bootstrap.subject_counts(labels, predicted, who)
+    # Folds whose subjects are not in the order of their numbers.
     parts = [
-        bootstrap.SubjectCounts(group, bootstrap.subject_counts(*people(3, seed)).counts)
-        for seed, group in enumerate(GROUPS)
+        bootstrap.subject_counts(labels[fold], predicted[fold], who[fold])
+        for fold in (np.isin(who, ["SN001", "SN004"]), ~np.isin(who, ["SN001", "SN004"]))
     ]
-    whole = bootstrap.together(parts)
-    assert whole.subjects == sum(GROUPS, ())
-    np.testing.assert_array_equal(
-        whole.counts.sum().fp, sum(part.counts.sum().fp for part in parts)
-    )
+    found = bootstrap.together(parts)
+    assert found.subjects == whole.subjects
+    for kind in ("tp", "fp", "fn", "tn"):
+        np.testing.assert_array_equal(getattr(found.counts, kind), getattr(whole.counts, kind))
 
 
 def test_the_mean_runs_over_what_is_defined():

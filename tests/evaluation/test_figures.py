@@ -7,8 +7,19 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from action_units.evaluation import figures, theme
+from action_units.evaluation import theme
 from action_units.evaluation.examples import KINDS, Example
+from action_units.evaluation.figures.faces import draw_examples
+from action_units.evaluation.figures.ranking import draw_precision_recall
+from action_units.evaluation.figures.scores import (
+    draw_f1_by_au,
+    draw_prevalence,
+    draw_subject_heat_map,
+)
+from action_units.evaluation.figures.training import (
+    draw_all_training_curves,
+    draw_training_curves,
+)
 from action_units.evaluation.summary import summarise
 from action_units.evaluation.tables import prediction_arrays
 from action_units.evaluation.theme import LIGHT, STAND_INS
@@ -35,7 +46,7 @@ def lines_in(axes, colour: str) -> list:
 
 
 def test_f1_by_au_has_a_bar_per_defined_au(summary):
-    figure = figures.draw_f1_by_au(summary)
+    figure = draw_f1_by_au(summary)
     (axes,) = figure.axes
     lines = summary.scores["finetuned"].aus
     expected = [lines[au].mean_of_folds.value for au in summary.aus if au != 5]
@@ -51,7 +62,7 @@ def test_f1_by_au_has_a_bar_per_defined_au(summary):
 
 
 def test_all_training_curves_have_a_panel_per_fold(summary):
-    figure = figures.draw_all_training_curves(summary.folds)
+    figure = draw_all_training_curves(summary.folds)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         f"Fold {fold.fold}" for fold in summary.folds
     ]
@@ -62,7 +73,7 @@ def test_all_training_curves_have_a_panel_per_fold(summary):
 
 
 def test_prevalence_has_a_bar_per_fold_and_au(summary):
-    figure = figures.draw_prevalence(summary)
+    figure = draw_prevalence(summary)
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     expected = np.concatenate([fold.finetuned.au_table["prevalence"] for fold in summary.folds])
     np.testing.assert_array_equal(heights, expected)
@@ -70,7 +81,7 @@ def test_prevalence_has_a_bar_per_fold_and_au(summary):
 
 
 def test_the_heat_map_has_a_row_per_test_subject(summary):
-    figure = figures.draw_subject_heat_map(summary)
+    figure = draw_subject_heat_map(summary)
     values = np.ma.filled(figure.axes[0].images[0].get_array(), np.nan)
     assert values.shape == (3 * len(summary.folds), 12)
     assert np.isnan(values[:, 3]).all()
@@ -79,7 +90,7 @@ def test_the_heat_map_has_a_row_per_test_subject(summary):
 
 
 def test_training_curves_start_at_epoch_one_and_mark_the_best():
-    figure = figures.draw_training_curves({"finetuned": made_up_curve()})
+    figure = draw_training_curves({"finetuned": made_up_curve()})
     above, below = figure.axes
     curve, mark = above.lines
     np.testing.assert_array_equal(curve.get_xdata(), [1, 2, 3, 4, 5, 6])
@@ -94,14 +105,14 @@ def test_training_curves_start_at_epoch_one_and_mark_the_best():
 def test_only_the_last_best_epoch_is_marked():
     curve = made_up_curve()
     curve["best"] = [True, True, False, True, False, False]
-    figure = figures.draw_training_curves({"finetuned": curve})
+    figure = draw_training_curves({"finetuned": curve})
     np.testing.assert_array_equal(figure.axes[0].lines[1].get_xdata(), [4])
 
 
 def test_a_line_does_not_break_at_epochs_without_validation():
     curve = made_up_curve()
     curve.loc[[0, 2, 4], ["validation_loss", "validation_macro_f1"]] = np.nan
-    above, below = figures.draw_training_curves({"finetuned": curve}).axes
+    above, below = draw_training_curves({"finetuned": curve}).axes
     np.testing.assert_array_equal(above.lines[0].get_xdata(), [2, 4, 6])
     assert not np.isnan(above.lines[0].get_ydata()).any()
     np.testing.assert_array_equal(below.lines[1].get_xdata(), [1, 2, 3, 4, 5, 6])
@@ -111,7 +122,7 @@ def test_curves_without_validation_draw_the_training_loss():
     curve = made_up_curve().assign(
         validation_loss=math.nan, validation_macro_f1=math.nan, best=False
     )
-    figure = figures.draw_training_curves({"finetuned": curve, "scratch": made_up_curve()}, "T")
+    figure = draw_training_curves({"finetuned": curve, "scratch": made_up_curve()}, "T")
     assert len(figure.axes[1].lines[1].get_xdata()) == 6
     assert theme.to_png(figure).startswith(PNG)
 
@@ -119,7 +130,7 @@ def test_curves_without_validation_draw_the_training_loss():
 def test_a_fold_without_curves_leaves_its_panel_empty():
     fold = made_up_fold(1)
     object.__setattr__(fold.finetuned, "curve", made_up_curve().iloc[:0])
-    figure = figures.draw_all_training_curves([fold])
+    figure = draw_all_training_curves([fold])
     assert not figure.axes[0].lines
     assert figure.axes[0].get_legend() is None
 
@@ -128,7 +139,7 @@ def test_precision_recall_ends_at_the_prevalence():
     aus, labels, probabilities = prediction_arrays(
         made_up_predictions(aus=(1, 2, 4, 5, 12), absent=[5])
     )
-    figure = figures.draw_precision_recall(labels, probabilities, aus, points=30)
+    figure = draw_precision_recall(labels, probabilities, aus, points=30)
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in shown] == [
         "AU01", "AU02", "AU04", "AU05", "AU12",
@@ -143,28 +154,37 @@ def test_precision_recall_ends_at_the_prevalence():
     assert theme.to_png(figure).startswith(PNG)
 
 
+def test_a_rare_au_in_many_frames_keeps_the_shape_of_its_curve():
+    random = np.random.default_rng(0)
+    labels = (random.random((20_000, 1)) < 0.01).astype(np.int8)
+    p = 0.5 * random.random((20_000, 1)) + 0.5 * labels
+    line = draw_precision_recall(labels, p, (5,), points=50).axes[0].lines[0]
+    assert len(line.get_xdata()) <= 50
+    assert np.diff(line.get_xdata()).max() < 0.05
+
+
 def test_examples_are_drawn_by_kind():
     face = np.zeros((16, 16), np.uint8)
     found = {"right": [Example(face, "SN001", "12", 0.9)] * 3, "wrong": [], "missed": []}
-    figure = figures.draw_examples(found, "AU12")
+    figure = draw_examples(found, "AU12")
     assert sum(len(axes.images) for axes in figure.axes) == 3
     titles = {axes.get_title(loc="left") for axes in figure.axes} - {""}
     assert titles == set(KINDS)
     assert "SN001  0.90" in {text.get_text() for axes in figure.axes for text in axes.texts}
     assert theme.to_png(figure).startswith(PNG)
-    assert theme.to_png(figures.draw_examples({}, "none")).startswith(PNG)
+    assert theme.to_png(draw_examples({}, "none")).startswith(PNG)
 
 
 def test_figures_are_the_same_bytes_each_time(summary):
     def png() -> list[bytes]:
         return [
-            theme.to_png(figures.draw_f1_by_au(summary)),
-            theme.to_png(figures.draw_all_training_curves(summary.folds)),
+            theme.to_png(draw_f1_by_au(summary)),
+            theme.to_png(draw_all_training_curves(summary.folds)),
         ]
 
     def svg() -> str:
         curves = {name: model.curve for name, model in summary.folds[0].models.items()}
-        figure = figures.draw_training_curves(curves, palette=STAND_INS)
+        figure = draw_training_curves(curves, palette=STAND_INS)
         return theme.to_inline_svg(figure, "curves1", "Curves")
 
     assert png() == png()
@@ -172,8 +192,8 @@ def test_figures_are_the_same_bytes_each_time(summary):
 
 
 def test_a_users_matplotlib_settings_do_not_matter(summary):
-    first = theme.to_png(figures.draw_f1_by_au(summary))
+    first = theme.to_png(draw_f1_by_au(summary))
     with mpl.rc_context({"font.size": 20, "text.color": "red", "axes.facecolor": "green"}):
         before = dict(mpl.rcParams)
-        assert theme.to_png(figures.draw_f1_by_au(summary)) == first
+        assert theme.to_png(draw_f1_by_au(summary)) == first
         assert dict(mpl.rcParams) == before

@@ -179,6 +179,12 @@ def test_counts_add_up_along_the_subjects():
     np.testing.assert_array_equal(counts.sum().n, counts.n.sum(axis=0))
 
 
+def test_a_label_that_is_nan_is_missing():
+    labels, _ = metrics.checked([[1.0, np.nan], [np.nan, 0.0]], np.full((2, 2), 0.5))
+    assert labels.tolist() == [[1, -1], [-1, 0]]
+    assert labels.dtype == np.int8
+
+
 @pytest.mark.parametrize(
     ("labels", "probabilities", "sentence"),
     [
@@ -186,7 +192,8 @@ def test_counts_add_up_along_the_subjects():
         ([[0], [1]], [[0.5], [1.5]], r"probability 1\.5 in row 1, AU column 0"),
         ([[0], [1]], [[-0.1], [0.5]], r"probability -0\.1 in row 0"),
         ([[0], [2]], [[0.5], [0.5]], r"label 2 in row 1, AU column 0"),
-        ([[0.0], [np.nan]], [[0.5], [0.5]], r"label nan in row 1"),
+        ([[0.0], [0.5]], [[0.5], [0.5]], r"label 0.5 in row 1"),
+        ([[0.0], [np.inf]], [[0.5], [0.5]], r"label inf in row 1"),
         ([[0, 1]], [[0.5]], r"shape \(1, 2\) .* shape \(1, 1\)"),
         ([0, 1], [0.5, 0.5], r"must be \(frames, AUs\)"),
     ],

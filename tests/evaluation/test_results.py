@@ -1,7 +1,6 @@
 """A fold on disk and back, and the folds that are refused."""
 
 import json
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,8 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation import tables
+from action_units.evaluation.answers import Answers
+from action_units.evaluation.au_report import au_report
 from action_units.evaluation.metrics import Confusion, PredictionError
 from action_units.evaluation.results import (
     FoldEvaluation,
@@ -47,10 +47,10 @@ def assert_same_model(one: ModelEvaluation, other: ModelEvaluation) -> None:
 def test_the_evaluation_holds_the_tables_of_its_predictions():
     predictions = made_up_predictions()
     found = evaluate_predictions(predictions, thresholds_at(0.4), seed=(2,))
-    aus, labels, probabilities = tables.prediction_arrays(predictions)
-    expected = tables.au_table(
-        labels, probabilities, [0.4] * 12, aus, predictions["subject"], seed=(2,)
+    expected, averages, _ = au_report(
+        Answers.read(predictions, [0.4] * 12), [0.4] * 12, seed=(2,)
     )
+    pd.testing.assert_frame_equal(found.averages, averages)
     pd.testing.assert_frame_equal(found.au_table, expected)
     assert found.people.subjects == GROUPS[0]
     counts = found.people.counts
@@ -172,5 +172,24 @@ def test_predictions_without_subjects_are_refused():
 
 
 def test_thresholds_of_another_number_of_aus_are_refused():
-    with pytest.raises(PredictionError, match=re.escape("12 AUs and 3 thresholds")):
+    with pytest.raises(PredictionError, match="3 thresholds for 12 AUs"):
         evaluate_predictions(made_up_predictions(), thresholds_at(0.5, 3))
+
+
+def test_thresholds_of_a_tested_subject_are_refused():
+    leaked = replace(thresholds_at(0.5), fitted_on=("SN007", "SN002"))
+    with pytest.raises(
+        ConfigurationError, match="the thresholds: chosen on SN002, who is tested"
+    ):
+        evaluate_predictions(made_up_predictions(), leaked)
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [("train", "tests on SN003, who is also"), ("validation", "epoch: chosen on SN003")],
+)
+def test_a_network_that_knows_a_tested_subject_is_refused(part, sentence):
+    provenance = {"subjects": {"train": ["SN008"], "validation": ["SN009"]}}
+    provenance["subjects"][part].append("SN003")
+    with pytest.raises(ConfigurationError, match=sentence):
+        evaluate_predictions(made_up_predictions(), thresholds_at(0.5), provenance=provenance)

@@ -4,14 +4,15 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import fields
 
-from action_units.evaluation import figures, theme
+from action_units.evaluation import theme
+from action_units.evaluation.figures.training import draw_training_curves
 from action_units.evaluation.theme import LIGHT, STAND_INS
 from tests.evaluation.made_up import made_up_curve
 
 
 def inline(name: str = "curves1", description: str = "Curves by epoch") -> str:
     curves = {"finetuned": made_up_curve(), "scratch": made_up_curve()}
-    figure = figures.draw_training_curves(curves, "Fold 1", STAND_INS)
+    figure = draw_training_curves(curves, "Fold 1", STAND_INS)
     return theme.to_inline_svg(figure, name, description)
 
 

@@ -134,6 +134,7 @@ def test_with_subjects_the_threshold_is_the_median_over_draws_of_them():
         naive.append(choose_thresholds(y[frames, :1], p[frames, :1]).values[0])
     assert fitted.values == pytest.approx((np.median(naive),) * 2, abs=1e-15)
     assert fitted.fallback == (False, True)
+    assert fitted.fitted_on == ("a", "b", "c", "d")
     # The F1 told is the one that this threshold reaches, not the best there is.
     assert fitted.f1[0] == pytest.approx(f1_at(y[:, 0], p[:, 0], fitted.values[0]), abs=1e-12)
     assert fitted.f1[0] <= choose_thresholds(y, p).f1[0]
@@ -161,7 +162,7 @@ def test_nan_is_refused():
 
 
 def test_json_round_trip_is_by_au_not_by_place():
-    fitted = FittedThresholds((0.25, 0.5), (False, True), (0.8, float("nan")))
+    fitted = FittedThresholds((0.25, 0.5), (False, True), (0.8, float("nan")), ("SN001",))
     content = json.loads(json.dumps(fitted.to_json([12, 1]), allow_nan=False))
     assert content["1"]["validation_f1"] is None
     turned = FittedThresholds.from_json(content, [1, 12])
@@ -169,6 +170,7 @@ def test_json_round_trip_is_by_au_not_by_place():
     assert turned.fallback == (True, False)
     assert np.isnan(turned.f1[0])
     assert turned.f1[1] == 0.8
+    assert turned.fitted_on == ("SN001",)
 
 
 def test_an_au_without_a_threshold_is_named():

@@ -5,10 +5,14 @@ import torch
 from torch import nn
 
 from action_units.errors import ConfigurationError
+from action_units.models.backbone import ChannelNorm
+from action_units.models.convnext import ConvNeXtBlock
 from action_units.models.dropout import SeededDropout, seed_dropout
 from action_units.models.head import log_odds
 from action_units.models.registry import BACKBONES, build_network
 from action_units.models.spec import NetworkSpec
+
+OWN = [name for name in BACKBONES if name != "timm"]
 
 
 def n_parameters(network):
@@ -39,20 +43,90 @@ def test_vgg13_is_the_papers_network():
     assert rates == [m.p for m in theirs.modules() if isinstance(m, nn.Dropout)]
 
 
-def test_the_residual_network_is_small():
-    assert 280_000 < n_parameters(build_network(NetworkSpec("residual"), 12)) < 360_000
+@pytest.mark.parametrize(
+    ("architecture", "parameters"),
+    [("vgg13", 8_761_804), ("residual", 331_836), ("convnext", 437_036)],
+)
+def test_the_networks_have_their_sizes(architecture, parameters):
+    assert n_parameters(build_network(NetworkSpec(architecture), 12)) == parameters
 
 
-@pytest.mark.parametrize("architecture", BACKBONES)
-@pytest.mark.parametrize("options", [{}, {"width": 0.25, "image_size": 48, "channels": 3}])
-@pytest.mark.parametrize("normalisation", ["batch", "none"])
+@pytest.mark.parametrize("architecture", OWN)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"width": 0.25, "image_size": 48, "channels": 3}, {"width": 0.125, "image_size": 112}],
+)
+@pytest.mark.parametrize("normalisation", ["default", "batch", "layer", "none"])
 def test_every_backbone_takes_every_option(architecture, options, normalisation):
     spec = NetworkSpec(architecture, normalisation=normalisation, dropout=0.0, **options)
     network = build_network(spec, 5)
-    x = torch.zeros(3, spec.channels, spec.image_size, spec.image_size)
-    assert network(x).shape == (3, 5)
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert bool(norms) == (normalisation == "batch")
+    shape = (3, spec.channels, spec.image_size, spec.image_size)
+    z = network(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+    assert z.shape == (3, 5)
+    z.square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0 or spec.norm == "batch", name
+    kind = spec.norm if normalisation == "default" else normalisation
+    norms = {type(m) for m in network.modules() if isinstance(m, nn.BatchNorm2d | ChannelNorm)}
+    assert norms == {"batch": {nn.BatchNorm2d}, "layer": {ChannelNorm}, "none": set()}[kind]
+
+
+@pytest.mark.parametrize("width", [0.25, 0.5])
+def test_a_narrow_residual_network_has_gradients_on_large_faces(width):
+    """In its own layout; oneDNN's gradient of a narrow, strided 1×1 convolution crashes there."""
+    spec = NetworkSpec("residual", width=width, image_size=112)
+    network = build_network(spec, 3).to(memory_format=torch.channels_last)
+    x = torch.ones(2, 1, 112, 112).contiguous(memory_format=torch.channels_last)
+    network(x).sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("architecture", OWN)
+def test_blocks_are_all_of_a_network_from_the_input_up(architecture):
+    network = build_network(NetworkSpec(architecture, normalisation="batch", width=0.25), 3)
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    inside = [names[p] for block in network.blocks() for p in block.parameters()]
+    assert sorted(inside) == sorted(names.values())
+    assert len(set(inside)) == len(inside)
+    assert inside[-2:] == ["head.linear.weight", "head.linear.bias"]
+    assert inside == list(names.values())
+    expected = {"vgg13": 7, "residual": 6, "convnext": 4}
+    assert len(network.blocks()) == expected[architecture]
+
+
+def test_vgg13s_blocks_are_the_papers():
+    blocks = build_network(NetworkSpec("vgg13", width=0.25), 3).blocks()
+    layers = [[type(m) for m in block.modules()] for block in blocks]
+    assert [kinds.count(nn.Conv2d) for kinds in layers] == [2, 2, 3, 3, 0, 0, 0]
+    assert [kinds.count(nn.Linear) for kinds in layers] == [0, 0, 0, 0, 1, 1, 1]
+
+
+def test_channel_normalisation_is_torchs_layer_norm_of_every_pixel():
+    x = torch.randn(2, 6, 5, 5, generator=torch.Generator().manual_seed(0))
+    layer = ChannelNorm(6, eps=1e-6)
+    expected = (x - x.mean(1, keepdim=True)) / (
+        x.var(1, correction=0, keepdim=True) + 1e-6
+    ).sqrt()
+    assert torch.allclose(layer(x), expected, atol=1e-5)
+
+
+def test_a_convnext_block_is_the_papers_formula():
+    block = ConvNeXtBlock(8, "layer").double()
+    with torch.no_grad():
+        block.scale.uniform_(0.5, 1.0)
+    x = torch.randn(2, 8, 9, 9, generator=torch.Generator().manual_seed(0)).double()
+    depthwise, norm = block.spatial
+    inner = nn.functional.conv2d(x, depthwise.weight, depthwise.bias, padding=3, groups=8)
+    inner = nn.functional.layer_norm(
+        inner.movedim(1, -1), (8,), norm.weight, norm.bias, norm.eps
+    )
+    inner = nn.functional.linear(inner, block.expand.weight[:, :, 0, 0], block.expand.bias)
+    inner = nn.functional.linear(
+        nn.functional.gelu(inner), block.shrink.weight[:, :, 0, 0], block.shrink.bias
+    )
+    assert torch.allclose(block(x), x + (block.scale * inner).movedim(-1, 1), atol=1e-12)
 
 
 def test_logits_of_a_face_do_not_depend_on_its_batch():
@@ -116,9 +190,12 @@ def test_two_dropout_layers_get_different_masks():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"architecture": "resnet50"}, "one of: residual, vgg13"),
+        ({"architecture": "resnet50"}, "one of: residual, vgg13, convnext, timm"),
         ({"image_size": 50}, "multiple of 16"),
         ({"width": 0}, "greater than 0"),
+        ({"channels": 2}, "one of: 1, 3"),
+        ({"channels": True}, "one of: 1, 3"),
+        ({"normalisation": "group"}, "one of: default, batch, layer, none"),
         ({"witdh": 1}, "Did you mean 'width'"),
     ],
 )

@@ -13,6 +13,7 @@ class Oven(Options):
     fan: bool = option(False, "Whether the fan runs.")
     mode: Literal["bake", "grill"] = option("bake", "Which elements glow.")
     racks: tuple[int, ...] = option((1, 2), "Which racks are used.", low=1)
+    doors: Literal[1, 2] = option(1, "How many doors.")
     minutes: int | None = option(None, "When it turns itself off.", low=1)
 
 
@@ -45,6 +46,9 @@ def test_a_misspelt_option_is_refused_with_a_guess_and_the_choices():
         ({"heat": None}, "must be a number"),
         ({"fan": 1}, "true or false"),
         ({"mode": "fry"}, "one of: bake, grill"),
+        ({"doors": 3}, "one of: 1, 2"),
+        ({"doors": 1.0}, "one of: 1, 2"),
+        ({"doors": True}, "one of: 1, 2"),
         ({"racks": [0, 1]}, "at least 1"),
         ({"racks": 3}, "a list of a whole number"),
         ({"minutes": 2.5}, "a whole number"),
@@ -66,4 +70,4 @@ def test_a_nested_option_must_be_a_mapping():
 def test_every_option_can_be_described():
     rows = describe(Kitchen)
     assert ("oven.heat", "180.0", "How hot.") in rows
-    assert len(rows) == 6
+    assert len(rows) == 7

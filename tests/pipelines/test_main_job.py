@@ -9,7 +9,7 @@ import pytest
 from action_units.facs.action_units import DISFA_AUS
 from action_units.facs.protocols import fold_protocol
 
-REPORTING = "data/08_reporting/tiny/fg2020"
+REPORTING = "data/08_reporting/tiny/main/fg2020"
 
 
 def test_the_run_ends_by_naming_the_report(finished):
@@ -40,13 +40,13 @@ def test_each_fold_reports_every_au_as_csv_and_json(finished):
 def test_test_subjects_are_the_protocols_and_nobody_else_was_learned_from(finished):
     project, _ = finished
     for fold in (1, 2, 3):
-        path = project.path / f"data/06_models/tiny/fg2020/fold{fold}/subjects.json"
+        path = project.path / f"data/06_models/tiny/main/fg2020/fold{fold}/subjects.json"
         split = json.loads(path.read_text())
         assert set(split["test"]) == set(fold_protocol("fg2020").test_subjects(fold))
         assert not set(split["test"]) & set(split["train"] + split["validation"])
         predictions = pd.read_parquet(
             project.path
-            / f"data/07_model_output/tiny/fg2020/fold{fold}/finetuned_predictions.parquet"
+            / f"data/07_model_output/tiny/main/fg2020/fold{fold}/finetuned_predictions.parquet"
         )
         assert set(predictions["subject"]) == set(split["test"])
 
@@ -63,7 +63,7 @@ def test_the_interchange_format_is_the_papers(finished):
 def test_a_fold_alone_writes_the_same_files_and_bytes_as_in_the_full_run(finished):
     project, _ = finished
     before = {**project.bytes_of("data/06_models/**/*.safetensors"), **_reports(project)}
-    for path in (project.path / "data/06_models/tiny/fg2020/fold3").iterdir():
+    for path in (project.path / "data/06_models/tiny/main/fg2020/fold3").iterdir():
         path.unlink()
     # Two names of the same option; the first is deprecated in Kedro and must still work.
     project.kedro(
@@ -85,14 +85,14 @@ def _reports(project):
 
 def test_another_protocol_has_files_of_its_own(finished):
     project, _ = finished
-    before = project.bytes_of("data/0[678]*/tiny/fg2020/**/*")
+    before = project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*")
     project.kedro(
         "run", "--env", "tiny", "--pipelines", "finetune,evaluate",
         "--params", "fold=2,protocol=standard",
     )  # fmt: skip
-    assert project.bytes_of("data/0[678]*/tiny/fg2020/**/*") == before
+    assert project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*") == before
     summary = json.loads(
-        (project.path / "data/08_reporting/tiny/standard/summary.json").read_text()
+        (project.path / "data/08_reporting/tiny/main/standard/summary.json").read_text()
     )
     assert summary["protocol"] == "standard"
     assert summary["folds"] == [2]
@@ -101,10 +101,10 @@ def test_another_protocol_has_files_of_its_own(finished):
 
 def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(finished):
     project, _ = finished
-    before = project.bytes_of("data/06_models/tiny/*.safetensors")
+    before = project.bytes_of("data/06_models/tiny/main/*.safetensors")
     printed = project.kedro("run", "--env", "tiny", "--pipelines", "pretrain")
     assert "finished before" in printed
-    assert project.bytes_of("data/06_models/tiny/*.safetensors") == before
+    assert project.bytes_of("data/06_models/tiny/main/*.safetensors") == before
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_pipeline_before_its_inputs_names_them_and_the_command(empty_project):
     printed = empty_project.kedro(
         "run", "--env", "tiny", "--pipelines", "finetune", "--params", "fold=3", fails=True
     )
-    assert "data/06_models/tiny/pretrained.safetensors; `kedro run --pipeline" in printed
+    assert "data/06_models/tiny/main/pretrained.safetensors; `kedro run --pipeline" in printed
     assert "`kedro run --pipeline pretrain --env tiny" in printed
     assert "data/04_feature/tiny/disfa_faces" in printed
     assert "`kedro run --pipeline preprocess --env tiny`" in printed

@@ -21,15 +21,22 @@ RECIPE = Recipe(
 )
 
 
-def run(folder: Path | None = None, threads: int = 1) -> TrainingResult:
-    faces, labels = blobs(n=220)
+def run(
+    folder: Path | None = None,
+    threads: int = 1,
+    *,
+    spec: NetworkSpec = SPEC,
+    recipe: Recipe = RECIPE,
+    n: int = 180,
+) -> TrainingResult:
+    faces, labels = blobs(n=n + 40, size=spec.image_size)
     return train(
-        SPEC,
-        RECIPE,
+        spec,
+        recipe,
         faces,
         labels,
-        range(180),
-        range(180, 220),
+        range(n),
+        range(n, n + 40),
         AUS,
         seed=4,
         checkpoint_folder=folder,

@@ -3,19 +3,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, gaussian_filter
 
 from action_units.training.augmentation import (
     Augmentation,
     Augmenter,
     affine_matrix,
+    blur,
     make_plan,
     normalise,
     warp,
 )
 
 STILL = Augmentation(shift=0, scale=1, rotation=0, skew=0, flip=0)
-EVERYTHING = Augmentation(brightness=0.3, contrast=0.3, noise=0.1, erase=0.5)
+EVERYTHING = Augmentation(
+    brightness=0.3, contrast=0.3, noise=0.1, erase=0.5, gamma=1.5, blur=0.03, mixup=0.4
+)
 
 
 def faces(n=16, size=64, seed=0):
@@ -132,6 +135,15 @@ def test_parameters_fill_their_ranges():
     assert shift.min() == pytest.approx(-0.08 * 64, abs=0.01)
     assert shift.max() == pytest.approx(0.08 * 64, abs=0.01)
     assert (plan.matrix[:, 1, 1] < 0).float().mean() == pytest.approx(0.5, abs=0.02)
+    options = Augmentation(gamma=2.0, blur=0.05, mixup=0.3)
+    more = make_plan(options, 1, 0, torch.arange(20_000), 64)
+    for values, low, high in (
+        (more.gamma, 0.5, 2.0),
+        (more.blur, 0.0, 3.2),
+        (more.second, 0.0, 0.3),
+    ):
+        assert values.min() == pytest.approx(low, abs=1e-3)
+        assert values.max() == pytest.approx(high, rel=1e-3)
     for values, reach in ((plan.gain - 1, 0.4), (plan.offset, 0.2)):
         assert values.min() == pytest.approx(-reach, abs=1e-3)
         assert values.max() == pytest.approx(reach, abs=1e-3)
@@ -182,3 +194,43 @@ def test_erasing_paints_the_planned_rectangles():
         assert 0 <= top <= bottom <= 64
         assert 0 <= left <= right <= 64
         assert max(bottom - top, right - left) <= 0.4 * 64 + 1e-4
+
+
+@pytest.mark.parametrize("size", [48, 64])
+def test_a_blur_is_scipys(size):
+    batch = faces(6, size)[:, None].float()
+    deviation = torch.tensor([0.0, 0.3, 0.8, 1.5, 3.0, 5.0])
+    got = blur(batch, deviation)
+    assert torch.equal(got[0], batch[0])
+    for face, width, mine in zip(batch, deviation, got, strict=True):
+        expected = gaussian_filter(
+            face[0].double().numpy(), float(width), mode="reflect", truncate=8.0
+        )
+        assert np.abs(mine[0].numpy() - expected).max() <= 0.01
+
+
+def test_gamma_is_a_power_of_the_grey_value():
+    options = Augmentation(**{**STILL.to_dict(), "gamma": 2.0})
+    batch = faces()
+    batch[0, 0, :2] = torch.tensor([0, 255])
+    plan = make_plan(options, 1, 0, torch.arange(16), 64)
+    got = Augmenter(options, 1, torch.device("cpu"))(batch, plan)[:, 0].double().numpy()
+    exponent = plan.gamma.double().numpy()[:, None, None]
+    expected = 2 * (batch.numpy() / 255.0) ** exponent - 1
+    assert np.abs(got - expected).max() < 1e-5
+    assert got[0, 0, :2].tolist() == pytest.approx([-1.0, 1.0])
+
+
+def test_everything_at_once_is_finite():
+    options = Augmentation(gamma=4.0, blur=0.2, noise=1.0, erase=1.0, brightness=1.0)
+    plan = make_plan(options, 1, 0, torch.arange(16), 64)
+    assert torch.isfinite(Augmenter(options, 1, torch.device("cpu"))(faces(), plan)).all()
+
+
+def test_what_is_drawn_is_unrelated():
+    options = Augmentation(**{**EVERYTHING.to_dict(), "erase": 1.0})
+    plan = make_plan(options, 1, 0, torch.arange(20_000), 64)
+    columns = [plan.gain, plan.offset, plan.noise, plan.blur, plan.gamma.log(), plan.second]
+    columns += [plan.matrix[:, 0, 2], plan.box[:, 1] - plan.box[:, 0]]
+    together = np.corrcoef(torch.stack(columns).numpy()) - np.eye(len(columns))
+    assert np.abs(together).max() < 0.03

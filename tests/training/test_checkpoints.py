@@ -14,9 +14,9 @@ import torch
 
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact
+from action_units.locks import locked
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
-from action_units.locks import locked
 from action_units.training.checkpoints import load_checkpoint, save_checkpoint
 from action_units.training.interruption import Interrupted
 from action_units.training.recipe import Recipe

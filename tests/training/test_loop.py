@@ -1,6 +1,7 @@
 """What a training does, run to its end in this process."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from action_units.training.divergence import DivergedError
 from action_units.training.inference import predict
 from action_units.training.loop import train
 from action_units.training.losses import BinaryLoss
+from action_units.training.randomness import epoch_order
 from action_units.training.recipe import Recipe
 from action_units.training.state import CURVE_COLUMNS
 from tests.training.blobs import AUS, blobs
@@ -195,7 +197,7 @@ def test_a_pre_trained_model_of_another_network_is_refused():
         quick(spec=NetworkSpec(image_size=32), initial=quick(Recipe(epochs=1)).model)
 
 
-def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch):
+def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch, tmp_path):
     calls = []
     original = BinaryLoss.each
 
@@ -207,8 +209,17 @@ def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch):
         return original(self, logits, targets) * scale
 
     monkeypatch.setattr(BinaryLoss, "each", broken)
-    with pytest.raises(DivergedError, match=r"inf in epoch 2, step 2 of 8, at learning rate 0"):
-        quick()
+    names = [f"face{row}.png" for row in range(200)]
+    sentence = (
+        r"inf in epoch 2, step 2 of 8, at learning rate 0\.\d+, on the faces "
+        r"(face\d+\.png, ){7}face\d+\.png and 12 more\. The last checkpoint is untouched"
+    )
+    with pytest.raises(DivergedError, match=sentence) as raised:
+        quick(images=names, checkpoint_folder=tmp_path)
+    shown = {int(row) for row in re.findall(r"face(\d+)", str(raised.value))}
+    assert shown <= {int(row) for row in epoch_order(1, 1, 160)[20:40]}
+    monkeypatch.undo()
+    assert weights_hash(quick(checkpoint_folder=tmp_path)) == weights_hash(quick())
 
 
 @pytest.mark.parametrize(
@@ -223,6 +234,7 @@ def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch):
         ({"train_rows": [0, 200]}, "row 0 to 200; there are 200"),
         ({"train_rows": np.ones(3, bool)}, "mask"),
         ({"seed": -1}, "seed is -1"),
+        ({"images": ["one.png"]}, r"images are \(1,\); 200 faces need one each"),
         ({"device": "tpu"}, "'tpu' is not there"),
     ],
 )

@@ -36,6 +36,34 @@ def test_a_training_of_one_step_has_a_rate():
     assert learning_rate(Schedule(), 1.0, 0, 1, 1) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("steps", "warmup"), [(3, 0.5), (7, 0.3), (100, 0.05), (100, 0.3), (333, 0.75)]
+)
+def test_one_cycle_is_torchs(steps, warmup):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.02, total_steps=steps, pct_start=warmup, div_factor=10,
+        final_div_factor=20, cycle_momentum=False,
+    )  # fmt: skip
+    schedule = Schedule(name="one_cycle", warmup=warmup, start=0.1, final=0.005)
+    for step in range(steps):
+        if step:
+            optimizer.step()
+            theirs.step()
+        expected = theirs.get_last_lr()[0]
+        assert learning_rate(schedule, 0.02, step, steps, 10) == pytest.approx(expected)
+
+
+def test_one_cycle_begins_and_ends_where_it_should():
+    schedule = Schedule(name="one_cycle", warmup=0.25, start=0.1, final=0.01)
+    rates = [learning_rate(schedule, 2.0, step, 100, 10) for step in range(100)]
+    assert (rates[0], max(rates), rates[-1]) == pytest.approx((0.2, 2.0, 0.02))
+    assert rates.index(max(rates)) == 24
+    assert learning_rate(schedule, 2.0, 0, 1, 1) == 2.0
+    flat = Schedule(name="one_cycle", warmup=0.0)
+    assert learning_rate(flat, 2.0, 0, 100, 10) == 2.0
+
+
 def test_constant_stays():
     schedule = Schedule(name="constant", warmup=0.0)
     assert {learning_rate(schedule, 0.1, step, 50, 5) for step in range(50)} == {0.1}
@@ -46,7 +74,8 @@ def test_constant_stays():
     [
         ({"milestones": [20]}, "1 milestones and 2 factors"),
         ({"milestones": [40, 20]}, "must rise"),
-        ({"name": "linear"}, "one of: constant, steps, cosine"),
+        ({"start": 2}, "'start' is 2.0; it must be at least 0 and at most 1"),
+        ({"name": "linear"}, "one of: constant, steps, cosine, one_cycle"),
     ],
 )
 def test_an_impossible_schedule_is_refused(options, sentence):

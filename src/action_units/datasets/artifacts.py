@@ -14,11 +14,9 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview, JSONPreview, TablePreview
-from matplotlib.figure import Figure
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.tables import to_csv
-from action_units.evaluation.theme import to_png
 from action_units.files import atomic_artifact, verify
 
 
@@ -122,8 +120,12 @@ class TextDataset(Artifact):
 class FigureDataset(Artifact):
     """A picture: a matplotlib figure, or PNG bytes, saved as PNG; loads as bytes."""
 
-    def _encode(self, data: Figure | bytes) -> bytes:
-        return data if isinstance(data, bytes) else to_png(data)
+    def _encode(self, data: Any) -> bytes:
+        if isinstance(data, bytes):
+            return data
+        from action_units.evaluation.theme import to_png  # matplotlib, where it is needed
+
+        return to_png(data)
 
     def _decode(self, content: bytes) -> bytes:
         return content

@@ -1,5 +1,8 @@
 """What lies on disk of all folds and of both quarantines, whoever made it."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,21 @@ class _ReadOnly(AbstractDataset[None, Any]):
         return {"path": str(self.path)}
 
 
+@dataclass(frozen=True)
+class EvaluatedFold:
+    """A fold as it lies on disk.
+
+    Attributes:
+        evaluation: Its scores.
+        predictions: Of the test subjects, by network: ``finetuned``, perhaps ``scratch``.
+        validation: Of the validation subjects, likewise.
+    """
+
+    evaluation: FoldEvaluation
+    predictions: Mapping[str, pd.DataFrame]
+    validation: Mapping[str, pd.DataFrame]
+
+
 class EvaluatedFoldsDataset(_ReadOnly):
     """Every fold's evaluation with its predictions, by fold number."""
 
@@ -51,14 +69,81 @@ class EvaluatedFoldsDataset(_ReadOnly):
         super().__init__(path=path, metadata=metadata)
         self.predictions = Path(predictions)
 
-    def load(self) -> dict[int, tuple[FoldEvaluation, pd.DataFrame]]:
+    def load(self) -> dict[int, EvaluatedFold]:
         """The folds that are there, in order."""
-        found = {}
-        for path in sorted(self.path.glob("fold*/evaluation.json")):
-            evaluation = FoldEvaluation.from_json(JsonDataset(path=str(path)).load())
-            table = self.predictions / path.parent.name / "finetuned_predictions.parquet"
-            found[evaluation.fold] = (evaluation, TableDataset(path=str(table)).load())
-        return found
+        return read_folds(self.path, self.predictions)
+
+
+class EvaluatedRunsDataset(_ReadOnly):
+    """The finished runs, by name: a folder of each, with ``fold1`` and so on in it."""
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        predictions: str,
+        protocol: str,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the folders.
+
+        Args:
+            path: With a folder of evaluations for each run.
+            predictions: With a folder of predictions for each run.
+            protocol: The fold protocol, whose folder is looked at in each run's.
+            metadata: Settings of Kedro-Viz; not used here.
+        """
+        super().__init__(path=path, metadata=metadata)
+        self.predictions, self.protocol = Path(predictions), protocol
+
+    def load(self) -> dict[str, Callable[[], dict[int, EvaluatedFold]]]:
+        """Of each run that has an evaluated fold, what reads its folds."""
+        found = {
+            path.parents[2].name
+            for path in self.path.glob(f"*/{self.protocol}/fold*/evaluation.json")
+        }
+        return {name: partial(self._read, name) for name in sorted(found)}
+
+    def _read(self, name: str) -> dict[int, EvaluatedFold]:
+        parts = (name, self.protocol)
+        return read_folds(self.path.joinpath(*parts), self.predictions.joinpath(*parts))
+
+
+def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
+    """The evaluated folds of a run, in order."""
+    found = {}
+    for file in sorted(path.glob("fold*/evaluation.json")):
+        evaluation = FoldEvaluation.from_json(JsonDataset(path=str(file)).load())
+        folder = predictions / file.parent.name
+        found[evaluation.fold] = EvaluatedFold(
+            evaluation,
+            _tables(folder, list(evaluation.models), "predictions"),
+            _tables(folder, list(evaluation.models), "validation_predictions"),
+        )
+    return found
+
+
+def _tables(folder: Path, networks: list[str], what: str) -> dict[str, pd.DataFrame]:
+    datasets = {
+        name: TableDataset(path=str(folder / f"{name}_{what}.parquet")) for name in networks
+    }
+    return {name: dataset.load() for name, dataset in datasets.items() if dataset.exists()}
+
+
+class LostFramesDataset(_ReadOnly):
+    """How many frames each subject lost; empty where crops were at hand from the start."""
+
+    def load(self) -> pd.DataFrame:
+        """``subject, frames, lost, reasons``."""
+        if not self.path.is_file():
+            return pd.DataFrame(columns=["subject", "frames", "lost", "reasons"])
+        table = TableDataset(path=str(self.path)).load()
+        kinds = table.columns.drop(["subject", "frames", "lost"])
+        reasons = [
+            ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])
+            for row in table.to_dict("records")
+        ]
+        return table[["subject", "frames", "lost"]].assign(reasons=reasons)
 
 
 class QuarantinesDataset(_ReadOnly):

@@ -1,11 +1,14 @@
-"""A trained model on disk: safetensors with its configuration inside."""
+"""A trained model on disk: safetensors with its configuration inside.
+
+torch is imported when a model is read or written, so that a look at the catalog is quick.
+"""
 
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
 
-from action_units.models.trained import TrainedModel, load_model, save_model
+from action_units.models.model import TrainedModel
 
 
 class ModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
@@ -23,10 +26,14 @@ class ModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
 
     def load(self) -> TrainedModel:
         """Read the model, once its hash has been found right."""
+        from action_units.models.trained import load_model
+
         return load_model(self.path)
 
     def save(self, data: TrainedModel) -> None:
         """Write the whole model, or leave the one that was there."""
+        from action_units.models.trained import save_model
+
         save_model(data, self.path)
 
     def _exists(self) -> bool:

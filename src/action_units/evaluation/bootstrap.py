@@ -4,6 +4,10 @@ Frames of one video are near copies of each other: an interval from resampled
 frames is far too narrow. A new study would film other people, so whole subjects
 are drawn with replacement. Confusion counts add up, so a resample is a weighted
 sum of per-subject counts and a thousand of them cost one matrix product.
+
+A resample in which a figure is undefined, say because nobody drawn shows the AU, is
+dropped; how many were kept stands beside the interval. A mean over AUs or folds runs in
+each resample over those where it is defined.
 """
 
 from collections.abc import Sequence
@@ -19,7 +23,6 @@ from action_units.evaluation.metrics import (
     Ints,
     Labels,
     checked_subjects,
-    f1,
 )
 
 RESAMPLES = 1000
@@ -57,48 +60,52 @@ def subject_counts(labels: Labels, predicted: Bools, subjects: ArrayLike) -> Sub
     """
     who = checked_subjects(subjects, len(labels))
     ids, index = np.unique(who, return_inverse=True)  # (S,), (N,)
-    n_aus = labels.shape[1]
-    cell = index[:, None] * n_aus + np.arange(n_aus)  # (N, A)
-
-    def count(mask: Bools) -> Ints:
-        flat = np.bincount(cell[mask], minlength=ids.size * n_aus)
-        return flat.reshape(ids.size, n_aus).astype(np.int64)
-
-    positive, negative = labels == 1, labels == 0
-    counts = Confusion(
-        tp=count(positive & predicted),
-        fp=count(negative & predicted),
-        fn=count(positive & ~predicted),
-        tn=count(negative & ~predicted),
-    )
-    return SubjectCounts(tuple(ids.tolist()), counts)
+    return SubjectCounts(tuple(ids.tolist()), counted(labels, predicted, index, ids.size))
 
 
-def resampled_f1(
-    counts: SubjectCounts, seed: Sequence[int], resamples: int = RESAMPLES
-) -> Floats:
-    """F1 per AU in each resample of the subjects, (R, A); NaN without positives.
-
-    The draw depends on the seed and the number of subjects alone: two models
-    tested on the same subjects get the same resamples, so that the difference of
-    the two arrays is a paired bootstrap.
+def counted(
+    labels: Labels, predicted: Bools, subject: NDArray[np.intp], n_subjects: int
+) -> Confusion:
+    """Confusion counts of each subject, (S, A).
 
     Args:
-        counts: Of the subjects to draw from.
+        labels: 1, 0 or −1, (N, A).
+        predicted: (N, A).
+        subject: Index of each frame's subject, (N,).
+        n_subjects: How many there are.
+    """
+    n_aus = labels.shape[1]
+    cell = subject[:, None] * n_aus + np.arange(n_aus)  # (N, A)
+    # Six kinds of frame: missing, negative or positive, not called or called.
+    kind = 2 * (labels.astype(np.intp) + 1) + predicted
+    flat = np.bincount((6 * cell + kind).ravel(), minlength=n_subjects * n_aus * 6)
+    kinds = flat.reshape(n_subjects, n_aus, 6).astype(np.int64)
+    return Confusion(tn=kinds[..., 2], fp=kinds[..., 3], fn=kinds[..., 4], tp=kinds[..., 5])
+
+
+def draws(n_subjects: int, seed: Sequence[int], resamples: int = RESAMPLES) -> Floats:
+    """How often each subject is drawn in each resample, (R, S).
+
+    The draw depends on the seed and the number of subjects alone: two networks
+    tested on the same subjects get the same resamples, so that the difference of
+    their figures is a paired bootstrap.
+
+    Args:
+        n_subjects: S of them, and as many are drawn, with replacement.
         seed: Numbers that name the draw, such as ``[seed, fold]``.
         resamples: How many.
     """
-    n = len(counts.subjects)
-    if n == 0:
-        return np.full((resamples, counts.counts.tp.shape[-1]), np.nan)
-    generator = np.random.default_rng([n, *seed])
-    times = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # (R, S)
-    parts = counts.counts
-    return f1(Confusion(times @ parts.tp, times @ parts.fp, times @ parts.fn, times @ parts.tn))
+    if n_subjects == 0:
+        return np.zeros((resamples, 0))
+    generator = np.random.default_rng([n_subjects, *seed])
+    times = generator.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), resamples)
+    return times.astype(np.float64)
 
 
 def interval(resampled: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """The percentile interval along the first axis, undefined resamples left out.
+    """The percentile interval along the first axis.
+
+    Resamples in which the figure is undefined are dropped; `kept` counts the others.
 
     Args:
         resampled: (R, ...).
@@ -107,42 +114,36 @@ def interval(resampled: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     Returns:
         Low and high ends, (...); NaN where no resample is defined.
     """
-    flat = resampled.reshape(resampled.shape[0], -1)
-    ends = np.full((2, flat.shape[1]), np.nan)
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    for column in range(flat.shape[1]):
-        known = flat[~np.isnan(flat[:, column]), column]
-        if known.size:
-            ends[:, column] = np.quantile(known, tails)
-    shape = resampled.shape[1:]
-    return ends[0].reshape(shape), ends[1].reshape(shape)
+    ordered = np.sort(resampled, axis=0)  # NaN comes last
+    last = kept(resampled) - 1  # (...)
+    if not len(ordered):
+        return np.full(last.shape, np.nan), np.full(last.shape, np.nan)
+
+    def quantile(share: float) -> Floats:
+        place = np.maximum(last, 0) * share
+        below = np.floor(place).astype(np.intp)
+        above = np.minimum(below + 1, np.maximum(last, 0))
+        low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
+        return np.asarray(low + (high - low) * (place - below), np.float64)
+
+    return quantile((1 - level) / 2), quantile((1 + level) / 2)
 
 
-def f1_interval(
-    counts: SubjectCounts, seed: Sequence[int], resamples: int = RESAMPLES
-) -> tuple[Floats, Floats]:
-    """The 95 % interval of each AU's F1, (A,) and (A,).
-
-    NaN where fewer than two subjects show the AU: one person says nothing of how
-    people differ.
-    """
-    low, high = interval(resampled_f1(counts, seed, resamples))
-    enough = counts.with_positives >= 2
-    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+def kept(resampled: Floats) -> Ints:
+    """How many resamples are defined, along the first axis."""
+    return np.asarray(np.count_nonzero(~np.isnan(resampled), axis=0), np.int64)
 
 
 def together(parts: Sequence[SubjectCounts]) -> SubjectCounts:
-    """The subjects of several folds as one group, for pooled figures."""
-    counts = [part.counts for part in parts]
-    return SubjectCounts(
-        tuple(subject for part in parts for subject in part.subjects),
-        Confusion(
-            tp=np.concatenate([c.tp for c in counts]),
-            fp=np.concatenate([c.fp for c in counts]),
-            fn=np.concatenate([c.fn for c in counts]),
-            tn=np.concatenate([c.tn for c in counts]),
-        ),
-    )
+    """The subjects of several folds as one group, sorted, for pooled figures."""
+    subjects = np.array([subject for part in parts for subject in part.subjects], np.str_)
+    order = np.argsort(subjects, kind="stable")
+
+    def joined(kind: str) -> Ints:
+        return np.concatenate([getattr(part.counts, kind) for part in parts])[order]
+
+    counts = Confusion(*(joined(kind) for kind in ("tp", "fp", "fn", "tn")))
+    return SubjectCounts(tuple(subjects[order].tolist()), counts)
 
 
 def mean_defined(values: Floats, axis: int = -1) -> Floats:

@@ -10,8 +10,8 @@ An undefined figure is NaN, never 0 or 1, and each function says when that is:
   something to find;
 * a constant prediction or one class only: MCC is 0/0 and undefined.
 
-Labels are 1, 0 or −1; −1 is a missing label, and that frame does not count for
-that AU. Probabilities must be numbers from 0 to 1.
+Labels are 1, 0, or −1 or NaN where they are missing; a frame without a label does
+not count for that AU. Probabilities must be numbers from 0 to 1.
 """
 
 from dataclasses import dataclass
@@ -71,10 +71,12 @@ def checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Floats
     """Labels as int8 and probabilities as float64, both (N, A), or a refusal.
 
     Raises:
-        PredictionError: Shapes differ, a label is not 1, 0 or −1, or a
+        PredictionError: Shapes differ, a label is not 1, 0, −1 or NaN, or a
             probability is NaN or outside 0 to 1; the sentence names the place.
     """
     y, p = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
+    if y.dtype.kind == "f":
+        y = np.where(np.isnan(y), MISSING, y)
     if y.ndim != 2 or y.shape != p.shape:
         raise PredictionError(
             f"labels of shape {y.shape} and probabilities of shape {p.shape}: both must be "
@@ -85,7 +87,7 @@ def checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Floats
         frame, column = np.argwhere(foreign)[0]
         raise PredictionError(
             f"label {y[frame, column]} in row {frame}, AU column {column}: expected 1, 0, or "
-            "−1 for a label that is missing."
+            "−1 or NaN for a label that is missing."
         )
     if p.size and not (p.min() >= 0.0 and p.max() <= 1.0):  # NaN fails both
         frame, column = np.argwhere(~((p >= 0.0) & (p <= 1.0)))[0]
@@ -126,22 +128,22 @@ def confusion(labels: Labels, predicted: Bools) -> Confusion:
 
 def precision(counts: Confusion) -> Floats:
     """Share of positive predictions that are right; undefined if there are none."""
-    return _ratio(counts.tp, counts.tp + counts.fp)
+    return ratio(counts.tp, counts.tp + counts.fp)
 
 
 def recall(counts: Confusion) -> Floats:
     """Share of positive frames that are found; undefined without positives."""
-    return _ratio(counts.tp, counts.support)
+    return ratio(counts.tp, counts.support)
 
 
 def specificity(counts: Confusion) -> Floats:
     """Share of negative frames called negative; undefined without negatives."""
-    return _ratio(counts.tn, counts.tn + counts.fp)
+    return ratio(counts.tn, counts.tn + counts.fp)
 
 
 def f1(counts: Confusion) -> Floats:
     """2 tp / (2 tp + fp + fn); undefined without positives, 0 if none was found."""
-    score = _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+    score = ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
     return np.where(counts.support > 0, score, np.nan)
 
 
@@ -153,8 +155,8 @@ def f1_norm(counts: Confusion) -> Floats:
     prevalence can be compared. Undefined with one class only.
     """
     negatives = counts.fp + counts.tn
-    scaled_fp = counts.fp * _ratio(counts.support, negatives)
-    score = _ratio(2 * counts.tp, 2 * counts.tp + scaled_fp + counts.fn)
+    scaled_fp = counts.fp * ratio(counts.support, negatives)
+    score = ratio(2 * counts.tp, 2 * counts.tp + scaled_fp + counts.fn)
     return np.where((counts.support > 0) & (negatives > 0), score, np.nan)
 
 
@@ -171,12 +173,12 @@ def mcc(counts: Confusion) -> Floats:
     # The roots are taken one by one: the product of four counts of a large set
     # is beyond what a float holds exactly.
     scale = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
-    return _ratio(tp * tn - fp * fn, scale)
+    return ratio(tp * tn - fp * fn, scale)
 
 
 def prevalence(counts: Confusion) -> Floats:
     """Share of positive frames; undefined without labels."""
-    return _ratio(counts.support, counts.n)
+    return ratio(counts.support, counts.n)
 
 
 def floor_f1(counts: Confusion) -> Floats:
@@ -192,7 +194,7 @@ def brier(labels: Labels, probabilities: Floats) -> Floats:
     """Mean squared difference of probability and label; undefined without labels."""
     known = labels != MISSING
     squares = np.where(known, (probabilities - labels) ** 2, 0.0)
-    return _ratio(squares.sum(axis=0), _count(known))
+    return ratio(squares.sum(axis=0), _count(known))
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,8 @@ def _count(mask: Bools) -> Ints:
     return np.asarray(np.count_nonzero(mask, axis=0), np.int64)
 
 
-def _ratio(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> Floats:
+def ratio(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> Floats:
+    """A quotient that is NaN where the denominator is 0; both of one shape."""
     over, under = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     out: Floats = np.full(np.shape(over), np.nan)
     np.divide(over, under, out=out, where=under != 0)

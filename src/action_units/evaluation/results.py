@@ -8,9 +8,16 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation import bootstrap, tables
+from action_units.evaluation import tables
+from action_units.evaluation.answers import Answers
+from action_units.evaluation.au_report import au_report
 from action_units.evaluation.bootstrap import SubjectCounts
-from action_units.evaluation.metrics import Confusion, PredictionError
+from action_units.evaluation.leaks import (
+    refuse_chosen_on_test,
+    refuse_shared_subjects,
+    refuse_trained_on_test,
+)
+from action_units.evaluation.metrics import Confusion
 from action_units.evaluation.thresholds import FittedThresholds
 
 _PARTS = ("tp", "fp", "fn", "tn")
@@ -21,8 +28,8 @@ class ModelEvaluation:
     """One network on one fold's test subjects.
 
     Attributes:
-        au_table: From `tables.au_table`, one row per AU.
-        averages: From `tables.averages_table`.
+        au_table: From `au_report.au_report`, one row per AU.
+        averages: From the same, one row per set of AUs.
         people: Confusion counts per test subject.
         curve: The training curve, one row per epoch; may be empty.
         provenance: What is particular to this network: weights' SHA-256, seed,
@@ -100,12 +107,11 @@ class FoldEvaluation:
 
     def __post_init__(self) -> None:
         """Refuse a fold that tested on somebody it learned from."""
-        known = set(self.train) | set(self.validation)
-        if leaked := sorted(known & set(self.test)):
-            raise ConfigurationError(
-                f"fold {self.fold} of protocol {self.protocol!r} tests on {leaked[0]}, who is "
-                "also among its training or validation subjects: test subjects must be new."
-            )
+        refuse_shared_subjects(
+            (*self.train, *self.validation),
+            self.test,
+            f"fold {self.fold} of protocol {self.protocol!r}",
+        )
         for model in self.models.values():
             if strangers := sorted(set(model.people.subjects) - set(self.test)):
                 raise ConfigurationError(
@@ -195,32 +201,30 @@ def evaluate_predictions(
     """Every figure of one network on one fold's test subjects.
 
     Args:
-        predictions: Columns subject, ``AU01`` … (1, 0, −1), ``AU01_p`` ….
+        predictions: As `Answers.read` takes them.
         thresholds: Fitted on the validation subjects, for the same AUs.
         seed: Numbers that name the bootstrap draw; the same for two networks
             that are to be compared on the same subjects.
         curve: The training curve.
-        provenance: Hashes, seed, wall time and the like.
+        provenance: Hashes, seed, wall time and the like; ``subjects`` in it says whom the
+            network was trained and validated on.
         aus: Which AUs; all that have a label column by default.
 
     Raises:
-        PredictionError: No column subject, or as `tables.prediction_arrays` and
-            `tables.au_table`.
+        PredictionError: As `Answers.read`.
+        ConfigurationError: The thresholds, or what the provenance says of the network,
+            come from a subject that is tested.
     """
-    if "subject" not in predictions:
-        raise PredictionError(
-            "the predictions have no column 'subject': expected the subject of each frame, "
-            "because intervals are drawn over people."
-        )
-    chosen, y, p = tables.prediction_arrays(predictions, aus)
-    subjects = predictions["subject"].to_numpy()
-    limits = np.array(thresholds.values)
-    table = tables.au_table(y, p, limits, chosen, subjects, thresholds.fallback, seed)
-    people = bootstrap.subject_counts(y, p >= limits, subjects)
+    answers = Answers.read(predictions, thresholds.values, aus)
+    refuse_chosen_on_test(thresholds.fitted_on, answers.subjects.tolist())
+    refuse_trained_on_test(provenance or {}, answers.subjects.tolist())
+    table, averages, statistics = au_report(
+        answers, thresholds.values, thresholds.fallback, seed
+    )
     return ModelEvaluation(
         au_table=table,
-        averages=tables.averages_table(table, people, seed),
-        people=people,
+        averages=averages,
+        people=statistics.people,
         curve=pd.DataFrame() if curve is None else curve,
         provenance=dict(provenance or {}),
     )

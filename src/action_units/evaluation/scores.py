@@ -1,47 +1,62 @@
-"""F1 across folds: by fold, mean of folds and pooled, with intervals over subjects.
+"""Figures across folds: by fold, mean of folds and pooled, with intervals over subjects.
 
-Two numbers are often confused. The *mean of folds* computes F1 in each fold and
-averages; the literature prints it. The *pooled* figure adds up the folds' counts
-and computes F1 once. They differ, and each is reported under its own name.
+Two numbers are often confused. The *mean of folds* computes a figure in each fold and
+averages; the literature prints it. The *pooled* figure takes the frames of all folds
+together and computes it once. They differ, and each is reported under its own name.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from action_units.evaluation import bootstrap, metrics, tables
-from action_units.evaluation.bootstrap import SubjectCounts, mean_defined
-from action_units.evaluation.metrics import Confusion, Floats
+from action_units.evaluation import tables
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval over subjects; NaN where undefined."""
+    """A figure and its 95 % interval over subjects; NaN where undefined.
+
+    Attributes:
+        value: The figure.
+        low: Low end of the interval.
+        high: High end.
+        kept: Bootstrap resamples in which the figure is defined; the interval is
+            theirs alone.
+        why: Why the figure or its interval is undefined; empty where both are there.
+    """
 
     value: float
     low: float = math.nan
     high: float = math.nan
+    kept: int = 0
+    why: str = ""
 
-    def to_json(self) -> dict[str, float | None]:
+    def to_json(self) -> dict[str, Any]:
         """JSON values, null for what is undefined."""
-        return {name: tables.plain(getattr(self, name)) for name in ("value", "low", "high")}
+        names = ("value", "low", "high", "kept", "why")
+        return {name: tables.plain(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Estimate":
+        """The estimate that `to_json` wrote."""
+        value, low, high = (_number(content[name]) for name in ("value", "low", "high"))
+        return cls(value, low, high, kept=int(content["kept"]), why=str(content["why"]))
 
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """F1 of one AU, or of an average over AUs, across the folds of one network.
+    """One figure of one AU, or of an average over AUs, across the folds of one network.
 
     Attributes:
         name: ``AU12`` or ``12 AUs``.
-        by_fold: F1 in each fold.
+        by_fold: In each fold.
         mean_of_folds: Mean of the folds where it is defined.
-        pooled: From the counts of all folds together; of an average, the mean
-            over AUs of their pooled F1.
+        pooled: Of the frames of all folds together; of an average, the mean over
+            AUs of their pooled figures.
         defined: Over how many (AU, fold) pairs `mean_of_folds` runs …
         possible: … of how many.
+        why: Why it is undefined, of the folds where it is.
     """
 
     name: str
@@ -50,6 +65,7 @@ class ScoreLine:
     pooled: Estimate
     defined: int
     possible: int
+    why: dict[int, str]
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, null for what is undefined."""
@@ -60,15 +76,34 @@ class ScoreLine:
             "pooled": self.pooled.to_json(),
             "defined": self.defined,
             "possible": self.possible,
+            "why": {str(fold): reason for fold, reason in self.why.items()},
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "ScoreLine":
+        """The line that `to_json` wrote."""
+        return cls(
+            name=str(content["name"]),
+            by_fold={int(fold): _number(v) for fold, v in content["by_fold"].items()},
+            mean_of_folds=Estimate.from_json(content["mean_of_folds"]),
+            pooled=Estimate.from_json(content["pooled"]),
+            defined=int(content["defined"]),
+            possible=int(content["possible"]),
+            why={int(fold): str(reason) for fold, reason in content["why"].items()},
+        )
 
 
 @dataclass(frozen=True)
 class ModelScores:
-    """All score lines of one network: AUs by number, averages by name."""
+    """One figure of one network, all lines: AUs by number, averages by name."""
 
     aus: dict[int, ScoreLine]
     averages: dict[str, ScoreLine]
+
+    @property
+    def lines(self) -> list[ScoreLine]:
+        """AUs first, then averages."""
+        return [*self.aus.values(), *self.averages.values()]
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, null for what is undefined."""
@@ -77,121 +112,75 @@ class ModelScores:
             "averages": {name: line.to_json() for name, line in self.averages.items()},
         }
 
-
-def score(people: Mapping[int, SubjectCounts], aus: Sequence[int], seed: int) -> ModelScores:
-    """F1 of one network over its folds, with intervals.
-
-    Args:
-        people: Each fold's counts per test subject.
-        aus: The AUs of the columns.
-        seed: Of the bootstrap; folds draw apart from each other.
-    """
-    pool = bootstrap.together(list(people.values()))
-    drawn_pool = bootstrap.resampled_f1(pool, [seed])  # (R, A)
-    return _lines(people, aus, (_resampled(people, seed), drawn_pool))
-
-
-def floor(people: Mapping[int, SubjectCounts], aus: Sequence[int]) -> ModelScores:
-    """F1 of calling every labelled frame positive, without intervals."""
-    everything = {}
-    for fold, part in people.items():
-        c, none = part.counts, np.zeros_like(part.counts.tp)
-        counts = Confusion(tp=c.support, fp=c.fp + c.tn, fn=none, tn=none)
-        everything[fold] = SubjectCounts(part.subjects, counts)
-    return _lines(everything, aus, None)
-
-
-def paired_differences(
-    ours: Mapping[int, SubjectCounts],
-    other: Mapping[int, SubjectCounts],
-    aus: Sequence[int],
-    seed: int,
-) -> tuple[dict[int, Estimate], dict[str, Estimate]]:
-    """How much better `ours` is, mean of folds, by AU and by average.
-
-    Both networks are judged on the same resamples of the same subjects, so that
-    what makes a subject easy or hard for both does not widen the interval.
-
-    Args:
-        ours: Each fold's counts per test subject.
-        other: The same of the network to compare with.
-        aus: The AUs of the columns.
-        seed: Of the bootstrap.
-    """
-    first, second = (_f1(people) for people in (ours, other))  # (F, A)
-    drawn = [_resampled(people, seed) for people in (ours, other)]  # (R, F, A)
-    enough = _enough(ours)
-
-    def apart(columns: list[int]) -> Estimate:
-        value = _over(first[None], columns) - _over(second[None], columns)
-        if not enough[columns].any():
-            return Estimate(float(value[0]))
-        return _estimate(value[0], _over(drawn[0], columns) - _over(drawn[1], columns))
-
-    return (
-        {au: apart([column]) for column, au in enumerate(aus)},
-        {
-            name: apart([aus.index(au) for au in members])
-            for name, members in tables.average_sets(aus).items()
-        },
-    )
-
-
-def _lines(
-    people: Mapping[int, SubjectCounts],
-    aus: Sequence[int],
-    drawn: tuple[Floats, Floats] | None,  # by fold (R, F, A), pooled (R, A)
-) -> ModelScores:
-    per_fold = _f1(people)  # (F, A)
-    pooled = metrics.f1(bootstrap.together(list(people.values())).counts.sum())  # (A,)
-    enough = _enough(people)
-
-    def line(name: str, columns: list[int]) -> ScoreLine:
-        values = mean_defined(per_fold[:, columns])  # (F,)
-        resampled: tuple[Floats | None, Floats | None] = (None, None)
-        if drawn is not None and enough[columns].any():
-            resampled = _over(drawn[0], columns), mean_defined(drawn[1][:, columns])
-        return ScoreLine(
-            name=name,
-            by_fold=dict(zip(people, values.tolist(), strict=True)),
-            mean_of_folds=_estimate(mean_defined(values), resampled[0]),
-            pooled=_estimate(mean_defined(pooled[columns]), resampled[1]),
-            defined=int(np.count_nonzero(~np.isnan(per_fold[:, columns]))),
-            possible=per_fold[:, columns].size,
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "ModelScores":
+        """The scores that `to_json` wrote."""
+        return cls(
+            aus={int(au): ScoreLine.from_json(line) for au, line in content["aus"].items()},
+            averages={n: ScoreLine.from_json(line) for n, line in content["averages"].items()},
         )
 
-    return ModelScores(
-        aus={au: line(f"AU{au:02d}", [column]) for column, au in enumerate(aus)},
-        averages={
-            name: line(name, [aus.index(au) for au in members])
-            for name, members in tables.average_sets(aus).items()
-        },
-    )
+
+@dataclass(frozen=True)
+class DifferenceLine:
+    """By how much one figure differs between two networks, of one AU or average.
+
+    Attributes:
+        name: ``AU12`` or ``12 AUs``.
+        mean_of_folds: First minus second, each a mean of folds, paired over subjects.
+        pooled: First minus second, each of the frames of all folds together.
+    """
+
+    name: str
+    mean_of_folds: Estimate
+    pooled: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, null for what is undefined."""
+        return {
+            "name": self.name,
+            "mean_of_folds": self.mean_of_folds.to_json(),
+            "pooled": self.pooled.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "DifferenceLine":
+        """The line that `to_json` wrote."""
+        return cls(
+            name=str(content["name"]),
+            mean_of_folds=Estimate.from_json(content["mean_of_folds"]),
+            pooled=Estimate.from_json(content["pooled"]),
+        )
 
 
-def _f1(people: Mapping[int, SubjectCounts]) -> Floats:
-    """F1 per fold and AU, (F, A)."""
-    return np.stack([metrics.f1(part.counts.sum()) for part in people.values()])
+@dataclass(frozen=True)
+class Differences:
+    """One figure of two networks, all lines: AUs by number, averages by name."""
+
+    aus: dict[int, DifferenceLine]
+    averages: dict[str, DifferenceLine]
+
+    @property
+    def lines(self) -> list[DifferenceLine]:
+        """AUs first, then averages."""
+        return [*self.aus.values(), *self.averages.values()]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, null for what is undefined."""
+        return {
+            "aus": {str(au): line.to_json() for au, line in self.aus.items()},
+            "averages": {name: line.to_json() for name, line in self.averages.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Differences":
+        """The differences that `to_json` wrote."""
+        aus, averages = content["aus"], content["averages"]
+        return cls(
+            aus={int(au): DifferenceLine.from_json(line) for au, line in aus.items()},
+            averages={name: DifferenceLine.from_json(line) for name, line in averages.items()},
+        )
 
 
-def _resampled(people: Mapping[int, SubjectCounts], seed: int) -> Floats:
-    """F1 in resamples of each fold's subjects, (R, F, A)."""
-    drawn = [bootstrap.resampled_f1(part, [seed, fold]) for fold, part in people.items()]
-    return np.stack(drawn, axis=1)
-
-
-def _over(f1: Floats, columns: list[int]) -> Floats:
-    """Mean over AUs in each fold, then over folds: (R, F, A) to (R,)."""
-    return mean_defined(mean_defined(f1[:, :, columns]))
-
-
-def _enough(people: Mapping[int, SubjectCounts]) -> metrics.Bools:
-    """Which AUs at least two subjects show: one says nothing of how people differ."""
-    return bootstrap.together(list(people.values())).with_positives >= 2
-
-
-def _estimate(value: Any, drawn: Floats | None) -> Estimate:
-    if drawn is None:
-        return Estimate(float(value))
-    low, high = bootstrap.interval(drawn)
-    return Estimate(float(value), float(low), float(high))
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

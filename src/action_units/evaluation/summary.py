@@ -1,31 +1,25 @@
 """A run over its folds: what was scored, how pre-training compares, what to beware of."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from action_units.errors import ConfigurationError
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.answers import Answers
+from action_units.evaluation.bootstrap import subject_counts, together
+from action_units.evaluation.comparison import judge_folds
+from action_units.evaluation.fold_checks import refuse_unlike_folds, warnings_of
+from action_units.evaluation.judging import Judged, differences, judge, score
 from action_units.evaluation.results import FoldEvaluation
-from action_units.evaluation.scores import (
-    Estimate,
-    ModelScores,
-    ScoreLine,
-    floor,
-    paired_differences,
-    score,
-)
+from action_units.evaluation.scores import Differences, Estimate, ModelScores, ScoreLine
+from action_units.evaluation.subject_statistics import SubjectStatistics
 
-_SHARED = {
-    "config_hash": "configurations",
-    "recipe": "recipes",
-    "data_sha256": "data",
-    "packages": "package versions",
-}
-"""The entries of a fold's provenance that all folds of a run should share."""
+Predictions = Mapping[str, Mapping[int, pd.DataFrame]]
+"""By network, by fold, as `Answers.read` takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +29,40 @@ class RunSummary:
     Attributes:
         folds: The folds that are there, by number.
         n_folds: How many the protocol has.
-        scores: F1 of each network; ``finetuned``, and ``scratch`` if every fold has it.
-        floor: F1 of calling everything positive, as score lines.
-        difference: Pre-trained minus from scratch, mean of folds, paired over
-            subjects, by average; empty without scratch.
-        au_difference: The same by AU.
+        measures: Every figure of each network; ``finetuned``, and ``scratch`` if every
+            fold has it.
+        gains: Pre-trained minus from scratch, by figure, paired over subjects; empty
+            without scratch.
         warnings: Sentences on what a reader must know.
     """
 
     folds: tuple[FoldEvaluation, ...]
     n_folds: int
-    scores: dict[str, ModelScores]
-    floor: ModelScores
-    difference: dict[str, Estimate]
-    au_difference: dict[int, Estimate]
+    measures: dict[str, dict[str, ModelScores]]
+    gains: dict[str, Differences]
     warnings: tuple[str, ...]
+
+    @property
+    def scores(self) -> dict[str, ModelScores]:
+        """F1 of each network."""
+        return {name: figures["f1"] for name, figures in self.measures.items()}
+
+    @property
+    def floor(self) -> ModelScores:
+        """F1 of calling everything positive."""
+        return self.measures["finetuned"]["floor_f1"]
+
+    @property
+    def difference(self) -> dict[str, Estimate]:
+        """What pre-training gains in F1, mean of folds, by average."""
+        found = self.gains["f1"].averages if self.gains else {}
+        return {name: line.mean_of_folds for name, line in found.items()}
+
+    @property
+    def au_difference(self) -> dict[int, Estimate]:
+        """What pre-training gains in F1, mean of folds, by AU."""
+        found = self.gains["f1"].aus if self.gains else {}
+        return {au: line.mean_of_folds for au, line in found.items()}
 
     @property
     def aus(self) -> tuple[int, ...]:
@@ -67,7 +80,7 @@ class RunSummary:
         return self.folds[0].rendered
 
     def table(self) -> pd.DataFrame:
-        """One row per AU and average: floor, folds, mean of folds, pooled, scratch."""
+        """F1, one row per AU and average: floor, folds, mean of folds, pooled, scratch."""
         scratch = self.scores.get("scratch")
         rows = [
             self._row(
@@ -110,6 +123,17 @@ class RunSummary:
             "possible": line.possible,
         }
 
+    def measures_table(self) -> pd.DataFrame:
+        """Every figure, one row per network, figure, and AU or average."""
+        return pd.DataFrame(
+            [
+                {"model": model, "measure": measure, **_measure_row(line)}
+                for model, figures in self.measures.items()
+                for measure, scores in figures.items()
+                for line in scores.lines
+            ]
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The summary without the folds, JSON values, null for what is undefined."""
         return {
@@ -117,86 +141,132 @@ class RunSummary:
             "rendered": self.rendered,
             "folds": [fold.fold for fold in self.folds],
             "n_folds": self.n_folds,
-            "models": {name: scores.to_json() for name, scores in self.scores.items()},
-            "floor": self.floor.to_json(),
-            "difference": {name: e.to_json() for name, e in self.difference.items()},
-            "au_difference": {str(au): e.to_json() for au, e in self.au_difference.items()},
+            "measures": {
+                model: {name: scores.to_json() for name, scores in figures.items()}
+                for model, figures in self.measures.items()
+            },
+            "gains": {name: gain.to_json() for name, gain in self.gains.items()},
             "warnings": list(self.warnings),
         }
 
+    @classmethod
+    def from_json(
+        cls, content: Mapping[str, Any], folds: Iterable[FoldEvaluation]
+    ) -> "RunSummary":
+        """The summary that `to_json` wrote, without computing it again.
 
-def summarise(folds: Iterable[FoldEvaluation], n_folds: int = 3, seed: int = 0) -> RunSummary:
+        Args:
+            content: What it wrote.
+            folds: The folds that it is of.
+
+        Raises:
+            ArtifactError: It is of other folds, or something is missing in it.
+        """
+        ordered = tuple(sorted(folds, key=lambda fold: fold.fold))
+        try:
+            if content["folds"] != [fold.fold for fold in ordered]:
+                raise ArtifactError(
+                    f"the summary is of folds {content['folds']}, but folds "
+                    f"{[fold.fold for fold in ordered]} are evaluated: run "
+                    "`kedro run --pipeline evaluate` again."
+                )
+            return cls(
+                folds=ordered,
+                n_folds=int(content["n_folds"]),
+                measures={
+                    model: {n: ModelScores.from_json(scores) for n, scores in figures.items()}
+                    for model, figures in content["measures"].items()
+                },
+                gains={n: Differences.from_json(g) for n, g in content["gains"].items()},
+                warnings=tuple(content["warnings"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(
+                f"the summary of a run cannot be read ({error!r}): it was written by another "
+                "version; run `kedro run --pipeline evaluate` again."
+            ) from error
+
+
+def summarise(
+    folds: Iterable[FoldEvaluation],
+    n_folds: int = 3,
+    seed: int = 0,
+    predictions: Predictions | None = None,
+) -> RunSummary:
     """Put the folds of one run together.
 
     Args:
         folds: One to all of a protocol's folds.
         n_folds: How many the protocol has.
         seed: Of the bootstrap.
+        predictions: What the networks said in each fold. Without it there are only the
+            figures of confusion counts: AUC and the like need the frames.
 
     Raises:
         ConfigurationError: No fold, a fold twice, or folds that must not be
             averaged: another protocol, other AUs, rendered faces beside people's,
-            or a subject tested in two folds.
+            or a subject tested in two folds; or predictions that are not those
+            that were evaluated.
     """
     ordered = tuple(sorted(folds, key=lambda fold: fold.fold))
-    _check(ordered)
-    ours = {fold.fold: fold.finetuned.people for fold in ordered}
-    other = {fold.fold: fold.scratch.people for fold in ordered if fold.scratch is not None}
-    aus = ordered[0].aus
-    by_model = {"finetuned": score(ours, aus, seed)}
-    au_difference: dict[int, Estimate] = {}
-    difference: dict[str, Estimate] = {}
-    if other.keys() == ours.keys():
-        by_model["scratch"] = score(other, aus, seed)
-        au_difference, difference = paired_differences(ours, other, aus, seed)
+    refuse_unlike_folds(ordered)
+    everywhere = [
+        name
+        for name in ("finetuned", "scratch")
+        if all(name in fold.models for fold in ordered)
+    ]
+    judged = {name: _judge(ordered, name, seed, predictions) for name in everywhere}
+    both = [judged[name] for name in ("finetuned", "scratch") if name in judged]
     return RunSummary(
         folds=ordered,
         n_folds=n_folds,
-        scores=by_model,
-        floor=floor(ours, aus),
-        difference=difference,
-        au_difference=au_difference,
-        warnings=tuple(_warnings(ordered, n_folds)),
+        measures={name: score(model) for name, model in judged.items()},
+        gains=differences(*both) if len(both) == 2 else {},
+        warnings=tuple(warnings_of(ordered, n_folds)),
     )
 
 
-def _check(folds: Sequence[FoldEvaluation]) -> None:
-    if not folds:
-        raise ConfigurationError(
-            "no fold has been evaluated yet: run `kedro run --pipeline evaluate`."
+def _judge(
+    folds: Sequence[FoldEvaluation], name: str, seed: int, predictions: Predictions | None
+) -> Judged:
+    aus = folds[0].aus
+    if predictions is None:
+        counted = {fold.fold: SubjectStatistics(fold.models[name].people) for fold in folds}
+        whole = together([part.people for part in counted.values()])
+        return judge(counted, SubjectStatistics(whole), aus, seed)
+    asked = {
+        fold.fold: Answers.read(
+            predictions[name][fold.fold], fold.models[name].au_table["threshold"], aus
         )
-    for fold, following in pairwise(folds):
-        if fold.fold == following.fold:
-            raise ConfigurationError(
-                f"fold {fold.fold} is given twice: each fold is averaged once."
-            )
-    first = folds[0]
-    tested: dict[str, int] = {}
+        for fold in folds
+    }
     for fold in folds:
-        for what in ("protocol", "rendered", "aus"):
-            if getattr(fold, what) != getattr(first, what):
-                raise ConfigurationError(
-                    f"folds {first.fold} and {fold.fold} cannot be averaged: their {what} "
-                    f"differs, {getattr(first, what)} and {getattr(fold, what)}."
-                )
-        for subject in fold.test:
-            if subject in tested:
-                raise ConfigurationError(
-                    f"{subject} is tested in fold {tested[subject]} and in fold {fold.fold}: "
-                    "each subject is tested once."
-                )
-            tested[subject] = fold.fold
+        part, evaluated = asked[fold.fold], fold.models[name].people
+        found = subject_counts(part.labels, part.predicted, part.subjects)
+        if found.subjects != evaluated.subjects or not all(
+            np.array_equal(getattr(found.counts, kind), getattr(evaluated.counts, kind))
+            for kind in ("tp", "fp", "fn", "tn")
+        ):
+            raise ConfigurationError(
+                f"the predictions of fold {fold.fold} ({name}) are not those that were "
+                "evaluated: run `kedro run --pipeline evaluate` again."
+            )
+    return judge_folds(asked, seed)
 
 
-def _warnings(folds: Sequence[FoldEvaluation], n_folds: int) -> Iterable[str]:
-    if len(folds) < n_folds:
-        there = ", ".join(str(fold.fold) for fold in folds)
-        yield (
-            f"{len(folds)} of {n_folds} folds are evaluated (fold {there}): "
-            "the averages run over these alone."
-        )
-    for key, what in _SHARED.items():
-        if any(fold.provenance.get(key) != folds[0].provenance.get(key) for fold in folds):
-            yield f"The folds were run with different {what}, so their average mixes them."
-    if 0 < sum(fold.scratch is not None for fold in folds) < len(folds):
-        yield "Not every fold has a network trained from scratch, so none is compared."
+def _measure_row(line: ScoreLine) -> dict[str, Any]:
+    mean, pooled = line.mean_of_folds, line.pooled
+    return {
+        "name": line.name,
+        **{f"fold{fold}": value for fold, value in line.by_fold.items()},
+        "mean_of_folds": mean.value,
+        "mean_low": mean.low,
+        "mean_high": mean.high,
+        "pooled": pooled.value,
+        "pooled_low": pooled.low,
+        "pooled_high": pooled.high,
+        "kept": mean.kept,
+        "defined": line.defined,
+        "possible": line.possible,
+        "why": mean.why or pooled.why,
+    }

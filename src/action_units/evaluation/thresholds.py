@@ -37,19 +37,22 @@ class FittedThresholds:
         fallback: True where the AU had too few validation positives and took
             the median of the fitted AUs (0.5 when none was fitted), (A,).
         f1: Validation F1 at the fitted threshold, NaN where it fell back, (A,).
+        fitted_on: The subjects they were fitted on, where these are known.
     """
 
     values: tuple[float, ...]
     fallback: tuple[bool, ...]
     f1: tuple[float, ...]
+    fitted_on: tuple[str, ...] = ()
 
     def to_json(self, aus: Sequence[int]) -> dict[str, Any]:
-        """The thresholds by AU, undefined figures as null."""
+        """The thresholds by AU, undefined figures as null, and ``fitted_on``."""
         rows = zip(aus, self.values, self.fallback, self.f1, strict=True)
-        return {
+        by_au: dict[str, Any] = {
             str(au): {"threshold": t, "fallback": b, "validation_f1": None if b else f}
             for au, t, b, f in rows
         }
+        return {**by_au, "fitted_on": list(self.fitted_on)}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], aus: Sequence[int]) -> "FittedThresholds":
@@ -61,13 +64,15 @@ class FittedThresholds:
         if missing := [au for au in aus if str(au) not in content]:
             raise ArtifactError(
                 f"the thresholds hold no AU {missing[0]}: they have AUs "
-                f"{', '.join(content)}; fit them on the same AUs as the predictions."
+                f"{', '.join(key for key in content if key.isdigit())}; fit them on the same "
+                "AUs as the predictions."
             )
         rows = [content[str(au)] for au in aus]
         return cls(
             tuple(float(row["threshold"]) for row in rows),
             tuple(bool(row["fallback"]) for row in rows),
             tuple(float("nan" if row["fallback"] else row["validation_f1"]) for row in rows),
+            tuple(content.get("fitted_on", ())),
         )
 
 
@@ -109,9 +114,11 @@ def choose_thresholds(
         PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
     """
     y, p = checked(labels, probabilities)
-    draws = [np.arange(len(y))]
+    draws, fitted_on = [np.arange(len(y))], ()
     if subjects is not None:
-        draws += _draws(checked_subjects(subjects, len(y)), seed)
+        who = checked_subjects(subjects, len(y))
+        draws += _draws(who, seed)
+        fitted_on = tuple(np.unique(who).tolist())
     cuts = np.full((len(draws), y.shape[1]), np.nan)  # (R + 1, A)
     for row, frames in enumerate(draws):
         for column in range(y.shape[1]):
@@ -123,7 +130,7 @@ def choose_thresholds(
     values[fallback] = np.median(values[~fallback]) if not fallback.all() else DEFAULT_THRESHOLD
     reached = np.where(fallback, np.nan, f1(confusion(y, p >= values)))
     return FittedThresholds(
-        tuple(values.tolist()), tuple(fallback.tolist()), tuple(reached.tolist())
+        tuple(values.tolist()), tuple(fallback.tolist()), tuple(reached.tolist()), fitted_on
     )
 
 

@@ -5,7 +5,8 @@ the bytes of a crop depend on how it was divided among processes.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,15 +67,14 @@ def crop_photographs(
         folder.begin()
         job = CropPhotographs(str(out), settings)
         work = work_through(portions, job, done, folder.has, workers)
-        entries = [done.done[portion.id] for portion in portions]
-        if repeated := list(_repeated(entries)):
+        ids = [portion.id for portion in portions]
+        if repeated := _repeated(done.done, ids):
             # One of each pair has overwritten the other; the first is made again.
             done.add(repeated)
             folder = CropFolder(out, done)
             work_through(portions, job, done, folder.has, workers)
-            entries = [done.done[portion.id] for portion in portions]
-        folder.finish({portion.id for portion in portions})
-        return crop_result(entries, _COLUMNS, work)
+        folder.finish(set(ids))
+        return crop_result((done.done[name] for name in ids), _COLUMNS, work)
 
 
 @dataclass(frozen=True)
@@ -145,22 +145,27 @@ def _sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest() if content else ""
 
 
-def _repeated(entries: Sequence[Entry]) -> Iterator[Entry]:
+def _repeated(done: Mapping[str, Entry], ids: Sequence[str]) -> list[Entry]:
     """Of portions with a crop of the same name: the later without it, the first as not done."""
-    owner: dict[str, Entry] = {}
-    spoilt: dict[str, Entry] = {}
-    for entry in entries:
+    names = Counter(row[0] for name in ids for row in done[name].rows)
+    double = {name for name, count in names.items() if count > 1}
+    del names
+    if not double:
+        return []
+    owner: dict[str, str] = {}
+    changed: dict[str, Entry] = {}
+    for name in ids:
+        entry = done[name]
         twice = [row for row in entry.rows if row[0] in owner]
-        for row in entry.rows:
-            owner.setdefault(row[0], entry)
-        if not twice:
-            continue
-        lost = [
-            [printable(row[-2]), REPEATED, f"its crop would be another {row[0]}", row[-1]]
-            for row in twice
-        ]
-        kept = [row for row in entry.rows if row not in twice]
-        yield Entry(entry.id, entry.stamp, kept, entry.set_aside + lost)
-        spoilt |= {owner[row[0]].id: owner[row[0]] for row in twice}
-    for entry in spoilt.values():
-        yield Entry(entry.id, "", entry.rows, entry.set_aside)
+        owner |= {row[0]: name for row in entry.rows if row[0] in double - owner.keys()}
+        if twice:
+            lost = [
+                [printable(row[-2]), REPEATED, f"its crop would be another {row[0]}", row[-1]]
+                for row in twice
+            ]
+            kept = [row for row in entry.rows if row not in twice]
+            changed[name] = Entry(name, entry.stamp, kept, entry.set_aside + lost)
+    for name in owner.values():
+        entry = changed.get(name, done[name])
+        changed[name] = Entry(name, "", entry.rows, entry.set_aside)
+    return list(changed.values())

@@ -16,7 +16,7 @@ from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import make_detector, model_sha256
 from action_units.faces.detection.settings import DetectorSettings
-from action_units.faces.folders import Folder, place, put_many, sizes_in
+from action_units.faces.folders import Folder, names_in, place, put_many, sizes_in
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import Work
@@ -32,6 +32,7 @@ KILLED = "it killed the process that worked on it, twice; is it too large, or ma
 REPEATED = "repeated"
 _HALF_WRITTEN = re.compile(r"\..*\.[a-z0-9_]{8}")  # the names that files.write_many begins with
 
+_TABLE_PART = 4096  # rows that are objects at once: as columns they take a fraction
 _AT_A_TIME = 16  # crops that are written with one flush
 _BEHIND = 4  # such heaps that may wait to be written, so that memory stays small
 
@@ -117,12 +118,18 @@ def detector_of_thread(settings: DetectorSettings) -> Detector:
 def crop_result(entries: Iterable[Entry], columns: Sequence[str], work: Work) -> CropResult:
     """Gather what portions gave, in their order."""
     rows: list[list[Any]] = []
+    parts = [pd.DataFrame(columns=list(columns))]
     quarantine = Quarantine()
     for entry in entries:
         rows.extend(entry.rows)
         for path, reason, detail, sha256 in entry.set_aside:
             quarantine.add(path, reason, detail, sha256)
-    table = pd.DataFrame(rows, columns=list(columns)).drop(columns="bytes")
+        if len(rows) >= _TABLE_PART:
+            parts.append(pd.DataFrame(rows, columns=list(columns)))
+            rows = []
+    if rows:
+        parts.append(pd.DataFrame(rows, columns=list(columns)))
+    table = pd.concat(parts[1:] or parts, ignore_index=True).drop(columns="bytes")
     return CropResult(table, quarantine, work.new)
 
 
@@ -191,13 +198,13 @@ class CropFolder:
             portions: The input of now.
         """
         journal = self.journal
-        entries = [*journal.void, *journal.done.values()]
-        ours = {row[0] for entry in entries for row in entry.rows}
-        wanted = {row[0] for name in portions for row in journal.done[name].rows}
-        lying = sizes_in(self.path)
-        stale = [
-            name for name in lying if name in ours - wanted or _HALF_WRITTEN.fullmatch(name)
-        ]
-        for name in stale:
-            (self.path / name).unlink(missing_ok=True)
+        stale = {row[0] for entry in journal.void for row in entry.rows}
+        for name, entry in journal.done.items():
+            if name not in portions:
+                stale.update(row[0] for row in entry.rows)
+        for name in portions if stale else ():
+            stale.difference_update(row[0] for row in journal.done[name].rows)
+        for name in names_in(self.path):
+            if name in stale or _HALF_WRITTEN.fullmatch(name):
+                (self.path / name).unlink(missing_ok=True)
         journal.tidy(portions)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeGuard
 
@@ -54,6 +54,16 @@ def sizes_in(folder: Folder) -> dict[str, int]:
         return {e["name"].rsplit("/", 1)[-1]: e["size"] for e in listed if e["type"] == "file"}
     except FileNotFoundError:
         return {}
+
+
+def names_in(folder: Folder) -> Iterator[str]:
+    """The names of the files that lie directly in a folder, one after the other."""
+    if not is_local(folder):
+        yield from sizes_in(folder)
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry.name
 
 
 def stamps_in(folder: Folder) -> dict[str, str]:

@@ -100,7 +100,7 @@ def _checked(value: Any, expected: Any, name: str) -> Any:
     origin = get_origin(expected)
     if origin is Literal:
         choices = get_args(expected)
-        if value not in choices or isinstance(value, bool):
+        if not any(value == choice and type(value) is type(choice) for choice in choices):
             listed = ", ".join(str(choice) for choice in choices)
             raise ConfigurationError(f"{name} is {value!r}; it must be one of: {listed}.")
         return value

@@ -5,31 +5,36 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from action_units.models.backbone import Backbone
+from action_units.models.convnext import ConvNeXt
 from action_units.models.head import AUHead, initialise_head
 from action_units.models.residual import ResidualNetwork
 from action_units.models.spec import Architecture, NetworkSpec
+from action_units.models.timm_backbone import TimmBackbone
 from action_units.models.vgg import VGG13
 
-BACKBONES: dict[Architecture, Callable[[NetworkSpec], nn.Module]] = {
+BACKBONES: dict[Architecture, Callable[[NetworkSpec], Backbone]] = {
     "residual": ResidualNetwork,
     "vgg13": VGG13,
+    "convnext": ConvNeXt,
+    "timm": TimmBackbone,
 }
-"""Every architecture: a module from (N, C, S, S) to (N, F) with an ``n_features``."""
+"""Every architecture."""
 
 
 class AUNetwork(nn.Module):
     """A backbone and an AU head."""
 
-    def __init__(self, backbone: nn.Module, n_aus: int) -> None:
+    def __init__(self, backbone: Backbone, n_aus: int) -> None:
         """Put them together.
 
         Args:
-            backbone: Maps faces (N, C, S, S) to features (N, F); has ``n_features``.
+            backbone: Maps faces to features.
             n_aus: Number of action units.
         """
         super().__init__()
         self.backbone = backbone
-        self.head = AUHead(int(backbone.n_features), n_aus)  # type: ignore[arg-type]
+        self.head = AUHead(backbone.n_features, n_aus)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of faces.
@@ -42,6 +47,10 @@ class AUNetwork(nn.Module):
         """
         logits: Tensor = self.head(self.backbone(x))
         return logits
+
+    def blocks(self) -> list[nn.Module]:
+        """The backbone's blocks from the input up, then the head."""
+        return [*self.backbone.blocks(), self.head]
 
 
 def build_network(
@@ -58,23 +67,12 @@ def build_network(
     Returns:
         The network, on the CPU, in float32.
     """
-    network = AUNetwork(BACKBONES[spec.architecture](spec), n_aus)
+    # Layers of torch and timm draw first weights from the global generator: it is lent to
+    # them with a state of ours, and put back.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network = AUNetwork(BACKBONES[spec.architecture](spec), n_aus)
     generator = torch.Generator().manual_seed(seed)
-    initialise(network.backbone, generator)
+    network.backbone.initialise(generator)
     initialise_head(network.head, generator, prior)
     return network
-
-
-def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Fill all layers from one generator (He et al. 2015, arXiv 1502.01852).
-
-    Args:
-        module: Its convolutions and linear layers get normal weights of variance
-            2 / fan-in and zero biases; normalisation layers start as the identity.
-        generator: A CPU generator.
-    """
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)

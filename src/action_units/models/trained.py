@@ -7,7 +7,6 @@ provenance as JSON, so the file explains itself; there is no pickle to run code 
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +18,11 @@ from action_units.errors import ArtifactError
 from action_units.facs.action_units import au_columns
 from action_units.files import atomic_artifact, verify
 from action_units.models.head import AUHead, initialise_head
-from action_units.models.registry import AUNetwork, build_network
+from action_units.models.model import TrainedModel as TrainedModel
+from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A network and its meaning.
-
-    Attributes:
-        network: On the CPU, in evaluation mode.
-        spec: What ``network`` was built from.
-        aus: The AU of each logit, in order.
-        provenance: What it was made from; plain values that JSON can hold.
-    """
-
-    network: AUNetwork
-    spec: NetworkSpec
-    aus: tuple[int, ...]
-    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 def save_model(model: TrainedModel, path: Path | str) -> None:

@@ -1,7 +1,10 @@
 """VGG13 as in Fung & McDuff (FG 2020, arXiv 1911.05946), widths and dropout adjustable."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
+from action_units.models.backbone import Backbone, normalisation
 from action_units.models.dropout import SeededDropout
 from action_units.models.spec import NetworkSpec
 
@@ -11,7 +14,7 @@ BLOCK_DROPOUT = 0.25
 FULLY_CONNECTED_DROPOUT = 0.5
 
 
-class VGG13(nn.Module):
+class VGG13(Backbone):
     """Ten 3×3 convolutions in four blocks, then two fully connected layers.
 
     Each block ends in a 2×2 max-pool and dropout. Fine-tuning keeps everything here and
@@ -26,17 +29,17 @@ class VGG13(nn.Module):
         """
         super().__init__()
         layers: list[nn.Module] = []
-        channels = spec.channels
+        ends = [0]
+        channels: int = spec.channels
         for block in BLOCKS:
             for out in map(spec.scaled, block):
-                layers.append(
-                    nn.Conv2d(channels, out, 3, padding=1, bias=not spec.batch_normalisation)
-                )
-                if spec.batch_normalisation:
-                    layers.append(nn.BatchNorm2d(out))
-                layers.append(nn.ReLU(inplace=True))
+                bias = spec.norm == "none"
+                layers.append(nn.Conv2d(channels, out, 3, padding=1, bias=bias))
+                layers += [*normalisation(spec.norm, out), nn.ReLU(inplace=True)]
                 channels = out
             layers += [nn.MaxPool2d(2), SeededDropout(BLOCK_DROPOUT * spec.dropout)]
+            ends.append(len(layers))
+        self._ends = ends
         self.convolutions = nn.Sequential(*layers)
         self.n_features = spec.scaled(FULLY_CONNECTED)
         side = spec.image_size // 2 ** len(BLOCKS)
@@ -62,3 +65,8 @@ class VGG13(nn.Module):
         """
         features: Tensor = self.fully_connected(self.convolutions(x))
         return features
+
+    def blocks(self) -> list[nn.Module]:
+        """The four blocks of convolutions and the two fully connected layers."""
+        parts = [self.convolutions[start:end] for start, end in pairwise(self._ends)]
+        return [*parts, self.fully_connected[:4], self.fully_connected[4:]]

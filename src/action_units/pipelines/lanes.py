@@ -1,5 +1,6 @@
 """Which lanes the pipelines have: chosen by parameters, before they are built."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,11 @@ def read(parameters: Mapping[str, Any]) -> Lanes:
     if fold is not None:
         protocol.test_subjects(fold)
     folds = protocol.folds if fold is None else (fold,)
+    run = parameters.get("run", "main")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", str(run)) or run == "comparisons":
+        raise ConfigurationError(
+            f"run={run!r} cannot name a run: letters, digits, points and hyphens can."
+        )
     start = parameters.get("preprocess", {}).get("start_from", "raw")
     if start not in _STARTS:
         raise ConfigurationError(

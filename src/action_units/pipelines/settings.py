@@ -1,14 +1,21 @@
 """What the training nodes need of a run's parameters, checked before anything is done."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
-from action_units.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from action_units.training.recipe import Recipe
 
 _PARTS = ("network", "pretrain", "finetune", "from_scratch", "flip_average")
+_MACHINE = (
+    "device", "precision", "threads", "devices", "micro_batch", "faces_in_memory"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class TrainingSettings:
         flip_average: Whether a face is asked about together with its mirror image.
         seed: Of everything random.
         restart: Throw an unfinished run away.
-        machine: ``device``, ``precision`` and ``threads`` as the library takes them.
+        machine: Where and how to train, by the names that ``train`` has for it.
     """
 
     recipe: str
@@ -45,6 +52,8 @@ class TrainingSettings:
             ConfigurationError: There is no such recipe, or an option of it is unknown
                 or outside its choices.
         """
+        from action_units.training.recipe import Recipe
+
         name, recipes = parameters["recipe"], parameters["recipes"]
         if name not in recipes:
             raise ConfigurationError(
@@ -66,5 +75,5 @@ class TrainingSettings:
             flip_average=bool(parts["flip_average"]),
             seed=parameters["seed"],
             restart=parameters["restart"],
-            machine={key: parameters[key] for key in ("device", "precision", "threads")},
+            machine={key: parameters[key] for key in _MACHINE},
         )

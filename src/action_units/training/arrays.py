@@ -70,6 +70,10 @@ class TrainingData:
         train_rows: int64, the faces to learn from.
         validation_rows: int64, the faces that choose the best epoch; may be empty.
         aus: The AU of each column.
+        soft: float32 (N, A), what is learned in place of the labels, where the recipe asks
+            for that; scores always go by the labels.
+        subjects: (N,), the subject of each face, where the recipe asks for it.
+        images: (N,), what each face is called where something is wrong with it.
     """
 
     faces: Faces
@@ -77,6 +81,19 @@ class TrainingData:
     train_rows: Rows
     validation_rows: Rows
     aus: tuple[int, ...]
+    soft: npt.NDArray[np.float32] | None = None
+    subjects: npt.NDArray[np.generic] | None = None
+    images: npt.NDArray[np.generic] | None = None
+
+    def name(self, row: int) -> str:
+        """What a face is called: its image, or its row number where that is not known."""
+        return f"row {row}" if self.images is None else str(self.images[row])
+
+    @property
+    def learned(self) -> npt.NDArray[np.float32]:
+        """float32 (M, A), the targets of the faces to learn from."""
+        targets = self.targets if self.soft is None else self.soft
+        return targets[self.train_rows]
 
     def sha256(self) -> str:
         """The SHA-256 of all that a training sees: rows, their labels and their pixels."""
@@ -89,6 +106,11 @@ class TrainingData:
                 digest.update(
                     np.ascontiguousarray(self.faces[rows[start : start + BLOCK]]).data
                 )
+        if self.soft is not None:
+            digest.update(self.learned.tobytes())
+        if self.subjects is not None:
+            groups = np.unique(self.subjects[self.train_rows], return_inverse=True)[1]
+            digest.update(groups.astype(np.int64).tobytes())
         return digest.hexdigest()
 
 
@@ -98,6 +120,7 @@ def checked_data(
     train_rows: npt.ArrayLike,
     validation_rows: npt.ArrayLike,
     aus: Sequence[int],
+    images: npt.ArrayLike | None = None,
 ) -> TrainingData:
     """Bring a training's data into one form.
 
@@ -107,6 +130,7 @@ def checked_data(
         train_rows: Row numbers, or a mask of N.
         validation_rows: Likewise.
         aus: The AU of each label column.
+        images: (N,), what each face is called; their row numbers without.
 
     Raises:
         ConfigurationError: They do not fit together.
@@ -133,8 +157,12 @@ def checked_data(
             f"train_rows and validation_rows have {common.size} faces in common, "
             f"such as row {common[0]}."
         )
+    names = None if images is None else np.asarray(images)
+    if names is not None and names.shape != (len(faces),):
+        raise ConfigurationError(f"images are {names.shape}; {len(faces)} faces need one each.")
     targets[targets < 0] = -1.0
-    return TrainingData(faces, targets, rows, held_out, tuple(int(au) for au in aus))
+    numbers = tuple(int(au) for au in aus)
+    return TrainingData(faces, targets, rows, held_out, numbers, images=names)
 
 
 def checked_rows(rows: npt.ArrayLike, n: int, name: str) -> Rows:

@@ -1,7 +1,8 @@
 """Augmentation of a whole batch on the device.
 
-All geometry is one affine map from output to input pixels, so a face is resampled once;
-all photometry is one gain and one offset. The map of SciPy's ``affine_transform(face,
+All geometry is one affine map from output to input pixels, so a face is resampled once.
+Blur and gamma follow where they are asked for, then one gain and one offset, noise, and
+erasing. The map of SciPy's ``affine_transform(face,
 matrix, offset, order=1, mode="reflect")`` followed by a flip is met to 0.01 grey level.
 """
 
@@ -35,6 +36,19 @@ class Augmentation(Options):
     contrast: float = option(
         0.0, "Largest relative change of contrast around mid-grey.", low=0, below=1
     )
+    gamma: float = option(
+        1.0,
+        "Largest exponent of the grey value, from 0 for black to 1 for white; the smallest is "
+        "its inverse.",
+        low=1,
+        high=4,
+    )
+    blur: float = option(
+        0.0,
+        "Largest standard deviation of a Gaussian blur, as a part of the side.",
+        low=0,
+        high=0.2,
+    )
     noise: float = option(
         0.0,
         "Largest standard deviation of additive noise, 1 being 127.5 grey levels.",
@@ -46,6 +60,13 @@ class Augmentation(Options):
     )
     erase_size: float = option(
         0.4, "Largest side of that rectangle, as a part of the side.", above=0, high=1
+    )
+    mixup: float = option(
+        0.0,
+        "Largest share of a second face that is blended into a face and its labels; 0.5 is "
+        "mixup with alpha 1.",
+        low=0,
+        high=0.5,
     )
 
     @property
@@ -65,6 +86,9 @@ class Plan:
         noise: float32 (N,), standard deviation of the additive noise.
         noise_start: int64 (N,), where in the noise pool the face reads.
         box: float32 (N, 4), the rows and columns [top, bottom, left, right) to erase.
+        blur: float32 (N,), standard deviation of the blur in pixels.
+        gamma: float32 (N,), exponent of the grey value.
+        second: float32 (N,), share of a second face.
     """
 
     matrix: Tensor
@@ -73,6 +97,9 @@ class Plan:
     noise: Tensor
     noise_start: Tensor
     box: Tensor
+    blur: Tensor
+    gamma: Tensor
+    second: Tensor
 
     def __getitem__(self, part: slice) -> "Plan":
         """The plan of some of the faces."""
@@ -86,10 +113,10 @@ def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size:
         options: Their ranges.
         seed: The training's seed.
         epoch: The epoch.
-        faces: int64 (N,), row numbers; the plan lies on their device.
+        faces: int64 (N,), row or sample numbers; the plan lies on their device.
         size: Side of the faces in pixels.
     """
-    u = face_uniforms(seed, epoch, faces, 16)  # (N, 16); new options append columns
+    u = face_uniforms(seed, epoch, faces, 19)  # (N, 19); new options append columns
     signed = 2.0 * u - 1.0
     matrix = affine_matrix(
         shift=options.shift * signed[:, 0:2],
@@ -110,6 +137,9 @@ def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size:
         noise=options.noise * u[:, 14],
         noise_start=(u[:, 15] * (NOISE_POOL - size * size)).long(),
         box=box,
+        blur=options.blur * size * u[:, 16],
+        gamma=torch.exp(math.log(options.gamma) * signed[:, 17]),
+        second=options.mixup * u[:, 18],
     )
 
 
@@ -179,6 +209,11 @@ class Augmenter:
         pixels = faces[:, None].to(torch.float32)  # (B, 1, S, S)
         if options.warps:
             pixels = warp(pixels, plan.matrix)
+        if options.blur:
+            pixels = blur(pixels, plan.blur)
+        if options.gamma != 1:
+            grey = (pixels / 255.0).clamp(0.0, 1.0)
+            pixels = 255.0 * grey.pow(plan.gamma[:, None, None, None])
         gain = plan.gain[:, None, None, None]
         x = torch.addcmul(plan.offset[:, None, None, None] - gain, pixels, gain / 127.5)
         if options.noise:
@@ -203,14 +238,38 @@ def warp(pixels: Tensor, matrix: Tensor) -> Tensor:
     size = pixels.shape[-1]
     # grid_sample counts from -1 at the left edge of the first pixel to 1 at the right edge
     # of the last; its "reflection" without aligned corners is SciPy's "reflect".
-    scaled = matrix * (2.0 / size)
+    scaled = matrix.flip(1) * (2.0 / size)  # (B, 2, 3), to x and y
     steps = torch.arange(size, device=pixels.device, dtype=pixels.dtype)
     rows = scaled[:, :, 0:1] * steps + (scaled[:, :, 2:3] + (1.0 / size - 1.0))  # (B, 2, S)
     columns = scaled[:, :, 1:2] * steps  # (B, 2, S)
-    grid = pixels.new_empty(len(pixels), size, size, 2)
-    for axis, place in ((1, 0), (0, 1)):  # grid_sample takes (x, y)
-        torch.add(rows[:, axis, :, None], columns[:, axis, None, :], out=grid[..., place])
+    grid = (rows[:, :, :, None] + columns[:, :, None, :]).permute(0, 2, 3, 1)  # (B, S, S, 2)
     return functional.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+
+
+def blur(pixels: Tensor, deviation: Tensor) -> Tensor:
+    """Blur each face by a Gaussian of its own, with reflected borders.
+
+    Rows and columns are blurred by a matrix product each, so every face of a batch may have
+    another width.
+
+    Args:
+        pixels: float32 (B, C, S, S).
+        deviation: float32 (B,), in pixels; 0 leaves a face as it is.
+
+    Returns:
+        float32 (B, C, S, S).
+    """
+    size = pixels.shape[-1]
+    distances = torch.arange(2 * size, device=pixels.device)
+    width = deviation.clamp(min=1e-3)[:, None]
+    weights = torch.exp(-0.5 * (distances / width).square())  # (B, 2 S)
+    weights = weights.masked_fill(weights < 1e-10, 0.0)  # denormal numbers are slow
+    here, there = distances[:size, None], distances[None, :size]
+    # A pixel, and its mirror images beyond the first and the last.
+    kernel = weights[:, (here - there).abs()] + weights[:, here + there + 1]
+    kernel += weights[:, 2 * size - 1 - here - there]
+    kernel = (kernel / kernel.sum(dim=2, keepdim=True))[:, None]  # (B, 1, S, S)
+    return kernel @ pixels @ kernel.transpose(2, 3)
 
 
 def normalise(faces: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Where and how the arithmetic runs: device, precision, threads."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -23,11 +24,13 @@ class Machine:
         device: ``cpu``, ``mps``, ``cuda`` or ``cuda:1``.
         precision: ``fp32`` or ``bf16`` (mixed: weights stay float32).
         threads: Threads of one CPU operation.
+        devices: How many processes train together, each on a device of its own.
     """
 
     device: str
     precision: str
     threads: int
+    devices: int = 1
 
     @property
     def torch_device(self) -> torch.device:
@@ -48,13 +51,23 @@ class Machine:
         """The machine that goes on exactly with what another one began.
 
         Sums on a CPU are split between its threads and rounded accordingly, so a resumed
-        run takes the number of threads of its first part, whatever the computer has now.
+        run takes the number of threads of its first part, whatever the computer has now;
+        not so on another number of devices, where the rounding differs anyway.
 
         Args:
             recorded: ``to_dict`` of the first part.
             precision: What the caller asked for; ``auto`` follows the first part.
         """
-        machine = replace(self, threads=int(recorded["threads"]))
+        machine, devices = self, int(recorded.get("devices", 1))
+        if devices == self.devices:
+            machine = replace(self, threads=int(recorded["threads"]))
+        else:
+            logger.info(
+                "The checkpoint was made on %d devices and goes on on %d: the result will be "
+                "the same up to rounding.",
+                devices,
+                self.devices,
+            )
         same_device = self.torch_device.type == torch.device(recorded["device"]).type
         if precision == "auto" and same_device:
             machine = replace(machine, precision=str(recorded["precision"]))
@@ -113,6 +126,63 @@ def choose_machine(
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
     return Machine(device, precision, threads or torch.get_num_threads())
+
+
+def kind_of(device: str) -> str:
+    """The kind of device that a choice means here: ``cpu``, ``cuda`` or ``mps``."""
+    return torch.device(_best_device() if device == "auto" else device).type
+
+
+def visible_devices(kind: str) -> int:
+    """How many processes can have a device of a kind; on the CPU, as many as cores.
+
+    Two may share one core, so that a training on two devices can be tried anywhere.
+    """
+    if kind == "cuda":
+        return torch.cuda.device_count()
+    return max(2, available_cores()) if kind == "cpu" else 1
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_devices(devices: int | str | None, device: str) -> int | Literal["torchrun"]:
+    """How many devices train, from what ``train`` is asked.
+
+    Args:
+        devices: A number; None is 1; ``torchrun`` leaves it to that program.
+        device: As in ``choose_machine``.
+
+    Raises:
+        ConfigurationError: There are not so many, or ``device`` names a single one.
+    """
+    if devices == "torchrun":
+        return "torchrun"
+    count = 1 if devices is None else devices
+    if type(count) is not int or count < 1:
+        raise ConfigurationError(
+            f"devices is {devices!r}; it must be a whole number from 1, null, or torchrun."
+        )
+    if count == 1:
+        return 1
+    if ":" in device:
+        raise ConfigurationError(
+            f"devices is {count} and device is {device}, a single one; say device: cuda and "
+            "choose among them by CUDA_VISIBLE_DEVICES."
+        )
+    _check_device(device if device != "auto" else _best_device())
+    there = visible_devices(kind_of(device))
+    if count > there:
+        what = "cores" if kind_of(device) == "cpu" else f"{kind_of(device)} devices"
+        raise ConfigurationError(
+            f"devices is {count}; this computer has {there} {what} to train on. On several "
+            "computers: devices=torchrun (docs/clusters.md)."
+        )
+    return count
 
 
 def _best_device() -> str:

@@ -3,13 +3,15 @@
 import torch
 
 from action_units.errors import ActionUnitsError
-from action_units.training.randomness import epoch_order
 from action_units.training.schedule import learning_rate
 from action_units.training.setup import Setup
 from action_units.training.state import TrainingState
 
 RECENT = 50
 """Steps whose mean loss is shown."""
+
+NAMED = 8
+"""Faces of a batch that an error names."""
 
 
 class DivergedError(ActionUnitsError):
@@ -38,15 +40,17 @@ def check_weights(setup: Setup, state: TrainingState) -> None:
 def _error(setup: Setup, step: int, what: str) -> DivergedError:
     """The error for a step counted from 0, with the faces that were in it."""
     epoch, number = divmod(step, setup.steps_per_epoch)
-    order = epoch_order(setup.seed, epoch, len(setup.data.train_rows)).numpy()
+    order = setup.faces_of(epoch)[0].cpu().numpy()
     batch = order[number * setup.batch_size : (number + 1) * setup.batch_size]
-    rows = ", ".join(str(row) for row in setup.data.train_rows[batch][:8])
+    rows = setup.data.train_rows[batch]
+    names = ", ".join(setup.data.name(row) for row in rows[:NAMED])
+    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     recipe = setup.recipe
     rate = learning_rate(
         recipe.schedule, recipe.learning_rate, step, setup.steps, setup.steps_per_epoch
     )
     return DivergedError(
         f"The {what} in epoch {epoch + 1}, step {number + 1} of {setup.steps_per_epoch}, at "
-        f"learning rate {rate:.3g}, on the faces of rows {rows}, …. The last checkpoint is "
+        f"learning rate {rate:.3g}, on the faces {names}{more}. The last checkpoint is "
         "untouched. Try a lower learning_rate, a gradient_clip, or precision fp32."
     )

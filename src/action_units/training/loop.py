@@ -1,4 +1,4 @@
-"""The training loop.
+"""Training a network: the one function to call.
 
 A run is a function of its arguments: killed anywhere and started again, it ends in the
 same weights. Faces and labels lie on the device; a step picks its rows from the epoch's
@@ -7,56 +7,38 @@ faces of an epoch that do not fill a batch sit it out, so that every step has th
 size; the order is new in each epoch, so these are other faces each time.
 """
 
-import hashlib
 import logging
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-import pandas as pd
-import torch
-from torch import nn
 
+from action_units.differences import differences
 from action_units.errors import ConfigurationError
-from action_units.models.dropout import seed_dropout
-from action_units.models.registry import AUNetwork, build_network
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, plain_state, spec_difference
+from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
-from action_units.training.arrays import Faces, checked_data, upload
-from action_units.training.augmentation import Augmenter, make_plan
+from action_units.training.arrays import Faces, TrainingData
 from action_units.training.checkpoints import Checkpoints
-from action_units.training.devices import choose_machine
-from action_units.training.divergence import RECENT, check_weights, describe_progress
-from action_units.training.interruption import Interrupted, StopRequest, stop_request
-from action_units.training.randomness import dropout_seed, epoch_order
+from action_units.training.devices import check_devices, choose_machine
+from action_units.training.distributed import ALONE, Team
+from action_units.training.epochs import run_epochs
+from action_units.training.interruption import stop_request
+from action_units.training.job import Job
+from action_units.training.preparation import Prepared, prepare
+from action_units.training.processes import JobWritten, remove_job, run_processes
 from action_units.training.recipe import Recipe
-from action_units.training.schedule import learning_rate
+from action_units.training.result import TrainingResult, make_result
 from action_units.training.setup import Setup
-from action_units.training.state import CURVE_COLUMNS, TrainingState
-from action_units.training.validation import Evaluation, evaluate
+from action_units.training.shared_statistics import share_batch_statistics
+from action_units.training.state import TrainingState
+from action_units.training.step import MicroBatch, Step
+from action_units.training.streaming import InMemory, Windows, stream_faces
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training leaves.
-
-    Attributes:
-        model: With the weights of the best epoch.
-        curve: One row an epoch; columns ``state.CURVE_COLUMNS``. ``seconds`` is the
-            epoch's time with its evaluation, ``faces_per_second`` its training alone;
-            the validation columns are NaN where an epoch was not evaluated.
-        best_epoch: Counted from 1.
-    """
-
-    model: TrainedModel
-    curve: pd.DataFrame
-    best_epoch: int
 
 
 def train(
@@ -69,6 +51,9 @@ def train(
     aus: Sequence[int],
     *,
     seed: int,
+    subjects: npt.ArrayLike | None = None,
+    intensities: npt.ArrayLike | None = None,
+    images: npt.ArrayLike | None = None,
     initial: TrainedModel | None = None,
     checkpoint_folder: Path | str | None = None,
     checkpoint_seconds: float | None = 60.0,
@@ -76,6 +61,9 @@ def train(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
+    devices: int | str | None = None,
+    micro_batch: MicroBatch = None,
+    faces_in_memory: InMemory = "auto",
     description: str = "Training",
     provenance: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
@@ -91,6 +79,10 @@ def train(
             the last epoch is kept.
         aus: The AU of each label column.
         seed: Decides everything random.
+        subjects: (N,), whose each face is; needed where the recipe balances subjects.
+        intensities: (N, A) from 0 to 5, NaN where there is none; needed where the recipe
+            learns soft targets.
+        images: (N,), what each face is called where something is wrong with it.
         initial: A pre-trained model; it gets a new head for ``aus`` and all its layers
             are trained.
         checkpoint_folder: Where to keep the state; nothing is kept without.
@@ -99,7 +91,18 @@ def train(
         restart: Delete an existing checkpoint first.
         device: As in ``choose_machine``.
         precision: As in ``choose_machine``.
-        threads: As in ``choose_machine``; a resumed run keeps its own.
+        threads: As in ``choose_machine``; a resumed run keeps its own. On several devices
+            None is each process's part of the cores.
+        devices: How many devices of this computer train together, each in a process of
+            its own; None is one. Batches and order stay as they are, and the result is the
+            same up to rounding. ``torchrun`` writes a job for that program and ends.
+        micro_batch: Most faces that go through the network at once; None is a device's
+            whole part of a batch, and ``auto`` halves that until it fits into memory. The
+            result is the same up to rounding, but for batch normalisation, which sees what
+            goes through at once.
+        faces_in_memory: ``always``; ``blocks`` reads them from disk while it trains, in an
+            order of its own (``streaming``); ``auto`` does so where they would take more
+            than half of the free memory. A resumed run goes on as it began.
         description: What progress is called.
         provenance: Plain values that belong to the model, such as fold and protocol. A
             checkpoint with others is refused.
@@ -109,151 +112,136 @@ def train(
         ArtifactError: The checkpoint is damaged or of another training, or cannot be
             written.
         DivergedError: The loss became NaN or infinite.
+        DeviceMemoryError: A batch does not fit into the device's memory.
+        LostProcessError: One of several processes was killed.
+        Interrupted: SIGTERM or SIGINT arrived; the state is saved.
+        JobWritten: ``devices`` is ``torchrun``, and the job is there.
+    """
+    job = Job(
+        network_spec=network_spec,
+        recipe=recipe,
+        faces=faces,
+        labels=labels,
+        train_rows=train_rows,
+        validation_rows=validation_rows,
+        aus=aus,
+        seed=seed,
+        subjects=subjects,
+        intensities=intensities,
+        images=images,
+        initial=initial,
+        checkpoint_folder=checkpoint_folder,
+        checkpoint_seconds=checkpoint_seconds,
+        device=device,
+        precision=precision,
+        threads=threads,
+        micro_batch=micro_batch,
+        faces_in_memory=faces_in_memory,
+        description=description,
+        provenance=provenance or {},
+    )
+    count = check_devices(devices, device)
+    prepared = prepare(job)
+    if count == 1:
+        return train_job(ALONE, job, prepared, restart)
+    with Checkpoints(checkpoint_folder, prepared.identity, None) as checkpoints:
+        saved = checkpoints.load(restart)
+    if saved is not None and saved["finished"]:
+        remove_job(checkpoint_folder)
+        return train_job(ALONE, job, prepared)
+    if count == "torchrun":
+        raise JobWritten(job)
+    with tempfile.TemporaryDirectory(prefix="action_units.") as folder:
+        if checkpoint_folder is None:
+            job = replace(job, checkpoint_folder=Path(folder, "checkpoints"))
+        choose_machine(device, precision, threads)
+        run_processes(job.write(folder), count)
+        return train_job(ALONE, job, prepared, tell=False)
+
+
+def train_job(
+    team: Team,
+    job: Job,
+    prepared: Prepared | None = None,
+    restart: bool = False,
+    tell: bool = True,
+) -> TrainingResult:
+    """Train as one of the processes of a training, or as the only one.
+
+    Args:
+        team: The processes; their device is the job's.
+        job: What to train, on this process's device.
+        prepared: The job, checked; that is done here without.
+        restart: As in ``train``.
+        tell: Whether to say that a training was finished before.
+
+    Raises:
+        ActionUnitsError: As ``train``.
         Interrupted: SIGTERM or SIGINT arrived; the state is saved.
     """
-    data = checked_data(faces, labels, train_rows, validation_rows, aus)
-    if initial is not None and initial.spec != network_spec:
-        raise ConfigurationError(
-            f"The pre-trained model does not fit: {spec_difference(initial.spec, network_spec)}"
-        )
-    if type(seed) is not int or not 0 <= seed < 2**63:
-        raise ConfigurationError(f"seed is {seed!r}; it must be a whole number from 0.")
-    machine = choose_machine(device, precision, threads)
-    identity = {
-        "network": network_spec.to_dict(),
-        "recipe": recipe.to_dict(),
-        "aus": list(data.aus),
-        "seed": seed,
-        "data_sha256": data.sha256(),
-        "initial_sha256": _weights_sha256(initial.network) if initial else None,
-        "provenance": dict(provenance or {}),
-    }
-    with Checkpoints(checkpoint_folder, identity, checkpoint_seconds) as checkpoints:
-        saved = checkpoints.load(restart)
-        if saved is not None:
-            machine = machine.resumed(saved["machine"], precision)
+    prepared = prepared or prepare(job)
+    identity = prepared.identity
+    machine = choose_machine(job.device, job.precision, job.threads)
+    machine = replace(machine, devices=team.size)
+    team = replace(team, device=machine.torch_device)
+    _check_same(team, identity)
+    folder = job.checkpoint_folder if team.leads else None
+    with Checkpoints(folder, identity, job.checkpoint_seconds) as checkpoints:
+        saved = team.from_leader(checkpoints.load(restart))
+        finished = saved is not None and saved["finished"]
+        if saved is not None and not finished:
+            machine = machine.resumed(saved["machine"], job.precision)
+        windows = _windows(team, job, prepared.data, saved)
         with machine.in_use(), stop_request() as stop:
-            setup = Setup(network_spec, recipe, data, seed, initial, machine)
+            setup = Setup(
+                job.network_spec, job.recipe, prepared.data, job.seed, job.initial, machine,
+                prepared.weights, windows,
+            )  # fmt: skip
             state = setup.first_state()
             if saved is not None:
                 state.restore(saved)
-                _tell_resumed(description, setup, state)
-            if not state.finished:
+                if tell and team.leads:
+                    _tell_resumed(job.description, setup, state)
+            if not finished:
+                share_batch_statistics(state.network, team)
+                step = Step(setup, state, team, job.micro_batch)
+                if saved is not None:
+                    step.resume(saved)
                 remaining = (setup.steps - state.step) * setup.batch_size
-                with Progress(description, remaining, "faces") as progress:
-                    _run(setup, state, checkpoints, stop, progress)
-    return _result(setup, state, identity)
+                with Progress(job.description, remaining, "faces") as progress:
+                    run_epochs(setup, state, step, checkpoints, stop, progress)
+    made_on = saved["machine"] if saved is not None and finished else machine.to_dict()
+    return make_result(setup, state, identity, made_on)
 
 
-def _run(
-    setup: Setup,
-    state: TrainingState,
-    checkpoints: Checkpoints,
-    stop: StopRequest,
-    progress: Progress,
-) -> None:
-    """Train from the state's step to the end."""
-    recipe, data, machine = setup.recipe, setup.data, setup.machine
-    device, size, batch_size = machine.torch_device, setup.spec.image_size, setup.batch_size
-    faces = upload(data.faces, data.train_rows, size, device)  # uint8 (N, S, S)
-    targets = torch.from_numpy(data.targets[data.train_rows]).to(device)  # (N, A)
-    rows = torch.from_numpy(data.train_rows).to(device)  # (N,)
-    held_out = upload(data.faces, data.validation_rows, size, device)
-    augment = Augmenter(recipe.augmentation, setup.seed, device)
-    network, optimizer = state.network, state.optimizer
-    parameters = list(network.parameters())
-    # A look at the loss makes a GPU wait for itself, so there it is rare.
-    every = 1 if device.type == "cpu" else RECENT
+def _check_same(team: Team, identity: Mapping[str, Any]) -> None:
+    """Refuse processes that read other faces, labels or options than the leader."""
+    of_leader = team.from_leader(identity)
+    if found := list(differences(of_leader, identity)):
+        raise ConfigurationError(
+            f"Process {team.rank + 1} of {team.size} has another training than the first: "
+            f"{'; '.join(found)}. All must read the same job and faces."
+        )
 
-    def save() -> None:
-        check_weights(setup, state)
-        checkpoints.save({**state.to_dict(), "machine": machine.to_dict()})
 
-    for epoch in range(state.step // setup.steps_per_epoch, setup.epochs):
-        started = time.perf_counter() - state.seconds
-        order = epoch_order(setup.seed, epoch, len(faces), device)
-        plan = make_plan(recipe.augmentation, setup.seed, epoch, rows[order], size)
-        first, last = state.step - epoch * setup.steps_per_epoch, setup.steps_in(epoch)
-        network.train()
-        for number in range(first, last):
-            part = slice(number * batch_size, (number + 1) * batch_size)
-            x = augment(faces[order[part]], plan[part])  # (B, 1, S, S)
-            x = x.expand(-1, setup.spec.channels, -1, -1)
-            rate = learning_rate(
-                recipe.schedule,
-                recipe.learning_rate,
-                state.step,
-                setup.steps,
-                setup.steps_per_epoch,
+def _windows(
+    team: Team, job: Job, data: TrainingData, saved: Mapping[str, Any] | None
+) -> Windows | None:
+    """How the faces are streamed, or None where they lie in memory."""
+    wanted = job.faces_in_memory
+    streams = stream_faces(wanted, data, job.network_spec.image_size, team.device)
+    if saved is not None:
+        began = bool(saved.get("in_blocks", False))
+        if wanted != "auto" and began != streams and not saved["finished"]:
+            raise ConfigurationError(
+                f"faces_in_memory is {wanted}, and the checkpoint in {job.checkpoint_folder} "
+                f"was made with {'blocks' if began else 'always'}, whose epochs have another "
+                "order; leave it auto, which goes on as it began, or start over with restart."
             )
-            seed_dropout(network, dropout_seed(setup.seed, state.step))
-            with machine.autocast():
-                z = network(x.contiguous(memory_format=torch.channels_last))  # (B, A)
-            loss = setup.loss(z, targets[order[part]])
-            loss.backward()
-            if recipe.gradient_clip is not None:
-                nn.utils.clip_grad_norm_(parameters, recipe.gradient_clip)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if state.averaged is not None:
-                state.averaged.update(state.step)
-            state.losses[number] = loss.detach()
-            state.step += 1
-
-            looks = state.step % every == 0 or number + 1 == last
-            note = describe_progress(setup, state, epoch, number) if looks else ""
-            progress.advance(batch_size, note)
-            if number + 1 < last and (stop.number is not None or checkpoints.due):
-                state.seconds = time.perf_counter() - started
-                save()
-                _leave_if_asked(stop, setup, state, checkpoints)
-
-        trained = time.perf_counter() - started
-        scores = Evaluation()
-        if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == setup.epochs:
-            scores = evaluate(setup, state, held_out, epoch)
-        best = scores.judged and state.judge(scores.score, epoch + 1)
-        state.curve.append(
-            {
-                "epoch": epoch + 1,
-                "learning_rate": rate,
-                "train_loss": float(state.losses[:last].mean()),
-                "validation_loss": scores.loss,
-                "validation_macro_f1": scores.macro_f1,
-                "validation_average_precision": scores.average_precision,
-                "seconds": time.perf_counter() - started,
-                "faces_per_second": last * batch_size / trained,
-                "best": best,
-            }
-        )
-        state.seconds = 0.0
-        patience = recipe.patience
-        state.finished = epoch + 1 == setup.epochs or (
-            patience is not None and state.stale >= patience
-        )
-        save()
-        if state.finished:
-            break
-        _leave_if_asked(stop, setup, state, checkpoints)
-
-
-def _leave_if_asked(
-    stop: StopRequest, setup: Setup, state: TrainingState, checkpoints: Checkpoints
-) -> None:
-    """Raise ``Interrupted`` once a signal has arrived; the state has just been saved."""
-    if stop.number is None:
-        return
-    kept = f"it is saved in {checkpoints.folder} and the same command goes on from here"
-    lost = "it was not saved, for want of a checkpoint folder"
-    logger.warning(
-        "Stopped by a signal after step %s of %s; %s.",
-        f"{state.step:,}",
-        f"{setup.steps:,}",
-        lost if checkpoints.folder is None else kept,
-    )
-    raise Interrupted(stop.number)
+        streams = began
+    # What the leader sees of its memory holds for all.
+    agreed = team.from_leader({"streams": streams})
+    return Windows.of(data.faces) if agreed and agreed["streams"] else None
 
 
 def _tell_resumed(description: str, setup: Setup, state: TrainingState) -> None:
@@ -267,33 +255,3 @@ def _tell_resumed(description: str, setup: Setup, state: TrainingState) -> None:
         f"{setup.steps:,}",
         setup.machine.threads,
     )
-
-
-def _result(setup: Setup, state: TrainingState, identity: Mapping[str, Any]) -> TrainingResult:
-    """Build the model of the best epoch."""
-    network = build_network(setup.spec, len(setup.data.aus))
-    network.load_state_dict(state.best)
-    training = {
-        key: value
-        for key, value in identity.items()
-        if key not in ("network", "aus", "provenance")
-    }
-    training |= {
-        "best_epoch": state.best_epoch,
-        "best_score": state.best_score[0],
-        "steps": state.step,
-        "machine": setup.machine.to_dict(),
-    }
-    provenance = {**identity["provenance"], "training": training}
-    model = TrainedModel(network.eval(), setup.spec, setup.data.aus, provenance)
-    curve = pd.DataFrame(state.curve, columns=list(CURVE_COLUMNS))
-    return TrainingResult(model, curve, state.best_epoch)
-
-
-def _weights_sha256(network: AUNetwork) -> str:
-    """A name for a network's weights."""
-    digest = hashlib.sha256()
-    for name, value in sorted(plain_state(network.state_dict()).items()):
-        digest.update(name.encode())
-        digest.update(value.numpy().tobytes())
-    return digest.hexdigest()

@@ -1,7 +1,9 @@
 """Losses of multi-label classification, each a small module behind one registry.
 
 Every loss takes logits (N, A) and targets (N, A) in [0, 1]; a negative target is a
-missing label and counts for nothing. The value is the mean over the known labels.
+missing label, as is NaN, and counts for nothing. The value is the mean over the known
+labels. A soft target t costs t times what a positive costs and 1-t times what a negative
+does.
 """
 
 import math
@@ -16,7 +18,7 @@ from torch.nn import functional
 from action_units.models.head import log_odds
 from action_units.models.options import Options, option
 
-LossName = Literal["bce", "weighted_bce", "focal", "asymmetric"]
+LossName = Literal["bce", "weighted_bce", "focal", "asymmetric", "generalized_ce"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ class LossOptions(Options):
     margin: float = option(
         0.05, "asymmetric: negatives below this probability cost nothing.", low=0, below=1
     )
+    q: float = option(
+        0.7,
+        "generalized_ce: towards 0 it is plain cross-entropy, at 1 the absolute error, which "
+        "forgives wrong labels most and learns slowest.",
+        above=0,
+        high=1,
+    )
 
 
 class BinaryLoss(nn.Module):
@@ -59,9 +68,10 @@ class BinaryLoss(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of the known labels, a scalar."""
-        known = (targets >= 0).to(logits.dtype)
+        labelled = targets >= 0  # not so for NaN
+        known = labelled.to(logits.dtype)
         smoothing = self.options.label_smoothing
-        smooth = targets.clamp(min=0.0) * (1.0 - smoothing) + 0.5 * smoothing
+        smooth = torch.where(labelled, targets, 0.0) * (1.0 - smoothing) + 0.5 * smoothing
         losses = self.each(logits, smooth) * known  # (N, A)
         return losses.sum() / known.sum().clamp(min=1.0)
 
@@ -107,9 +117,12 @@ class FocalLoss(BinaryLoss):
 
     def each(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of every label, (N, A)."""
-        p = torch.sigmoid(logits)
-        missed = targets * (1.0 - p) + (1.0 - targets) * p
-        return missed.pow(self.options.gamma) * super().each(logits, targets)
+        gamma = self.options.gamma
+        hit, missed = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+        # Powers of a probability by its logarithm: finite slopes for every exponent.
+        positive = torch.exp(gamma * missed) * hit
+        negative = torch.exp(gamma * hit) * missed
+        return -(targets * positive + (1.0 - targets) * negative)
 
 
 class AsymmetricLoss(BinaryLoss):
@@ -118,13 +131,29 @@ class AsymmetricLoss(BinaryLoss):
     def each(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of every label, (N, A)."""
         options = self.options
-        p = torch.sigmoid(logits)
-        shifted = (p - options.margin).clamp(min=0.0)
-        positive = (1.0 - p).pow(options.gamma_positive) * functional.logsigmoid(logits)
-        negative = shifted.pow(options.gamma_negative) * torch.log1p(
-            -shifted.clamp(max=1 - 1e-6)
-        )
+        hit, missed = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+        positive = torch.exp(options.gamma_positive * missed) * hit
+        # The least that a root's slope, infinite at zero, can be multiplied away from.
+        shifted = (torch.sigmoid(logits) - options.margin).clamp(min=1e-12)
+        if options.margin:  # log(1 - shifted)
+            margin = torch.full_like(missed, math.log(options.margin))
+            missed = torch.logaddexp(missed, margin).clamp(max=0.0)
+        negative = shifted.pow(options.gamma_negative) * missed
         return -(targets * positive + (1.0 - targets) * negative)
+
+
+class GeneralizedLoss(BinaryLoss):
+    """Forgives labels that stay hard, as wrong ones do (Zhang & Sabuncu 2018, 1805.07836).
+
+    The paper's (1 - p**q) / q, p being the probability of the label, for two classes an AU.
+    """
+
+    def each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every label, (N, A)."""
+        q = self.options.q
+        positive = -torch.expm1(q * functional.logsigmoid(logits)) / q
+        negative = -torch.expm1(q * functional.logsigmoid(-logits)) / q
+        return targets * positive + (1.0 - targets) * negative
 
 
 LOSSES: dict[LossName, Callable[[LossOptions, Tensor], BinaryLoss]] = {
@@ -132,6 +161,7 @@ LOSSES: dict[LossName, Callable[[LossOptions, Tensor], BinaryLoss]] = {
     "weighted_bce": WeightedLoss,
     "focal": FocalLoss,
     "asymmetric": AsymmetricLoss,
+    "generalized_ce": GeneralizedLoss,
 }
 
 
@@ -145,16 +175,20 @@ def build_loss(options: LossOptions, prevalence: Tensor) -> BinaryLoss:
     return LOSSES[options.name](options, prevalence)
 
 
-def prevalence_of(targets: Tensor) -> Tensor:
+def prevalence_of(targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Part of positives among the known labels.
 
     Args:
         targets: (N, A) in [0, 1]; negative where missing.
+        weights: float64 (N,), how often each face is seen against the others; all alike
+            without.
 
     Returns:
         float32 (A,), one half where no label is known.
     """
-    known = targets >= 0
+    known = (targets >= 0).double()
+    if weights is not None:
+        known *= weights[:, None] * len(weights) / weights.sum()
     positives = (targets.double() * known).sum(dim=0)
     count = known.sum(dim=0)
-    return torch.where(count > 0, positives / count.clamp(min=1), 0.5).float()
+    return torch.where(count > 0, positives / count.where(count > 0, 1.0), 0.5).float()

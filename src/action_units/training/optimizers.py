@@ -1,5 +1,6 @@
 """Optimisers, and the running average of weights that is evaluated in their place."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Literal
 
@@ -10,7 +11,11 @@ OptimizerName = Literal["adam", "adamw"]
 
 
 def build_optimizer(
-    name: OptimizerName, network: nn.Module, learning_rate: float, weight_decay: float
+    name: OptimizerName,
+    network: nn.Module,
+    learning_rate: float,
+    weight_decay: float,
+    factors: Mapping[nn.Parameter, float] | None = None,
 ) -> torch.optim.Optimizer:
     """Adam (Kingma & Ba 2014) or AdamW (Loshchilov & Hutter 2017).
 
@@ -21,16 +26,31 @@ def build_optimizer(
         network: Whose parameters to optimise.
         learning_rate: The first rate; the loop sets it at every step.
         weight_decay: Of AdamW; Adam takes none.
+        factors: Each parameter's part of the rate; 1 without.
+
+    Returns:
+        The optimiser; each of its groups has a ``factor``, by which ``set_rate`` goes.
     """
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    parameters = list(network.parameters())
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in parameters:
+        decay = weight_decay if name == "adamw" and parameter.ndim > 1 else 0.0
+        factor = 1.0 if factors is None else factors[parameter]
+        groups.setdefault((factor, decay), []).append(parameter)
+    options = [
+        {"params": members, "weight_decay": decay, "factor": factor}
+        for (factor, decay), members in groups.items()
+    ]
     fused = parameters[0].device.type in ("cpu", "cuda")
     if name == "adam":
-        return torch.optim.Adam(parameters, lr=learning_rate, fused=fused)
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=learning_rate, fused=fused)
+        return torch.optim.Adam(options, lr=learning_rate, fused=fused)
+    return torch.optim.AdamW(options, lr=learning_rate, fused=fused)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the rate of the coming step, in each group by its factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group["factor"]
 
 
 class AveragedWeights:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-_ORDER, _AUGMENTATION, _DROPOUT, _WEIGHTS, _NOISE = range(1, 6)
+_ORDER, _AUGMENTATION, _DROPOUT, _WEIGHTS, _NOISE, _DRAW, _BLOCKS = range(1, 8)
 _MASK = 2**64 - 1
 
 
@@ -23,6 +23,40 @@ def epoch_order(seed: int, epoch: int, n: int, device: torch.device | str = "cpu
         int64 (n,), a permutation of 0 … n-1.
     """
     return torch.argsort(_hashes(_key(seed, _ORDER, epoch), _counter(n, device)), stable=True)
+
+
+def block_order(
+    seed: int, epoch: int, n: int, block: int, blocks: int, device: torch.device | str = "cpu"
+) -> Tensor:
+    """An order that can be read from a disk: blocks shuffled, and faces within windows.
+
+    Args:
+        seed: The training's seed.
+        epoch: The epoch.
+        n: How many faces there are.
+        block: Faces that lie together.
+        blocks: Blocks whose faces are shuffled among each other. Every window but the
+            last is full.
+        device: Where the result lies.
+
+    Returns:
+        int64 (n,), a permutation of 0 … n-1.
+    """
+    # The cut begins elsewhere in each epoch: its short last block comes last of all, and
+    # would otherwise always be the same faces.
+    turn = int(draw_offset(seed, epoch) * n)
+    full = n // block
+    order = torch.argsort(_hashes(_key(seed, _BLOCKS, epoch), _counter(full, device)))
+    place = torch.argsort(order)  # of each full block among the blocks
+    place = torch.cat([place, place.new_tensor([full])])
+    faces = epoch_order(seed, epoch, n, device)
+    windows = place[(faces + turn) % n // block] // blocks
+    return faces[torch.argsort(windows, stable=True)]
+
+
+def draw_offset(seed: int, epoch: int) -> float:
+    """Where the comb of an epoch's weighted draw begins, in [0, 1), a multiple of 2**-53."""
+    return (_key(seed, _DRAW, epoch) >> 11) * 2.0**-53
 
 
 def face_uniforms(seed: int, epoch: int, faces: Tensor, n: int) -> Tensor:

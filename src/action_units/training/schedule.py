@@ -12,12 +12,24 @@ from action_units.models.options import Options, option
 class Schedule(Options):
     """How the learning rate changes over a training."""
 
-    name: Literal["constant", "steps", "cosine"] = option("cosine", "Shape of the curve.")
+    name: Literal["constant", "steps", "cosine", "one_cycle"] = option(
+        "cosine", "Shape of the curve."
+    )
     warmup: float = option(
-        0.05, "Part of all steps over which the rate rises linearly from zero.", low=0, high=0.9
+        0.05,
+        "Part of all steps over which the rate rises: linearly from zero, or with one_cycle "
+        "by half a cosine from `start`.",
+        low=0,
+        high=0.9,
+    )
+    start: float = option(
+        0.04, "one_cycle: the first rate, as a part of the peak rate.", low=0, high=1
     )
     final: float = option(
-        0.01, "cosine: the last rate, as a part of the peak rate.", low=0, high=1
+        0.01,
+        "cosine and one_cycle: the last rate, as a part of the peak rate.",
+        low=0,
+        high=1,
     )
     milestones: tuple[int, ...] = option(
         (20, 40), "steps: the epochs, counted from 0, at which the rate changes.", low=1
@@ -55,6 +67,12 @@ def learning_rate(
         steps: Length of the whole training.
         steps_per_epoch: Length of an epoch.
     """
+    if schedule.name == "one_cycle":  # Smith & Topin 2017, arXiv 1708.07120
+        top = max(schedule.warmup * steps - 1, 0.0)
+        if step <= top:
+            rise = step / top if top else 1.0
+            return peak * _half_cosine(schedule.start, 1.0, rise)
+        return peak * _half_cosine(1.0, schedule.final, (step - top) / (steps - 1 - top))
     warmup = round(schedule.warmup * steps)
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
@@ -67,3 +85,8 @@ def learning_rate(
     position = (step - warmup) / max(1, steps - 1 - warmup)
     cosine = 0.5 * (1.0 + math.cos(math.pi * min(position, 1.0)))
     return peak * (schedule.final + (1.0 - schedule.final) * cosine)
+
+
+def _half_cosine(first: float, last: float, position: float) -> float:
+    """From ``first`` at position 0 to ``last`` at 1, level at both ends."""
+    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * min(position, 1.0)))

@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
+from action_units.training.distributed import ALONE, Team
 from action_units.training.inference import logits
 from action_units.training.scores import validation_scores
 from action_units.training.setup import Setup
+from action_units.training.sources import HeldOut
 from action_units.training.state import TrainingState
 
 VALIDATION_BATCH = 512
@@ -30,15 +31,27 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(setup: Setup, state: TrainingState, faces: Tensor, epoch: int) -> Evaluation:
-    """Score the network, or its average, on the validation faces uint8 (V, S, S)."""
+def evaluate(
+    setup: Setup, state: TrainingState, faces: HeldOut, epoch: int, team: Team = ALONE
+) -> Evaluation:
+    """Score the network, or its average, on the validation faces.
+
+    Args:
+        setup: What is trained.
+        state: Of the network.
+        faces: uint8 (V, S, S), on the device or read when a slice is asked for.
+        epoch: Counted from 0.
+        team: The processes; each takes some blocks, and all get the same scores.
+    """
     if not len(faces):
         return Evaluation(judged=True, score=(float(epoch), 0.0))
     network = state.evaluated.eval()
-    blocks = torch.split(faces, VALIDATION_BATCH)
-    z = torch.cat(
-        [logits(network, block, setup.machine, setup.spec.channels) for block in blocks]
-    )
+    z = torch.zeros(len(faces), len(setup.data.aus), device=setup.machine.torch_device)
+    starts = range(0, len(faces), VALIDATION_BATCH)
+    for start in starts[team.rank :: team.size]:
+        block = slice(start, start + VALIDATION_BATCH)
+        z[block] = logits(network, faces[block], setup.machine, setup.spec.channels)
+    team.total([z])
     targets = setup.data.targets[setup.data.validation_rows]
     loss = float(setup.loss(z, torch.from_numpy(targets).to(z.device)))
     scores = validation_scores(targets, z.cpu().numpy())

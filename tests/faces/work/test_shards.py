@@ -77,8 +77,19 @@ def rows(done):
 def test_all_is_done_whatever_the_number_of_workers(tmp_path, workers):
     work, done, shards = run(tmp_path, portions(10), workers=workers, shard_weight=4)
     assert rows(done) == [[f"{n}.jpg", n**2] for n in range(10)]
-    assert [len(shard) for shard in shards] == [4, 4, 2]
+    assert max(len(shard) for shard in shards) <= 4
+    assert sorted(name for shard in shards for name in shard) == [
+        f"p{k:03d}" for k in range(10)
+    ]
     assert (work.new, work.old) == (10, 0)
+
+
+def test_the_last_shards_are_small_and_the_others_full(tmp_path):
+    _, _, shards = run(tmp_path, portions(100), shard_weight=8, workers=2)
+    sizes = [len(shard) for shard in shards]
+    assert sum(sizes) == 100
+    assert sizes[:6] == [8] * 6
+    assert sizes[-1] == 1
 
 
 def test_a_second_run_does_nothing_and_new_portions_alone_are_done(tmp_path):
@@ -96,7 +107,7 @@ def test_changed_and_lost_portions_are_done_again(tmp_path):
     items = portions(6)
     items[2] = Numbers("p002", (2,), stamp="other")
     _, _, shards = run(tmp_path, items, is_there=lambda entry: entry.id != "p004")
-    assert shards == [["p002", "p004"]]
+    assert shards == [["p002"], ["p004"]]
 
 
 def test_an_error_stops_the_run_and_what_was_done_stays_done(tmp_path):

@@ -49,6 +49,33 @@ class Entry:
         return [self.id, self.stamp, self.rows, self.set_aside]
 
 
+class Entries(Mapping[str, Entry]):
+    """Entries by their portions, held as JSON text: a third of what objects would take."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, bytes] = {}
+
+    def __getitem__(self, name: str) -> Entry:
+        """The entry of a portion, made anew at each call."""
+        return Entry(name, *json.loads(self._texts[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        """The portions, in the order in which they were first done."""
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._texts)
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry, or replace its portion's."""
+        self._texts[entry.id] = _text(entry.plain()[1:])
+
+    def keep(self, names: set[str]) -> None:
+        """Drop all others."""
+        self._texts = {name: text for name, text in self._texts.items() if name in names}
+
+
 class Journal:
     """The done portions of one piece of work, on disk and in memory."""
 
@@ -56,7 +83,7 @@ class Journal:
         """Use ``Journal.open``, which also locks the folder."""
         self.path = folder / NAME
         self.heading = {"format": _FORMAT, "made_with": json.loads(json.dumps(made_with))}
-        self.done: dict[str, Entry] = {}
+        self.done = Entries()
         self.void: list[Entry] = []  # their crops may still lie about
         self.changed: list[str] = []
 
@@ -93,7 +120,7 @@ class Journal:
         keep = set(wanted)
         if not self.void and keep >= self.done.keys():
             return
-        self.done = {name: entry for name, entry in self.done.items() if name in keep}
+        self.done.keep(keep)
         self.void = []
         with atomic_write(self.path) as file:
             file.write(_line(self.heading))
@@ -117,7 +144,7 @@ class Journal:
                         differences(value.get("made_with"), self.heading["made_with"])
                     )
                 self.void.extend(self.done.values())
-                self.done = {}
+                self.done = Entries()
             else:
                 for plain in value:
                     entry = Entry(*plain)
@@ -137,7 +164,7 @@ class Journal:
     def _take(self, entry: Entry) -> None:
         if entry.id in self.done:
             self.void.append(self.done[entry.id])
-        self.done[entry.id] = entry
+        self.done.put(entry)
 
     def _whole_lines(self) -> list[bytes]:
         """All lines; a torn last one is cut off, on disk too."""
@@ -173,8 +200,12 @@ class Journal:
             ) from error
 
 
+def _text(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+
+
 def _line(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    text = _text(value)
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 

@@ -6,8 +6,9 @@ process works on in one go; what a kill interrupts is redone by the shard.
 """
 
 import logging
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -19,6 +20,7 @@ from action_units.progress import Progress
 
 logger = logging.getLogger(__name__)
 
+_LAST_SHARDS = 3  # for each worker at the end
 _MOST_DEATHS = 100  # in one shard, before the machine and not the pictures is to blame
 
 
@@ -89,13 +91,14 @@ def work_through(
     new = sum(portion.weight for portion in todo)
     work = Work(new, sum(portion.weight for portion in portions) - new)
     died: list[Shard[AnyPortion]] = []
+    hands = (workers.count if workers else None) or os.cpu_count() or 1
     with Progress("Cropping", new, unit) as progress:
 
         def note(shard: Shard[AnyPortion], entries: list[Entry]) -> None:
             journal.add(entries)
             progress.advance(sum(portion.weight for portion in shard))
 
-        for shard, entries in each(_Task(job), _shards(todo, shard_weight), workers):
+        for shard, entries in each(_Task(job), _shards(todo, shard_weight, hands), workers):
             if isinstance(entries, WorkerDied):
                 died.append(shard)
             else:
@@ -110,15 +113,19 @@ def _is_done(portion: Portion, journal: Journal, is_there: Callable[[Entry], boo
     return entry is not None and entry.stamp == portion.stamp and is_there(entry)
 
 
-def _shards(portions: Iterable[AnyPortion], weight: int) -> Iterator[Shard[AnyPortion]]:
+def _shards(
+    portions: Sequence[AnyPortion], weight: int, hands: int
+) -> Iterator[Shard[AnyPortion]]:
+    """Portions by the shard; the last shards are small, so that all hands end together."""
+    left = sum(portion.weight for portion in portions)
     shard: list[AnyPortion] = []
     total = 0
     for portion in portions:
         shard.append(portion)
         total += portion.weight
-        if total >= weight:
+        if total >= min(weight, left / (_LAST_SHARDS * hands)):
             yield tuple(shard)
-            shard, total = [], 0
+            shard, left, total = [], left - total, 0
     if shard:
         yield tuple(shard)
 

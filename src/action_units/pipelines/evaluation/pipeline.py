@@ -4,8 +4,22 @@ from functools import partial, update_wrapper
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.pipelines.evaluation import nodes
+from action_units.pipelines.evaluation import nodes, run_nodes
 from action_units.pipelines.lanes import Lanes, lane
+
+_FIGURES = (
+    "au",
+    "curves",
+    "prevalence",
+    "precision_recall",
+    "subjects",
+    "timeline",
+    "examples",
+    "confusion",
+    "co_occurrence",
+    "reliability",
+    "intensity",
+)
 
 
 def create_pipeline(lanes: Lanes) -> Pipeline:
@@ -18,32 +32,40 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
     return folds + Pipeline(
         [
             Node(
-                nodes.summarise,
+                run_nodes.summarise,
                 ["evaluated_folds", *(f"fold{fold}.evaluation" for fold in lanes.folds)],
-                ["summary", "summary_json"],
+                [
+                    "summary",
+                    "summary_measures",
+                    "summary_json",
+                    "latex_table",
+                    "markdown_table",
+                ],
                 name="summarise",
             ),
             Node(
-                nodes.draw_figures,
+                run_nodes.measure_treatments,
+                ["evaluated_folds", "summary_json", "params:seed"],
+                "treatment_gains",
+                name="measure_treatments",
+            ),
+            Node(
+                run_nodes.draw_figures,
                 ["evaluated_folds", "summary_json", "disfa_faces"],
-                [
-                    "au_figure",
-                    "curves_figure",
-                    "prevalence_figure",
-                    "precision_recall_figure",
-                    "subjects_figure",
-                    "examples_figure",
-                ],
+                {name: f"{name}_figure" for name in _FIGURES},
                 name="draw_figures",
             ),
             Node(
-                nodes.write_report,
+                run_nodes.write_report,
                 [
                     "evaluated_folds",
                     "summary_json",
                     "disfa_faces",
                     "quarantines",
+                    "lost_frames",
+                    "treatment_gains",
                     "pretraining_curve",
+                    "parameters",
                 ],
                 "report",
                 name="write_report",

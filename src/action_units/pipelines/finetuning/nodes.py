@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
+from action_units.evaluation.leaks import refuse_duplicate_frames
 from action_units.evaluation.thresholds import choose_thresholds
 from action_units.faces.store import FaceStore
 from action_units.facs.protocols import split_subjects as split_protocol
-from action_units.models.trained import TrainedModel
+from action_units.models.model import TrainedModel
+from action_units.pipelines.predictions import predictions_of
 from action_units.pipelines.settings import TrainingSettings
-from action_units.training.inference import predict
-from action_units.training.loop import train
 
 Split = dict[str, Any]
-Tuned = tuple[TrainedModel, dict[str, Any], pd.DataFrame]
+Tuned = tuple[TrainedModel, dict[str, Any], pd.DataFrame, pd.DataFrame]
 
 
 def split_subjects(
@@ -37,11 +37,17 @@ def split_subjects(
     Returns:
         Subjects of ``train``, ``validation`` and ``test``, and the hash of all faces and
         labels, by which folds of different data are told apart.
+
+    Raises:
+        ConfigurationError: A picture is on both sides under two subjects' names.
     """
     split = split_protocol(
         protocol, fold, set(faces.subjects.tolist()), finetune["validation_subjects"], seed
     )
     who = {part: list(subjects) for part, subjects in asdict(split).items()}
+    refuse_duplicate_frames(
+        faces.table, split.train + split.validation, split.test, faces.faces
+    )
     data = sha256("".join(faces.table["sha256"]).encode() + faces.labels.tobytes())
     return {"protocol": protocol, "fold": fold, **who, "data_sha256": data.hexdigest()}
 
@@ -63,8 +69,8 @@ def finetune(
         parameters: All parameters of the run.
 
     Returns:
-        The model of 12 AUs, its thresholds and its training curve; epoch and
-        thresholds were chosen on the validation subjects.
+        The model of 12 AUs, its thresholds, its training curve, and its predictions of
+        the validation subjects, on whom epoch and thresholds were chosen.
     """
     return _train(faces, split, pretrained, checkpoints, TrainingSettings.read(parameters))
 
@@ -86,6 +92,10 @@ def _train(
     checkpoints: Path,
     settings: TrainingSettings,
 ) -> Tuned:
+    from action_units.training.inference import predict
+    from action_units.training.loop import train
+    from action_units.training.soft_targets import intensities_of
+
     if pretrained is not None and pretrained.spec != settings.network:
         raise ConfigurationError(
             f"recipe {settings.recipe!r} asks for another network than the pre-trained one "
@@ -104,6 +114,9 @@ def _train(
         validation,
         known.aus,
         seed=settings.seed,
+        images=known.table["image"],
+        subjects=known.subjects,
+        intensities=intensities_of(known.table, known.aus),
         initial=pretrained,
         checkpoint_folder=checkpoints,
         restart=settings.restart,
@@ -130,4 +143,5 @@ def _train(
         subjects=known.subjects[validation],
         seed=settings.seed,
     )
-    return result.model, thresholds.to_json(known.aus), result.curve
+    predictions = predictions_of(known.select(validation), known.aus, probabilities)
+    return result.model, thresholds.to_json(known.aus), result.curve, predictions

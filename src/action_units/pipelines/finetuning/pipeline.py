@@ -30,7 +30,7 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
         Node(
             nodes.finetune,
             ["disfa_faces", "split", "pretrained_model", "finetuned_checkpoints", "parameters"],
-            ["finetuned_model", "finetuned_thresholds", "finetuned_curve"],
+            _outputs("finetuned"),
             name="finetune",
         ),
     ]
@@ -39,8 +39,15 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
             Node(
                 nodes.train_from_scratch,
                 ["disfa_faces", "split", "scratch_checkpoints", "parameters"],
-                ["scratch_model", "scratch_thresholds", "scratch_curve"],
+                _outputs("scratch"),
                 name="train_from_scratch",
             )
         )
     return lane(stages, fold, shared={"disfa_faces", "pretrained_model"}, tag="finetune")
+
+
+def _outputs(variant: str) -> list[str]:
+    return [
+        f"{variant}_{what}"
+        for what in ("model", "thresholds", "curve", "validation_predictions")
+    ]

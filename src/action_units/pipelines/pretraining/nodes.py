@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from action_units.faces.store import FaceStore
-from action_units.models.trained import TrainedModel
+from action_units.models.model import TrainedModel
 from action_units.pipelines.settings import TrainingSettings
-from action_units.training.loop import train
 
 
 def pretrain(
@@ -25,6 +24,9 @@ def pretrain(
     Returns:
         The model of 18 AUs and its training curve.
     """
+    from action_units.training.loop import train
+    from action_units.training.soft_targets import intensities_of
+
     settings = TrainingSettings.read(parameters)
     held_out = (faces.table["split"] == "test").to_numpy()
     result = train(
@@ -36,6 +38,9 @@ def pretrain(
         held_out,
         faces.aus,
         seed=settings.seed,
+        images=faces.table["image"],
+        subjects=faces.subjects,
+        intensities=intensities_of(faces.table, faces.aus),
         checkpoint_folder=checkpoints,
         restart=settings.restart,
         description="Pre-training",

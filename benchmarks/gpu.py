@@ -1,0 +1,368 @@
+"""Training on a GPU: seconds an epoch, part of the peak, data path, launches, gaps.
+
+Five looks at the paper's network, each in turns where there is something to compare:
+
+    epochs    the whole loop, by batch and precision: seconds for 160,000 faces, part of peak
+    data      what of a step is gathering, augmentation and normalisation, by CUDA events
+    launches  forward, loss, backward and update alone: eager, as a CUDA graph, compiled. The
+              loop itself is eager: its dropout and its rate are numbers of Python, which a
+              graph would freeze, so graph and compiled step use torch's own dropout
+    syncs     an epoch's steps with every wait of the host for the GPU forbidden
+    trace     how long the GPU idled between kernels, and the longest kernels
+
+Without a GPU it says so and ends; ``--smoke`` goes through all of it on the CPU, very small.
+
+    python benchmarks/gpu.py
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from action_units.facs.action_units import PRETRAIN_AUS
+from action_units.models.dropout import SeededDropout
+from action_units.models.registry import build_network
+from action_units.models.spec import NetworkSpec
+from action_units.training.arrays import checked_data, upload
+from action_units.training.augmentation import make_plan
+from action_units.training.devices import choose_machine
+from action_units.training.distributed import ALONE
+from action_units.training.loop import train
+from action_units.training.recipe import Recipe
+from action_units.training.setup import Setup
+from action_units.training.sources import Resident
+from action_units.training.step import Step
+
+# Dense peaks without sparsity in TFLOP/s, from the makers' data sheets: fp32, tf32, bf16.
+PEAKS = {
+    "H200": (67, 495, 989),
+    "H100 PCIe": (51, 378, 756),
+    "H100": (67, 495, 989),
+    "A100": (19.5, 156, 312),
+    "L40S": (91.6, 183, 362),
+    "L4": (30.3, 60, 121),
+    "RTX 4090": (82.6, 82.6, 165),
+}
+PRECISIONS = ("fp32", "tf32", "bf16")
+PAPER_FACES = 160_000
+
+
+class Workload:
+    """Made-up faces and labels, and what trains on them."""
+
+    def __init__(self, device: str, spec: NetworkSpec, n: int) -> None:
+        random = np.random.default_rng(0)
+        self.device, self.spec, self.n = torch.device(device), spec, n
+        self.faces = random.integers(0, 256, (n, spec.image_size, spec.image_size), np.uint8)
+        self.labels = (random.random((n, len(PRETRAIN_AUS))) < 0.2).astype(np.int8)
+
+    def recipe(self, batch: int) -> Recipe:
+        """The paper's, with the loop's defaults where they cost time."""
+        return Recipe(epochs=2, batch_size=batch, optimizer="adam", learning_rate=1e-4)
+
+    def setup(self, batch: int, precision: str) -> Setup:
+        """Of a training on them."""
+        data = checked_data(self.faces, self.labels, np.arange(self.n), [], PRETRAIN_AUS)
+        machine = choose_machine(str(self.device), "bf16" if precision == "bf16" else "fp32")
+        return Setup(self.spec, self.recipe(batch), data, 0, None, machine)
+
+    def gigaflops(self) -> float:
+        """Of one face and step."""
+        network = build_network(self.spec, len(PRETRAIN_AUS))
+        with FlopCounterMode(display=False) as counter:
+            x = torch.zeros(1, self.spec.channels, self.spec.image_size, self.spec.image_size)
+            network(x).sum().backward()
+        return counter.get_total_flops() / 1e9
+
+
+class Steps:
+    """Steps as the loop does them, one by one."""
+
+    def __init__(self, workload: Workload, batch: int, precision: str) -> None:
+        self.setup = setup = workload.setup(batch, precision)
+        self.state = setup.first_state()
+        self.state.network.train()
+        team = replace(ALONE, device=workload.device)
+        self.step, size = Step(setup, self.state, team, None), workload.spec.image_size
+        faces = upload(setup.data.faces, setup.data.train_rows, size, workload.device)
+        order, _ = setup.faces_of(0)
+        self.source, self.order = Resident(faces).in_order(order, 0), order
+        self.targets = torch.from_numpy(setup.data.learned).to(workload.device)
+        self.plan = make_plan(setup.recipe.augmentation, 0, 0, order, size)
+        self._next = 0
+
+    def _batch(self) -> slice:
+        number = self._next = (self._next + 1) % self.setup.steps_per_epoch
+        return slice(number * self.setup.batch_size, (number + 1) * self.setup.batch_size)
+
+    def data(self) -> Tensor:
+        """A batch's way to the network."""
+        batch = self._batch()
+        x = self.step.augment(self.source[batch], self.plan[batch])
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def whole(self) -> None:
+        """A whole step."""
+        batch = self._batch()
+        targets = self.targets[self.order[batch]]
+        loss = self.step(self.source, targets, self.plan, batch, 1e-4, None)
+        self.state.losses[batch.start // self.setup.batch_size] = loss
+        self.state.step += 1
+
+
+class Bare:
+    """Forward, loss, backward and update on one batch, in a form that a graph can hold."""
+
+    def __init__(self, workload: Workload, batch: int, precision: str) -> None:
+        device = workload.device
+        network = build_network(workload.spec, len(PRETRAIN_AUS))
+        _use_torch_dropout(network)
+        self.network: Any = network.to(device).to(memory_format=torch.channels_last)
+        cuda = device.type == "cuda"
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), 1e-4, fused=True, capturable=cuda
+        )
+        size = workload.spec.image_size
+        x = torch.randn(batch, workload.spec.channels, size, size, device=device)
+        self.x = x.contiguous(memory_format=torch.channels_last)
+        self.targets = torch.rand(batch, len(PRETRAIN_AUS), device=device)
+        self.precision, self.device = precision, device
+
+    def step(self) -> None:
+        """One step, eager."""
+        bf16 = self.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            z = self.network(self.x)
+        loss = nn.functional.binary_cross_entropy_with_logits(z.float(), self.targets)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=False)
+
+    def graphed(self) -> Callable[[], None]:
+        """The step as a CUDA graph."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):  # a graph wants everything to exist beforehand
+            for _ in range(3):
+                self.step()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.step()
+        return graph.replay
+
+    def compiled(self) -> Callable[[], None]:
+        """The step with the network compiled; torch makes the graphs."""
+        self.network = torch.compile(self.network, mode="reduce-overhead")
+
+        def step() -> None:
+            torch.compiler.cudagraph_mark_step_begin()
+            self.step()
+
+        return step
+
+
+def _use_torch_dropout(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, SeededDropout):
+            setattr(module, name, nn.Dropout(child.rate))
+        else:
+            _use_torch_dropout(child)
+
+
+@contextmanager
+def arithmetic(precision: str) -> Iterator[None]:
+    """float32 in full, or as tf32; put back afterwards."""
+    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, conv.allow_tf32
+    matmul.allow_tf32 = conv.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, conv.allow_tf32 = before
+
+
+def seconds(device: torch.device, work: Callable[[], Any], times: int) -> float:
+    """The time of one call of several, by CUDA events where there is a GPU."""
+    if device.type != "cuda":
+        started = time.perf_counter()
+        for _ in range(times):
+            work()
+        return (time.perf_counter() - started) / times
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first.record()
+    for _ in range(times):
+        work()
+    last.record()
+    last.synchronize()
+    return float(first.elapsed_time(last)) / 1e3 / times
+
+
+def in_turn(
+    device: torch.device, works: dict[str, Callable[[], Any]], rounds: int, times: int
+) -> dict[str, float]:
+    """The median time of each, taken in turn in every round."""
+    for work in works.values():
+        seconds(device, work, times)
+    taken = [[seconds(device, work, times) for work in works.values()] for _ in range(rounds)]
+    return dict(zip(works, map(median, zip(*taken, strict=True)), strict=True))
+
+
+def tell_epochs(workload: Workload, batches: list[int], peaks: dict[str, float]) -> None:
+    gigaflops = workload.gigaflops()
+    print(f"epochs: {gigaflops:.2f} GFLOP a face and step")
+    for batch in batches:
+        for precision in PRECISIONS:
+            with arithmetic(precision):
+                curve = train(
+                    workload.spec,
+                    workload.recipe(batch),
+                    workload.faces,
+                    workload.labels,
+                    np.arange(workload.n),
+                    [],
+                    PRETRAIN_AUS,
+                    seed=0,
+                    device=str(workload.device),
+                    precision="bf16" if precision == "bf16" else "fp32",
+                ).curve
+            rate = float(curve["faces_per_second"].iloc[-1])  # the first epoch warms up
+            peak = peaks.get(precision)
+            part = f", {rate * gigaflops / 1e3 / peak:.3f} of peak" if peak else ""
+            print(
+                f"  batch {batch:4} {precision}: {PAPER_FACES / rate:8.2f} s for "
+                f"{PAPER_FACES:,} faces, {rate:,.0f} faces/s{part}",
+                flush=True,
+            )
+
+
+def tell_data(workload: Workload, batches: list[int], rounds: int) -> None:
+    print("data: data / whole step")
+    for batch in batches:
+        for precision in PRECISIONS:
+            steps = Steps(workload, batch, precision)
+            with arithmetic(precision), steps.setup.machine.in_use():
+                works = {"data": steps.data, "step": steps.whole, "again": steps.whole}
+                times = in_turn(workload.device, works, rounds, times=10)
+            print(
+                f"  batch {batch:4} {precision}: {times['data'] / times['step']:.4f} of "
+                f"{1e3 * times['step']:.2f} ms; the same again: "
+                f"{times['again'] / times['step']:.3f}",
+                flush=True,
+            )
+
+
+def tell_launches(workload: Workload, batches: list[int], rounds: int) -> None:
+    print("launches: the bare step")
+    for batch in batches:
+        for precision in PRECISIONS:
+            with arithmetic(precision):
+                works = {"eager": Bare(workload, batch, precision).step}
+                if workload.device.type == "cuda":
+                    works["CUDA graph"] = Bare(workload, batch, precision).graphed()
+                    works["compiled"] = Bare(workload, batch, precision).compiled()
+                times = in_turn(workload.device, works, rounds, times=10)
+            told = [
+                f"{name} {1e3 * value:.3f} ms ({times['eager'] / value:.2f} times)"
+                for name, value in times.items()
+            ]
+            print(f"  batch {batch:4} {precision}: {', '.join(told)}", flush=True)
+
+
+def tell_syncs(workload: Workload, batch: int) -> None:
+    steps = Steps(workload, batch, "bf16")
+    steps.whole()
+    cuda = workload.device.type == "cuda"
+    found = "none" if cuda else "not looked for without a GPU"
+    if cuda:
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        with steps.setup.machine.in_use():
+            for _ in range(min(50, steps.setup.steps_per_epoch)):
+                steps.whole()
+    except RuntimeError as error:
+        trace, place = error.__traceback__, ""
+        while trace is not None:
+            place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+            trace = trace.tb_next
+        found = f"{str(error).splitlines()[0]} ({place})"
+    finally:
+        if cuda:
+            torch.cuda.set_sync_debug_mode("default")
+    print(f"syncs: {found}")
+
+
+def tell_trace(workload: Workload, batch: int, n: int) -> None:
+    steps = Steps(workload, batch, "bf16")
+    for _ in range(3):
+        steps.whole()
+    cuda = workload.device.type == "cuda"
+    with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as prof:
+        for _ in range(n):
+            steps.whole()
+        if cuda:
+            torch.cuda.synchronize()
+    kind = torch.autograd.DeviceType.CUDA if cuda else torch.autograd.DeviceType.CPU
+    spans = sorted(
+        (event.time_range.start, event.time_range.end, event.name)
+        for event in prof.events()
+        if event.device_type == kind
+    )
+    gaps, end, total = [], spans[0][0], {}
+    for start, stop, name in spans:
+        if start > end:
+            gaps.append(start - end)
+        end = max(end, stop)
+        total[name] = total.get(name, 0.0) + stop - start
+    span = end - spans[0][0]
+    longest = ", ".join(f"{gap:.0f}" for gap in sorted(gaps)[:-6:-1])
+    print(
+        f"trace: {n} steps of {batch} faces in {span / 1e3:.2f} ms, {len(spans) // n} kernels "
+        f"a step; idle {sum(gaps) / span:.3f} of it, longest gaps {longest} µs"
+    )
+    for name, value in sorted(total.items(), key=lambda item: -item[1])[:8]:
+        print(f"  {value / span:.3f}  {name[:80]}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Training on a GPU, looked at closely.")
+    parser.add_argument("--faces", type=int, default=PAPER_FACES)
+    parser.add_argument("--batches", type=int, nargs="+", default=[512, 32])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--smoke", action="store_true", help="on the CPU, very small")
+    chosen = parser.parse_args(arguments)
+    if chosen.smoke:
+        workload = Workload("cpu", NetworkSpec("vgg13", width=0.125, image_size=16), 64)
+        chosen.batches, chosen.rounds, peaks = [16], 2, {}
+        print("smoke: on the CPU; no figure here means anything")
+    elif not torch.cuda.is_available():
+        print("There is no GPU here, so nothing was measured; --smoke tries the script.")
+        return
+    else:
+        workload = Workload("cuda", NetworkSpec("vgg13"), chosen.faces)
+        name = torch.cuda.get_device_name()
+        known = next((PEAKS[part] for part in PEAKS if part in name), ())
+        peaks = dict(zip(PRECISIONS, known, strict=False))
+        told = ", ".join(f"{p} {v:g}" for p, v in peaks.items()) or "not in the table"
+        print(f"{name}, torch {torch.__version__}; peak in TFLOP/s: {told}")
+    tell_epochs(workload, chosen.batches, peaks)
+    tell_data(workload, chosen.batches, chosen.rounds)
+    tell_launches(workload, chosen.batches, chosen.rounds)
+    tell_syncs(workload, chosen.batches[-1])
+    for batch in chosen.batches:
+        tell_trace(workload, batch, n=3 if chosen.smoke else 20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Probabilities of a video, smoothed along its frames.
+
+A face does not change in a twentieth of a second, a network's mind does. The window
+is chosen on validation subjects, among them none at all. Where a frame number is left out a
+video is cut in two: nothing is smoothed over a gap.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter1d, median_filter, uniform_filter1d
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.answers import Answers
+from action_units.evaluation.bootstrap import mean_defined
+from action_units.evaluation.metrics import Floats, Labels, PredictionError, checked, rank
+from action_units.evaluation.videos import in_order, runs
+
+_Filter = Callable[[Floats, int], Floats]
+
+_FILTERS: dict[str, _Filter] = {
+    "mean": lambda p, window: uniform_filter1d(p, window, axis=0, mode="nearest"),
+    "median": lambda p, window: median_filter(p, (window, 1), mode="nearest"),
+    "gaussian": lambda p, window: gaussian_filter1d(
+        p, window / 4, axis=0, mode="nearest", radius=window // 2
+    ),
+}
+"""By name; (n, A) of one run of frames and a window. Beyond its ends the first and last
+frame are repeated. A Gaussian's window is four of its standard deviations wide."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """A centred window along the frames of a video.
+
+    Attributes:
+        kind: ``none``, ``mean``, ``median`` or ``gaussian``.
+        window: In frames, odd; 1 for ``none``.
+        fitted_on: Subjects it was chosen on.
+    """
+
+    kind: str = "none"
+    window: int = 1
+    fitted_on: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no window."""
+        if self.kind != "none" and self.kind not in _FILTERS:
+            raise ConfigurationError(
+                f"smoothing {self.kind!r}: expected none, {', '.join(_FILTERS)}."
+            )
+        if self.window < 1 or self.window % 2 == 0:
+            raise ConfigurationError(
+                f"a smoothing window of {self.window} frames: expected an odd number, such as "
+                "5, so that it has a middle."
+            )
+
+    def apply(
+        self,
+        probabilities: ArrayLike,
+        recordings: ArrayLike | None,
+        frames: ArrayLike | None,
+    ) -> Floats:
+        """Smoothed probabilities, (N, A), in the order given.
+
+        Args:
+            probabilities: (N, A).
+            recordings: Each frame's video, (N,); not needed for ``none``.
+            frames: Its number there, (N,); not needed for ``none``.
+
+        Raises:
+            PredictionError: The frames have no numbers.
+        """
+        smoothed = np.array(probabilities, np.float64)
+        if self.kind == "none" or self.window == 1:
+            return smoothed
+        if recordings is None or frames is None:
+            raise PredictionError(
+                "frames without numbers cannot be smoothed along their video: expected a "
+                "column 'frame' in the predictions."
+            )
+        order, follows = in_order(recordings, frames)
+        for start, stop in zip(*runs(np.ones(order.size, np.bool_), follows), strict=True):
+            if stop - start > 1:
+                rows = order[start:stop]
+                smoothed[rows] = _FILTERS[self.kind](smoothed[rows], self.window)
+        return np.clip(smoothed, 0.0, 1.0)  # sums may be off 1 by a rounding
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"kind": self.kind, "window": self.window, "fitted_on": list(self.fitted_on)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Smoothing":
+        """The smoothing that `to_json` wrote.
+
+        Raises:
+            ArtifactError: Something is missing in it.
+        """
+        try:
+            who = tuple(content["fitted_on"])
+            return cls(str(content["kind"]), int(content["window"]), who)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"the smoothing cannot be read ({error!r}).") from error
+
+
+CANDIDATES = (
+    Smoothing(),
+    *(Smoothing(kind, window) for window in (3, 5, 9, 15, 25) for kind in _FILTERS),
+)
+"""From none to the widest window."""
+
+
+def choose_smoothing(
+    validation: Answers, candidates: Sequence[Smoothing] = CANDIDATES
+) -> Smoothing:
+    """The candidate with the best F1 on validation subjects.
+
+    Each is judged by the mean over AUs of F1 at the best threshold, which is fitted
+    afterwards; of equals the first is taken.
+
+    Args:
+        validation: A network on the validation subjects, with frame numbers.
+        candidates: To choose from.
+
+    Raises:
+        PredictionError: The frames have no numbers.
+    """
+    reached = []
+    for candidate in candidates:
+        smoothed = candidate.apply(
+            validation.probabilities, validation.recordings, validation.frames
+        )
+        y, p = checked(validation.labels, smoothed)
+        best = [_best_f1(y[:, column], p[:, column]) for column in range(y.shape[1])]
+        reached.append(float(mean_defined(np.array(best))))
+    chosen = candidates[int(np.argmax(np.nan_to_num(reached, nan=-1.0)))]
+    who = tuple(np.unique(validation.subjects).tolist())
+    return Smoothing(chosen.kind, chosen.window, who)
+
+
+def _best_f1(labels: Labels, probabilities: Floats) -> float:
+    scores = rank(labels, probabilities).f1()
+    return float(scores.max()) if scores.size else math.nan

@@ -1,0 +1,140 @@
+"""Weights of other people's training for a fresh backbone, from a local file."""
+
+import hashlib
+import io
+import logging
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.models.backbone import Backbone
+
+logger = logging.getLogger(__name__)
+
+_WRAPPERS = ("state_dict", "model")
+
+
+@dataclass(frozen=True)
+class PretrainedWeights:
+    """Tensors of a file.
+
+    Attributes:
+        path: The file.
+        sha256: Of its bytes.
+        tensors: By name.
+    """
+
+    path: Path
+    sha256: str
+    tensors: Mapping[str, Tensor]
+
+    @classmethod
+    def read(cls, path: Path | str) -> "PretrainedWeights":
+        """Read a file of tensors; nothing in it is ever run.
+
+        Args:
+            path: A ``.safetensors`` file, or one of ``torch.save`` that holds a state
+                dict, bare or under ``state_dict`` or ``model``.
+
+        Raises:
+            ConfigurationError: There is no such file.
+            ArtifactError: It does not hold tensors.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ConfigurationError(
+                f"Recipe option 'backbone_weights' is {path}, and there is no such file; give "
+                "the path of a .safetensors or .pt file, or null for random weights."
+            )
+        content = path.read_bytes()
+        try:
+            tensors = _tensors(content, path.suffix == ".safetensors")
+        except Exception as error:  # whatever comes of a file that is not ours
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ArtifactError(
+                f"{path} does not hold plain tensors by name ({reason}). Save the network's "
+                "state_dict as .safetensors, or with torch.save."
+            ) from error
+        return cls(path, hashlib.sha256(content).hexdigest(), tensors)
+
+    def fill(self, backbone: Backbone) -> None:
+        """Give a backbone these weights; those of a classifier after it are left out.
+
+        A first convolution made for colour fits a grey input by the sum over its channels,
+        and the other way round by a third for each.
+
+        Raises:
+            ArtifactError: A tensor of the backbone is missing, or of another shape.
+        """
+        taken: set[str] = set()
+        filled: dict[str, Tensor] = {}
+        for name, current in backbone.state_dict().items():
+            key = next((key for key in _keys(name) if key in self.tensors), None)
+            if key is None:
+                if name in backbone.own_buffers or name.endswith("num_batches_tracked"):
+                    continue
+                raise ArtifactError(
+                    f"{self.path} has no tensor {name!r}, so it is of another network; it "
+                    f"holds {len(self.tensors)}, such as {', '.join(list(self.tensors)[:3])}."
+                )
+            value = _fitted(self.tensors[key], current)
+            if value.shape != current.shape:
+                raise ArtifactError(
+                    f"{self.path}: tensor {key!r} is {tuple(value.shape)} and the network "
+                    f"needs {tuple(current.shape)}; choose the image_size, width and channels "
+                    "that it was trained with."
+                )
+            taken.add(key)
+            filled[name] = value
+        backbone.load_state_dict(filled, strict=False)
+        left_out = sorted(set(self.tensors) - taken)
+        logger.info(
+            "The backbone starts from %s (SHA-256 %s…); left out: %s.",
+            self.path,
+            self.sha256[:12],
+            ", ".join(left_out) or "nothing",
+        )
+
+
+def _tensors(content: bytes, is_safetensors: bool) -> dict[str, Tensor]:
+    if is_safetensors:
+        return safetensors.torch.load(content)
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError("not a file of torch.save, or of a torch before 1.6")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        # torch.save does not compress; a small file that unfolds to gigabytes is no model.
+        if sum(member.file_size for member in archive.infolist()) > len(content):
+            raise ValueError("compressed")
+    found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    for wrapper in _WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
+            found = found[wrapper]
+    if not isinstance(found, Mapping) or not found:
+        raise ValueError("no state dict")
+    for name, value in found.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise ValueError(f"{name!r} is {type(value).__name__} and not a tensor")
+    return dict(found)
+
+
+def _keys(name: str) -> tuple[str, ...]:
+    """What a tensor may be called: as here, as in a whole model of ours, as in timm."""
+    return name, f"backbone.{name}", name.removeprefix("network.")
+
+
+def _fitted(value: Tensor, current: Tensor) -> Tensor:
+    """The value with as many input channels as the network's, where that can be had."""
+    value = value.to(current.dtype)
+    if value.ndim == 4 and current.ndim == 4 and value.shape[0] == current.shape[0]:
+        theirs, ours = value.shape[1], current.shape[1]
+        if (theirs, ours) == (3, 1):
+            return value.sum(dim=1, keepdim=True)
+        if (theirs, ours) == (1, 3):
+            return value.expand(-1, 3, -1, -1) / 3.0
+    return value

@@ -1,0 +1,260 @@
+"""Nodes from the folds on disk to the summary, the figures and the page of a run."""
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from action_units.datasets.folds import EvaluatedFold
+from action_units.evaluation.answers import Answers, pool
+from action_units.evaluation.examples import gather_examples, join_folds
+from action_units.evaluation.metrics import confusion
+from action_units.evaluation.paper_tables import latex_table, markdown_table
+from action_units.evaluation.summary import RunSummary
+from action_units.evaluation.summary import summarise as summarise_folds
+from action_units.evaluation.treatment import gain_table
+from action_units.faces.store import FaceStore
+from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.facs.protocols import fold_protocol
+from action_units.progress import clock
+
+logger = logging.getLogger(__name__)
+
+Folds = Mapping[int, EvaluatedFold]
+
+
+def summarise(
+    folds: Folds, *just_evaluated: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], str, str]:
+    """Put the folds on disk together, and say how the run came out.
+
+    Args:
+        folds: All folds on disk.
+        just_evaluated: Those of this run, which must come first.
+
+    Returns:
+        F1 by AU and average as a table, every figure as a table, the summary as JSON,
+        and F1 as LaTeX and as Markdown.
+    """
+    evaluations = [fold.evaluation for fold in folds.values()]
+    n_folds = len(fold_protocol(evaluations[0].protocol).folds) if evaluations else 3
+    predictions = {
+        name: {number: fold.predictions[name] for number, fold in folds.items()}
+        for name in ("finetuned", "scratch")
+        if all(name in fold.predictions for fold in folds.values())
+    }
+    summary = summarise_folds(evaluations, n_folds, predictions=predictions)
+    for warning in summary.warnings:
+        logger.warning(warning)
+    return (
+        summary.table(),
+        summary.measures_table(),
+        summary.to_json(),
+        latex_table(summary),
+        markdown_table(summary),
+    )
+
+
+def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> pd.DataFrame:
+    """Say what calibration and smoothing, fitted on validation subjects, gain on the others.
+
+    Args:
+        folds: All folds on disk.
+        summary: Their summary, which must come first.
+        seed: Of the bootstrap.
+
+    Returns:
+        A row for each option, figure and average; none where a fold's predictions of its
+        validation subjects are not there.
+    """
+    if not all("finetuned" in fold.validation for fold in folds.values()):
+        logger.warning(
+            "Calibration and smoothing are not measured: not every fold has predictions of "
+            "its validation subjects; `kedro run --pipeline finetune` writes them."
+        )
+        return pd.DataFrame()
+    return gain_table(
+        {
+            number: (_answers(fold, fold.validation["finetuned"]), _tested(fold))
+            for number, fold in folds.items()
+        },
+        seed,
+    )
+
+
+def draw_figures(folds: Folds, summary: Mapping[str, Any], faces: FaceStore) -> dict[str, Any]:
+    """Draw the run, for Kedro-Viz and for papers.
+
+    Args:
+        folds: All folds on disk.
+        summary: Their summary.
+        faces: DISFA's faces.
+
+    Returns:
+        Matplotlib figures by name.
+    """
+    from action_units.evaluation.figures.calibration import draw_reliability
+    from action_units.evaluation.figures.confusion import draw_co_occurrence, draw_confusion
+    from action_units.evaluation.figures.faces import draw_examples
+    from action_units.evaluation.figures.intensity import draw_intensity
+    from action_units.evaluation.figures.panels import say_nothing_to_draw
+    from action_units.evaluation.figures.ranking import draw_precision_recall
+    from action_units.evaluation.figures.scores import (
+        draw_f1_by_au,
+        draw_prevalence,
+        draw_subject_heat_map,
+    )
+    from action_units.evaluation.figures.timeline import draw_timeline, median_video
+    from action_units.evaluation.figures.training import draw_all_training_curves
+
+    whole = _summary(folds, summary)
+    answers = {number: _tested(fold) for number, fold in folds.items()}
+    every = pool(list(answers.values()))
+    labels, probabilities, aus = every.labels, every.probabilities, every.aus
+    shown = 12 if 12 in aus else aus[0]
+    examples = _examples(folds, faces, len(aus))[shown]
+    drawn = {
+        "au": draw_f1_by_au(whole),
+        "curves": draw_all_training_curves(whole.folds),
+        "prevalence": draw_prevalence(whole),
+        "precision_recall": draw_precision_recall(labels, probabilities, aus),
+        "subjects": draw_subject_heat_map(whole),
+        "reliability": draw_reliability(labels, probabilities, aus),
+        "confusion": draw_confusion(confusion(labels, every.predicted), aus),
+        "co_occurrence": draw_co_occurrence(labels, every.predicted, aus),
+        "examples": draw_examples(examples, f"{au_column(shown)} {AU_NAMES[shown]}"),
+    }
+    drawn["intensity"] = (
+        say_nothing_to_draw("These labels have no intensities.")
+        if every.intensities is None
+        else draw_intensity(every.intensities, probabilities, aus)
+    )
+    video = median_video(whole.folds, answers)
+    drawn["timeline"] = (
+        say_nothing_to_draw("No subject shows any AU, or frames have no numbers.")
+        if video is None
+        else draw_timeline(answers[video.fold], video)
+    )
+    return drawn
+
+
+def write_report(
+    folds: Folds,
+    summary: Mapping[str, Any],
+    faces: FaceStore,
+    quarantine: pd.DataFrame,
+    lost: pd.DataFrame,
+    treatments: pd.DataFrame,
+    pretraining_curve: pd.DataFrame,
+    parameters: Mapping[str, Any],
+) -> str:
+    """Render the page of the run.
+
+    Args:
+        folds: All folds on disk.
+        summary: Their summary.
+        faces: DISFA's faces, to show those that went right and wrong.
+        quarantine: What could not be used.
+        lost: How many frames each subject lost.
+        treatments: What calibration and smoothing gain.
+        pretraining_curve: Of the pre-trained network.
+        parameters: All parameters of the run.
+
+    Returns:
+        One HTML document that needs nothing else.
+    """
+    from action_units.evaluation.report.page import PageExtras, render_report
+
+    whole = _summary(folds, summary)
+    line = whole.scores["finetuned"].averages
+    for name, average in line.items():
+        logger.info(
+            "%s, mean over folds (%d of %d): F1 %.3f%s%s",
+            name,
+            len(whole.folds),
+            whole.n_folds,
+            average.mean_of_folds.value,
+            f", from scratch {whole.scores['scratch'].averages[name].mean_of_folds.value:.3f}"
+            if "scratch" in whole.scores
+            else "",
+            " (rendered faces)" if whole.rendered else "",
+        )
+    return render_report(
+        whole,
+        PageExtras(
+            examples=_examples(folds, faces, len(whole.aus)),
+            quarantine=quarantine,
+            pretraining_curve=pretraining_curve,
+            title=f"Action unit report: {parameters['run']}",
+            answers={number: _tested(fold) for number, fold in folds.items()},
+            treatments=treatments,
+            lost=lost,
+            provenance=_provenance(whole, pretraining_curve, parameters),
+        ),
+    )
+
+
+def _summary(folds: Folds, summary: Mapping[str, Any]) -> RunSummary:
+    return RunSummary.from_json(summary, [fold.evaluation for fold in folds.values()])
+
+
+def _tested(fold: EvaluatedFold) -> Answers:
+    """What the fine-tuned network said of a fold's test subjects."""
+    return _answers(fold, fold.predictions["finetuned"])
+
+
+def _answers(fold: EvaluatedFold, predictions: pd.DataFrame) -> Answers:
+    thresholds = fold.evaluation.finetuned.au_table["threshold"]
+    return Answers.read(predictions, list(thresholds), fold.evaluation.aus)
+
+
+def _examples(folds: Folds, faces: FaceStore, n_aus: int) -> Any:
+    """Faces that went right and wrong, each with its own fold's thresholds."""
+    joined = join_folds(
+        {number: fold.predictions["finetuned"] for number, fold in folds.items()},
+        {
+            number: list(fold.evaluation.finetuned.au_table["threshold"])
+            for number, fold in folds.items()
+        },
+    )
+    return gather_examples(joined, [0.5] * n_aus, faces.faces, faces.table["image"])
+
+
+def _provenance(
+    whole: RunSummary, pretraining_curve: pd.DataFrame, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the foot of the page says beside what each fold recorded."""
+    curves = [model.curve for fold in whole.folds for model in fold.models.values()]
+    curves = [curve for curve in [pretraining_curve, *curves] if "seconds" in curve]
+    seconds = sum(float(curve["seconds"].sum()) for curve in curves)
+    recipe = parameters["recipe"]
+    return {
+        "run": str(parameters["run"]),
+        "git_commit": _git_commit(),
+        "wall_time": f"{clock(seconds)} of training, all folds on this page together",
+        "configuration": {
+            "recipe": {recipe: parameters["recipes"][recipe]},
+            **{
+                name: parameters[name]
+                for name in ("preprocess", "finetune", "face_size", "precision", "threads")
+            },
+        },
+    }
+
+
+def _git_commit() -> str | None:
+    """The project's commit, and whether files differ from it; None without git."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    try:
+        commit = git("rev-parse", "HEAD").strip()
+        return f"{commit} with changes" if git("status", "--porcelain", "-uno") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return None

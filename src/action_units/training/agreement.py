@@ -1,0 +1,57 @@
+"""When to save and when to stop, decided by all processes of a training together."""
+
+import signal
+
+import torch
+from torch import Tensor
+
+from action_units.training.checkpoints import Checkpoints
+from action_units.training.distributed import Team
+from action_units.training.interruption import StopRequest
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Agreement:
+    """Whether a signal has arrived anywhere, and whether the leader wants to save.
+
+    A signal may reach one process, or all at different steps; if they did not agree on
+    the step to leave at, some would wait for the others for ever. So each step carries a
+    ballot along with its gradients.
+    """
+
+    def __init__(self, team: Team, stop: StopRequest, checkpoints: Checkpoints) -> None:
+        """Listen to this process's signals and clock."""
+        self._team, self._stop, self._checkpoints = team, stop, checkpoints
+        self._ballots = torch.zeros(len(_SIGNALS) + 1, device=team.device)
+        self.signal: int | None = None
+        self.save_due = False
+
+    def ballot(self) -> Tensor | None:
+        """This process's vote, to be summed over all; None where it is the only one."""
+        if self._team.size == 1:
+            return None
+        votes = [float(self._stop.number == number) for number in _SIGNALS]
+        return torch.tensor([*votes, float(self._checkpoints.due)], device=self._team.device)
+
+    def count(self, ballot: Tensor | None) -> None:
+        """Add the summed ballot of a step."""
+        if ballot is not None:
+            self._ballots += ballot
+
+    def decide(self, looks: bool = True) -> None:
+        """Set ``signal`` and ``save_due``.
+
+        Args:
+            looks: Whether to look at the ballots, which on a GPU waits for it.
+        """
+        if self._team.size == 1:
+            self.signal, self.save_due = self._stop.number, self._checkpoints.due
+            return
+        self.save_due = False
+        if looks:
+            *asked, due = self._ballots.tolist()
+            heard = [number for number, votes in zip(_SIGNALS, asked, strict=True) if votes]
+            self.signal = int(heard[0]) if heard else None
+            self.save_due = bool(due)
+            self._ballots[-1] = 0.0

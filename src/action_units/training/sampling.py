@@ -1,0 +1,123 @@
+"""Which faces an epoch shows: each once, or drawn so that AUs or subjects are balanced.
+
+What an epoch shows is a function of (seed, epoch) and the labels alone. A drawn epoch is
+as long as a plain one; a face that stands in it twice is augmented anew each time.
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from action_units.errors import ConfigurationError
+from action_units.training.randomness import block_order, draw_offset, epoch_order
+
+Balance = Literal["none", "aus", "subjects", "both"]
+Weights = npt.NDArray[np.float64]
+
+_COPY = 1 << 40
+
+
+def face_weights(
+    balance: Balance,
+    targets: npt.NDArray[np.floating],
+    subjects: npt.NDArray[np.generic] | None = None,
+) -> Weights | None:
+    """How often each face is drawn against the others.
+
+    By AU: an AU is chosen first, or that none is present, each as likely as another, and
+    then a face that shows it. By subject: a subject first, each as likely, then one of its
+    faces. Both: a subject first, then an AU among those of that subject's faces.
+
+    Args:
+        balance: What to balance.
+        targets: (N, A); at least one half is present, negative is missing.
+        subjects: (N,), the subject of each face; needed where subjects are balanced.
+
+    Returns:
+        (N,), their sum being 1; None where nothing is balanced.
+
+    Raises:
+        ConfigurationError: Subjects are needed and are not given.
+    """
+    if balance == "none":
+        return None
+    groups = np.zeros(len(targets), np.int64)
+    if balance != "aus":
+        if subjects is None:
+            raise ConfigurationError(
+                f"Recipe option 'balance' is {balance}, and nothing says whose the faces are; "
+                "give train() the subject of each, or balance aus."
+            )
+        groups = np.unique(subjects, return_inverse=True)[1].reshape(-1)
+    weights = np.ones(len(targets))
+    if balance != "subjects":
+        weights = _au_weights(targets, groups)
+    weights /= np.bincount(groups, weights)[groups]
+    return weights / float(weights.sum())
+
+
+def _au_weights(targets: npt.NDArray[np.floating], groups: npt.NDArray[np.int64]) -> Weights:
+    """Within each group, the same sum of weights for each AU and for faces of none."""
+    present = targets >= 0.5  # (N, A)
+    shown = np.column_stack([present, ~present.any(axis=1)])  # (N, A + 1)
+    weights = np.zeros(len(targets))
+    for column in shown.T:
+        count = np.bincount(groups, column)
+        weights += column / np.maximum(count, 1.0)[groups]
+    return weights
+
+
+def epoch_faces(
+    seed: int,
+    epoch: int,
+    n: int,
+    weights: Weights | None = None,
+    device: torch.device | str = "cpu",
+    windows: tuple[int, int] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The faces of an epoch, in order.
+
+    A weighted draw is systematic: a comb of n equal steps is laid over the faces' weights
+    put end to end, so that a face of weight w comes up either floor(n w) or ceil(n w)
+    times, and n w times in the mean over epochs.
+
+    Args:
+        seed: The training's seed.
+        epoch: The epoch.
+        n: How many faces there are, and how many places an epoch has.
+        weights: Of each face (N,), their sum being 1; each face once without.
+        device: Where the result lies.
+        windows: Faces of a block and blocks of a window, as of ``block_order``; a full
+            shuffle without.
+
+    Returns:
+        int64 (n,), positions of faces, and int64 (n,), which appearance of its face in
+        this epoch each is, counted from 0.
+    """
+    if windows is None:
+        order = epoch_order(seed, epoch, n, device)
+    else:
+        order = block_order(seed, epoch, n, *windows, device)
+    if weights is None:
+        return order, torch.zeros_like(order)
+    ends = np.cumsum(weights)
+    comb = (np.arange(n) + draw_offset(seed, epoch)) / n
+    picks = np.searchsorted(ends / ends[-1], comb, side="right")  # (n,), rising
+    appearance = np.arange(n) - np.searchsorted(picks, picks, side="left")
+    positions, appearances = (
+        torch.from_numpy(array.astype(np.int64)).to(device) for array in (picks, appearance)
+    )
+    return positions[order], appearances[order]
+
+
+def sample_numbers(rows: Tensor, appearances: Tensor) -> Tensor:
+    """Numbers that tell the appearances of a face apart; the first one's is its row.
+
+    Args:
+        rows: int64 (n,), row numbers of faces.
+        appearances: int64 (n,), as of ``epoch_faces``.
+    """
+    return rows + appearances * _COPY

@@ -1,0 +1,41 @@
+"""Commands that do not train do not wait for torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "matplotlib", "sklearn"}
+
+SCRIPT = """
+import sys
+from kedro.framework.cli.cli import main
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+print("imported:", *sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["registry", "list"],
+        ["catalog", "describe-datasets"],
+        ["run", "--env", "tiny", "--pipeline", "preprocess"],
+    ],
+)
+def test_a_command_that_does_not_train_does_not_import_torch(empty_project, command):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *command],
+        cwd=empty_project.path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stdout.split("imported:")[1].split())
+    assert "kedro" in imported
+    assert not imported & HEAVY
