@@ -6,7 +6,8 @@ process. The pipeline also refuses damaged files, cuts, hashes, writes every cro
 and keeps the journal. Rounds are interleaved and medians are given; workers are warm.
 
 ``--memory`` instead gives the peak memory of all processes at 1,000 and at 20,000 photographs,
-``--check`` the time of a second run that finds 100,000 photographs done.
+``--check`` the time of a second run that finds 100,000 photographs done. ``--sizing RATE``
+computes what ten million photographs need at a rate of one worker.
 """
 
 import argparse
@@ -281,15 +282,28 @@ def check(folder: Path) -> None:
         print(f"{what} over 100,000 photographs: {taken:.1f} s", flush=True)
 
 
+def sizing(rate: float, count: int = 10_000_000) -> None:
+    """Print what many photographs need, at so many a second of each worker."""
+    print("| workers | time |\n|---|---|")
+    for workers in (2, 16, 64, 256, 1024):
+        minutes = count / rate / workers / 60
+        time_taken = f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+        print(f"| {workers:,} | {time_taken} |")
+
+
 def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=400, help="pictures a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--detectors", nargs="*", default=["yunet", "ssd"])
+    parser.add_argument("--sizing", type=float, metavar="RATE")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    if options.sizing:
+        sizing(options.sizing)
+        return
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         folder = Path(scratch).resolve()
         if options.memory:

@@ -126,6 +126,7 @@ def test_a_process_that_is_killed_ends_the_others_with_a_sentence(tmp_path):
     assert not children()
 
 
+@pytest.mark.slow
 def test_what_a_process_finds_wrong_is_raised_as_it_is(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     run(tmp_path / "checkpoints", recipe=Recipe(epochs=1))

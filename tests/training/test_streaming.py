@@ -10,13 +10,14 @@ import torch
 from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
-from action_units.training import streaming
+from action_units.training import epochs, streaming
 from action_units.training.arrays import checked_data
 from action_units.training.interruption import Interrupted
 from action_units.training.loop import train
 from action_units.training.randomness import block_order
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
+from action_units.training.step import DeviceMemoryError
 from action_units.training.streaming import StreamedFaces, Windows, stream_faces
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash
@@ -72,7 +73,7 @@ def test_a_window_holds_the_faces_of_a_few_blocks_in_any_order():
 
 def test_every_block_may_come_first_and_last():
     first = {int(block_order(1, epoch, 64, 8, 2)[0]) // 8 for epoch in range(80)}
-    last = {int(block_order(1, epoch, 61, 8, 2)[-1]) // 8 for epoch in range(80)}
+    last = {int(block_order(1, epoch, 61, 8, 7)[-1]) // 8 for epoch in range(80)}
     assert first == last == set(range(8))
 
 
@@ -153,6 +154,15 @@ def test_auto_streams_what_would_take_half_of_the_memory(monkeypatch):
         assert stream_faces("blocks", data, 32, CPU) is True
     with pytest.raises(ConfigurationError, match="must be one of: auto, always, blocks"):
         stream_faces("disk", data, 32, CPU)
+
+
+def test_faces_that_do_not_fit_are_told(monkeypatch):
+    def full(*_arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(epochs, "upload", full)
+    with pytest.raises(DeviceMemoryError, match=r"for 200 faces of 32 × 32 .* to blocks"):
+        run(faces_in_memory="always")
 
 
 def test_windows_follow_from_the_size_of_a_face():

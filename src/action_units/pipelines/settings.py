@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
+from action_units.training.launchers import refuse_launcher
 
 if TYPE_CHECKING:
     from action_units.training.recipe import Recipe
@@ -50,10 +52,11 @@ class TrainingSettings:
 
         Raises:
             ConfigurationError: There is no such recipe, or an option of it is unknown
-                or outside its choices.
+                or outside its choices, or a launcher has started several of this run.
         """
         from action_units.training.recipe import Recipe
 
+        refuse_launcher(os.environ)
         name, recipes = parameters["recipe"], parameters["recipes"]
         if name not in recipes:
             raise ConfigurationError(
