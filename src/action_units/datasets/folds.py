@@ -45,11 +45,13 @@ class EvaluatedFold:
     Attributes:
         evaluation: Its scores.
         predictions: Of the test subjects, by network: ``finetuned``, perhaps ``scratch``.
-        validation: Of the validation subjects, likewise.
+        raw: The same before they were smoothed or calibrated.
+        validation: Of the validation subjects, raw.
     """
 
     evaluation: FoldEvaluation
     predictions: Mapping[str, pd.DataFrame]
+    raw: Mapping[str, pd.DataFrame]
     validation: Mapping[str, pd.DataFrame]
 
 
@@ -118,6 +120,7 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
         found[evaluation.fold] = EvaluatedFold(
             evaluation,
             _tables(folder, list(evaluation.models), "predictions"),
+            _tables(folder, list(evaluation.models), "raw_predictions"),
             _tables(folder, list(evaluation.models), "validation_predictions"),
         )
     return found

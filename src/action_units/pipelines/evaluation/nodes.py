@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import (
     FoldEvaluation,
     ModelEvaluation,
@@ -17,6 +18,7 @@ from action_units.evaluation.results import (
 )
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.faces.store import FaceStore
+from action_units.facs.action_units import au_columns, aus_of_columns
 from action_units.models.model import TrainedModel
 from action_units.pipelines.predictions import predictions_of
 
@@ -45,12 +47,51 @@ def predict_test_subjects(
     return predictions_of(tested, model.aus, predict(model, tested.faces, device, flip=flip))
 
 
+def treat(
+    raw: pd.DataFrame,
+    validation: pd.DataFrame,
+    thresholds: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    seed: int,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Smooth and calibrate what a network said, as fitted on the validation subjects.
+
+    Args:
+        raw: Its predictions of the test subjects.
+        validation: Its predictions of the validation subjects.
+        thresholds: Of its raw probabilities.
+        evaluation: The parameters of evaluation.
+        seed: Of the draws that thresholds are fitted to.
+
+    Returns:
+        The predictions with treated probabilities; and the treatment: smoothing,
+        calibration, and the thresholds of treated probabilities.
+
+    Raises:
+        ConfigurationError: There is no such treatment.
+    """
+    from action_units.evaluation.treatment import Treatment, fit_treatment
+
+    aus = aus_of_columns(raw.columns)
+    fitted = FittedThresholds.from_json(thresholds, aus)
+    option = evaluation["treatment"]
+    if option == "raw":
+        return raw, Treatment(fitted).to_json(aus)
+    known = Answers.read(validation, fitted.values, aus)
+    treatment = fit_treatment(known, option, seed)
+    treated = treatment.apply(Answers.read(raw, fitted.values, aus))
+    columns = [f"{column}_p" for column in au_columns(aus)]
+    predictions = raw.copy()
+    predictions[columns] = treated.probabilities.astype(np.float32)
+    return predictions, treatment.to_json(aus)
+
+
 def evaluate(
     split: Mapping[str, Any],
     protocol: str,
     finetuned_model: TrainedModel,
     finetuned_predictions: pd.DataFrame,
-    finetuned_thresholds: Mapping[str, Any],
+    finetuned_treatment: Mapping[str, Any],
     finetuned_curve: pd.DataFrame,
     *,
     fold: int,
@@ -62,7 +103,7 @@ def evaluate(
         protocol: The fold protocol.
         finetuned_model: The network.
         finetuned_predictions: Its probabilities beside the labels.
-        finetuned_thresholds: Fitted on validation subjects.
+        finetuned_treatment: With the thresholds, fitted on validation subjects.
         finetuned_curve: Its training curve.
         fold: The fold.
 
@@ -70,7 +111,7 @@ def evaluate(
         The evaluation as JSON, the AU report, and its averages over AUs.
     """
     finetuned = _judge(
-        finetuned_model, finetuned_predictions, finetuned_thresholds, finetuned_curve, fold
+        finetuned_model, finetuned_predictions, finetuned_treatment, finetuned_curve, fold
     )
     whole = _fold(split, protocol, finetuned, None, finetuned_predictions, fold)
     return whole.to_json(), finetuned.au_table, finetuned.averages
@@ -81,11 +122,11 @@ def evaluate_both(
     protocol: str,
     finetuned_model: TrainedModel,
     finetuned_predictions: pd.DataFrame,
-    finetuned_thresholds: Mapping[str, Any],
+    finetuned_treatment: Mapping[str, Any],
     finetuned_curve: pd.DataFrame,
     scratch_model: TrainedModel,
     scratch_predictions: pd.DataFrame,
-    scratch_thresholds: Mapping[str, Any],
+    scratch_treatment: Mapping[str, Any],
     scratch_curve: pd.DataFrame,
     *,
     fold: int,
@@ -98,11 +139,9 @@ def evaluate_both(
         The evaluation as JSON, and for each network the AU report and its averages.
     """
     finetuned = _judge(
-        finetuned_model, finetuned_predictions, finetuned_thresholds, finetuned_curve, fold
+        finetuned_model, finetuned_predictions, finetuned_treatment, finetuned_curve, fold
     )
-    scratch = _judge(
-        scratch_model, scratch_predictions, scratch_thresholds, scratch_curve, fold
-    )
+    scratch = _judge(scratch_model, scratch_predictions, scratch_treatment, scratch_curve, fold)
     whole = _fold(split, protocol, finetuned, scratch, finetuned_predictions, fold)
     return (
         whole.to_json(),
@@ -116,13 +155,13 @@ def evaluate_both(
 def _judge(
     model: TrainedModel,
     predictions: pd.DataFrame,
-    thresholds: Mapping[str, Any],
+    treatment: Mapping[str, Any],
     curve: pd.DataFrame,
     fold: int,
 ) -> ModelEvaluation:
     return evaluate_predictions(
         predictions,
-        FittedThresholds.from_json(thresholds, model.aus),
+        FittedThresholds.from_json(treatment["thresholds"], model.aus),
         seed=(fold,),
         curve=curve,
         provenance=model.provenance,

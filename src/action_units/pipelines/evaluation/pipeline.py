@@ -81,8 +81,23 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
         Node(
             nodes.predict_test_subjects,
             [f"{variant}_model", "disfa_faces", "split", "params:device"],
-            f"{variant}_predictions",
+            f"{variant}_raw_predictions",
             name=f"predict_{variant}",
+        )
+        for variant in variants
+    ]
+    treating = [
+        Node(
+            nodes.treat,
+            [
+                f"{variant}_raw_predictions",
+                f"{variant}_validation_predictions",
+                f"{variant}_thresholds",
+                "params:evaluation",
+                "params:seed",
+            ],
+            [f"{variant}_predictions", f"{variant}_treatment"],
+            name=f"treat_{variant}",
         )
         for variant in variants
     ]
@@ -95,7 +110,7 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
             **{
                 f"{variant}_{what}": f"{variant}_{what}"
                 for variant in variants
-                for what in ("model", "predictions", "thresholds", "curve")
+                for what in ("model", "predictions", "treatment", "curve")
             },
         },
         [
@@ -104,4 +119,4 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
         ],
         name="evaluate",
     )
-    return lane([*predicting, judging], fold, shared={"disfa_faces"}, tag="evaluate")
+    return lane([*predicting, *treating, judging], fold, shared={"disfa_faces"}, tag="evaluate")

@@ -70,7 +70,9 @@ def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> p
         A row for each option, figure and average; none where a fold's predictions of its
         validation subjects are not there.
     """
-    if not all("finetuned" in fold.validation for fold in folds.values()):
+    if not all(
+        "finetuned" in fold.validation and "finetuned" in fold.raw for fold in folds.values()
+    ):
         logger.warning(
             "Calibration and smoothing are not measured: not every fold has predictions of "
             "its validation subjects; `kedro run --pipeline finetune` writes them."
@@ -78,7 +80,10 @@ def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> p
         return pd.DataFrame()
     return gain_table(
         {
-            number: (_answers(fold, fold.validation["finetuned"]), _tested(fold))
+            number: (
+                _answers(fold, fold.validation["finetuned"]),
+                _answers(fold, fold.raw["finetuned"]),
+            )
             for number, fold in folds.items()
         },
         seed,
@@ -239,7 +244,14 @@ def _provenance(
             "recipe": {recipe: parameters["recipes"][recipe]},
             **{
                 name: parameters[name]
-                for name in ("preprocess", "finetune", "face_size", "precision", "threads")
+                for name in (
+                    "preprocess",
+                    "finetune",
+                    "evaluation",
+                    "face_size",
+                    "precision",
+                    "threads",
+                )
             },
         },
     }
