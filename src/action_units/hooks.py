@@ -1,6 +1,7 @@
 """Around a run: its lanes before it, what it misses, what it does, what it made."""
 
 import logging
+import os
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -13,6 +14,7 @@ from kedro.pipeline.node import Node
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
 from action_units.pipelines.parameters import refuse_unknown
+from action_units.training.launchers import refuse_launcher
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +30,8 @@ class BuildTheLanes:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check ``--params``; read ``protocol``, ``fold`` and what else shapes pipelines."""
+        """Check launcher and ``--params``; read ``protocol``, ``fold`` and what shapes lanes."""
+        refuse_launcher(os.environ)
         loader = context.config_loader
         parameters = loader["parameters"]
         if loader.runtime_params:

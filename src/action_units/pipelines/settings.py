@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
-from action_units.training.launchers import refuse_launcher
 
 if TYPE_CHECKING:
     from action_units.training.recipe import Recipe
@@ -56,7 +54,6 @@ class TrainingSettings:
         """
         from action_units.training.recipe import Recipe
 
-        refuse_launcher(os.environ)
         name, recipes = parameters["recipe"], parameters["recipes"]
         if name not in recipes:
             raise ConfigurationError(

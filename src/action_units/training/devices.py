@@ -90,7 +90,9 @@ class Machine:
         fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
         try:
             torch.set_num_threads(self.threads)
-            torch.use_deterministic_algorithms(True, warn_only=True)
+            # What use_deterministic_algorithms(True, warn_only=True) does, without importing
+            # torch's compiler, which takes seconds.
+            torch.set_deterministic_debug_mode("warn")
             # Filling fresh memory costs time and changes nothing here.
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             yield
