@@ -30,7 +30,7 @@ class BuildTheLanes:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check launcher and ``--params``; read ``protocol``, ``fold`` and what shapes lanes."""
+        """Check launcher and ``--params``; read ``fold`` and what else shapes pipelines."""
         refuse_launcher(os.environ)
         loader = context.config_loader
         parameters = loader["parameters"]
