@@ -51,11 +51,11 @@ def assert_same(result, other):
 
 
 def children():
-    """Process numbers of this process's children."""
+    """Process numbers of this process's children, other tests' idle workers among them."""
     pid = os.getpid()
-    found = []
+    found = set()
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(number) for number in path.read_text().split()]
+        found |= {int(number) for number in path.read_text().split()}
     return found
 
 
@@ -116,14 +116,16 @@ def test_a_run_that_two_processes_began_is_ended_by_one(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes by /proc")
 def test_a_process_that_is_killed_ends_the_others_with_a_sentence(tmp_path):
+    before = children()
+
     def kill_the_second():
-        os.kill(children()[-1], signal.SIGKILL)
+        os.kill(max(children() - before), signal.SIGKILL)
 
     thread = when((tmp_path / NAME).exists, kill_the_second)
     with pytest.raises(LostProcessError, match=r"Process \d of 2 was killed by signal 9, and"):
         run(tmp_path, devices=2, recipe=Recipe(epochs=2000, batch_size=18))
     thread.join()
-    assert not children()
+    assert children() <= before
 
 
 @pytest.mark.slow
