@@ -1,5 +1,8 @@
 """Preprocessing of a person's own raw data: again, with exclusions, and refused."""
 
+import os
+import sys
+
 import pandas as pd
 import pytest
 
@@ -107,3 +110,52 @@ def test_without_annotations_it_says_what_to_run(project):
         csv.with_suffix(".away").rename(csv)
     assert "FaceLandmarkImg" in printed
     assert "Traceback" not in printed
+
+
+PROGRAM = """#!{python} -SE
+import csv, os, sys
+given = sys.argv[1:]
+photographs = [given[k + 1] for k, argument in enumerate(given) if argument == "-f"]
+out = given[given.index("-out_dir") + 1]
+with open({annotations!r}, newline="") as file:
+    rows = {{row["image"]: row for row in csv.DictReader(file, skipinitialspace=True)}}
+for photograph in photographs:
+    stem = os.path.splitext(os.path.basename(photograph))[0]
+    open(os.path.join(out, stem + "_of_details.txt"), "w").close()
+    row = rows.get(os.path.basename(os.path.realpath(photograph)))
+    if row is not None and int(float(row["success"])):
+        names = ["face", "confidence", *(name for name in row if name.startswith("AU"))]
+        with open(os.path.join(out, stem + ".csv"), "w") as file:
+            print(*names, sep=", ", file=file)
+            print("0", *(row[name] for name in names[1:]), sep=", ", file=file)
+"""
+
+
+def test_openface_s_program_is_run_where_it_is_configured(project):
+    preprocess(project)
+    labels = project.bytes_of("data/03_primary/raw/pre_train_images/*_label.csv")
+    csv = project.path / "data" / "01_raw" / "web" / "openface.csv"
+    away, program = csv.with_suffix(".away"), project.path / "FaceLandmarkImg"
+    csv.rename(away)
+    program.write_text(PROGRAM.format(python=sys.executable, annotations=str(away)))
+    program.chmod(0o755)
+    try:
+        preprocess(project, f",preprocess.openface.binary={program}")
+        again = preprocess(project, f",preprocess.openface.binary={program}")
+    finally:
+        away.rename(csv)
+    assert project.bytes_of("data/03_primary/raw/pre_train_images/*_label.csv") == labels
+    assert "60 of 60 photographs had been done before" in again
+
+
+def test_the_left_camera_is_taken_where_it_is_asked_for(project):
+    disfa = project.path / "data" / "01_raw" / "disfa"
+    (disfa / "Videos_LeftCamera").mkdir()
+    for path in (disfa / "Videos_RightCamera").iterdir():
+        os.link(path, disfa / "Videos_LeftCamera" / path.name.replace("Right", "Left"))
+    preprocess(project, ",preprocess.disfa.camera=Left")
+    faces = table(project, "disfa_faces/table-*.parquet")
+    assert faces["image"].str.startswith("LeftVideoSN").all()
+    assert len(faces) > 27 * 20
+    crops = project.path / "data/03_primary/raw/fine_tune_images"
+    assert not list(crops.glob("RightVideo*.jpg"))
