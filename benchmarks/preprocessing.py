@@ -304,7 +304,8 @@ def main() -> None:
     if options.sizing:
         sizing(options.sizing)
         return
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
+    # On the disk that real crops go to; git passes over what a killed run leaves there.
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parents[1] / "data") as scratch:
         folder = Path(scratch).resolve()
         if options.memory:
             memory(folder)

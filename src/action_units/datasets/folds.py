@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from action_units.datasets.artifacts import JsonDataset, TableDataset
+from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import FoldEvaluation
 
 
@@ -53,6 +54,16 @@ class EvaluatedFold:
     predictions: Mapping[str, pd.DataFrame]
     raw: Mapping[str, pd.DataFrame]
     validation: Mapping[str, pd.DataFrame]
+
+    def answers(self, predictions: pd.DataFrame | None = None) -> Answers:
+        """What the fine-tuned network said, called by its thresholds; of the test subjects.
+
+        Args:
+            predictions: Others of its predictions.
+        """
+        said = self.predictions["finetuned"] if predictions is None else predictions
+        thresholds = list(self.evaluation.finetuned.au_table["threshold"])
+        return Answers.read(said, thresholds, self.evaluation.aus)
 
 
 class EvaluatedFoldsDataset(_ReadOnly):

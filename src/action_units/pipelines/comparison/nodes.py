@@ -7,7 +7,6 @@ import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
 from action_units.errors import ConfigurationError
-from action_units.evaluation.answers import Answers
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,10 @@ def compare_runs(
 
     names = _chosen(finished, runs)
     folds = {name: finished[name]() for name in names}
-    answers = {name: _answers(read) for name, read in folds.items()}
+    answers = {
+        name: {number: fold.answers() for number, fold in read.items()}
+        for name, read in folds.items()
+    }
     first = names[0]
     comparisons = [
         compare(answers[name], answers[first], seed, (name, first)) for name in names[1:]
@@ -78,15 +80,6 @@ def _chosen(finished: Mapping[str, object], runs: str | None) -> list[str]:
             "run=NAME` makes one more."
         )
     return names
-
-
-def _answers(folds: Folds) -> dict[int, Answers]:
-    found = {}
-    for number, fold in folds.items():
-        thresholds = list(fold.evaluation.finetuned.au_table["threshold"])
-        predictions = fold.predictions["finetuned"]
-        found[number] = Answers.read(predictions, thresholds, fold.evaluation.aus)
-    return found
 
 
 def _about(folds: Folds) -> dict[str, object]:

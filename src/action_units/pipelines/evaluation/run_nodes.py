@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
-from action_units.evaluation.answers import Answers, pool
+from action_units.evaluation.answers import pool
 from action_units.evaluation.examples import gather_examples, join_folds
 from action_units.evaluation.metrics import confusion
 from action_units.evaluation.paper_tables import latex_table, markdown_table
@@ -81,8 +81,8 @@ def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> p
     return gain_table(
         {
             number: (
-                _answers(fold, fold.validation["finetuned"]),
-                _answers(fold, fold.raw["finetuned"]),
+                fold.answers(fold.validation["finetuned"]),
+                fold.answers(fold.raw["finetuned"]),
             )
             for number, fold in folds.items()
         },
@@ -116,7 +116,7 @@ def draw_figures(folds: Folds, summary: Mapping[str, Any], faces: FaceStore) -> 
     from action_units.evaluation.figures.training import draw_all_training_curves
 
     whole = _summary(folds, summary)
-    answers = {number: _tested(fold) for number, fold in folds.items()}
+    answers = {number: fold.answers() for number, fold in folds.items()}
     every = pool(list(answers.values()))
     labels, probabilities, aus = every.labels, every.probabilities, every.aus
     shown = 12 if 12 in aus else aus[0]
@@ -194,7 +194,7 @@ def write_report(
             quarantine=quarantine,
             pretraining_curve=pretraining_curve,
             title=f"Action unit report: {parameters['run']}",
-            answers={number: _tested(fold) for number, fold in folds.items()},
+            answers={number: fold.answers() for number, fold in folds.items()},
             treatments=treatments,
             lost=lost,
             provenance=_provenance(whole, pretraining_curve, parameters),
@@ -204,16 +204,6 @@ def write_report(
 
 def _summary(folds: Folds, summary: Mapping[str, Any]) -> RunSummary:
     return RunSummary.from_json(summary, [fold.evaluation for fold in folds.values()])
-
-
-def _tested(fold: EvaluatedFold) -> Answers:
-    """What the fine-tuned network said of a fold's test subjects."""
-    return _answers(fold, fold.predictions["finetuned"])
-
-
-def _answers(fold: EvaluatedFold, predictions: pd.DataFrame) -> Answers:
-    thresholds = fold.evaluation.finetuned.au_table["threshold"]
-    return Answers.read(predictions, list(thresholds), fold.evaluation.aus)
 
 
 def _examples(folds: Folds, faces: FaceStore, n_aus: int) -> Any:
