@@ -110,14 +110,14 @@ def disfa_table():
 def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
     dataset = DisfaCropsDataset(path=str(tmp_path))
     assert not dataset.exists()
-    dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
+    dataset.save(CropSet(tmp_path, disfa_table(), "rendered", {"crop": {"margin": 0.1}}))
     files = {path.name for path in tmp_path.glob("*.csv")}
     assert files == {f"fold{k}_{part}.csv" for k in (1, 2, 3) for part in ("train", "test")}
     for fold in (1, 2, 3):
         test = pd.read_csv(tmp_path / f"fold{fold}_test.csv", header=None)[0]
         assert set(test.str[10:15]) == set(fold_protocol("fg2020").test_subjects(fold))
     back = dataset.load()
-    assert back.origin == "rendered"
+    assert (back.origin, back.made_with) == ("rendered", {"crop": {"margin": 0.1}})
     columns = ["image", *au_columns(DISFA_AUS)]
     wanted = disfa_table().sort_values("image", ignore_index=True)
     found = back.table.sort_values("image", ignore_index=True)
@@ -129,6 +129,7 @@ def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
     (tmp_path / "fine_tune_images/origin.json").unlink()
     assert dataset.load().origin == "fine_tune_images"
+    assert dataset.load().made_with is None
 
 
 def web_table(people):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import signal
 import subprocess
@@ -278,3 +279,18 @@ def test_weights_are_looked_for_before_any_work(folder, tmp_path):
     with pytest.raises(ArtifactError, match=r"no\.onnx"):
         crop(folder, tmp_path, settings=nowhere)
     assert not (tmp_path / "a").exists()
+
+
+def test_settings_come_back_from_what_was_noted_of_them():
+    settings = FaceSettings(
+        DetectorSettings(score=0.7, choose="central"),
+        CropSettings(0.2, 96, "eyes", ".png"),
+        9.0,
+    )
+    noted = json.loads(json.dumps({**settings.made_with(), "size": 64}))
+    assert FaceSettings.from_dict(noted) == settings
+    usual = FaceSettings().made_with()
+    assert FaceSettings.from_dict(usual).made_with() == usual
+    del noted["crop"]["margin"]
+    with pytest.raises(ArtifactError, match="margin"):
+        FaceSettings.from_dict(noted)

@@ -34,11 +34,14 @@ class CropSet:
         folder: Where the crops lie.
         table: One row a crop, as the readers of label tables give it.
         origin: ``rendered``, or a word for whose data it is.
+        made_with: How the faces were found and cut out (``FaceSettings.made_with``); None
+            where that was done elsewhere.
     """
 
     folder: Path
     table: pd.DataFrame
     origin: str
+    made_with: Mapping[str, Any] | None = None
 
 
 class _Crops(AbstractDataset[CropSet, CropSet]):
@@ -66,7 +69,8 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
 
     def save(self, data: CropSet) -> None:
         """Write the label CSVs and the details; the crops lie in their folder already."""
-        write_text(self.path / _ORIGIN, json.dumps({"origin": data.origin}) + "\n")
+        origin = {"origin": data.origin, "made_with": data.made_with}
+        write_text(self.path / _ORIGIN, json.dumps(origin) + "\n")
         self._write(data.table)
         labels = {*self._IN_LABELS, *au_columns(aus_of_columns(data.table.columns))}
         details = [name for name in data.table if name not in labels]
@@ -91,10 +95,13 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
             logger.info("%s: %s", self.path, notice)
         table = self._with_details(table)
         marker = self.path / _ORIGIN
-        origin = self.path.name
-        if marker.is_file():
-            origin = str(json.loads(marker.read_text())["origin"])
-        return CropSet(folder=self.images, table=table, origin=origin)
+        known = json.loads(marker.read_text()) if marker.is_file() else {}
+        return CropSet(
+            folder=self.images,
+            table=table,
+            origin=str(known.get("origin", self.path.name)),
+            made_with=known.get("made_with"),
+        )
 
     def _with_details(self, table: pd.DataFrame) -> pd.DataFrame:
         """What the label CSVs cannot hold: intensities, scores, where each crop is from."""

@@ -3,13 +3,14 @@
 import logging
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 import pandas as pd
 
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.alignment import with_exact_landmarks
 from action_units.faces.cropping import CropSettings, check_alignment, crop_face, encode_crop
 from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
@@ -69,6 +70,28 @@ class FaceSettings:
             "score": self.detector.lowest_score,
         }
         return {**asdict(self), "detector": {**asdict(self.detector), **used}}
+
+    @classmethod
+    def from_dict(cls, made_with: Mapping[str, Any]) -> Self:
+        """The settings that `made_with` told; what else is there is passed over.
+
+        Raises:
+            ArtifactError: One is missing or cannot be.
+        """
+        try:
+            names = {
+                kind: [one.name for one in fields(kind)]
+                for kind in (DetectorSettings, CropSettings)
+            }
+            detector = {name: made_with["detector"][name] for name in names[DetectorSettings]}
+            crop = {name: made_with["crop"][name] for name in names[CropSettings]}
+            return cls(
+                DetectorSettings(**detector),
+                CropSettings(**crop),
+                made_with["max_megapixels"],
+            )
+        except (KeyError, TypeError, ConfigurationError) as error:
+            raise ArtifactError(f"how faces were cut out cannot be read ({error}).") from error
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,7 @@ def _train(
             "stage": "scratch" if pretrained is None else "finetune",
             "recipe": settings.recipe,
             "flip_average": settings.flip_average,
+            "faces": faces.notes.get("faces"),
             "protocol": split["protocol"],
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},

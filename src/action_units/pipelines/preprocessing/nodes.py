@@ -148,7 +148,8 @@ def label_faces(
         f"{len(test):,}",
         f"{test['subject'].nunique():,}",
     )
-    return CropSet(folder, table, photographs.origin), aside.table()
+    made_with = face_settings(preprocess).made_with()
+    return CropSet(folder, table, photographs.origin, made_with), aside.table()
 
 
 def crop_recordings(
@@ -214,7 +215,7 @@ def crop_recordings(
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
     _tell(result.quarantine, result.new, len(labels), "frames")
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
-    crops = CropSet(folder, table, recordings.origin)
+    crops = CropSet(folder, table, recordings.origin, settings.made_with())
     return crops, result.quarantine.table(), frames, lost
 
 
@@ -235,7 +236,14 @@ def pack(
     if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
         raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
     table = crops.table.assign(origin=crops.origin)
-    packed = pack_crops(crops.folder, table, face_size, workers or None, before=before)
+    packed = pack_crops(
+        crops.folder,
+        table,
+        face_size,
+        workers or None,
+        before=before,
+        made_with=crops.made_with,
+    )
     _tell(packed.quarantine, len(table), len(table), "crops")
     logger.info(
         "%s: %s faces of %s people",

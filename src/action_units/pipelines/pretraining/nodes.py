@@ -44,7 +44,11 @@ def pretrain(
         checkpoint_folder=checkpoints,
         restart=settings.restart,
         description="Pre-training",
-        provenance={"stage": "pretrain", "recipe": settings.recipe},
+        provenance={
+            "stage": "pretrain",
+            "recipe": settings.recipe,
+            "faces": faces.notes.get("faces"),
+        },
         **settings.machine,
     )
     return result.model, result.curve
