@@ -10,6 +10,7 @@ import pytest
 from action_units.errors import ArtifactError, LabelError
 from action_units.faces import packing
 from action_units.faces.packing import is_plain, pack_crops
+from action_units.faces.store import FaceStore
 
 
 @pytest.fixture
@@ -130,3 +131,18 @@ def test_no_room_for_that_file_is_a_sentence(crops, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(ArtifactError, match="has no room for 2,560 bytes"):
         pack_crops(folder, table, 16, scratch=folder)
+
+
+def test_how_crops_were_made_is_noted_and_another_way_packs_anew(crops, tmp_path):
+    folder, table = crops
+    made_with = {"crop": {"margin": 0.1}}
+    store = tmp_path / "store"
+    packed = pack_crops(folder, table, 16, 1, made_with=made_with)
+    packed.store.save(store)
+    kept = FaceStore.open(store)
+    assert kept.notes["faces"] == {"crop": {"margin": 0.1}, "size": 16}
+    again = pack_crops(folder, table, 16, 1, before=store, made_with=made_with).store
+    assert again.faces.filename == kept.faces.filename
+    other = pack_crops(folder, table, 16, 1, before=store, made_with={"crop": {"margin": 0}})
+    assert other.store.notes["faces"] == {"crop": {"margin": 0}, "size": 16}
+    assert pack_crops(folder, table, 16, 1).store.notes["faces"] is None

@@ -1,12 +1,15 @@
 """Packing a folder of crops and its label table into a face store."""
 
 import hashlib
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,6 +52,7 @@ def pack_crops(
     workers: int | None = None,
     scratch: Path | str | None = None,
     before: Path | str | None = None,
+    made_with: Mapping[str, Any] | None = None,
 ) -> Packed:
     """Read the crops that a table names and make them one array.
 
@@ -67,6 +71,8 @@ def pack_crops(
         before: Folder of a store that may have been packed from the same before; it
             is opened, and no crop is read, where neither the table nor the size or
             time of a crop has changed.
+        made_with: How the crops were made, where that is known; the store's notes say
+            it under ``faces``, with `size` beside it.
 
     Raises:
         LabelError: An image's name leads out of the folder, or not one is usable.
@@ -84,7 +90,8 @@ def pack_crops(
             raise LabelError(
                 str(crops), f"image {name!r} is not the plain name of a file in the folder."
             )
-    made_from = _fingerprint(folder, table, size)
+    how = None if made_with is None else {**made_with, "size": size}
+    made_from = _fingerprint(folder, table, size, how)
     if before is not None and (packed := _packed_before(Path(before), made_from)):
         return packed
     workers = workers or min(8, os.cpu_count() or 1)
@@ -119,7 +126,7 @@ def pack_crops(
         )
     table = table.iloc[kept].reset_index(drop=True)
     table["sha256"] = hashes
-    notes = {"set_aside": quarantine.rows()}
+    notes = {"set_aside": quarantine.rows(), "faces": how}
     aus = aus_of_columns(table.columns)
     store = FaceStore(faces[: len(kept)], table, aus, notes, made_from)
     return Packed(store, quarantine)
@@ -141,9 +148,12 @@ def _packed_before(folder: Path, made_from: str) -> Packed | None:
     return Packed(store, quarantine)
 
 
-def _fingerprint(folder: Folder, table: pd.DataFrame, size: int) -> str:
+def _fingerprint(
+    folder: Folder, table: pd.DataFrame, size: int, how: Mapping[str, Any] | None
+) -> str:
     """A hash of all that a store is made of: rows, crops' sizes and times, its own size."""
-    digest = hashlib.sha256(f"{_FORMAT} {size} {list(table.columns)}".encode())
+    told = json.dumps(how, sort_keys=True)
+    digest = hashlib.sha256(f"{_FORMAT} {size} {list(table.columns)} {told}".encode())
     digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     stamps = stamps_in(folder)
     digest.update("\n".join(stamps.get(str(name), "") for name in table["image"]).encode())
@@ -155,6 +165,24 @@ def is_plain(name: str) -> bool:
     return bool(name) and not {"/", "\\", "\0"} & set(name) and name not in (".", "..")
 
 
+def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
+    """A crop's file as the face that a store holds.
+
+    Args:
+        content: The file's bytes.
+        size: Side of the face, in pixels.
+        rectsize: The part of the crop that is meant, as in label tables; else all of it.
+
+    Returns:
+        uint8 (size, size).
+
+    Raises:
+        UnusableFace: It cannot be decoded, or has no such part.
+    """
+    face = pad_to_square(_inside(decode(content, gray=True), rectsize))
+    return resize_square(face, size)
+
+
 def _read_crop(path: Place, rectsize: str, size: int) -> tuple[Pixels | UnusableFace, str]:
     """A crop at its packed size, or why there is none, and its file's hash."""
     digest = ""
@@ -163,8 +191,7 @@ def _read_crop(path: Place, rectsize: str, size: int) -> tuple[Pixels | Unusable
         if isinstance(content, UnusableFace):
             return content, digest
         digest = hashlib.sha256(content).hexdigest()
-        face = pad_to_square(_inside(decode(content, gray=True), rectsize))
-        return resize_square(face, size), digest
+        return packed_face(content, size, rectsize), digest
     except UnusableFace as error:
         return error, digest
 

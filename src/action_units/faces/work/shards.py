@@ -21,6 +21,7 @@ from action_units.progress import Progress
 logger = logging.getLogger(__name__)
 
 _LAST_SHARDS = 3  # for each worker at the end
+_SMALLEST = 8  # pictures: a shard ends with a wait for the disk, as long as two pictures take
 _MOST_DEATHS = 100  # in one shard, before the machine and not the pictures is to blame
 
 
@@ -66,7 +67,7 @@ def work_through(
     journal: Journal,
     is_there: Callable[[Entry], bool],
     workers: Workers | None = None,
-    shard_weight: int = 32,
+    shard_weight: int = 128,
     unit: str = "photographs",
 ) -> Work:
     """Do every portion that is not done, and note each shard when it is finished.
@@ -118,12 +119,14 @@ def _shards(
 ) -> Iterator[Shard[AnyPortion]]:
     """Portions by the shard; the last shards are small, so that all hands end together."""
     left = sum(portion.weight for portion in portions)
+    parts = _LAST_SHARDS * hands
+    smallest = min(_SMALLEST, left / parts)
     shard: list[AnyPortion] = []
     total = 0
     for portion in portions:
         shard.append(portion)
         total += portion.weight
-        if total >= min(weight, left / (_LAST_SHARDS * hands)):
+        if total >= min(weight, max(smallest, left / parts)):
             yield tuple(shard)
             shard, left, total = [], left - total, 0
     if shard:
