@@ -5,8 +5,10 @@ from kedro.pipeline import Pipeline
 from action_units.pipelines import (
     comparison,
     evaluation,
+    export,
     finetuning,
     lanes,
+    prediction,
     preprocessing,
     pretraining,
 )
@@ -17,7 +19,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
-        as ``__default__``, and ``compare``.
+        as ``__default__``, ``compare``, ``predict`` and ``export``.
     """
     chosen = lanes.current
     stages = {
@@ -29,5 +31,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         **stages,
         "compare": comparison.create_pipeline(),
+        "predict": prediction.create_pipeline(),
+        "export": export.create_pipeline(),
         "__default__": sum(stages.values(), Pipeline([])),
     }

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
-from action_units.training.inference import predict
+from action_units.training.inference import Predictor, predict
 from tests.training.blobs import AUS, blobs
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
@@ -27,9 +29,46 @@ def test_probabilities_are_the_networks(model):
     assert np.abs(got - expected).max() < 1e-5
 
 
-def test_the_batch_size_changes_nothing_but_rounding(model):
-    whole, small = predict(model, FACES, "cpu"), predict(model, FACES, "cpu", batch_size=7)
-    assert np.abs(whole - small).max() < 1e-6
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SPEC,
+        NetworkSpec(architecture="vgg13", width=0.25, image_size=32),
+        NetworkSpec(architecture="convnext", width=0.25, image_size=32),
+    ],
+    ids=lambda spec: spec.architecture,
+)
+def test_a_face_is_answered_the_same_bit_for_bit_in_any_company(spec, flip):
+    model = TrainedModel(build_network(spec, 3, seed=1).eval(), spec, AUS)
+    whole = predict(model, FACES, "cpu", flip=flip)
+    predictor = Predictor(model, "cpu", flip=flip)
+    for some in (slice(0, 1), slice(3, 10), slice(5, 30), slice(29, None)):
+        assert predictor.probabilities(FACES[some]).tobytes() == whole[some].tobytes()
+    backwards = predictor.probabilities(FACES[::-1].copy())[::-1]
+    assert backwards.tobytes() == whole.tobytes()
+
+
+def test_threads_of_one_operation_change_no_bit(model):
+    before = torch.get_num_threads()
+    try:
+        found = set()
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.add(predict(model, FACES, "cpu").tobytes())
+    finally:
+        torch.set_num_threads(before)
+    assert len(found) == 1
+
+
+def test_a_predictor_is_asked_from_several_threads(model):
+    predictor = Predictor(model, "cpu")
+    whole = predictor.probabilities(FACES)
+    with ThreadPoolExecutor(4) as pool:
+        for n, found in enumerate(
+            pool.map(predictor.probabilities, [FACES[n:] for n in range(12)])
+        ):
+            assert found.tobytes() == whole[n:].tobytes()
 
 
 def test_flipping_makes_mirror_images_equal(model):

@@ -45,13 +45,30 @@ def continuation(previous: Box, found: Sequence[Box], gap: int = 1) -> int | Non
     Returns:
         Its place in `found`; None where no box can be of that face.
     """
-    side = math.sqrt(previous[2] * previous[3])
-    likely: list[tuple[float, float, int]] = []
-    for index, box in enumerate(found):
-        shared, away = overlap(previous, box), distance(previous, box)
-        growth = math.sqrt(box[2] * box[3]) / side
-        if shared > _SAME:
-            likely.append((-shared, away, index))
-        elif away <= _REACH * side * gap and 1 / _GROWTH <= growth <= _GROWTH:
-            likely.append((0.0, away, index))
+    likely = [
+        (-near[0], near[1], index)
+        for index, box in enumerate(found)
+        if (near := nearness(previous, box, gap)) is not None
+    ]
     return min(likely)[2] if likely else None
+
+
+def nearness(previous: Box, box: Box, gap: int = 1) -> tuple[float, float] | None:
+    """How well a box continues a track.
+
+    Args:
+        previous: The track's last box.
+        box: Of this frame.
+        gap: How many frames lie between the two, 1 for neighbours.
+
+    Returns:
+        What part of their union they share, 0 where that is little; and how far they are
+        apart, in parts of what the face can have moved. None where the box cannot be of
+        that face.
+    """
+    side = math.sqrt(previous[2] * previous[3])
+    shared, away = overlap(previous, box), distance(previous, box) / (_REACH * side * gap)
+    if shared > _SAME:
+        return shared, away
+    growth = math.sqrt(box[2] * box[3]) / side
+    return (0.0, away) if away <= 1 and 1 / _GROWTH <= growth <= _GROWTH else None

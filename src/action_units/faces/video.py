@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,9 @@ from action_units.faces.decoding import Pixels
 from action_units.faces.mp4 import is_mp4, walk_mp4
 
 logger = logging.getLogger(__name__)
+
+_FASTEST = 1000.0  # frames a second; containers without a rate show one of their clock's
+_MOST = 1e9
 
 _PROBES = 64
 """How many frames are asked for after one that cannot be decoded, to tell it from the end."""
@@ -52,7 +56,7 @@ def read_frames(path: Path | str, expected: int | None) -> Iterator[Pixels]:
     wanted = held if expected is None else expected
     decoded = 0
     with _capture(path) as capture:
-        listed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        said = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         while wanted is None or decoded <= wanted:
             there, frame = capture.read()
             if not there:
@@ -67,8 +71,8 @@ def read_frames(path: Path | str, expected: int | None) -> Iterator[Pixels]:
                 "later label would be off. Replace the video by a whole copy.",
             )
     if wanted is None:
-        if listed not in (decoded, 0) and is_mp4(path):
-            logger.warning("%s: %d frames decoded of the %d listed.", path, decoded, listed)
+        if said not in (decoded, 0) and is_mp4(path):
+            logger.warning("%s: %d frames decoded of the %d listed.", path, decoded, said)
     elif decoded != wanted:
         count = f"more than {wanted:,}" if decoded > wanted else f"only {decoded:,}"
         of = f"{wanted:,} have labels" if expected is not None else f"the file holds {wanted:,}"
@@ -113,6 +117,38 @@ def check_video(path: Path | str, expected: int | None = None) -> int | None:
             "cannot be matched.",
         )
     return held
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a video's container says of itself.
+
+    Attributes:
+        rate: Frames a second; None where it says none, or nothing that can be.
+        frames: How many there are; None where it does not say.
+    """
+
+    rate: float | None
+    frames: int | None
+
+
+def listed(path: Path | str) -> Listed:
+    """Read a video's frame rate and count, which may be missing or wrong.
+
+    Raises:
+        LabelError: It cannot be opened as a video.
+    """
+    try:
+        with _capture(Path(path)) as capture:
+            rate = float(capture.get(cv2.CAP_PROP_FPS))
+            frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    except LabelError:
+        check_video(path)  # which says why, where it knows
+        raise
+    return Listed(
+        rate if 0 < rate <= _FASTEST else None,
+        int(frames) if 0 < frames < _MOST else None,
+    )
 
 
 @contextmanager

@@ -1,10 +1,17 @@
-"""Probabilities of faces."""
+"""Probabilities of faces.
+
+A convolution of one face and of five hundred take different paths through the libraries,
+which round differently. So a network is always asked about blocks of one size, the last
+one filled up: what it says of a face does not depend on the faces it is asked together
+with, nor on how many there are.
+"""
 
 from copy import deepcopy
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 from torch import Tensor, nn
 
 from action_units.models.trained import TrainedModel
@@ -13,23 +20,88 @@ from action_units.training.arrays import Faces, check_faces, resized
 from action_units.training.augmentation import normalise
 from action_units.training.devices import Machine, choose_machine
 
+BLOCKS = {"cpu": 16, "mps": 64, "cuda": 256}
+"""Faces in a block, by the kind of device; larger ones are no faster on a CPU."""
+
+_BETWEEN_COUNTS = 512
+
+
+class Predictor:
+    """A trained network on its device, ready to be asked again and again.
+
+    It may be asked from several threads at once.
+
+    Attributes:
+        aus: The AU of each column.
+        machine: Where and how it computes.
+        block: How many faces are asked about at once; see the module.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        device: str = "auto",
+        *,
+        precision: str = "fp32",
+        flip: bool = False,
+    ) -> None:
+        """Put a copy of the network on the device.
+
+        Args:
+            model: What to ask; it is left as it is.
+            device: As in ``choose_machine``.
+            precision: As in ``choose_machine``.
+            flip: Average the logits of each face and its mirror image.
+
+        Raises:
+            ConfigurationError: As ``choose_machine``.
+        """
+        self.aus, self.flip, self._spec = model.aus, flip, model.spec
+        self.machine = choose_machine(device, precision)
+        self.block = BLOCKS[self.machine.torch_device.type]
+        network = deepcopy(model.network).to(self.machine.torch_device)
+        self._network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+    def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
+        """The probability of every AU on every face.
+
+        Args:
+            faces: uint8 (N, S, S), resized where the network takes another size.
+
+        Returns:
+            float32 (N, A), in the order of ``aus``.
+
+        Raises:
+            ConfigurationError: They are no faces.
+        """
+        check_faces(faces)
+        found = np.empty((len(faces), len(self.aus)), np.float32)
+        for start in range(0, len(faces), self.block):
+            some = faces[start : start + self.block]
+            block = np.zeros((self.block, *faces.shape[1:]), np.uint8)
+            block[: len(some)] = some
+            there = torch.from_numpy(block).to(self.machine.torch_device)
+            batch = resized(there, self._spec.image_size)
+            z = logits(self._network, batch, self.machine, self._spec.channels, flip=self.flip)
+            # torch's sigmoid rounds a value by its place in memory; scipy's does not.
+            found[start : start + self.block] = expit(z[: len(some)].cpu().double().numpy())
+        return found
+
 
 def predict(
     model: TrainedModel,
     faces: Faces,
     device: str = "auto",
-    batch_size: int = 512,
     *,
     precision: str = "fp32",
     flip: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """The probability of every AU on every face.
+    """The probability of every AU on every face, with progress.
 
     Args:
         model: What to ask.
         faces: uint8 (N, S, S), resized where the network takes another size.
         device: As in ``choose_machine``.
-        batch_size: Faces at a time; changes speed and memory only.
         precision: As in ``choose_machine``.
         flip: Average the logits of each face and its mirror image.
 
@@ -37,18 +109,13 @@ def predict(
         float32 (N, A), in the order of ``model.aus``.
     """
     check_faces(faces)
-    machine = choose_machine(device, precision)
-    network = deepcopy(model.network).to(machine.torch_device)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    network.eval()
+    predictor = Predictor(model, device, precision=precision, flip=flip)
     probabilities = np.empty((len(faces), len(model.aus)), np.float32)
     with Progress("Predicting", len(faces), "faces") as progress:
-        for start in range(0, len(faces), batch_size):
-            block = torch.from_numpy(np.array(faces[start : start + batch_size]))
-            batch = resized(block.to(machine.torch_device), model.spec.image_size)
-            z = logits(network, batch, machine, model.spec.channels, flip=flip)
-            probabilities[start : start + batch_size] = torch.sigmoid(z).cpu().numpy()
-            progress.advance(len(block))
+        for start in range(0, len(faces), _BETWEEN_COUNTS):
+            some = faces[start : start + _BETWEEN_COUNTS]
+            probabilities[start : start + _BETWEEN_COUNTS] = predictor.probabilities(some)
+            progress.advance(len(some))
     return probabilities
 
 

@@ -1,6 +1,7 @@
 """What a detector gives and what every detector does alike."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -85,22 +86,7 @@ class Detector(ABC):
         Raises:
             UnusableFace: There is none (``no face``).
         """
-        found = self.detect(pixels)
-        if not found:
-            raise UnusableFace(
-                "no face",
-                f"no face was found with a score of {self.settings.lowest_score:g} or more",
-            )
-        if previous is None or gap > PATIENCE:
-            return found[0]
-        index = continuation(previous.box, [face.box for face in found], gap)
-        if index is None:
-            raise UnusableFace(
-                "no face",
-                f"none of the faces found ({len(found)}) continues the track of the one taken "
-                f"{gap} frame{'s' if gap > 1 else ''} before",
-            )
-        return found[index]
+        return chosen(self.detect(pixels), self.settings.lowest_score, previous, gap)
 
     @abstractmethod
     def _find(self, colour: Pixels, size: tuple[int, int]) -> list[Detection]:
@@ -121,3 +107,36 @@ class Detector(ABC):
             "surest": -face.score,
         }[self.settings.choose]
         return key, -face.score, face.x, face.y
+
+
+def chosen(
+    found: Sequence[Detection],
+    lowest_score: float,
+    previous: Detection | None = None,
+    gap: int = 1,
+) -> Detection:
+    """The face to take of those that were found; see ``Detector.best``.
+
+    Args:
+        found: As ``Detector.detect`` gives them.
+        lowest_score: That a face had to have.
+        previous: The face that was last taken.
+        gap: How many frames ago that was.
+
+    Raises:
+        UnusableFace: There is none (``no face``).
+    """
+    if not found:
+        raise UnusableFace(
+            "no face", f"no face was found with a score of {lowest_score:g} or more"
+        )
+    if previous is None or gap > PATIENCE:
+        return found[0]
+    index = continuation(previous.box, [face.box for face in found], gap)
+    if index is None:
+        raise UnusableFace(
+            "no face",
+            f"none of the faces found ({len(found)}) continues the track of the one taken "
+            f"{gap} frame{'s' if gap > 1 else ''} before",
+        )
+    return found[index]

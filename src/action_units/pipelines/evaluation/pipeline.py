@@ -4,7 +4,7 @@ from functools import partial, update_wrapper
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.pipelines.evaluation import nodes, run_nodes
+from action_units.pipelines.evaluation import card, nodes, run_nodes
 from action_units.pipelines.lanes import Lanes, lane
 
 _FIGURES = (
@@ -69,6 +69,12 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
                 ],
                 "report",
                 name="write_report",
+            ),
+            Node(
+                card.write_model_card,
+                ["evaluated_folds", "summary_json", "run_models", "pretraining_curve"],
+                "model_card",
+                name="write_model_card",
             ),
         ],
         tags="evaluate",

@@ -1,0 +1,276 @@
+"""The command ``action-units``: use a trained classifier, or run the pipelines.
+
+Exit codes: 0, all is done; 1, all is done but something was set aside; 2, it could not be
+done, and a sentence says why; 130, stopped by Ctrl-C.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from action_units import __version__
+from action_units.errors import ActionUnitsError, ConfigurationError
+
+SET_ASIDE, REFUSED, STOPPED = 1, 2, 130
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Refused(click.ClickException):
+    """What the user can mend, in a sentence."""
+
+    exit_code = REFUSED
+
+
+class _Command(click.Command):
+    """A command whose expected errors are one sentence on stderr."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ActionUnitsError as error:
+            raise _Refused(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Stopped; what was finished stays, nothing is half-written.", err=True)
+            ctx.exit(STOPPED)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="action-units")
+def main() -> None:
+    """Tell facial action units in pictures and videos, with a trained classifier.
+
+    \b
+    Examples:
+      action-units predict holiday.mp4 --model data/06_models/sample/main/fg2020
+      action-units predict photographs/ --model MODELS --fold 3 --out tables --annotate
+      action-units live --model data/06_models/sample/main/fg2020
+      action-units export data/06_models/sample/main/fg2020 --out exported
+      action-units run --pipeline evaluate --params fold=3
+
+    A model is the folder of a run (MODELS, such as data/06_models/sample/main/fg2020), one
+    .safetensors file in it, or an exported folder. `action-units COMMAND --help` says more.
+    """  # noqa: D301 - \b is click's
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+_MODEL = _options(
+    click.option(
+        "--model",
+        required=True,
+        metavar="PLACE",
+        type=click.Path(path_type=Path),
+        help="A run's folder of models, one .safetensors file, or an exported folder.",
+    ),
+    click.option(
+        "--fold",
+        type=int,
+        help="The network of one fold. Without it, all that are there answer as one.",
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        help="auto, cpu, cuda, cuda:1 or mps.",
+    ),
+)
+
+
+@main.command(short_help="Write tables of the action units in pictures or videos.")
+@click.argument("source", type=click.Path(path_type=Path))
+@_MODEL
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("predicted"),
+    show_default=True,
+    help="The folder for the tables.",
+)
+@click.option(
+    "--faces",
+    type=click.Choice(["all", "one"]),
+    default="all",
+    show_default=True,
+    help="Follow every face, or take the one that preprocessing takes.",
+)
+@click.option("--workers", type=int, help="Threads; one for each core by default.")
+@click.option(
+    "--batch-size", type=int, help="Faces asked about at once; changes speed and memory only."
+)
+@click.option(
+    "--detector",
+    type=click.Choice(["yunet", "ssd"]),
+    help="In place of the detector that the model was trained with.",
+)
+@click.option(
+    "--min-confidence", type=float, help="The lowest score that counts as a face, 0 to 1."
+)
+@click.option("--annotate", is_flag=True, help="Also pictures and videos with boxes and bars.")
+@click.option("--timeline", is_flag=True, help="Also a plot of every AU along each video.")
+def predict(
+    source: Path,
+    model: Path,
+    fold: int | None,
+    device: str,
+    out: Path,
+    faces: str,
+    workers: int | None,
+    batch_size: int | None,
+    detector: str | None,
+    min_confidence: float | None,
+    annotate: bool,
+    timeline: bool,
+) -> None:
+    """Write a table of the action units in SOURCE.
+
+    SOURCE is a picture, a video, a folder of either, a tar or TSV of photographs, or a text
+    with one path a line. Of each video there are a CSV and a Parquet file with a row for
+    each face of each frame; the photographs of a folder share one table. What was done
+    before with the same model and settings is not done again. What cannot be used is listed
+    in quarantine.csv, and the exit code is 1; a SOURCE that is one damaged file ends with 2.
+
+    \b
+    Examples:
+      action-units predict interview.mp4 --model MODELS
+      action-units predict videos.txt --model MODELS --fold 2 --faces one
+      action-units predict photographs/ --model MODELS --out tables --annotate
+    """  # noqa: D301
+    _log()
+    from action_units.prediction.api import with_detector
+    from action_units.prediction.drawing import draw
+    from action_units.prediction.engine import Engine
+    from action_units.prediction.folder import predict_into
+    from action_units.prediction.loading import load_classifier
+    from action_units.prediction.sources import open_source
+
+    opened = open_source(source)
+    classifier = with_detector(
+        load_classifier(model, fold, device=device), detector, min_confidence
+    )
+    with Engine(classifier, faces, workers, batch_size) as engine:
+        done = predict_into(opened, engine, out)
+    pictures = draw(done, annotate=annotate, timeline=timeline)
+    for outcome in done:
+        if outcome.record:
+            faces_, frames = outcome.record["faces"], outcome.record["frames"]
+            click.echo(f"{outcome.table}: {faces_:,} faces, {frames:,} {outcome.unit}")
+    for path in pictures:
+        click.echo(str(path))
+    if any(len(outcome.quarantine) for outcome in done):
+        click.get_current_context().exit(SET_ASIDE)
+
+
+@main.command(short_help="Show action units in the browser.")
+@_MODEL
+@click.option("--host", default="127.0.0.1", show_default=True, help="Whom to listen to.")
+@click.option("--port", type=int, default=8000, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--max-upload-mb",
+    type=float,
+    default=500.0,
+    show_default=True,
+    help="The largest file that the page takes.",
+)
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
+def live(
+    model: Path,
+    fold: int | None,
+    device: str,
+    host: str,
+    port: int,
+    max_upload_mb: float,
+    open_browser: bool,
+) -> None:
+    """Show action units in the browser: of a webcam, a picture or a video.
+
+    The page is for this computer alone unless --host says otherwise.
+
+    \b
+    Example:
+      action-units live --model data/06_models/sample/main/fg2020 --open
+    """  # noqa: D301
+    _log()
+    try:
+        from action_units.live.server import serve
+    except ModuleNotFoundError as error:
+        raise _missing(error, "live") from error
+    from action_units.prediction.loading import load_classifier
+
+    serve(
+        load_classifier(model, fold, device=device),
+        host=host,
+        port=port,
+        max_upload_mb=max_upload_mb,
+        open_browser=open_browser,
+    )
+
+
+@main.command(short_help="Write a run's networks as files for others.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder.")
+@click.option("--fold", type=int, help="The network of one fold; all that are there without.")
+@click.option("--onnx/--no-onnx", default=True, show_default=True, help="Also as ONNX.")
+@click.option("--int8/--no-int8", default=True, show_default=True, help="Also in integers.")
+def export(model: Path, out: Path, fold: int | None, onnx: bool, int8: bool) -> None:
+    """Write a run's networks as files for others: weights, JSON, ONNX and a model card.
+
+    MODEL is the folder of a run.
+
+    \b
+    Example:
+      action-units export data/06_models/sample/main/fg2020 --out exported
+    """  # noqa: D301
+    _log()
+    try:
+        from action_units.export.package import export_run
+    except ModuleNotFoundError as error:
+        raise _missing(error, "onnx") from error
+    click.echo(str(export_run(model, out, fold=fold, onnx=onnx, int8=int8)))
+
+
+@main.command(
+    short_help="Run the pipelines that train a classifier.",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(arguments: tuple[str, ...]) -> None:
+    """Run pipelines; ARGUMENTS are those of `kedro run`, such as --pipeline evaluate."""
+    from kedro.framework.cli.utils import find_run_command
+    from kedro.framework.project import configure_project
+
+    configure_project("action_units")
+    find_run_command("action_units")(list(arguments), prog_name="action-units run")
+
+
+def _log() -> None:
+    """Say on stderr what goes on."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("action_units").setLevel(logging.INFO)
+
+
+def _missing(error: ModuleNotFoundError, extra: str) -> Exception:
+    """What to install for a package that is not there; an error of ours stays as it is."""
+    if (error.name or "").startswith("action_units"):
+        return error
+    return ConfigurationError(
+        f"this needs the package {error.name}, which is not installed: "
+        f"pip install 'action-units[{extra}]'."
+    )

@@ -1,0 +1,212 @@
+"""The model card of a run: what it is, how it did, and what it must not be used for.
+
+Markdown with Hugging Face's front matter. Every number in it comes from the run's own files.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from action_units import __version__
+from action_units.evaluation.report.scores import au_rows, average_rows, measure_tables
+from action_units.evaluation.scores import Estimate
+from action_units.evaluation.summary import RunSummary
+from action_units.export.members import PackagedMember
+from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.progress import clock
+
+_CALIBRATION = ("ece", "brier")
+_OTHERS = ("auc", "average_precision", "mcc", "balanced_accuracy", "f1_norm", "f1_event", "icc")
+
+
+def render_card(
+    summary: RunSummary, members: Mapping[int, PackagedMember], name: str, seconds: float
+) -> str:
+    """The card of a run.
+
+    Args:
+        summary: How it did.
+        members: The fine-tuned network of each of its folds.
+        name: Such as ``sample/main/fg2020``.
+        seconds: Of pre-training and fine-tuning, all its networks together.
+    """
+    some = next(iter(members.values()))
+    tables = measure_tables(summary)
+    return _tidy(
+        _templates()
+        .get_template("model_card.md.j2")
+        .render(
+            front_matter=front_matter(summary, name),
+            name=name,
+            summary=summary,
+            members=members,
+            spec=some.model.spec,
+            parameters=sum(p.numel() for p in some.model.network.parameters()),
+            flip=some.flip,
+            faces=some.model.provenance.get("faces"),
+            rows=au_rows(summary),
+            tested=sum(len(fold.test) for fold in summary.folds),
+            averages=average_rows(summary),
+            by_au={
+                measure: summary.measures["finetuned"][measure].aus
+                for measure in ("f1_at_half", "auc", "prevalence")
+                if measure in summary.measures["finetuned"]
+            },
+            measures={
+                average: [row for row in table if row["measure"].name in _OTHERS]
+                for average, table in tables.items()
+            },
+            calibration={
+                average: [row for row in table if row["measure"].name in _CALIBRATION]
+                for average, table in tables.items()
+            },
+            undefined=_undefined(summary),
+            shared=summary.folds[0].provenance,
+            recipe=some.model.provenance.get("training", {}).get("recipe", {}),
+            wall_time=clock(seconds),
+            version=__version__,
+        )
+    )
+
+
+def front_matter(summary: RunSummary, name: str) -> str:
+    """The fields that Hugging Face reads, as YAML; undefined figures are left out of it."""
+    rendered = summary.rendered
+    data = (
+        {"name": "rendered faces in the layout of DISFA", "type": "rendered-sample"}
+        if rendered
+        else {"name": "DISFA", "type": "disfa"}
+    )
+    folds = f"mean of {len(summary.folds)} of {summary.n_folds} folds ({summary.protocol})"
+    metrics = []
+    for kind, measure, title in (("f1", "f1", "F1"), ("roc_auc", "auc", "AUC")):
+        if measure not in summary.measures["finetuned"]:
+            continue
+        scores = summary.measures["finetuned"][measure]
+        for line in (*scores.averages.values(), *scores.aus.values()):
+            value = line.mean_of_folds.value
+            if not math.isnan(value):
+                told = f"{title}, {line.name}, {folds}"
+                metrics.append({"type": kind, "name": told, "value": round(value, 4)})
+    licence: dict[str, Any] = (
+        {"license": "mit"}
+        if rendered
+        else {"license": "other", "license_name": "as-the-training-data-allow"}
+    )
+    content = {
+        **licence,
+        "library_name": "action-units",
+        "pipeline_tag": "image-classification",
+        "tags": ["facial-action-units", "facs", "multi-label", "safetensors", "onnx"]
+        + (["rendered-data", "demonstration"] if rendered else []),
+        "datasets": [data["type"], "rendered-web-sample" if rendered else "web-photographs"],
+        "metrics": ["f1", "roc_auc"],
+        "model-index": [
+            {
+                "name": name,
+                "results": [
+                    {
+                        "task": {
+                            "type": "image-classification",
+                            "name": "Facial action unit detection",
+                        },
+                        "dataset": data,
+                        "metrics": metrics,
+                    }
+                ],
+            }
+        ],
+    }
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=96)
+
+
+def with_export(
+    card: str,
+    name: str,
+    members: tuple[PackagedMember, ...],
+    hashes: Mapping[str, str],
+    facts: Mapping[str, Any],
+) -> str:
+    """A run's card, with what its exported folder holds.
+
+    Args:
+        card: From ``render_card``.
+        name: Of the export.
+        members: The networks in it.
+        hashes: SHA-256 by file name.
+        facts: Of ``conversion.convert``.
+    """
+    section = (
+        _templates()
+        .get_template("exported.md.j2")
+        .render(name=name, members=members, hashes=hashes, **_whole(facts))
+    )
+    before, mark, after = card.partition("\n## Training and test data\n")
+    return _tidy(f"{before}\n{section}{mark}{after}" if mark else f"{card}\n{section}")
+
+
+def _whole(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: facts.get(name) for name in ("onnx", "int8", "left_out", "thresholds")}
+
+
+def _tidy(text: str) -> str:
+    """No space at the ends of lines, one empty line at a time."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+
+
+def _undefined(summary: RunSummary) -> list[str]:
+    """Which F1 and AUC have no value or no interval, and why; a sentence each."""
+    found = []
+    for measure in ("f1", "auc"):
+        scores = summary.measures["finetuned"].get(measure)
+        for line in scores.lines if scores else ():
+            title = f"{measure.upper()} of {line.name}"
+            if line.why:
+                folds = "; ".join(f"fold {fold}: {why}" for fold, why in line.why.items())
+                found.append(f"{title} is not defined in some folds ({folds}).")
+            elif math.isnan(line.mean_of_folds.low):
+                found.append(f"{title} has no interval ({line.mean_of_folds.why}).")
+    return found
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("action_units.export", "templates"),
+        autoescape=False,  # Markdown, made of our own numbers
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"figure": _figure, "signed": _signed, "with_ends": _with_ends}
+    environment.globals |= {"au_column": au_column, "au_names": AU_NAMES}
+    return environment
+
+
+def _figure(value: Estimate | float | None) -> str:
+    """Three digits, or n/a."""
+    number = value.value if isinstance(value, Estimate) else value
+    return "n/a" if number is None or math.isnan(number) else f"{number:.3f}"
+
+
+def _signed(value: Estimate | float | None) -> str:
+    """Three digits with a sign, or n/a."""
+    number = value.value if isinstance(value, Estimate) else value
+    if number is None or math.isnan(number):
+        return "n/a"
+    return f"{number:+.3f}".replace("-", "−")
+
+
+def _with_ends(value: Estimate, signed: bool = False) -> str:
+    """A figure and its interval."""
+    written = _signed if signed else _figure
+    if math.isnan(value.value):
+        return "n/a"
+    if math.isnan(value.low):
+        return f"{written(value)} (no interval)"
+    return f"{written(value)} [{written(value.low)}, {written(value.high)}]"

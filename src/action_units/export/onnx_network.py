@@ -1,0 +1,154 @@
+"""An exported network on ONNX Runtime; nothing here imports torch."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.calibration import calibration_from_json
+from action_units.evaluation.smoothing import Smoothing
+from action_units.evaluation.thresholds import FittedThresholds
+from action_units.evaluation.treatment import Treatment
+from action_units.export.optional_onnx import import_onnx
+from action_units.faces.store import Faces
+from action_units.facs.action_units import au_columns
+from action_units.files import verify
+
+SCHEMA = 1
+"""Of the metadata in an ONNX file."""
+
+BATCH = 64
+
+
+class OnnxNetwork:
+    """One ONNX file: a fold's network, or several folds' as one.
+
+    Attributes:
+        path: The file.
+        metadata: What the file says of itself, by key.
+        aus: The AU of each column.
+        size: Side of the faces it takes, in pixels.
+        treatment: What is left to be done to its probabilities: thresholds, and whatever
+            its graph does not do already.
+    """
+
+    def __init__(self, path: Path | str, threads: int = 0) -> None:
+        """Open a file after checking it against its manifest.
+
+        Args:
+            path: The file.
+            threads: To compute on; 0 is one for each core.
+
+        Raises:
+            ArtifactError: Missing, damaged, or not an ONNX file of this project.
+            ConfigurationError: ONNX Runtime is not installed.
+        """
+        import_onnx("onnxruntime")
+        self.path = verify(path)
+        try:
+            self._session = open_session(self.path.read_bytes(), threads)
+            self.metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
+            self.aus = tuple(int(au) for au in self.metadata["aus"])
+            self.size = int(self.metadata["preprocessing"]["size"])
+            self.treatment = _treatment(self.metadata, self.aus)
+        except Exception as error:  # whatever comes of a file that is not ours
+            raise ArtifactError(
+                f"{self.path} is whole but is not an ONNX file that this version can read "
+                f"({error})."
+            ) from error
+
+    def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
+        """The probability of every AU on every face.
+
+        Args:
+            faces: uint8 (N, S, S), grey, as a face store of that size holds them.
+
+        Returns:
+            float32 (N, A), in the order of ``aus``.
+
+        Raises:
+            ConfigurationError: They are not such faces.
+        """
+        if faces.dtype != np.uint8 or faces.ndim != 3 or faces.shape[1:] != (self.size,) * 2:
+            raise ConfigurationError(
+                f"faces are {faces.dtype} {faces.shape}; {self.path.name} takes uint8 "
+                f"(N, {self.size}, {self.size}), as the face store that it was trained on "
+                "holds them."
+            )
+        return ask(self._session, faces)
+
+
+def open_session(content: bytes, threads: int = 0) -> Any:
+    """An ONNX file's content, ready to be run on the CPU.
+
+    Args:
+        content: Of the file.
+        threads: To compute on; 0 is one for each core.
+
+    Raises:
+        ConfigurationError: ONNX Runtime is not installed.
+    """
+    runtime = import_onnx("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def ask(session: Any, faces: Faces) -> npt.NDArray[np.float32]:
+    """What a session of ``open_session`` says of faces uint8 (N, S, S), float32 (N, A)."""
+    blocks = [
+        session.run(None, {"faces": np.ascontiguousarray(faces[start : start + BATCH])})[0]
+        for start in range(0, max(len(faces), 1), BATCH)
+    ]
+    return np.concatenate(blocks)
+
+
+def to_metadata(content: dict[str, Any]) -> dict[str, str]:
+    """Metadata of an ONNX file: every value as JSON, keys in order.
+
+    Args:
+        content: JSON values by key; it must have ``aus``.
+    """
+    whole = {"schema": SCHEMA, "au_columns": au_columns(content["aus"]), **content}
+    return {
+        key: json.dumps(whole[key], sort_keys=True, allow_nan=False) for key in sorted(whole)
+    }
+
+
+def read_metadata(found: dict[str, str]) -> dict[str, Any]:
+    """What ``to_metadata`` wrote.
+
+    Raises:
+        ValueError: It is of another program or version.
+    """
+    if "schema" not in found:
+        raise ValueError("its metadata are not of this project")
+    content = {key: json.loads(value) for key, value in found.items()}
+    if content["schema"] != SCHEMA:
+        raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
+    return content
+
+
+def _treatment(metadata: Mapping[str, Any], aus: Sequence[int]) -> Treatment:
+    """What is left to be done to the probabilities of a file."""
+    values = tuple(float(value) for value in metadata["thresholds"])
+    if len(values) != len(aus):
+        raise ValueError(f"{len(values)} thresholds for {len(aus)} AUs")
+    left = metadata["left_to_do"]
+    calibration = left["calibration"]
+    return Treatment(
+        FittedThresholds(
+            values,
+            (False,) * len(values),
+            (math.nan,) * len(values),
+            tuple(metadata["thresholds_fitted_on"]),
+        ),
+        Smoothing.from_json(left["smoothing"]),
+        None if calibration is None else calibration_from_json(calibration, aus),
+    )

@@ -1,0 +1,36 @@
+"""Where the other files of a run lie, seen from its models, as the catalog has them."""
+
+from pathlib import Path
+
+from action_units.errors import ArtifactError
+from action_units.faces.store import INDEX_NAME, FaceStore
+from action_units.files import verify
+
+
+def find_faces(run_folder: Path) -> FaceStore | None:
+    """DISFA's faces of the project that a run's models lie in, where they are there."""
+    layer = _layer(run_folder, "04_feature")
+    place = None if layer is None else layer / run_folder.resolve().parts[-3] / "disfa_faces"
+    return FaceStore.open(place) if place and (place / INDEX_NAME).is_file() else None
+
+
+def find_card(run_folder: Path) -> str:
+    """The model card of a run.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged.
+    """
+    layer = _layer(run_folder, "08_reporting")
+    if layer is None:
+        raise ArtifactError(
+            f"{run_folder} is not below a project's data/06_models, so its model card "
+            "cannot be found; give its text."
+        )
+    path = layer.joinpath(*run_folder.resolve().parts[-3:], "model_card.md")
+    return verify(path, made_by="kedro run --pipeline evaluate").read_text()
+
+
+def _layer(run_folder: Path, name: str) -> Path | None:
+    """Another layer of the project's ``data``; None outside of a project."""
+    parents = run_folder.resolve().parents  # run, data set, layer, data
+    return parents[3] / name if len(parents) > 3 and parents[2].name == "06_models" else None

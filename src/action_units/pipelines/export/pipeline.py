@@ -1,0 +1,20 @@
+"""a run's networks + their model card -> a folder that others can use."""
+
+from kedro.pipeline import Node, Pipeline
+
+from action_units.pipelines.export import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """One fold's network, or all folds' as one, as ``--params fold=`` says."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export,
+                ["run_models", "disfa_faces", "model_card", "exported_folder", "parameters"],
+                None,
+                name="export",
+            )
+        ],
+        tags="export",
+    )

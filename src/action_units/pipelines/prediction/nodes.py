@@ -1,0 +1,63 @@
+"""The node that asks a run's networks about other pictures and videos."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from action_units.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+
+def predict_source(
+    models: Path,
+    folder: Path,
+    source: str | None,
+    model: str | None,
+    fold: int | None,
+    settings: Mapping[str, Any],
+    device: str,
+    workers: int | None,
+) -> pd.DataFrame:
+    """Write tables of the action units in pictures and videos.
+
+    Args:
+        models: The folder of the run's models.
+        folder: Where the tables go.
+        source: A picture, a video, a folder, a list of paths.
+        model: Another model than the run's.
+        fold: Which fold's network; None takes all that are there.
+        settings: The parameters of prediction.
+        device: Where to compute.
+        workers: Threads; None for one a core.
+
+    Returns:
+        One row for each table written.
+
+    Raises:
+        ConfigurationError: No source is given.
+    """
+    if source is None:
+        raise ConfigurationError(
+            "predict needs to know on what: `kedro run --pipeline predict --params "
+            "source=PATH`, where PATH is a picture, a video, a folder of either, or a text "
+            "with one path a line."
+        )
+    from action_units.prediction.api import with_detector
+    from action_units.prediction.drawing import draw
+    from action_units.prediction.engine import Engine
+    from action_units.prediction.folder import predict_into, summary_table
+    from action_units.prediction.loading import load_classifier
+    from action_units.prediction.sources import open_source
+
+    opened = open_source(str(source))
+    classifier = load_classifier(models if model is None else str(model), fold, device=device)
+    classifier = with_detector(classifier, settings["detector"], settings["min_confidence"])
+    with Engine(classifier, settings["faces"], workers, settings["batch_size"]) as engine:
+        done = predict_into(opened, engine, folder)
+    draw(done, annotate=settings["annotate"], timeline=settings["timeline"])
+    logger.info("Predictions: %s", folder)
+    return summary_table(done)

@@ -1,0 +1,1 @@
+"""Using a trained classifier: pictures and videos in, tables of action units out."""

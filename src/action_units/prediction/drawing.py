@@ -1,0 +1,63 @@
+"""Pictures beside the tables of predictions: annotated copies and timelines, on request."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from action_units.prediction.folder import Outcome
+from action_units.prediction.sources import Photographs, PictureFile
+from action_units.prediction.tables import read_table, with_suffix
+
+logger = logging.getLogger(__name__)
+
+VIDEO, PICTURE = "_annotated.webm", "_annotated.png"
+
+
+def draw(done: Sequence[Outcome], *, annotate: bool, timeline: bool) -> list[Path]:
+    """Draw what was asked for beside the tables.
+
+    Args:
+        done: What was predicted; of what was set aside nothing is drawn.
+        annotate: A copy of each picture and video with boxes, bars and active AUs.
+        timeline: A plot of every AU along each video, one for each face.
+
+    Returns:
+        The files, in the order of the sources.
+    """
+    drawn: list[Path] = []
+    for outcome in done:
+        if outcome.record and (annotate or timeline):
+            table = read_table(outcome.table)
+            drawn += _annotated(outcome, table) if annotate else []
+            drawn += _timelines(outcome, table) if timeline else []
+    return drawn
+
+
+def _timelines(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
+    from action_units.prediction.timeline import draw_timelines
+
+    if not isinstance(outcome.part, Photographs):
+        out = with_suffix(outcome.stem, "_timeline.png")
+        yield from draw_timelines(table, out, title=outcome.part.given)
+
+
+def _annotated(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
+    from action_units.prediction.annotation import annotate
+
+    part, name = outcome.part, str(outcome.record["classifier"])
+    if not isinstance(part, Photographs):
+        yield annotate(part.path, table, with_suffix(outcome.stem, VIDEO), name=name)
+        return
+    files = [portion for portion in part.portions if isinstance(portion, PictureFile)]
+    if len(files) < len(part.portions):
+        logger.warning(
+            "%s: photographs in a tar or TSV are not annotated; unpack them first.", part.place
+        )
+    of_image = dict(tuple(table.groupby("image")))
+    for file in files:
+        if file.id in of_image:
+            flat = file.id.strip("/").replace("/", "~")
+            out = outcome.stem.parent / f"{flat}{PICTURE}"
+            yield annotate(Path(file.path), of_image[file.id], out, name=name)

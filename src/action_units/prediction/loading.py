@@ -1,0 +1,211 @@
+"""From files to a classifier: a run's folder, one model, or an exported folder."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.thresholds import FittedThresholds
+from action_units.evaluation.treatment import Treatment
+from action_units.faces.crops import FaceSettings
+from action_units.files import sha256_of, verify
+from action_units.prediction.classifier import Classifier, FaceInput, Member
+
+if TYPE_CHECKING:
+    from action_units.models.model import TrainedModel
+
+logger = logging.getLogger(__name__)
+
+MODEL = "finetuned.safetensors"
+EXPORTED = "config.json"
+_MAKES = "`kedro run --pipeline finetune` makes it"
+
+
+def load_classifier(
+    place: Path | str,
+    fold: int | None = None,
+    *,
+    device: str = "auto",
+    faces: FaceInput | None = None,
+) -> Classifier:
+    """Make a classifier of what lies at a place.
+
+    Args:
+        place: The folder of a run's models, such as ``data/06_models/sample/main/fg2020``;
+            one model, such as ``…/fold3/finetuned.safetensors``, or the folder that it is
+            in; an exported folder, or the ONNX file in it.
+        fold: Which fold's network; None takes all that are there, which answer as one.
+        device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        faces: How faces are found and cut out, in place of what the model recorded.
+
+    Raises:
+        ArtifactError: A file is missing, damaged, or has no thresholds beside it.
+        ConfigurationError: There is no such fold or device.
+    """
+    place = Path(place)
+    if (place / EXPORTED).is_file():
+        return _load_exported(place, fold, device, faces)
+    if place.suffix == ".onnx":
+        return _load_onnx(place, fold, faces)
+    paths = find_models(place, fold)
+    found = [_load(path, device) for path in paths]
+    if faces is None:
+        faces = _faces_of([model.provenance for _, model in found], place)
+    members = [member for member, _ in found]
+    told = [[member.sha256, member.treatment.to_json(member.network.aus)] for member in members]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return Classifier(members, faces, name_of(paths), digest)
+
+
+def find_models(place: Path, fold: int | None = None) -> list[Path]:
+    """The models that a place and a fold mean, in the order of the folds.
+
+    Raises:
+        ArtifactError: None is there.
+        ConfigurationError: A single model lies there, and it is of another fold.
+    """
+    single = place if place.suffix == ".safetensors" else place / MODEL
+    if single.is_file():
+        if fold is not None and single.parent.name != f"fold{fold}":
+            raise ConfigurationError(
+                f"fold={fold} was asked for, but {single} is one model; name the folder that "
+                "the folds lie in, or leave the fold out."
+            )
+        return [single]
+    found = sorted(place.glob(f"fold*/{MODEL}")) if fold is None else []
+    wanted = place / f"fold{fold}" / MODEL
+    if fold is not None and wanted.is_file():
+        found = [wanted]
+    if not found:
+        there = sorted(place.rglob(MODEL)) if place.is_dir() else []
+        near = f" There is {there[0]}." if there else ""
+        what = MODEL if fold is None else f"fold{fold}/{MODEL}"
+        raise ArtifactError(
+            f"{place}: no model is there; expected a run's folder with {what} in it, such as "
+            f"data/06_models/sample/main/fg2020 ({_MAKES}), or a .safetensors file.{near}"
+        )
+    return found
+
+
+def name_of(paths: list[Path]) -> str:
+    """What models are called: ``sample/main/fg2020/fold3``, or the run and its folds."""
+    folders = [path.resolve().parent for path in paths]
+    if len(folders) == 1:
+        return "/".join(folders[0].parts[-4:])
+    return f"{'/'.join(folders[0].parts[-4:-1])} ({', '.join(f.name for f in folders)})"
+
+
+def face_input(recorded: Mapping[str, Any] | None, place: Path | str) -> FaceInput:
+    """How a model's faces were found and cut out, as its provenance has it under ``faces``.
+
+    Args:
+        recorded: That; None where the model was trained on crops made elsewhere. Then the
+            defaults hold, and the log says that they are a guess.
+        place: Where the model lies, for sentences.
+
+    Raises:
+        ArtifactError: What is recorded cannot be read.
+    """
+    if recorded is None:
+        logger.warning(
+            "%s: how its faces were cut out of pictures is not recorded, because it was "
+            "trained on crops that were made elsewhere; the detector's box is taken as it "
+            "comes, which may not be what the network has learned.",
+            place,
+        )
+        return FaceInput()
+    try:
+        return FaceInput(FaceSettings.from_dict(recorded), int(recorded["size"]))
+    except (ArtifactError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{place}: {error}") from error
+
+
+def _faces_of(provenances: Sequence[Mapping[str, Any]], place: Path) -> FaceInput:
+    recorded = [provenance.get("faces") for provenance in provenances]
+    if any(other != recorded[0] for other in recorded):
+        raise ArtifactError(
+            f"{place}: the folds' faces were cut out in different ways; choose one fold, or "
+            "train them on the same crops."
+        )
+    return face_input(recorded[0], place)
+
+
+def read_treatment(model: Path, aus: tuple[int, ...]) -> Treatment:
+    """What lies beside a model: its treatment, or else its thresholds alone.
+
+    Raises:
+        ArtifactError: There is neither, or it cannot be read.
+    """
+    treatment = model.with_name(f"{model.stem}_treatment.json")
+    thresholds = model.with_name(f"{model.stem}_thresholds.json")
+    if treatment.is_file():
+        return Treatment.from_json(json.loads(verify(treatment).read_text()), aus)
+    if thresholds.is_file():
+        logger.info(
+            "%s: thresholds as fine-tuning fitted them; `kedro run --pipeline evaluate` adds "
+            "the calibration and smoothing that `evaluation.treatment` asks for.",
+            model,
+        )
+        fitted = FittedThresholds.from_json(json.loads(verify(thresholds).read_text()), aus)
+        return Treatment(fitted)
+    raise ArtifactError(
+        f"{model}: there is no {treatment.name} beside it, so nothing says from which "
+        "probability on an AU is present; `kedro run --pipeline evaluate` makes it."
+    )
+
+
+def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
+    from action_units.models.trained import load_model
+    from action_units.training.inference import Predictor
+
+    model = load_model(path)
+    # As the thresholds were fitted: a threshold holds for one way of asking.
+    flip = bool(model.provenance.get("flip_average", False))
+    network = Predictor(model, device, flip=flip)
+    treatment = read_treatment(path, model.aus)
+    return Member(path.resolve().parent.name, network, treatment, sha256_of(path)), model
+
+
+def _load_exported(
+    place: Path, fold: int | None, device: str, faces: FaceInput | None
+) -> Classifier:
+    """Weights and JSON of ``export.package``."""
+    from action_units.export.package import read_package
+    from action_units.training.inference import Predictor
+
+    package = read_package(place)
+    chosen = [m for m in package.members if fold is None or m.name == f"fold{fold}"]
+    if not chosen:
+        there = ", ".join(member.name for member in package.members)
+        raise ConfigurationError(f"fold={fold} is not in {place}; it has {there}.")
+    members = [
+        Member(m.name, Predictor(m.model, device, flip=m.flip), m.treatment, m.sha256)
+        for m in chosen
+    ]
+    digest = package.sha256
+    if fold is not None:
+        digest = hashlib.sha256(f"{digest} fold{fold}".encode()).hexdigest()
+    return Classifier(members, faces or face_input(package.faces, place), package.name, digest)
+
+
+def _load_onnx(path: Path, fold: int | None, faces: FaceInput | None) -> Classifier:
+    """An ONNX file of ``export``, which answers by itself for all networks in it."""
+    from action_units.export.onnx_network import OnnxNetwork
+
+    if fold is not None:
+        raise ConfigurationError(
+            f"fold={fold} was asked for, but {path} is one file for all its networks; leave "
+            "the fold out, or name the exported folder."
+        )
+    network = OnnxNetwork(path, threads=1)  # prediction's own threads are the parallelism
+    digest = sha256_of(path)
+    if faces is None:
+        found = face_input(network.metadata.get("faces"), path)
+        faces = FaceInput(found.settings, network.size)
+    name = str(network.metadata.get("name", path.stem))
+    return Classifier(
+        [Member(path.stem, network, network.treatment, digest)], faces, name, digest
+    )

@@ -1,0 +1,145 @@
+"""Every AU along a video, from a table of predictions: one figure for each face."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from action_units.errors import ConfigurationError
+from action_units.evaluation.theme import LIGHT, Palette, settings, to_png
+from action_units.facs.action_units import AU_NAMES, au_column, aus_of_columns
+from action_units.files import write_bytes
+
+logger = logging.getLogger(__name__)
+
+_SHADE, _HATCH = 0.35, "////"
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+POINTS = 1200
+"""Steps of a figure in time, about one a pixel; of several frames in one, the highest."""
+
+MOST_FACES = 12
+"""Of more faces those are drawn that are there longest."""
+
+
+def draw_timelines(table: pd.DataFrame, out: Path, *, title: str = "") -> list[Path]:
+    """Draw what was predicted along a video.
+
+    Args:
+        table: The video's predictions.
+        out: The PNG; where there are several faces, ``_face0`` and so on are put before
+            its suffix.
+        title: Stands above each figure, with the number of the face.
+
+    Returns:
+        The figures' files, in the order of the faces; none where no face was found.
+
+    Raises:
+        ArtifactError: The disk refused.
+        ConfigurationError: The table is of photographs.
+    """
+    if "image" in table:
+        raise ConfigurationError(
+            "a timeline is drawn of a video; this table is of photographs, which have no time."
+        )
+    lengths = table.loc[table["face_id"] >= 0, "face_id"].value_counts(sort=False)
+    faces = sorted(lengths.index, key=lambda face: (-lengths[face], face))
+    if len(faces) > MOST_FACES:
+        logger.warning(
+            "%s: timelines of the %d faces of %d that are there longest.",
+            title or out,
+            MOST_FACES,
+            len(faces),
+        )
+    paths = []
+    for face in sorted(faces[:MOST_FACES]):
+        path = out if len(faces) == 1 else out.with_name(f"{out.stem}_face{face}{out.suffix}")
+        heading = " · ".join(part for part in (title, f"face {face}") if part)
+        write_bytes(path, to_png(draw_timeline(table, int(face), heading)))
+        paths.append(path)
+    return paths
+
+
+def draw_timeline(
+    table: pd.DataFrame, face: int, title: str = "", palette: Palette = LIGHT
+) -> Figure:
+    """Probabilities of every AU of one face over time; called frames shaded.
+
+    Args:
+        table: A video's predictions.
+        face: The number of the face.
+        title: Of the figure.
+        palette: Its colours.
+    """
+    aus = aus_of_columns(str(name)[:-2] for name in table if str(name).endswith("_p"))
+    frames = int(table["frame"].max())
+    edges = np.linspace(0.0, frames, min(frames, POINTS) + 1)  # in frames, (B + 1,)
+    own = table[table["face_id"] == face]
+    place = (own["frame"].to_numpy(np.int64) - 1) * (len(edges) - 1) // frames
+    length, unit = _frame_length(table)
+    with settings(palette):
+        figure = Figure(figsize=(10, 0.46 * len(aus) + 1.05), layout="constrained")
+        rows = figure.subplots(len(aus), 1, sharex=True, squeeze=False)[:, 0]
+        for au, axes in zip(aus, rows, strict=True):
+            column = au_column(au)
+            highest = np.full(len(edges) - 1, np.nan)  # (B,)
+            np.fmax.at(highest, place, own[f"{column}_p"].to_numpy(np.float64))
+            called = np.zeros(len(edges) - 1, np.bool_)
+            called[place[(own[f"{column}_c"] == 1).to_numpy(np.bool_, na_value=False)]] = True
+            _draw_row(axes, edges * length, highest, called, palette)
+            name = f"{column} {AU_NAMES.get(au, '').lower()}"
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", color=palette.ink)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        rows[-1].set_xlim(0, frames * length)
+        rows[-1].set_xlabel(unit)
+        rows[-1].tick_params(labelbottom=True)
+        figure.legend(
+            handles=[
+                Line2D([], [], color=palette.ours, label="probability, 0 to 1"),
+                Patch(color=palette.scratch, alpha=_SHADE, lw=0, label="called present"),
+                Patch(fc=palette.paper, ec=palette.muted, hatch=_HATCH, lw=0, label="no face"),
+            ],
+            loc="outside upper right",
+            ncols=3,
+            frameon=False,
+        )
+    return figure
+
+
+def _draw_row(
+    axes: Axes, edges: Floats, highest: Floats, called: Bools, palette: Palette
+) -> None:
+    """One AU: a line that ends where the face is away, over what it was called."""
+    away = np.isnan(highest)
+    axes.broken_barh(
+        _spans(away, edges), (0, 1), fc=palette.paper, ec=palette.muted, hatch=_HATCH, lw=0
+    )
+    axes.broken_barh(_spans(called, edges), (0, 1), fc=palette.scratch, alpha=_SHADE, lw=0)
+    axes.stairs(highest, edges, baseline=None, color=palette.ours, lw=1.2)
+    axes.set_ylim(-0.06, 1.06)
+    axes.set_yticks([])
+    axes.tick_params(length=0, labelbottom=False)
+
+
+def _spans(chosen: Bools, edges: Floats) -> list[tuple[float, float]]:
+    """Where it holds: the starts and the lengths."""
+    turns = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
+    starts, stops = edges[turns[::2]], edges[turns[1::2]]
+    return list(zip(starts.tolist(), (stops - starts).tolist(), strict=True))
+
+
+def _frame_length(table: pd.DataFrame) -> tuple[float, str]:
+    """From one frame to the next, in seconds where the video has a rate; and the unit."""
+    row = int(table["frame"].to_numpy(np.int64).argmax())
+    seconds, frame = float(table["timestamp"].iloc[row]), int(table["frame"].iloc[row])
+    if frame > 1 and seconds > 0:
+        return seconds / (frame - 1), "seconds"
+    return 1.0, "frame"

@@ -1,0 +1,215 @@
+"""The card: front matter that parses, every number from the run's files, what must be said."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from action_units.evaluation.scores import Estimate
+from action_units.evaluation.summary import summarise
+from action_units.export.model_card import render_card, with_export
+from action_units.facs.action_units import AU_NAMES, DISFA_AUS, au_column
+from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
+from tests.export.made_up import made_up_member
+
+SHARED = {
+    "config_hash": "c0ffee" * 10,
+    "data_sha256": "da7a" * 16,
+    "recipe": "modern",
+    "seed": 271,
+    "device": {"device": "cuda", "devices": 2, "precision": "bf16", "threads": 9},
+    "python": "3.77.1",
+    "packages": {"torch": "9.8.7", "numpy": "6.5.4"},
+}
+
+
+def made_up_summary(folds=(1, 2, 3), rendered=True, scratch=True, absent=()):
+    made = [
+        replace(
+            made_up_fold(k, scratch=scratch, provenance=SHARED, absent=absent),
+            rendered=rendered,
+        )
+        for k in folds
+    ]
+    predictions = {
+        name: {
+            k: made_up_predictions(GROUPS[k - 1], seed=k, skill=skill, absent=absent)
+            for k in folds
+        }
+        for name, skill in (("finetuned", 0.4), ("scratch", 0.1))[: 1 + scratch]
+    }
+    return summarise(made, 3, predictions=predictions)
+
+
+def made_up_card(**options):
+    summary = made_up_summary(**options)
+    members = {fold.fold: made_up_member(fold.fold) for fold in summary.folds}
+    return summary, members, render_card(summary, members, "mine/main/standard", 3725.0)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return made_up_card()
+
+
+def front_matter(card):
+    assert card.startswith("---\n")
+    return yaml.safe_load(card[4:].split("\n---\n")[0])
+
+
+def table_rows(card, first_cell):
+    rows = [line for line in card.splitlines() if line.startswith(f"| {first_cell} |")]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def test_the_front_matter_parses_and_holds_the_runs_figures(made):
+    summary, _, card = made
+    front = front_matter(card)
+    assert front["license"] == "mit"
+    assert front["library_name"] == "action-units"
+    assert {"facs", "rendered-data"} <= set(front["tags"])
+    (model,) = front["model-index"]
+    assert model["name"] == "mine/main/standard"
+    (result,) = model["results"]
+    assert result["dataset"]["type"] == "rendered-sample"
+    told = {
+        metric["name"].split(", mean of")[0]: metric["value"] for metric in result["metrics"]
+    }
+    f1, auc = (summary.measures["finetuned"][name] for name in ("f1", "auc"))
+    assert told["F1, 8 AUs"] == round(f1.averages["8 AUs"].mean_of_folds.value, 4)
+    for au in DISFA_AUS:
+        assert told[f"F1, {au_column(au)}"] == round(f1.aus[au].mean_of_folds.value, 4)
+        assert told[f"AUC, {au_column(au)}"] == round(auc.aus[au].mean_of_folds.value, 4)
+    assert "3 of 3 folds (standard)" in result["metrics"][0]["name"]
+
+
+def test_planted_scores_stand_in_the_tables(made):
+    summary, members, _ = made
+    f1 = summary.measures["finetuned"]["f1"]
+    planted = replace(f1.aus[9], mean_of_folds=Estimate(0.1234, 0.0567, 0.7654, 1000))
+    average = replace(
+        f1.averages["8 AUs"],
+        mean_of_folds=Estimate(0.9871, 0.9112, 0.9993, 1000),
+        pooled=Estimate(0.4321, 0.3333, 0.5432, 1000),
+    )
+    floor = summary.measures["finetuned"]["floor_f1"]
+    floored = replace(floor.averages["8 AUs"], mean_of_folds=Estimate(0.2468))
+    ece = summary.measures["finetuned"]["ece"]
+    calibrated = replace(ece.averages["12 AUs"], mean_of_folds=Estimate(0.0193, 0.0101, 0.0307))
+    measures = {
+        **summary.measures["finetuned"],
+        "f1": replace(
+            f1, aus={**f1.aus, 9: planted}, averages={**f1.averages, "8 AUs": average}
+        ),
+        "floor_f1": replace(floor, averages={**floor.averages, "8 AUs": floored}),
+        "ece": replace(ece, averages={**ece.averages, "12 AUs": calibrated}),
+    }
+    changed = replace(summary, measures={**summary.measures, "finetuned": measures})
+    card = render_card(changed, members, "x", 1.0)
+    row = next(row for row in table_rows(card, "AU09") if "of 9" in row[3])
+    assert row[1] == AU_NAMES[9]
+    assert row[4] == "0.123 [0.057, 0.765]"
+    (row,) = table_rows(card, "Mean of 8 AUs")
+    assert row[1:4] == ["0.987 [0.911, 0.999]", "0.247", "0.432 [0.333, 0.543]"]
+    assert "ECE 0.019 [0.010, 0.031] (lower is better)" in card
+    values = [m["value"] for m in front_matter(card)["model-index"][0]["results"][0]["metrics"]]
+    assert {0.1234, 0.9871} <= set(values)
+
+
+def test_thresholds_folds_hashes_and_environment_are_the_runs(made):
+    summary, members, card = made
+    for column, au in enumerate(summary.aus):
+        row = table_rows(card, au_column(au))[0]
+        wanted = [f"{m.treatment.thresholds.values[column]:.4f}" for m in members.values()]
+        assert row[2:] == wanted
+    for fold in summary.folds:
+        row = next(r for r in table_rows(card, str(fold.fold)) if len(r) == 6)
+        assert row[3] == f"3: {' '.join(fold.test)}"
+        assert row[5] == str(10 + fold.fold)
+        assert f"| {fold.fold} | `{members[fold.fold].sha256}` |" in card
+    for told in (
+        SHARED["config_hash"], SHARED["data_sha256"], "| Seed | 271 |", "3.77.1",
+        "torch 9.8.7, numpy 6.5.4", "cuda, bf16, 9 threads", "ab" * 32, "1 h 02 min",
+        "12 epochs at most, batch 32, adamw, learning rate 0.0005, loss bce",
+    ):  # fmt: skip
+        assert told in card
+
+
+def test_a_threshold_that_could_not_be_fitted_is_marked(made):
+    summary, members, card = made
+    assert "\\*" not in card
+    thresholds = members[1].treatment.thresholds
+    fell_back = replace(thresholds, fallback=(True, *thresholds.fallback[1:]))
+    member = replace(members[1], treatment=replace(members[1].treatment, thresholds=fell_back))
+    marked = render_card(summary, {**members, 1: member}, "x", 1.0)
+    assert table_rows(marked, "AU01")[0][2] == f"{thresholds.values[0]:.4f} \\*"
+    assert "took the median of the others" in marked
+
+
+def test_rendered_faces_are_warned_of_and_real_ones_have_licences(made):
+    *_, rendered = made
+    assert "rendered faces, not on people" in rendered
+    *_, real = made_up_card(rendered=False)
+    assert "rendered" not in real
+    front = front_matter(real)
+    assert front["license"] == "other"
+    assert front["model-index"][0]["results"][0]["dataset"]["type"] == "disfa"
+    for card in (rendered, real):
+        for phrase in (
+            "check the agreement that you signed", "withdrawn by its publisher in\n  2019",
+            "real, identifiable people", "## Must not be used", "judge emotion, honesty",
+            "policing", "medical diagnosis", "covert recording", "it has not been tested on",
+            "labels are noisy",
+        ):  # fmt: skip
+            assert phrase in card
+
+
+def test_an_undefined_score_is_na_with_its_reason_and_not_in_the_index():
+    *_, card = made_up_card(absent=(5,))
+    row = table_rows(card, "AU05")[-1]
+    assert row[4] == row[6] == row[7] == "n/a"
+    assert re.search(r"F1 of AU05 is not defined in some folds \(fold 1: .+; fold 2: ", card)
+    metrics = front_matter(card)["model-index"][0]["results"][0]["metrics"]
+    assert not any("AU05" in metric["name"] for metric in metrics)
+    assert not re.search(r"\bnan\b", card)
+
+
+def test_some_folds_and_no_comparison_are_said(made):
+    *_, card = made_up_card(folds=(2,), scratch=False)
+    assert "mean of 1 of 3 folds" in card
+    assert "From scratch" not in card
+    assert "From scratch" in made[2]
+    assert "> " in card.split("## Use")[0]  # the summary's warning that folds are missing
+
+
+def test_tables_are_whole(made):
+    *_, card = made
+    blocks = re.findall(r"(?:^\|.*\n)+", card, re.MULTILINE)
+    assert len(blocks) == 7
+    for block in blocks:
+        lines = block.splitlines()
+        assert len({line.count("|") for line in lines}) == 1
+        assert set(lines[1]) <= set("|-: ")
+    assert "\n\n\n" not in card
+    assert not re.search(r"[ \t]+$", card, re.MULTILINE)
+
+
+def test_facts_of_the_export_stand_before_the_data(made):
+    *_, card = made
+    members = (made_up_member(1), made_up_member(2))
+    facts = {
+        "thresholds": {"AU01": 0.31415},
+        "onnx": {
+            "file": "model.onnx",
+            "check": {"faces": 4321, "made_up": 17, "max_difference": 3.3e-7, "allowed": 1e-5},
+        },
+        "left_out": "There is no INT8 file: nobody made it.",
+    }
+    whole = with_export(card, "x/y", members, {"model.onnx": "5a" * 32}, facts)
+    assert whole.index("## This folder") < whole.index("## Training and test data")
+    assert front_matter(whole) == front_matter(card)
+    for told in ("0.3141", "4,321", "3.3e-07", "5a" * 32, "nobody made it", "fold1, fold2"):
+        assert told in whole
+    assert "eight-bit" not in whole
+    assert "\n\n\n" not in whole

@@ -1,0 +1,238 @@
+"""An ONNX file answers as torch does, says what it is, and is refused where it does not."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from scipy.special import expit, logit
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.smoothing import Smoothing
+from action_units.export import onnx as writing
+from action_units.export.graph import resizing
+from action_units.export.members import left_to_do
+from action_units.export.onnx import check_onnx, face_size, to_onnx, torch_probabilities
+from action_units.export.onnx_network import OnnxNetwork, ask, open_session
+from action_units.files import atomic_artifact
+from action_units.models.registry import BACKBONES
+from action_units.models.spec import NetworkSpec
+from action_units.training.arrays import resized
+from action_units.training.inference import predict
+from tests.export.made_up import made_up_faces, made_up_member
+from tests.models.fake_timm import fake_timm
+
+SPECS = {
+    "residual": {"width": 0.25},
+    "vgg13": {"width": 0.125, "normalisation": "batch"},
+    "convnext": {"width": 0.25},
+    "timm": {"timm_model": "small_conv", "channels": 3},
+}
+
+
+def asked(content, faces):
+    return ask(open_session(content, threads=1), faces)
+
+
+def written(path, content):
+    with atomic_artifact(path) as file:
+        file.write(content)
+    return path
+
+
+@pytest.fixture(scope="module")
+def single():
+    """A network, and its ONNX file's content."""
+    member = made_up_member()
+    return member, to_onnx([member], 32, {"name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "flip"), [("residual", False), *((name, True) for name in BACKBONES)]
+)
+def test_a_thousand_faces_get_torchs_probabilities(architecture, flip, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", fake_timm())
+    spec = NetworkSpec(architecture, image_size=32, **SPECS[architecture])
+    member = made_up_member(spec=spec, flip=flip)
+    faces = made_up_faces(1000, 32)
+    wanted = predict(member.model, faces, "cpu", flip=flip)
+    found = asked(to_onnx([member], 32, {}), faces)
+    assert found.dtype == np.float32
+    assert np.ptp(wanted, axis=0).min() > 0.05  # they tell faces apart
+    assert np.abs(found - wanted).max() <= 1e-5
+
+
+@pytest.mark.parametrize("stored", [64, 44])
+def test_faces_of_another_size_are_resized_in_the_graph_as_torch_does(stored):
+    member = made_up_member(faces={"size": stored})
+    faces = made_up_faces(200, stored)
+    weights = resizing(stored, 32)
+    found = (weights @ (torch.from_numpy(faces).float() @ weights.T)).round().numpy()
+    assert np.array_equal(found, resized(torch.from_numpy(faces), 32).numpy())
+    assert face_size([member]) == stored
+    off = asked(to_onnx([member], stored, {}), faces) - predict(
+        member.model, faces, "cpu", flip=True
+    )
+    assert np.abs(off).max() <= 1e-5
+
+
+def test_several_networks_answer_with_the_mean_of_their_logits():
+    members = [made_up_member(fold) for fold in (1, 2, 3)]
+    faces = made_up_faces(100, 32)
+    single = np.array(
+        [predict(m.model, faces, "cpu", flip=True).astype(np.float64) for m in members]
+    )
+    wanted = expit(logit(single.clip(1e-6, 1 - 1e-6)).mean(axis=0))
+    content = to_onnx(members, 32, {})
+    # float32 probabilities have few digits left near 1, so their mean logit is a little off
+    assert np.abs(asked(content, faces) - wanted).max() <= 1e-4
+    assert np.abs(asked(content, faces) - torch_probabilities(members, faces)).max() <= 1e-5
+    limits = np.array([m.treatment.thresholds.values for m in members])
+    together = left_to_do(members).thresholds
+    assert np.allclose(together.values, expit(logit(limits).mean(axis=0)), atol=1e-12)
+    assert together.fitted_on == ("SN041", "SN042", "SN043")
+    margins = (logit(single.clip(1e-6, 1 - 1e-6)) - logit(limits)[:, None]).mean(axis=0)
+    clear = np.abs(margins) > 1e-3
+    calls = asked(content, faces) >= np.array(together.values)
+    assert np.array_equal(calls[clear], margins[clear] >= 0)
+
+
+def test_one_network_keeps_its_own_thresholds():
+    member = made_up_member()
+    assert left_to_do([member]).thresholds.values == member.treatment.thresholds.values
+
+
+def test_a_temperature_is_in_the_graph_and_no_longer_to_be_done(tmp_path):
+    member = made_up_member(temperature=True)
+    path = written(tmp_path / "model.onnx", to_onnx([member], 32, {}))
+    network, faces = OnnxNetwork(path), made_up_faces(100, 32)
+    wanted = member.treatment.probabilities(predict(member.model, faces, "cpu", flip=True))
+    assert network.treatment.calibration is None
+    assert np.abs(network.probabilities(faces) - wanted).max() <= 1e-4
+    check_onnx(path.read_bytes(), [member], 32, faces)
+
+
+def test_smoothing_is_left_to_be_done_and_several_such_networks_are_refused(tmp_path):
+    smoothing = Smoothing("mean", 5, ("SN040",))
+    member = made_up_member(smoothing=smoothing, temperature=True)
+    path = written(tmp_path / "model.onnx", to_onnx([member], 32, {}))
+    network, faces = OnnxNetwork(path), made_up_faces(20, 32)
+    assert network.treatment.smoothing == smoothing
+    assert network.treatment.calibration == member.treatment.calibration
+    raw = predict(member.model, faces, "cpu", flip=True)
+    assert np.abs(network.probabilities(faces) - raw).max() <= 1e-5
+    with pytest.raises(ArtifactError, match="export them one by one"):
+        to_onnx([member, made_up_member(2)], 32, {})
+
+
+def test_the_file_says_what_it_is(tmp_path):
+    member = made_up_member(faces={"size": 32, "crop": {"margin": 0.1}})
+    content = to_onnx([member], 32, {"version": "1.2", "name": "sample/main"})
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    told = {prop.key: json.loads(prop.value) for prop in model.metadata_props}
+    assert told["schema"] == 1
+    assert told["au_columns"][0] == "AU01"
+    assert told["au_names"][0] == "Inner brow raiser"
+    assert told["thresholds"] == list(member.treatment.thresholds.values)
+    assert told["preprocessing"]["subtract"] == told["preprocessing"]["divide_by"] == 127.5
+    assert told["preprocessing"]["flip_average"] == [True]
+    assert told["faces"] == {"size": 32, "crop": {"margin": 0.1}}
+    assert told["members"][0]["sha256"] == member.sha256
+    assert told["members"][0]["subjects"]["test"] == ["SN003"]
+    assert (told["version"], told["name"]) == ("1.2", "sample/main")
+    (given,), (output,) = model.graph.input, model.graph.output
+    assert (given.name, output.name) == ("faces", "probabilities")
+    assert given.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert [d.dim_param or d.dim_value for d in given.type.tensor_type.shape.dim] == [
+        "N", 32, 32
+    ]  # fmt: skip
+    network = OnnxNetwork(written(tmp_path / "model.onnx", content))
+    assert (network.aus, network.size) == (member.model.aus, 32)
+
+
+def test_equal_networks_give_equal_bytes(single):
+    assert to_onnx([made_up_member()], 32, {"name": "x"}) == single[1]
+    assert to_onnx([made_up_member(2)], 32, {"name": "x"}) != single[1]
+
+
+def test_what_is_said_of_a_face_does_not_depend_on_the_others(single, tmp_path):
+    network = OnnxNetwork(written(tmp_path / "model.onnx", single[1]), threads=1)
+    faces = made_up_faces(130, 32)
+    whole = network.probabilities(faces)
+    alone = np.concatenate([network.probabilities(faces[row : row + 1]) for row in range(130)])
+    assert np.abs(whole - alone).max() < 1e-6
+    assert network.probabilities(faces[:0]).shape == (0, 12)
+
+
+def test_a_file_of_another_network_is_refused_with_the_figure(single):
+    with pytest.raises(ArtifactError, match=r"over 1,000 faces .* by up to \d\S*; 1e-05"):
+        check_onnx(single[1], [made_up_member(2)], 32)
+
+
+def test_a_difference_on_the_real_faces_alone_is_found(single, monkeypatch):
+    member, content = single
+    real = made_up_faces(900, 32)
+    found = check_onnx(content, [member], 32, real)
+    assert (found["faces"], found["made_up"]) == (1000, 256)
+    assert 0 < found["max_difference"] <= found["allowed"] == 1e-5
+    honest = torch_probabilities
+
+    def off_on_the_last(members, faces):
+        p = honest(members, faces)
+        p[-1, 0] += 2e-5
+        return p
+
+    monkeypatch.setattr(writing, "torch_probabilities", off_on_the_last)
+    with pytest.raises(ArtifactError, match="2e-05"):
+        check_onnx(content, [member], 32, real)
+
+
+def test_an_answer_that_is_no_number_is_refused():
+    member = made_up_member()
+    content = to_onnx([member], 32, {})
+    with torch.no_grad():
+        member.model.network.head.linear.bias[0] = float("nan")
+    with pytest.raises(ArtifactError, match="by up to nan"):
+        check_onnx(content, [member], 32)
+
+
+def test_wrong_faces_and_files_get_a_sentence(single, tmp_path):
+    path = written(tmp_path / "model.onnx", single[1])
+    network = OnnxNetwork(path)
+    for wrong in (made_up_faces(2, 64), made_up_faces(2, 32).astype(np.float32)):
+        with pytest.raises(ConfigurationError, match=r"model.onnx takes uint8 \(N, 32, 32\)"):
+            network.probabilities(wrong)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(ArtifactError, match="SHA-256 differs"):
+        OnnxNetwork(path)
+    with pytest.raises(ArtifactError, match="is not an ONNX file that this version can read"):
+        OnnxNetwork(written(tmp_path / "other.onnx", b"no graph"))
+    model = onnx.load_from_string(single[1])
+    del model.metadata_props[:]
+    with pytest.raises(ArtifactError, match="not of this project"):
+        OnnxNetwork(written(tmp_path / "bare.onnx", model.SerializeToString()))
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])
+def test_without_the_extra_a_sentence_names_it(missing, single, monkeypatch, tmp_path):
+    path = written(tmp_path / "model.onnx", single[1])
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'action-units\[onnx\]'"):
+        OnnxNetwork(path) if missing == "onnxruntime" else to_onnx([single[0]], 32, {})
+
+
+def test_an_exported_network_runs_without_torch(single, tmp_path):
+    path = written(tmp_path / "model.onnx", single[1])
+    code = (
+        "import sys, numpy as np\n"
+        "from action_units.export.onnx_network import OnnxNetwork\n"
+        f"p = OnnxNetwork({str(path)!r}).probabilities(np.zeros((3, 32, 32), np.uint8))\n"
+        "assert p.shape == (3, 12) and 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,166 @@
+"""Annotated copies: as many frames, the same rate, whole or not at all; calls without colour."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
+from action_units.faces.decoding import to_gray
+from action_units.faces.video import listed, read_frames
+from action_units.prediction.annotation import CODECS, annotate
+from action_units.prediction.lettering import mask, put
+from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
+from tests.prediction.drawn import AUS, table, video
+
+BOX = (20.0, 30.0, 50.0, 60.0)
+
+
+def face(face_id: int = 0, p: float = 0.6, called: bool = True) -> ShownFace:
+    return ShownFace(
+        face_id, 0.9, BOX, np.full(len(AUS), p, np.float32), np.full(len(AUS), called)
+    )
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+@pytest.mark.parametrize("rate", [20.0, 29.97])
+def test_a_video_keeps_its_frames_and_its_rate(tmp_path: Path, suffix: str, rate: float):
+    source = video(tmp_path / "in.avi", 7, rate)
+    out = annotate(
+        source, table({n: [0] for n in range(1, 8)}), tmp_path / f"out{suffix}", name="model"
+    )
+    frames = list(read_frames(out, None))
+    assert len(frames) == 7
+    assert listed(out).rate == pytest.approx(rate, rel=2e-3)
+    # Each frame shows its own picture: the sample's gray grows from frame to frame.
+    corner = [float(frame[300:340, 10:40].mean()) for frame in frames]
+    assert corner == pytest.approx([10 + 20 * n for n in range(7)], abs=8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", out.name]
+
+
+def test_a_picture_is_drawn_beside_its_bars(tmp_path: Path):
+    source = tmp_path / "photo.png"
+    pixels = np.full((600, 800, 3), 77, np.uint8)
+    cv2.imwrite(str(source), pixels)
+    one = table({1: [0, 1]})
+    one.insert(0, "image", "photo.png")
+    out = annotate(source, one, tmp_path / "out.png")
+    drawn = cv2.imread(str(out))
+    assert drawn.shape[0] == 600
+    assert drawn.shape[1] > 1000
+    untouched = (drawn[:, :800] == 77).all(axis=2)
+    assert untouched.mean() > 0.85, "the picture stays visible"
+    assert untouched[45:75, 28:60].all(), "nothing is drawn over a face"
+
+
+@pytest.mark.parametrize(
+    ("size", "aus"), [((64, 64), 12), ((320, 240), 18), ((3840, 2160), 12), ((100, 2000), 18)]
+)
+@pytest.mark.parametrize("columns", [1, MOST_COLUMNS])
+def test_all_rows_and_columns_fit_any_picture(size: tuple[int, int], aus: int, columns: int):
+    panel = Panel(size, range(1, aus + 1), columns, "model")
+    p = np.full(aus, 0.6, np.float32)
+    faces = [
+        ShownFace(n, 0.9, (0, 0, size[0] / 2, size[1] / 2), p, p > 0.5) for n in range(columns)
+    ]
+    canvas = panel.draw(
+        np.zeros((size[1], size[0]), np.uint8), faces, {n: n for n in range(columns)}, "frame 1"
+    )
+    assert canvas.shape == (panel.size[1], panel.size[0], 3)
+    assert panel.size[0] % 2 == panel.size[1] % 2 == 0
+    background = canvas[-1, -1]
+    assert (canvas[:, -2:] == background).all(), "nothing is cut off at the right"
+    assert (canvas[-3:, -100:] == background).all(), "nor at the foot"
+
+
+def test_a_call_is_told_without_colour():
+    panel = Panel((640, 480), AUS, 1)
+    picture = np.zeros((480, 640), np.uint8)
+    present, absent = (
+        (to_gray(panel.draw(picture, [face(called=called)], {0: 0}, ""))[:, 640:] > 100).sum()
+        for called in (True, False)
+    )
+    # With the same probability a called bar is filled and its letters are heavier.
+    assert present > 1.3 * absent
+
+
+def test_a_frame_without_a_face_says_so():
+    panel = Panel((640, 480), AUS, 1)
+    picture = np.full((480, 640), 128, np.uint8)
+    nobody = panel.draw(picture, [], {}, "")[:, :640]
+    somebody = panel.draw(picture, [face()], {0: 0}, "")[:, :640]
+    assert (nobody[:60, :200] != 128).any()
+    assert (somebody[:60, 400:] == 128).all()
+
+
+def test_a_face_keeps_its_column_while_others_come_and_go(tmp_path: Path):
+    from action_units.prediction.annotation import _Frames
+
+    busy = {1: [0, 1], 2: [1, 2], 3: [1, 2, 3], 4: [], 5: list(range(4, 10))}
+    frames = _Frames(table(busy), tmp_path)
+    assert [frames.slots[n] for n in range(4)] == [0, 1, 0, 2]
+    assert [frames.slots.get(n) for n in range(4, 10)] == [0, 1, 2, 3, None, None]
+    assert frames.columns == MOST_COLUMNS
+    assert [len(frames.faces(n)) for n in busy] == [2, 2, 3, 0, 6]
+
+
+@pytest.mark.parametrize("frames", [3, 8])
+def test_a_table_of_another_video_is_refused_and_the_old_copy_stays(
+    tmp_path: Path, frames: int
+):
+    source, out = video(tmp_path / "in.avi", 5), tmp_path / "out.webm"
+    out.write_bytes(b"before")
+    with pytest.raises(ArtifactError, match="frames, but its table has"):
+        annotate(source, table({n: [0] for n in range(1, frames + 1)}), out)
+    assert out.read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.webm"]
+
+
+def test_what_cannot_be_is_refused_with_a_sentence(tmp_path: Path):
+    source = video(tmp_path / "in.avi", 3)
+    right = table({n: [0] for n in range(1, 4)})
+    with pytest.raises(ConfigurationError, match=r"\.webm, \.mp4, \.avi"):
+        annotate(source, right, tmp_path / "out.gif")
+    with pytest.raises(ArtifactError, match="leaves out frames"):
+        annotate(source, right[right["frame"] != 2], tmp_path / "out.webm")
+    with pytest.raises(ArtifactError, match="no table of predictions"):
+        annotate(source, right[["frame"]], tmp_path / "out.webm")
+    picture = tmp_path / "half.png"
+    picture.write_bytes(cv2.imencode(".png", np.zeros((50, 50), np.uint8))[1].tobytes()[:-40])
+    with pytest.raises(UnusableFace):
+        annotate(picture, table({1: [0]}), tmp_path / "out.png")
+
+
+def test_a_full_disk_leaves_the_old_copy(tmp_path: Path):
+    source, out = video(tmp_path / "in.avi", 40), tmp_path / "out.avi"
+    out.write_bytes(b"before")
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from action_units.prediction.annotation import annotate\n"
+        "from tests.prediction.drawn import table\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))\n"
+        "annotate(Path(sys.argv[1]), table({n: [0] for n in range(1, 41)}), Path(sys.argv[2]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(source), str(out)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "could not be written whole" in done.stderr
+    assert out.read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.avi"]
+
+
+def test_letters_are_cut_off_at_every_edge():
+    for at in [(-5, 2), (2, -3), (95, 20), (50, 38), (-500, 5), (5, 500)]:
+        canvas = np.full((40, 100, 3), 9, np.uint8)
+        put(canvas, "AU12 lip corner puller", at, 14, (250, 250, 250))
+        assert canvas.min() >= 9, "blending stays between ground and letters"
+        assert canvas.max() <= 250
+    assert mask("a", 14).shape[0] == mask("É", 14).shape[0]

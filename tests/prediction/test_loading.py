@@ -1,0 +1,124 @@
+"""Classifiers from what lies on disk."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.models.trained import load_model
+from action_units.prediction.classifier import FaceInput
+from action_units.prediction.loading import load_classifier
+from action_units.training.inference import predict
+from tests.prediction.conftest import (
+    AUS,
+    FACES,
+    THRESHOLDS,
+    treatment_of,
+    write_json,
+    write_run,
+)
+
+SOME = np.random.default_rng(1).integers(0, 256, (21, 48, 48), dtype=np.uint8)
+
+
+def test_a_runs_folder_gives_all_folds_and_how_faces_are_cut(run_folder):
+    found = load_classifier(run_folder, device="cpu")
+    assert [member.name for member in found.members] == ["fold1", "fold2", "fold3"]
+    assert found.name == "sample/main/fg2020 (fold1, fold2, fold3)"
+    assert found.aus == AUS
+    assert found.faces.size == 48
+    assert found.faces.settings.crop == FACES.crop
+    assert found.faces.settings.detector.lowest_score == 0.8
+    assert found.look_ahead == 2
+    assert [member.treatment for member in found.members] == [
+        treatment_of(fold) for fold in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("place", [".", "fold2", "fold2/finetuned.safetensors"])
+def test_one_fold_answers_as_evaluation_asks_it(run_folder, place):
+    found = load_classifier(run_folder / place, 2, device="cpu")
+    model = load_model(run_folder / "fold2/finetuned.safetensors")
+    wanted = predict(model, SOME, "cpu", flip=True)
+    assert found.probabilities(SOME).tobytes() == wanted.tobytes()
+    assert tuple(found.thresholds) == THRESHOLDS[2]
+
+
+def test_the_hash_follows_weights_and_treatment(run_folder, tmp_path):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    first = load_classifier(run_folder, 1, device="cpu").sha256
+    assert load_classifier(copy, 1, device="cpu").sha256 == first
+    content = treatment_of(1).to_json(AUS)
+    content["thresholds"]["4"]["threshold"] = 0.3
+    write_json(copy / "fold1/finetuned_treatment.json", content)
+    assert load_classifier(copy, 1, device="cpu").sha256 != first
+    for name in ("finetuned.safetensors", "finetuned.safetensors.sha256"):
+        shutil.copy(copy / "fold3" / name, copy / "fold2" / name)
+    second = load_classifier(run_folder, 2, device="cpu").sha256
+    assert load_classifier(copy, 2, device="cpu").sha256 != second
+
+
+def test_without_a_treatment_the_thresholds_of_fine_tuning_are_taken(tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = write_run(tmp_path, (1,)) / "fold1"
+    (folder / "finetuned_treatment.json").unlink()
+    with pytest.raises(ArtifactError, match=r"finetuned_treatment.json .* --pipeline evaluate"):
+        load_classifier(tmp_path, device="cpu")
+    thresholds = treatment_of(1).thresholds
+    write_json(folder / "finetuned_thresholds.json", thresholds.to_json(AUS))
+    assert tuple(load_classifier(tmp_path, device="cpu").thresholds) == THRESHOLDS[1]
+    assert "as fine-tuning fitted them" in caplog.text
+
+
+def test_unknown_crops_are_guessed_and_said_so_unless_they_are_given(tmp_path, caplog):
+    write_run(tmp_path, (1,), faces=None)
+    assert load_classifier(tmp_path, device="cpu").faces == FaceInput()
+    assert "is not recorded" in caplog.text
+    caplog.clear()
+    mine = FaceInput(FACES, 96)
+    assert load_classifier(tmp_path, device="cpu", faces=mine).faces == mine
+    assert not caplog.text
+
+
+def test_folds_cut_out_in_different_ways_do_not_answer_as_one(tmp_path):
+    write_run(tmp_path, (1,))
+    write_run(tmp_path, (2,), faces=None)
+    with pytest.raises(ArtifactError, match="different ways; choose one fold"):
+        load_classifier(tmp_path, device="cpu")
+    load_classifier(tmp_path, 1, device="cpu")
+
+
+def test_what_is_not_there_is_said_with_what_is(run_folder, tmp_path):
+    with pytest.raises(ArtifactError, match=r"fold9/finetuned.safetensors .* There is .*fold1"):
+        load_classifier(run_folder, 9)
+    with pytest.raises(ArtifactError, match=r"no model is there.*--pipeline finetune"):
+        load_classifier(tmp_path)
+    with pytest.raises(ArtifactError, match=r"There is .*main/fg2020/fold1"):
+        load_classifier(run_folder.parents[1])
+    with pytest.raises(ConfigurationError, match=r"fold=1 was asked for.*one model"):
+        load_classifier(run_folder / "fold2", 1)
+
+
+def test_a_damaged_treatment_is_refused(tmp_path):
+    write_run(tmp_path, (1,))
+    path = tmp_path / "fold1/finetuned_treatment.json"
+    path.write_text(path.read_text().replace("0.5", "0.1"))
+    with pytest.raises(ArtifactError, match="is not the file that was saved"):
+        load_classifier(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["exported", "exported/model.onnx"])
+def test_an_exported_folder_answers_as_the_run(run_folder, tmp_path, place):
+    if place.endswith(".onnx"):
+        pytest.importorskip("onnxruntime")
+    from action_units.export.package import export_run
+
+    out = tmp_path / "exported"
+    export_run(run_folder, out, fold=2, onnx=place.endswith("onnx"), int8=False, card="# Card")
+    run = load_classifier(run_folder, 2, device="cpu")
+    exported = load_classifier(tmp_path / place, device="cpu")
+    assert exported.faces == run.faces
+    assert exported.thresholds == pytest.approx(run.thresholds)
+    one, other = (c.combine(c.probabilities(SOME))[0] for c in (run, exported))
+    assert np.abs(one - other).max() < 1e-5

@@ -1,0 +1,193 @@
+"""What a path means."""
+
+import io
+import tarfile
+
+import cv2
+import pytest
+
+from action_units.errors import LabelError
+from action_units.prediction.contents import kind_of_file
+from action_units.prediction.sources import Photographs, open_source
+from tests.prediction.conftest import scene, write_video
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Pictures and videos in folders, under true and false names."""
+    top = tmp_path_factory.mktemp("tree")
+    picture = cv2.imencode(".png", scene({}, (48, 64)))[1].tobytes()
+    for name in (
+        "b/10.png",
+        "b/9.jpg",
+        "a.webp",
+        ".hidden.png",
+        ".hide/x.png",
+        "film",
+        "movie.jpg",
+    ):
+        path = top / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(picture)
+    for name in ("one.avi", "b/one.avi", "b/two.mp4"):
+        write_video(top / name, [scene({}, (48, 64))] * 2)
+    (top / "b/three").write_bytes((top / "b/two.mp4").read_bytes())
+    (top / "b/broken.mkv").write_bytes(b"\0\1\2 no video")
+    (top / "notes.txt").write_text("x\n")
+    return top
+
+
+def ids(photographs):
+    return [portion.id for portion in photographs.portions]
+
+
+def test_a_folder_gives_all_pictures_and_videos_in_the_order_of_their_names(tree):
+    found = open_source(tree)
+    assert ids(found.photographs) == [
+        "a.webp",
+        "movie.jpg",
+        "film",
+        "b/10.png",
+        "b/9.jpg",
+    ] or ids(found.photographs) == ["a.webp", "film", "movie.jpg", "b/10.png", "b/9.jpg"]
+    assert [(v.name, v.given) for v in found.videos] == [
+        ("one.avi", "one.avi"),
+        ("broken", "b/broken.mkv"),
+        ("b~one.avi", "b/one.avi"),
+        ("three", "b/three"),
+        ("two", "b/two.mp4"),
+    ]
+    assert found.photographs.name == "photographs"
+    assert not found.single
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("film", Photographs), ("movie.jpg", Photographs), ("b/three", None), ("one.avi", None)],
+)
+def test_a_single_file_is_what_its_content_says(tree, name, kind):
+    found = open_source(tree / name)
+    assert found.single
+    assert len(found.parts) == 1
+    assert isinstance(found.parts[0], Photographs) == (kind is Photographs)
+    assert found.parts[0].name == name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+def test_a_list_is_read_relative_to_itself(tree):
+    path = tree / "list.csv"
+    path.write_text(f"# two videos\n\none.avi\n  b/two.mp4  \nb/9.jpg\n{tree}/a.webp\nb\n")
+    found = open_source(path)
+    path.unlink()
+    path_of = [v.given for v in found.videos]
+    assert path_of == ["one.avi", "b/two.mp4", "b/broken.mkv", "b/one.avi", "b/three"]
+    assert ids(found.photographs)[:2] == ["b/9.jpg", f"{tree}/a.webp"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("one.avi\n#\ngone.avi\n", r"list, line 3: there is no file .*gone\.avi"),
+        ("notes.txt\n", r"list, line 1: .*notes\.txt is a list, which cannot stand in a list"),
+        ("# nothing\n\n", r"list: no path is in it"),
+    ],
+)
+def test_a_bad_line_is_named_with_file_and_number(tree, lines, sentence):
+    path = tree / "list"
+    path.write_text(lines)
+    try:
+        with pytest.raises(LabelError, match=sentence):
+            open_source(path)
+    finally:
+        path.unlink()
+
+
+def test_several_paths_are_taken_together(tree):
+    found = open_source([tree / "one.avi", str(tree / "a.webp")])
+    assert [v.name for v in found.videos] == ["one"]
+    assert found.photographs.count == 1
+
+
+def test_no_two_tables_have_one_name(tmp_path):
+    video = write_video(tmp_path / "v.avi", [scene({}, (48, 64))]).read_bytes()
+    names = [
+        "x/v.avi",
+        "X/V.avi",
+        "v.avi",
+        "v.mp4",
+        "x~v.avi",
+        "photographs.avi",
+        "sources.avi",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(video)
+    found = open_source(tmp_path)
+    assert len(found.videos) == len(names)
+    made = [v.name.lower() for v in found.videos]
+    assert len(set(made)) == len(made)
+    assert not {"photographs", "quarantine", "sources"} & set(made)
+    assert all("/" not in name for name in made)
+
+
+def test_photographs_in_a_tar_are_read_as_by_preprocessing(tree, tmp_path):
+    with tarfile.open(tmp_path / "set", "w") as tar:
+        content = (tree / "film").read_bytes()
+        info = tarfile.TarInfo("who/1.png")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    found = open_source(tmp_path / "set")
+    assert [photograph.content for photograph in found.photographs.read()] == [content]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "nothing is there; expected a picture, a video"),
+        (b"", "the file is empty"),
+        (b"\0\1\2\3" * 50, "the file has no content that is known"),
+    ],
+)
+def test_what_is_nothing_is_said_in_a_sentence(tmp_path, content, sentence):
+    path = tmp_path / "x"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(LabelError, match=sentence):
+        open_source(path)
+
+
+def test_a_folder_without_pictures_says_what_it_has(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(LabelError, match=r"no picture and no video .*1 \.txt passed over"):
+        open_source(tmp_path)
+
+
+def test_the_stamp_follows_the_files(tmp_path):
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), scene({}, (48, 64)))
+    first = open_source(tmp_path).photographs.stamp
+    assert open_source(tmp_path).photographs.stamp == first
+    cv2.imwrite(str(tmp_path / "b.png"), scene({}, (50, 64)))
+    second = open_source(tmp_path).photographs.stamp
+    (tmp_path / "a.png").unlink()
+    assert len({first, second, open_source(tmp_path).photographs.stamp}) == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\xff\xd8\xff\xe0", "picture"),
+        (b"RIFF\0\0\0\0WEBP", "picture"),
+        (b"RIFF\0\0\0\0AVI ", "video"),
+        (b"\x1aE\xdf\xa3", "video"),
+        (b"\0\0\0\x18ftypisom", "video"),
+        (b"G" + b"x" * 187 + b"G", "video"),
+        (b"Good paths\nGo.avi\n", "list"),
+        ("ü.avi\n".encode(), "list"),
+        (b"m.1\tq\t0\tu\tu\tf\tb\n", "tsv"),
+        (b"", "empty"),
+        (b"\x89\0", "unknown"),
+    ],
+)
+def test_kinds_go_by_the_first_bytes(tmp_path, head, kind):
+    (tmp_path / "x").write_bytes(head)
+    assert kind_of_file(tmp_path / "x") == kind

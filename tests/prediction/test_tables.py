@@ -1,0 +1,101 @@
+"""Tables on disk: CSV and Parquet that agree, and appear whole or not at all."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from action_units.prediction.tables import (
+    NO_FACE,
+    Rows,
+    arrow_table,
+    data_frame,
+    read_table,
+    table_files,
+    with_suffix,
+)
+
+AUS = (1, 12)
+NAN = float("nan")
+
+
+def rows_of(n, seed=0, image="", start=1):
+    rng = np.random.default_rng(seed)
+    p = rng.random((n, 2)).astype(np.float32)
+    keys = []
+    for row in range(n):
+        if rng.random() < 0.3:
+            p[row] = np.nan
+            keys.append((image, start + row, 0.05 * row, NO_FACE, 0.0, 0, NAN, NAN, NAN, NAN))
+        else:
+            box = [round(float(v), 2) for v in rng.uniform(0, 500, 4)]
+            keys.append((image, start + row, 0.05 * row, 0, 0.9133, 1, *box))
+    return Rows(keys, p, p > 0.5, n)
+
+
+def written(folder, parts, photographs=False):
+    stem = folder / "a.b"
+    with table_files(stem, AUS, photographs) as add:
+        for part in parts:
+            add(part)
+    return with_suffix(stem, ".csv"), with_suffix(stem, ".parquet")
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes=st.lists(st.integers(0, 40), max_size=5), photographs=st.booleans())
+def test_csv_parquet_and_memory_agree(tmp_path_factory, sizes, photographs):
+    folder = tmp_path_factory.mktemp("t")
+    parts = [rows_of(n, n, 'ü, "x".jpg', 1 + sum(sizes[:i])) for i, n in enumerate(sizes)]
+    csv, parquet = written(folder, parts, photographs)
+    wanted = data_frame(arrow_table(parts, AUS, photographs))
+    pd.testing.assert_frame_equal(pd.read_parquet(parquet), wanted)
+    pd.testing.assert_frame_equal(read_table(parquet), wanted)
+    pd.testing.assert_frame_equal(read_table(csv), wanted, check_exact=True)
+    plain = pd.read_csv(csv)
+    assert list(plain) == list(wanted)
+    columns = ["AU01_p", "AU12_p"]
+    assert plain[columns].astype(np.float32).equals(wanted[columns])
+
+
+def test_the_columns_are_those_of_the_documentation(tmp_path):
+    csv, parquet = written(tmp_path, [rows_of(3)])
+    head = csv.read_text().splitlines()[0]
+    assert head == (
+        "frame,timestamp,face_id,confidence,success,x,y,width,height,"
+        "AU01_p,AU12_p,AU01_c,AU12_c"
+    )
+    csv, _ = written(tmp_path, [rows_of(1)], photographs=True)
+    assert csv.read_text().startswith("image,frame,")
+    types = pd.read_parquet(parquet).dtypes
+    assert types["AU01_p"] == np.float32
+    assert str(types["AU01_c"]) == "Int8"
+
+
+def test_a_frame_without_a_face_is_empty_in_csv(tmp_path):
+    nothing = Rows(
+        [("", 1, 0.0, NO_FACE, 0.0, 0, NAN, NAN, NAN, NAN)],
+        np.full((1, 2), np.nan, np.float32),
+        np.zeros((1, 2), bool),
+        1,
+    )
+    csv, _ = written(tmp_path, [nothing])
+    assert csv.read_text().splitlines()[1] == "1,0.0,-1,0.0,0,,,,,,,,"
+
+
+def test_rows_are_written_in_groups_as_they_come(tmp_path):
+    _, parquet = written(tmp_path, [rows_of(100, n) for n in range(100)])
+    file = pq.ParquetFile(parquet)
+    assert file.metadata.num_rows == 10_000
+    assert file.num_row_groups == 3
+
+
+def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path):
+    written(tmp_path, [rows_of(3)])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(KeyboardInterrupt), table_files(tmp_path / "a.b", AUS, False) as add:
+        for n in range(60):
+            add(rows_of(100, n))
+        raise KeyboardInterrupt
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
