@@ -8,7 +8,7 @@ one core they use; the batch is timed a second time, and the ratio of its two me
 noise. Drawing the parameters counts for the batch (by its share of an epoch's plan) and not for
 the paper's path.
 
-    OMP_NUM_THREADS=1 python benchmarks/augmentation.py
+    OMP_NUM_THREADS=1 python benchmarks/augmentation.py --batches 32 512
 """
 
 import argparse
@@ -80,15 +80,8 @@ def medians(rounds: int, *works: Callable[[], Any]) -> list[float]:
     return [median(column) for column in zip(*times, strict=True)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Augmentation in batches and one by one.")
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=30)
-    arguments = parser.parse_args()
-    size, batch = arguments.size, arguments.batch
-    torch.set_num_threads(1)
-
+def tell(size: int, batch: int, rounds: int) -> None:
+    """Measure one batch size, and print."""
     faces = made_up_faces(batch, size)
     on_device, rows = torch.from_numpy(faces), torch.arange(EPOCH)
     options = Augmentation()
@@ -105,7 +98,7 @@ def main() -> None:
     ours = augment(on_device, plan[part])[:, 0].double().numpy()
     error = 127.5 * np.abs(ours - one_by_one(pictures, matrices, flips)).max()
     draw, first, paper, again, decoding = medians(
-        arguments.rounds,
+        rounds,
         lambda: make_plan(options, 0, 0, rows, size),
         lambda: augment(on_device, plan[part]),
         lambda: one_by_one(pictures, matrices, flips),
@@ -115,7 +108,7 @@ def main() -> None:
     draw *= batch / EPOCH
     whole = draw + first
     print(
-        f"{size} px, batch {batch}, one thread, medians of {arguments.rounds} rounds\n"
+        f"{size} px, batch {batch}, one thread, medians of {rounds} rounds\n"
         f"  batch               {1e3 * whole:8.3f} ms ({1e3 * draw:.3f} of it the draw), "
         f"{batch / whole:,.0f} faces/s; the same again: {again / first:.3f}\n"
         f"  one by one          {1e3 * paper:8.3f} ms, {paper / whole:.1f} times the batch\n"
@@ -128,11 +121,23 @@ def main() -> None:
         augment_more = Augmenter(more, 0, torch.device("cpu"))
         plan_more = make_plan(more, 0, 0, rows[part], size)
         base, longer = medians(
-            arguments.rounds,
+            rounds,
             lambda: augment(on_device, plan[part]),
             lambda a=augment_more, p=plan_more: a(on_device, p),
         )
-        print(f"    {name:24}{longer / base - 1:+.2f}")
+        print(f"    {name:24}{longer / base - 1:+.2f}", flush=True)
+
+
+def main() -> None:
+    """Read the command line and measure each batch size."""
+    parser = argparse.ArgumentParser(description="Augmentation in batches and one by one.")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--batches", type=int, nargs="+", default=[32, 64, 512])
+    parser.add_argument("--rounds", type=int, default=30)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for batch in arguments.batches:
+        tell(arguments.size, batch, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def measured(arguments: argparse.Namespace, path: Path, kind: str, cap: int) -> 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         assert cap, done.stderr
-        if "too little memory" not in done.stderr:
+        if not any(said in done.stderr for said in ("too little memory", "allocate memory")):
             sys.exit(done.stderr)
         return None
     return float(done.stdout)

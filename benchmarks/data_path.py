@@ -7,13 +7,21 @@ and the model step (forward, loss, backward, clipping, update, average). The mod
 timed a second time in each round; the ratio of its two medians is the noise against which
 everything else is to be read.
 
-    python benchmarks/data_path.py --architecture residual --size 64 --batch 32
+With ``--loop`` it then times whole epochs as ``train`` does them (data path, progress, losses
+looked at, metrics of held-out faces, curve, a checkpoint an epoch) beside the bare arithmetic:
+as many model steps on one batch, and the network asked once about the held-out faces. The
+bare epoch too is timed a second time in each round.
+
+    OMP_NUM_THREADS=1 python benchmarks/data_path.py --architecture residual --batch 64 --loop 9
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,14 +31,23 @@ from torch import Tensor, nn
 from action_units.facs.action_units import DISFA_AUS
 from action_units.models.dropout import seed_dropout
 from action_units.models.spec import NetworkSpec
+from action_units.progress import Progress
 from action_units.training.arrays import checked_data
-from action_units.training.augmentation import Augmenter, make_plan
+from action_units.training.augmentation import Augmenter, make_plan, normalise
+from action_units.training.checkpoints import Checkpoints
+from action_units.training.curves import curve_log
 from action_units.training.devices import Machine, choose_machine
+from action_units.training.distributed import ALONE
+from action_units.training.epochs import run_epochs
+from action_units.training.interruption import stop_request
 from action_units.training.randomness import dropout_seed, epoch_order
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
+from action_units.training.step import Step
 
 FACES = 8192
+EPOCH, HELD_OUT = 2048, 256
+"""Faces of an epoch of the loop, and those that it is then scored on."""
 
 
 class Parts:
@@ -80,6 +97,62 @@ class Parts:
             state.averaged.update(step)
 
 
+def whole_epoch(parts: Parts, folder: Path) -> Callable[[], None]:
+    """An epoch as ``train`` does it, from its first step to its checkpoint."""
+    setup = parts.setup
+    rows = np.arange(EPOCH + HELD_OUT)
+    data = checked_data(
+        setup.data.faces, setup.data.targets, rows[:EPOCH], rows[EPOCH:], DISFA_AUS
+    )
+    setup = replace(setup, data=data, recipe=replace(setup.recipe, epochs=1))
+    state = setup.first_state()
+    step = Step(setup, state, replace(ALONE, device=setup.machine.torch_device), None)
+
+    def epoch() -> None:
+        with (
+            Checkpoints(folder, {}, None) as checkpoints,
+            stop_request() as stop,
+            curve_log(folder) as log,
+            Progress("Training", setup.steps * setup.batch_size, "faces") as progress,
+        ):
+            run_epochs(setup, state, step, checkpoints, stop, progress, log)
+        state.step, state.curve = 0, []
+
+    return epoch
+
+
+def bare_epoch(parts: Parts) -> Callable[[], None]:
+    """The same model steps, and the same question about held-out faces, and nothing else."""
+    x, targets = parts.batch(0)
+    network = parts.state.averaged.network if parts.state.averaged else parts.state.network
+
+    def epoch() -> None:
+        parts.state.network.train()
+        for step in range(EPOCH // parts.setup.batch_size):
+            parts.model_step(x, targets, step)
+        network.eval()
+        with torch.no_grad(), parts.setup.machine.autocast():
+            faces = normalise(parts.faces[EPOCH : EPOCH + HELD_OUT])
+            network(faces.contiguous(memory_format=torch.channels_last))
+
+    return epoch
+
+
+def tell_loop(parts: Parts, machine: Machine, rounds: int) -> None:
+    """Time whole and bare epochs in turn, and print."""
+    with TemporaryDirectory() as folder:
+        works = (bare_epoch(parts), whole_epoch(parts, Path(folder)), bare_epoch(parts))
+        for work in works:
+            work()
+        times = [[timed(machine, work)[1] for work in works] for _ in range(rounds)]
+    bare, whole, again = (median(column) for column in zip(*times, strict=True))
+    print(
+        f"whole epochs of {EPOCH:,} faces, medians of {rounds} rounds\n"
+        f"  bare  {bare:8.3f} s (the same again: {again / bare:.3f} of it)\n"
+        f"  whole {whole:8.3f} s; bare / whole = {bare / whole:.3f}"
+    )
+
+
 def timed(machine: Machine, work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
     """What a piece of work returns, and its seconds."""
     wait = torch.cuda.synchronize if machine.torch_device.type == "cuda" else lambda: None
@@ -114,8 +187,12 @@ def main() -> None:
         f"  data path  {data:8.3f} ms ({epoch:.3f} of it the epoch's order and plan)\n"
         f"  model step {model:8.3f} ms (the same again: {again / model:.3f} of it)\n"
         f"  data / (data + step) = {data / (data + model):.4f}\n"
-        f"  {1e3 * arguments.batch / (data + model):,.0f} faces/s"
+        f"  {1e3 * arguments.batch / (data + model):,.0f} faces/s",
+        flush=True,
     )
+    if arguments.loop:
+        with machine.in_use():
+            tell_loop(parts, machine, arguments.loop)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -129,6 +206,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--warmup", type=int, default=10)
+    parser.add_argument("--loop", type=int, default=0, help="rounds of whole epochs")
     return parser.parse_args()
 
 

@@ -4,28 +4,28 @@ Five looks at the paper's network, each in turns where there is something to com
 
     epochs    the whole loop, by batch and precision: seconds for 160,000 faces, part of peak
     data      what of a step is gathering, augmentation and normalisation, by CUDA events
-    launches  forward, loss, backward and update alone: eager, as a CUDA graph, compiled. The
-              loop itself is eager: its dropout and its rate are numbers of Python, which a
-              graph would freeze, so graph and compiled step use torch's own dropout
+    launches  the loop's step: eager as it is, and with forward, loss and backward as one CUDA
+              graph, whose dropout generators are set to the step's seeds before each replay;
+              and how far their weights are apart after the same steps, which should be nothing
     syncs     an epoch's steps with every wait of the host for the GPU forbidden
     trace     how long the GPU idled between kernels, and the longest kernels
 
-Without a GPU it says so and ends; ``--smoke`` goes through all of it on the CPU, very small.
+It has not run on a GPU yet: none was at hand. Without one it says so and ends; ``--smoke`` goes
+through all of it on the CPU, very small, where a "graph" is the same work called again.
 
     python benchmarks/gpu.py
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -63,6 +63,7 @@ class Workload:
     def __init__(self, device: str, spec: NetworkSpec, n: int) -> None:
         random = np.random.default_rng(0)
         self.device, self.spec, self.n = torch.device(device), spec, n
+        self.precisions = PRECISIONS if device != "cpu" else ("fp32", "bf16")
         self.faces = random.integers(0, 256, (n, spec.image_size, spec.image_size), np.uint8)
         self.labels = (random.random((n, len(PRETRAIN_AUS))) < 0.2).astype(np.int8)
 
@@ -73,7 +74,7 @@ class Workload:
     def setup(self, batch: int, precision: str) -> Setup:
         """Of a training on them."""
         data = checked_data(self.faces, self.labels, np.arange(self.n), [], PRETRAIN_AUS)
-        machine = choose_machine(str(self.device), "bf16" if precision == "bf16" else "fp32")
+        machine = choose_machine(str(self.device), precision)
         return Setup(self.spec, self.recipe(batch), data, 0, None, machine)
 
     def gigaflops(self) -> float:
@@ -120,76 +121,67 @@ class Steps:
         self.state.step += 1
 
 
-class Bare:
-    """Forward, loss, backward and update on one batch, in a form that a graph can hold."""
+class Graphed(Steps):
+    """Steps whose forward, loss and backward are recorded once and replayed.
+
+    Picking and augmenting a batch, clipping, the update and the average stay eager: they are
+    a few launches of many faces or weights each, and take numbers that change by the step.
+    """
 
     def __init__(self, workload: Workload, batch: int, precision: str) -> None:
-        device = workload.device
-        network = build_network(workload.spec, len(PRETRAIN_AUS))
-        _use_torch_dropout(network)
-        self.network: Any = network.to(device).to(memory_format=torch.channels_last)
-        cuda = device.type == "cuda"
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), 1e-4, fused=True, capturable=cuda
-        )
-        size = workload.spec.image_size
-        x = torch.randn(batch, workload.spec.channels, size, size, device=device)
-        self.x = x.contiguous(memory_format=torch.channels_last)
-        self.targets = torch.rand(batch, len(PRETRAIN_AUS), device=device)
-        self.precision, self.device = precision, device
+        super().__init__(workload, batch, precision)
+        self._eager, self.step.learn = self.step.learn, self._learn
+        self._parameters = list(self.state.network.parameters())
+        self._dropouts = [
+            layer for layer in self.state.network.modules() if isinstance(layer, SeededDropout)
+        ]
+        self._replay: Callable[[], None] | None = None
 
-    def step(self) -> None:
-        """One step, eager."""
-        bf16 = self.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            z = self.network(self.x)
-        loss = nn.functional.binary_cross_entropy_with_logits(z.float(), self.targets)
-        loss.backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=False)
+    def _learn(self, x: Tensor, wanted: Tensor, known: Tensor | None = None) -> Tensor:
+        """In the place of ``Step.learn``, for batches that go through as a whole."""
+        assert known is None
+        if self._replay is None:
+            self._x, self._wanted = x.clone(), wanted.clone()
+            self._replay = self._record()
+        self._x.copy_(x)
+        self._wanted.copy_(wanted)
+        for layer in self._dropouts:
+            assert layer.generator is not None
+            layer.generator.manual_seed(layer.seed)
+        self._replay()
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+            parameter.grad = gradient  # the update has let go of it
+        return self._loss.clone()
 
-    def graphed(self) -> Callable[[], None]:
-        """The step as a CUDA graph."""
+    def _work(self) -> None:
+        self._loss = self._eager(self._x, self._wanted)
+        self._gradients = [parameter.grad for parameter in self._parameters]
+
+    def _record(self) -> Callable[[], None]:
+        """Record the work on the fixed batch; a network without running statistics is meant."""
+        if self._x.device.type != "cuda":
+            self._work()  # makes the generators
+            self.state.optimizer.zero_grad(set_to_none=True)
+            return self._again
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):  # a graph wants everything to exist beforehand
             for _ in range(3):
-                self.step()
+                self._work()
+                self.state.optimizer.zero_grad(set_to_none=True)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
+        for layer in self._dropouts:
+            if layer.rate:
+                graph.register_generator_state(layer.generator)
         with torch.cuda.graph(graph):
-            self.step()
+            self._work()
         return graph.replay
 
-    def compiled(self) -> Callable[[], None]:
-        """The step with the network compiled; torch makes the graphs."""
-        self.network = torch.compile(self.network, mode="reduce-overhead")
-
-        def step() -> None:
-            torch.compiler.cudagraph_mark_step_begin()
-            self.step()
-
-        return step
-
-
-def _use_torch_dropout(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, SeededDropout):
-            setattr(module, name, nn.Dropout(child.rate))
-        else:
-            _use_torch_dropout(child)
-
-
-@contextmanager
-def arithmetic(precision: str) -> Iterator[None]:
-    """float32 in full, or as tf32; put back afterwards."""
-    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, conv.allow_tf32
-    matmul.allow_tf32 = conv.allow_tf32 = precision == "tf32"
-    try:
-        yield
-    finally:
-        matmul.allow_tf32, conv.allow_tf32 = before
+    def _again(self) -> None:
+        for parameter in self._parameters:
+            parameter.grad = None
+        self._work()
 
 
 def seconds(device: torch.device, work: Callable[[], Any], times: int) -> float:
@@ -222,20 +214,19 @@ def tell_epochs(workload: Workload, batches: list[int], peaks: dict[str, float])
     gigaflops = workload.gigaflops()
     print(f"epochs: {gigaflops:.2f} GFLOP a face and step")
     for batch in batches:
-        for precision in PRECISIONS:
-            with arithmetic(precision):
-                curve = train(
-                    workload.spec,
-                    workload.recipe(batch),
-                    workload.faces,
-                    workload.labels,
-                    np.arange(workload.n),
-                    [],
-                    PRETRAIN_AUS,
-                    seed=0,
-                    device=str(workload.device),
-                    precision="bf16" if precision == "bf16" else "fp32",
-                ).curve
+        for precision in workload.precisions:
+            curve = train(
+                workload.spec,
+                workload.recipe(batch),
+                workload.faces,
+                workload.labels,
+                np.arange(workload.n),
+                [],
+                PRETRAIN_AUS,
+                seed=0,
+                device=str(workload.device),
+                precision=precision,
+            ).curve
             rate = float(curve["faces_per_second"].iloc[-1])  # the first epoch warms up
             peak = peaks.get(precision)
             part = f", {rate * gigaflops / 1e3 / peak:.3f} of peak" if peak else ""
@@ -249,9 +240,9 @@ def tell_epochs(workload: Workload, batches: list[int], peaks: dict[str, float])
 def tell_data(workload: Workload, batches: list[int], rounds: int) -> None:
     print("data: data / whole step")
     for batch in batches:
-        for precision in PRECISIONS:
+        for precision in workload.precisions:
             steps = Steps(workload, batch, precision)
-            with arithmetic(precision), steps.setup.machine.in_use():
+            with steps.setup.machine.in_use():
                 works = {"data": steps.data, "step": steps.whole, "again": steps.whole}
                 times = in_turn(workload.device, works, rounds, times=10)
             print(
@@ -263,19 +254,26 @@ def tell_data(workload: Workload, batches: list[int], rounds: int) -> None:
 
 
 def tell_launches(workload: Workload, batches: list[int], rounds: int) -> None:
-    print("launches: the bare step")
+    print("launches: a whole step")
     for batch in batches:
-        for precision in PRECISIONS:
-            with arithmetic(precision):
-                works = {"eager": Bare(workload, batch, precision).step}
-                if workload.device.type == "cuda":
-                    works["CUDA graph"] = Bare(workload, batch, precision).graphed()
-                    works["compiled"] = Bare(workload, batch, precision).compiled()
+        for precision in workload.precisions:
+            eager = Steps(workload, batch, precision)
+            graphed = Graphed(workload, batch, precision)
+            with eager.setup.machine.in_use():
+                for _ in range(4):
+                    eager.whole()
+                    graphed.whole()
+                weights = [list(s.state.network.parameters()) for s in (eager, graphed)]
+                apart = max(
+                    float((a - b).detach().abs().max()) for a, b in zip(*weights, strict=True)
+                )
+                works = {"eager": eager.whole, "graph": graphed.whole, "again": eager.whole}
                 times = in_turn(workload.device, works, rounds, times=10)
             told = [
                 f"{name} {1e3 * value:.3f} ms ({times['eager'] / value:.2f} times)"
                 for name, value in times.items()
             ]
+            told.append(f"weights apart by {apart:.2g}")
             print(f"  batch {batch:4} {precision}: {', '.join(told)}", flush=True)
 
 
@@ -305,14 +303,16 @@ def tell_syncs(workload: Workload, batch: int) -> None:
 
 def tell_trace(workload: Workload, batch: int, n: int) -> None:
     steps = Steps(workload, batch, "bf16")
-    for _ in range(3):
-        steps.whole()
     cuda = workload.device.type == "cuda"
-    with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as prof:
-        for _ in range(n):
+    activity = ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU
+    with steps.setup.machine.in_use():
+        for _ in range(3):
             steps.whole()
-        if cuda:
-            torch.cuda.synchronize()
+        with profile(activities=[activity]) as prof:
+            for _ in range(n):
+                steps.whole()
+            if cuda:
+                torch.cuda.synchronize()
     kind = torch.autograd.DeviceType.CUDA if cuda else torch.autograd.DeviceType.CPU
     spans = sorted(
         (event.time_range.start, event.time_range.end, event.name)

@@ -24,7 +24,7 @@ from action_units.training.checkpoints import NAME
 from tests.training.killed_run import weights_hash
 
 _TEMPORARY = f".{NAME}*.*"
-_KEPT = {NAME, f"{NAME}.sha256", ".lock"}
+_KEPT = {NAME, f"{NAME}.sha256", "curve.csv", ".lock"}
 
 Train = Callable[[Path, int], Any]
 
@@ -75,7 +75,9 @@ class Killer:
         """
         self.train, self.references, self.seconds = train, references, seconds
         self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(["tests.training.killed_run"])
+        # torch's optimisers import its compiler at first use: in the server, not in each start,
+        # where it would take longer than most kills wait.
+        self._processes.set_forkserver_preload(["torch._dynamo", "tests.training.killed_run"])
 
     def run(
         self, folder: Path, elsewhere: Path, kills: int, seed: int, threads: int = 1

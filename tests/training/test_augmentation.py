@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from action_units.training.augmentation import (
+    CHUNK,
     Augmentation,
     Augmenter,
     affine_matrix,
@@ -116,6 +117,22 @@ def test_a_face_is_changed_the_same_in_every_batch():
     assert torch.equal(together[order], apart)
     again = augment(batch, make_plan(EVERYTHING, 9, 4, rows, 64))
     assert not torch.allclose(together, again)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_large_batch_is_that_of_its_parts(threads):
+    """Large batches go in chunks, which must not show: also the last, short one."""
+    n = threads * CHUNK * 2 + 5
+    batch, plan = faces(n, 48), make_plan(EVERYTHING, 9, 3, torch.arange(n), 48)
+    augment = Augmenter(EVERYTHING, 9, torch.device("cpu"))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        whole = augment(batch, plan)
+        singly = [augment(batch[i : i + 1], plan[slice(i, i + 1)]) for i in range(n)]
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(whole, torch.cat(singly))
 
 
 def test_one_option_does_not_change_the_draws_of_another():

@@ -135,9 +135,9 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(tmp_path):
             quick(QUICK, checkpoint_folder=tmp_path, **arguments)
 
 
-@pytest.mark.parametrize("call", range(1, 7))
+@pytest.mark.parametrize("call", range(1, 11))
 def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, tmp_path, whole, call):
-    """The disk refuses at one of the flushes of the second epoch's save, or the first's."""
+    """The disk refuses at one of the flushes of the curve and the save of the first epochs."""
     calls = []
     original = os.fsync
 
@@ -150,11 +150,13 @@ def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, tmp_path, whole, ca
     options = {"checkpoint_folder": tmp_path, "checkpoint_seconds": None}
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        with pytest.raises(ArtifactError, match=r"checkpoint\.pt.*No space left on device"):
+        with pytest.raises(
+            ArtifactError, match=r"(checkpoint\.pt|curve\.csv).*No space left on device"
+        ):
             quick(**options)
     assert weights_hash(quick(**options)) == weights_hash(whole)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"checkpoint.pt", "checkpoint.pt.sha256", ".lock"}
+    assert names == {"checkpoint.pt", "checkpoint.pt.sha256", "curve.csv", ".lock"}
 
 
 def test_flipped_bits_are_refused(tmp_path):
@@ -223,12 +225,13 @@ def test_a_folder_serves_one_run_at_a_time(tmp_path):
 
 
 def test_what_a_killed_save_left_is_swept(tmp_path):
-    orphan = tmp_path / ".checkpoint.pt.abc123"
-    orphan.touch()
-    (tmp_path / "other.txt").touch()
-    with locked(tmp_path, ".checkpoint.pt*.*"):
-        assert not orphan.exists()
-    assert (tmp_path / "other.txt").exists()
+    orphans = {tmp_path / ".checkpoint.pt.abc123", tmp_path / ".curve.csv.abc123"}
+    for path in (*orphans, tmp_path / "other.txt"):
+        path.touch()
+    quick(QUICK, checkpoint_folder=tmp_path)
+    left = set(tmp_path.iterdir())
+    assert not orphans & left
+    assert tmp_path / "other.txt" in left
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -2,12 +2,14 @@
 
 import math
 import sys
+from types import ModuleType
 
 import pandas as pd
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.training.curves import CurveLog
+from action_units.training.curves import CurveLog, curve_log
+from tests.training.test_loop import QUICK, quick
 
 
 def row(epoch, **changes):
@@ -39,21 +41,83 @@ def test_the_csv_holds_every_epoch_so_far(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["curve.csv"]
 
 
-def test_a_resumed_run_leaves_no_gap_and_nothing_twice(tmp_path):
+def write(folder, *curves):
+    with curve_log(folder, tensorboard=True) as log:
+        for curve in curves:
+            log(curve)
+
+
+class FakeWriter:
+    """What is used of ``torch.utils.tensorboard``; a line a scalar."""
+
+    started = 0
+
+    def __init__(self, folder):
+        FakeWriter.started += 1
+        self.path = f"{folder}/events.out.tfevents.{FakeWriter.started}"
+        open(self.path, "w").close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        pass
+
+    def add_scalar(self, tag, value, step):
+        with open(self.path, "a") as file:
+            file.write(f"{tag} {step} {value:g}\n")
+
+    def flush(self):
+        pass
+
+
+def test_a_resumed_run_leaves_no_gap_and_nothing_twice(monkeypatch, tmp_path):
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = FakeWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    write(tmp_path, CURVE[:1], CURVE[:2])
+    write(tmp_path, CURVE)
+    (file,) = tmp_path.glob("events*")
+    lines = file.read_text().splitlines()
+    assert [line for line in lines if line.startswith("loss/train")] == [
+        "loss/train 1 1", "loss/train 2 0.5", "loss/train 3 0.333333"
+    ]  # fmt: skip
+    assert [line.split()[2] for line in lines if "macro F1" in line] == ["1", "3"]
+
+
+def test_tensorboard_reads_what_was_written(tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    killed = CurveLog(tmp_path, tensorboard=True)
-    killed(CURVE[:1])
-    killed(CURVE[:2])
-    resumed = CurveLog(tmp_path, tensorboard=True)
-    resumed(CURVE)
-    resumed.close()
+    write(tmp_path, CURVE[:1], CURVE[:2])
+    write(tmp_path, CURVE)
     events = reader.EventAccumulator(str(tmp_path)).Reload()
     assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3]
     assert [event.step for event in events.Scalars("validation/macro F1")] == [1, 3]
     assert events.Scalars("loss/validation")[2].value == pytest.approx(2 / 3)
 
 
+def test_a_training_writes_its_curve_and_is_the_same_with_and_without(monkeypatch, tmp_path):
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = FakeWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    plain = quick(checkpoint_folder=tmp_path / "plain")
+    logged = quick(checkpoint_folder=tmp_path / "logged", tensorboard=True)
+    again = quick(checkpoint_folder=tmp_path / "plain", tensorboard=True)  # the same training
+    assert logged.model.provenance == plain.model.provenance == again.model.provenance
+    written = pd.read_csv(tmp_path / "logged" / "curve.csv")
+    pd.testing.assert_frame_equal(written, logged.curve, check_dtype=False)
+    assert list((tmp_path / "logged").glob("events*"))
+    assert not list((tmp_path / "plain").glob("events*"))
+
+
+def test_what_is_not_true_or_false_is_refused():
+    with pytest.raises(ConfigurationError, match="tensorboard is 'yes'; it must be true or"):
+        quick(QUICK, tensorboard="yes")
+
+
 def test_without_tensorboard_it_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'action-units\[tensorboard\]'"):
-        CurveLog(tmp_path, tensorboard=True)
+    with (
+        pytest.raises(ConfigurationError, match=r"pip install 'action-units\[tensorboard\]'"),
+        curve_log(tmp_path, tensorboard=True),
+    ):
+        pass

@@ -22,7 +22,8 @@ def test_a_device_that_is_not_there_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"precision": "fp16"}, "one of: auto, fp32, bf16"),
+        ({"precision": "fp16"}, "one of: auto, fp32, tf32, bf16"),
+        ({"precision": "tf32"}, "tf32, which NVIDIA GPUs have, and the device is cpu"),
         ({"threads": 0}, "whole number from 1"),
         ({"threads": 1.5}, "whole number from 1"),
     ],
@@ -32,12 +33,29 @@ def test_an_impossible_machine_is_refused(arguments, sentence):
         choose_machine("cpu", **arguments)
 
 
+def settings_of_torch():
+    return (
+        torch.get_num_threads(),
+        torch.get_deterministic_debug_mode(),
+        torch.backends.cuda.matmul.allow_tf32,
+        torch.backends.cudnn.allow_tf32,
+    )
+
+
 def test_using_a_machine_leaves_torch_as_it_was():
-    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    before = settings_of_torch()
     with choose_machine("cpu", "fp32", threads=before[0] + 1).in_use():
         assert torch.get_num_threads() == before[0] + 1
         assert torch.are_deterministic_algorithms_enabled()
-    assert before == (torch.get_num_threads(), torch.get_deterministic_debug_mode())
+    assert before == settings_of_torch()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_products_are_rounded_only_on_demand(precision):
+    before = settings_of_torch()
+    with Machine("cuda", precision, 1).in_use():
+        assert settings_of_torch()[2:] == 2 * (precision == "tf32",)
+    assert before == settings_of_torch()
 
 
 def test_a_resumed_run_keeps_its_threads_and_precision():

@@ -1,6 +1,7 @@
 """The GPU's benchmark goes through on the CPU, so that it is ready where there is a GPU."""
 
-from benchmarks.gpu import Workload, main
+import torch
+from benchmarks.gpu import Graphed, Steps, Workload, main
 
 from action_units.models.spec import NetworkSpec
 
@@ -13,6 +14,19 @@ def test_all_its_looks_go_through(capsys):
         "smoke",
         *looks,
     ]
+
+
+def test_steps_on_fixed_buffers_are_the_loops_own():
+    """Without a GPU: the buffers, the seeds and the gradients around a recorded step."""
+    workload = Workload("cpu", NetworkSpec("vgg13", width=0.125, image_size=16), 64)
+    eager, graphed = Steps(workload, 16, "fp32"), Graphed(workload, 16, "fp32")
+    for _ in range(5):
+        eager.whole()
+        graphed.whole()
+    assert torch.equal(eager.state.losses, graphed.state.losses)
+    states = [steps.state.network.state_dict() for steps in (eager, graphed)]
+    for name, value in states[0].items():
+        assert torch.equal(value, states[1][name]), name
 
 
 def test_the_papers_network_needs_what_its_multiplications_say():

@@ -2,9 +2,10 @@
 
 ``torch.nn.Dropout`` draws from a hidden generator, so the masks of a resumed run would
 depend on everything drawn before. Here each layer holds the seed of the current step and
-draws from a generator made for that one call: nothing has to be saved or restored, no
+sets a generator of its own to it in every call: nothing has to be saved or restored, no
 other code can disturb it, and two trainings in one process do not share state. A batch that
-goes through in parts gets the masks of the whole.
+goes through in parts gets the masks of the whole. The generator stays the same object, so that
+a CUDA graph can be told of it.
 """
 
 import torch
@@ -25,13 +26,15 @@ class SeededDropout(nn.Module):
         self.seed = 0
         self.part: slice | None = None
         self.batch = 0
+        self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero a random part of ``x`` and scale the rest; the identity in evaluation."""
         if not self.training or self.rate == 0.0:
             return x
-        generator = torch.Generator(device=x.device)
-        generator.manual_seed(self.seed)
+        if self.generator is None or self.generator.device != x.device:
+            self.generator = torch.Generator(device=x.device)
+        generator = self.generator.manual_seed(self.seed)
         if self.part is None:
             keep = torch.empty_like(x).bernoulli_(1.0 - self.rate, generator=generator)
         else:

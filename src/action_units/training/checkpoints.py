@@ -117,7 +117,7 @@ class Checkpoints:
     def __enter__(self) -> Self:
         """Lock the folder."""
         if self.folder is not None:
-            self._stack.enter_context(locked(self.folder, f".{NAME}*.*"))
+            self._stack.enter_context(locked(self.folder, ".*.*"))
         return self
 
     def __exit__(self, *_error: object) -> None:

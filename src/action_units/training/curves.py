@@ -1,6 +1,7 @@
 """A training's curve while it runs: a CSV, and TensorBoard where it is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +25,10 @@ _TAGS = {
 class CurveLog:
     """Writes the whole curve after each epoch, so that a resumed run leaves no gap."""
 
-    def __init__(self, folder: Path | str, tensorboard: bool = False) -> None:
-        """Choose where.
-
-        Args:
-            folder: Of this one training; it gets ``curve.csv``, and TensorBoard's event
-                file, which replaces those of earlier parts of the training.
-            tensorboard: Whether to write that too.
-
-        Raises:
-            ConfigurationError: TensorBoard is asked for and is not installed.
-        """
-        self.folder = Path(folder)
-        self._writer: Any = None
+    def __init__(self, folder: Path | None, writer: Any = None) -> None:
+        """Choose where; ``curve_log`` does so for a training."""
+        self._folder, self._writer = folder, writer
         self._written = 0
-        if tensorboard:
-            self._writer = _writer(self.folder)
 
     def __call__(self, curve: Sequence[Mapping[str, Any]]) -> None:
         """Write the epochs so far.
@@ -50,9 +39,11 @@ class CurveLog:
         Raises:
             ArtifactError: The disk refused.
         """
+        if self._folder is None:
+            return
         table = pd.DataFrame(list(curve), columns=list(CURVE_COLUMNS))
         text = table.to_csv(index=False, na_rep="n/a", lineterminator="\n")
-        write_text(self.folder / NAME, text)
+        write_text(self._folder / NAME, text)
         if self._writer is None:
             return
         for row in curve[self._written :]:
@@ -62,22 +53,33 @@ class CurveLog:
         self._written = len(curve)
         self._writer.flush()
 
-    def close(self) -> None:
-        """Let go of TensorBoard's file."""
-        if self._writer is not None:
-            self._writer.close()
 
+@contextmanager
+def curve_log(folder: Path | None, tensorboard: bool = False) -> Iterator[CurveLog]:
+    """The log of one training, open while it runs.
 
-def _writer(folder: Path) -> Any:
+    Args:
+        folder: Of this training alone; it gets ``curve.csv``, and TensorBoard's event
+            file, which replaces those of the training's earlier parts. Nothing is written
+            without.
+        tensorboard: Whether to write that too.
+
+    Raises:
+        ConfigurationError: TensorBoard is asked for and is not installed.
+    """
+    if folder is None or not tensorboard:
+        yield CurveLog(folder)
+        return
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ConfigurationError(
             "tensorboard is true and TensorBoard is not installed; "
             "`pip install 'action-units[tensorboard]'` installs it, or set tensorboard to "
-            "false: curve.csv is written either way."
+            f"false: {NAME} is written either way."
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
     for earlier in folder.glob("events.out.tfevents.*"):
         earlier.unlink()
-    return SummaryWriter(str(folder))
+    with SummaryWriter(str(folder)) as writer:
+        yield CurveLog(folder, writer)

@@ -13,7 +13,7 @@ from action_units.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Machine:
 
     Attributes:
         device: ``cpu``, ``mps``, ``cuda`` or ``cuda:1``.
-        precision: ``fp32`` or ``bf16`` (mixed: weights stay float32).
+        precision: ``fp32``; ``tf32``, float32 whose products a GPU rounds to 10 bits; or
+            ``bf16`` (mixed: weights stay float32).
         threads: Threads of one CPU operation.
         devices: How many processes train together, each on a device of its own.
     """
@@ -84,12 +85,16 @@ class Machine:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Set the threads and ask for repeatable algorithms; put both back afterwards."""
+        """Set threads and precision, ask for repeatable algorithms; put all back afterwards."""
+        matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+        rounds = matmul.allow_tf32, convolutions.allow_tf32
         threads = torch.get_num_threads()
         mode = torch.get_deterministic_debug_mode()
         fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
         try:
             torch.set_num_threads(self.threads)
+            # By default torch rounds the products of convolutions and no others.
+            matmul.allow_tf32 = convolutions.allow_tf32 = self.precision == "tf32"
             # What use_deterministic_algorithms(True, warn_only=True) does, without importing
             # torch's compiler, which takes seconds.
             torch.set_deterministic_debug_mode("warn")
@@ -98,6 +103,7 @@ class Machine:
             yield
         finally:
             torch.set_num_threads(threads)
+            matmul.allow_tf32, convolutions.allow_tf32 = rounds
             torch.set_deterministic_debug_mode(mode)
             torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
@@ -110,7 +116,8 @@ def choose_machine(
     Args:
         device: ``auto`` takes a GPU where there is one; else ``cpu``, ``cuda``,
             ``cuda:N`` or ``mps``.
-        precision: ``auto`` takes bf16 where the hardware multiplies it natively.
+        precision: ``auto`` takes bf16 where the hardware multiplies it natively; else as
+            in ``Machine``.
         threads: Threads of one CPU operation; torch's choice (the cores) without.
 
     Raises:
@@ -123,8 +130,14 @@ def choose_machine(
         raise ConfigurationError(
             f"precision is {precision!r}; it must be one of: {', '.join(get_args(Precision))}."
         )
+    kind = torch.device(device).type
+    if precision == "tf32" and kind != "cuda":
+        raise ConfigurationError(
+            f"precision is tf32, which NVIDIA GPUs have, and the device is {device}; "
+            "take fp32, bf16 or auto."
+        )
     if precision == "auto":
-        precision = "bf16" if _has_bf16(torch.device(device).type) else "fp32"
+        precision = "bf16" if _has_bf16(kind) else "fp32"
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
     return Machine(device, precision, threads or torch.get_num_threads())

@@ -11,6 +11,7 @@ from action_units.training.arrays import upload
 from action_units.training.augmentation import make_plan
 from action_units.training.blocks import freeze
 from action_units.training.checkpoints import Checkpoints
+from action_units.training.curves import CurveLog
 from action_units.training.divergence import RECENT, check_weights, describe_progress
 from action_units.training.interruption import Interrupted, StopRequest
 from action_units.training.sampling import sample_numbers
@@ -32,6 +33,7 @@ def run_epochs(
     checkpoints: Checkpoints,
     stop: StopRequest,
     progress: Progress,
+    log: CurveLog,
 ) -> None:
     """Train from the state's step to the end.
 
@@ -42,6 +44,7 @@ def run_epochs(
         checkpoints: Take the state after each epoch, and within where they are due.
         stop: Looked at between steps.
         progress: Told of every step.
+        log: Given the curve after every epoch.
 
     Raises:
         DivergedError: The loss became NaN or infinite.
@@ -119,6 +122,8 @@ def run_epochs(
                 "best": best,
             }
         )
+        # Before the save: a kill between them costs the epoch, and no row of a finished run.
+        log(state.curve)
         state.seconds = 0.0
         patience = recipe.patience
         state.finished = epoch + 1 == setup.epochs or (

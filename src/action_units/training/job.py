@@ -26,7 +26,7 @@ _SCHEMA = 1
 _ARRAYS = ("labels", "train_rows", "validation_rows", "subjects", "intensities", "images")
 _PLAIN = (
     "aus", "seed", "checkpoint_seconds", "device", "precision", "threads", "micro_batch",
-    "faces_in_memory", "description", "provenance",
+    "faces_in_memory", "tensorboard", "description", "provenance",
 )  # fmt: skip
 _INITIAL = "initial.safetensors"
 
@@ -54,6 +54,7 @@ class Job:
     threads: int | None = None
     micro_batch: Any = None
     faces_in_memory: Any = "auto"
+    tensorboard: bool = False
     description: str = "Training"
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
 from action_units.training.arrays import Faces, TrainingData
 from action_units.training.checkpoints import Checkpoints
+from action_units.training.curves import curve_log
 from action_units.training.devices import check_devices, choose_machine
 from action_units.training.distributed import ALONE, Team
 from action_units.training.epochs import run_epochs
@@ -64,6 +65,7 @@ def train(
     devices: int | str | None = None,
     micro_batch: MicroBatch = None,
     faces_in_memory: InMemory = "auto",
+    tensorboard: bool = False,
     description: str = "Training",
     provenance: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
@@ -103,6 +105,8 @@ def train(
         faces_in_memory: ``always``; ``blocks`` reads them from disk while it trains, in an
             order of its own (``streaming``); ``auto`` does so where they would take more
             than half of the free memory. A resumed run goes on as it began.
+        tensorboard: Whether to write the curve for TensorBoard too, beside ``curve.csv`` in
+            the checkpoint folder.
         description: What progress is called.
         provenance: Plain values that belong to the model, such as fold and protocol. A
             checkpoint with others is refused.
@@ -137,6 +141,7 @@ def train(
         threads=threads,
         micro_batch=micro_batch,
         faces_in_memory=faces_in_memory,
+        tensorboard=tensorboard,
         description=description,
         provenance=provenance or {},
     )
@@ -208,8 +213,11 @@ def train_job(
                 if saved is not None:
                     step.resume(saved)
                 remaining = (setup.steps - state.step) * setup.batch_size
-                with Progress(job.description, remaining, "faces") as progress:
-                    run_epochs(setup, state, step, checkpoints, stop, progress)
+                with (
+                    curve_log(checkpoints.folder, job.tensorboard) as log,
+                    Progress(job.description, remaining, "faces") as progress,
+                ):
+                    run_epochs(setup, state, step, checkpoints, stop, progress, log)
     made_on = saved["machine"] if saved is not None and finished else machine.to_dict()
     return make_result(setup, state, identity, made_on)
 

@@ -52,6 +52,10 @@ def prepare(job: Job) -> Prepared:
         raise ConfigurationError(
             f"micro_batch is {micro!r}; it must be a whole number from 1, auto, or null."
         )
+    if type(job.tensorboard) is not bool:
+        raise ConfigurationError(
+            f"tensorboard is {job.tensorboard!r}; it must be true or false."
+        )
     weights = _backbone_weights(job.recipe, initial)
     identity = {
         "network": job.network_spec.to_dict(),

@@ -165,14 +165,28 @@ class Step:
                 x, wanted = mix(x, wanted, plan.second[here])  # (b, 1, S, S), (b, A)
             x = x.expand(-1, setup.spec.channels, -1, -1)
             seed_dropout(network, seed, None if whole else here, n)
-            with setup.machine.autocast():
-                z = network(x.contiguous(memory_format=torch.channels_last))  # (b, A)
-            loss = setup.loss(z, wanted)
-            if known is not None:  # from the mean over the piece's labels to the batch's
-                loss = loss * ((wanted >= 0).sum() / known)
-            loss.backward()
-            losses.append(loss.detach())
+            x = x.contiguous(memory_format=torch.channels_last)
+            losses.append(self.learn(x, wanted, known))
         return losses[0] if whole else torch.stack(losses).sum()
+
+    def learn(self, x: Tensor, wanted: Tensor, known: Tensor | None = None) -> Tensor:
+        """Forward, loss and backward: the part of a step that needs no number of Python's.
+
+        Args:
+            x: float32 (b, C, S, S), channels last.
+            wanted: float32 (b, A), its targets.
+            known: How many labels the whole batch has, where this is a piece of it.
+
+        Returns:
+            The piece's part of the batch's loss, a scalar.
+        """
+        with self.setup.machine.autocast():
+            z = self.state.network(x)  # (b, A)
+        loss: Tensor = self.setup.loss(z, wanted)
+        if known is not None:  # from the mean over the piece's labels to the batch's
+            loss = loss * ((wanted >= 0).sum() / known)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def _known(self, targets: Tensor, plan: Plan) -> Tensor:
         """How many labels of the whole batch are learned from."""
