@@ -26,7 +26,7 @@ FACES = ("#56b4e9", "#e69f00", "#2cc49a", "#f0e442", "#cc79a7", "#f0803c")
 MOST_COLUMNS = 4
 """The most faces that have bars at the same time; further ones are named in the picture."""
 
-_SMALLEST = 480  # a picture with a shorter side is drawn larger, so that text is legible
+_SMALLEST = 480  # much smaller pictures are drawn larger, so that text is legible
 _LINE = 1.6  # from one row to the next, in font sizes
 _BAR, _NUMBER, _GAP = 4.6, 2.7, 0.9  # widths, in font sizes
 _INK, _MUTED, _GRID, _PAPER = map(bgr, (DARK.ink, DARK.muted, DARK.grid, DARK.paper))
@@ -75,7 +75,7 @@ class Panel:
             name: Of the classifier; stands at the foot.
         """
         self.aus, self.columns, self.name = tuple(aus), columns, name
-        self._enlarged = max(1, -(-_SMALLEST // min(picture)))
+        self._enlarged = max(1, round(_SMALLEST / min(picture)))
         self._picture = picture[0] * self._enlarged, picture[1] * self._enlarged
         rows = len(self.aus) + 4  # a head, and a foot of three lines
         short = min(self._picture)
@@ -182,7 +182,7 @@ class Panel:
         p, called = float(face.p[row]), bool(face.called[row])
         until = x + max(1, round(p * long)), y + half
         edge = max(1, self._font // 9)
-        cv2.rectangle(canvas, ends[0], until, face.colour, edge)
+        cv2.rectangle(canvas, ends[0], until, face.colour, cv2.FILLED if called else edge)
         # Never 1.00 or 0.00 for what is less sure than that would say.
         text = f"{min(max(p, 0.01), 0.99):.2f}"
         at = x + long + round(0.35 * self._font), y

@@ -1,0 +1,1 @@
+"""The live view: a web page on this computer that shows action units as they come."""

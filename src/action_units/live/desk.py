@@ -1,0 +1,130 @@
+"""What is done with what the page sends; pictures and videos one at a time."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from action_units.errors import ActionUnitsError, UnusableFace
+from action_units.faces.decoding import read_photograph
+from action_units.faces.quarantine import Quarantine
+from action_units.faces.video import check_video, listed
+from action_units.live.answers import csv_head, told_of_rows
+from action_units.live.limits import Limits
+from action_units.live.session import Busy, Webcams, look
+from action_units.live.streaming import Streamed, lines
+from action_units.live.uploads import body, kept_until_used
+from action_units.prediction.classifier import Classifier
+from action_units.prediction.contents import kind_of_file
+from action_units.prediction.engine import Engine, Shot
+from action_units.prediction.tables import Rows
+
+
+class Desk:
+    """What all requests share.
+
+    Attributes:
+        webcams: Those that are watched.
+    """
+
+    def __init__(self, classifier: Classifier, limits: Limits) -> None:
+        self.webcams = Webcams(limits)
+        self._classifier, self._limits = classifier, limits
+        self._busy = False
+
+    @asynccontextmanager
+    async def open(self, _: object) -> AsyncIterator[None]:
+        """The threads and the folder for uploads, for as long as the server runs."""
+        self._folder = Path(tempfile.mkdtemp(prefix="action-units-live-"))  # this user's alone
+        try:
+            with Engine(self._classifier) as self._engine, ThreadPoolExecutor(1) as self._eye:
+                yield
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if self._busy:
+            raise Busy(
+                "Another picture or video is being looked at; try again when it is done."
+            )
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    async def look_at_upload(self, request: Request, name: str) -> Response:
+        """Find the faces of a picture or video; see ``streaming.lines``."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._one_at_a_time())
+            path = await stack.enter_async_context(
+                kept_until_used(request, self._limits.upload_mb, self._folder)
+            )
+            begin, rows = await to_thread.run_sync(self._opened, path, name)
+            picture, aus = begin["kind"] == "picture", self._classifier.aus
+            return Streamed(lines(begin, rows, aus, picture), stack.pop_all())
+        raise AssertionError  # no context above swallows an error
+
+    def _opened(
+        self, path: Path, name: str
+    ) -> tuple[dict[str, Any], Generator[Rows, None, None]]:
+        """What an upload is, and the rows that will be found in it."""
+        kind = kind_of_file(path)
+        most = self._limits.megapixels
+        if kind == "picture":
+            pixels = read_photograph(path, max_megapixels=most).pixels
+            begin = {"kind": kind, "width": pixels.shape[1], "height": pixels.shape[0]}
+            shots = iter([Shot(name, 1, 0.0, pixels)])
+            rows = self._engine.pictures(shots, Quarantine())
+        elif kind == "video":
+            width, height = _size(path)
+            if width * height > most * 1e6:
+                raise UnusableFace(
+                    "too large", f"{width:,} × {height:,} pixels are above {most:g} megapixels"
+                )
+            said = listed(path)
+            begin = {"kind": kind, "width": width, "height": height, "rate": said.rate}
+            begin["frames"] = said.frames
+            rows = self._engine.video(path)
+        else:
+            raise ActionUnitsError(
+                "This is neither a picture (JPEG, PNG, WebP, BMP, TIFF, GIF) nor a video (such "
+                "as MP4, AVI, WebM, MOV)."
+            )
+        return {**begin, "csv": csv_head(self._classifier.aus, kind == "picture")}, rows
+
+    async def look_at_frame(self, request: Request, session: str) -> dict[str, Any]:
+        """Find the faces of a webcam's next frame."""
+        cam = self.webcams.of(session)
+        cam.at_work = True
+        try:
+            content = await body(request, self._limits.frame_mb)
+            asked = partial(look, self._classifier, cam, content, self._limits.megapixels)
+            rows = await asyncio.get_running_loop().run_in_executor(self._eye, asked)
+        finally:
+            cam.at_work = False
+        return told_of_rows(rows)[0]
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a video, as its file says before a frame is decoded."""
+    check_video(path)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        return (
+            int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
+    finally:
+        capture.release()

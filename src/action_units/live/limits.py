@@ -1,0 +1,30 @@
+"""How much the live view takes."""
+
+from dataclasses import dataclass
+
+from action_units.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the live view takes.
+
+    Attributes:
+        upload_mb: The largest video's or picture's file, in 10⁶ bytes.
+        frame_mb: The largest frame of a webcam, in 10⁶ bytes.
+        megapixels: The largest picture or frame that is decoded, in 10⁶ pixels.
+        sessions: Webcams at the same time.
+        idle_seconds: A webcam that is silent for longer is forgotten.
+    """
+
+    upload_mb: float = 500.0
+    frame_mb: float = 4.0
+    megapixels: float = 64.0
+    sessions: int = 4
+    idle_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be; raises ConfigurationError."""
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ConfigurationError(f"{name}={value!r} must be above 0.")

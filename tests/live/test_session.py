@@ -1,0 +1,93 @@
+"""Webcams: faces keep their numbers, one frame at a time, forgotten when they fall silent."""
+
+import cv2
+import numpy as np
+import pytest
+
+from action_units import predict
+from action_units.errors import UnusableFace
+from action_units.live.limits import Limits
+from action_units.live.session import Busy, Ended, Webcam, Webcams, look
+from tests.live.conftest import jpeg
+
+
+def test_faces_keep_their_numbers_from_frame_to_frame(client, two_people):
+    session = client.post("/api/webcam").json()["session"]
+    found = [
+        client.post(f"/api/webcam/{session}", content=jpeg(frame)).json()
+        for frame in [*two_people[:3], *two_people[8:12], two_people[-1], *two_people[12:14]]
+    ]
+    assert [frame["frame"] for frame in found] == list(range(1, 11))
+    assert [[face["id"] for face in frame["faces"]] for frame in found] == (
+        [[0]] * 3 + [[0, 1]] * 4 + [[]] + [[0, 1]] * 2
+    )
+    other = client.post("/api/webcam").json()["session"]
+    assert other != session
+    first = client.post(f"/api/webcam/{other}", content=jpeg(two_people[9])).json()
+    assert first["frame"] == 1, "each webcam counts for itself"
+
+
+def test_a_frame_gets_what_predict_says_of_the_picture(classifier, two_people):
+    content = jpeg(two_people[9])
+    rows = look(classifier, Webcam(0.0), content, 1.0)
+    expected = predict(cv2.imdecode(np.frombuffer(content, np.uint8), 1), classifier)
+    p = [name for name in expected if name.endswith("_p")]
+    np.testing.assert_array_equal(rows.probabilities, expected[p])
+    assert np.allclose(
+        [key[6:] for key in rows.keys], expected[["x", "y", "width", "height"]], atol=0.01
+    )
+
+
+def test_frames_are_bounded_in_bytes_and_pixels(client, limits):
+    session = client.post("/api/webcam").json()["session"]
+    address = f"/api/webcam/{session}"
+    large = client.post(address, content=bytes(int(limits.frame_mb * 1e6) + 1))
+    assert large.status_code == 413
+    wide = client.post(address, content=jpeg(np.zeros((1200, 1200, 3), np.uint8)))
+    assert wide.status_code == 422
+    assert "above 1 megapixels" in wide.json()["error"]
+    assert client.post(address, content=b"no picture").status_code == 422
+    # A refused frame does not end the session.
+    right = client.post(address, content=jpeg(np.zeros((120, 120, 3), np.uint8)))
+    assert right.json()["faces"] == []
+
+
+def test_a_silent_webcam_is_forgotten_and_makes_room():
+    now = [100.0]
+    webcams = Webcams(Limits(sessions=2, idle_seconds=10), clock=lambda: now[0])
+    first, second = webcams.begin(), webcams.begin()
+    with pytest.raises(Busy, match="2 webcams"):
+        webcams.begin()
+    now[0] += 9
+    webcams.of(second)
+    now[0] += 5
+    with pytest.raises(Ended, match="start it again"):
+        webcams.of(first)
+    webcams.begin()
+    webcams.of(second)
+    webcams.end(second)
+    with pytest.raises(Ended):
+        webcams.of(second)
+    with pytest.raises(Ended):
+        webcams.of("never began")
+
+
+def test_a_webcam_has_one_frame_at_a_time(classifier):
+    webcams = Webcams(Limits())
+    name = webcams.begin()
+    webcams.of(name).at_work = True
+    with pytest.raises(Busy, match="one at a time"):
+        webcams.of(name)
+
+
+def test_an_ended_session_is_told_apart(client):
+    session = client.post("/api/webcam").json()["session"]
+    client.delete(f"/api/webcam/{session}")
+    assert client.post(f"/api/webcam/{session}", content=b"").status_code == 410
+
+
+def test_a_damaged_frame_moves_nothing_on(classifier):
+    cam = Webcam(0.0)
+    with pytest.raises(UnusableFace):
+        look(classifier, cam, b"\xff\xd8\xff", 1.0)
+    assert cam.frame == 0
