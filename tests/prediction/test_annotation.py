@@ -27,7 +27,9 @@ def face(face_id: int = 0, p: float = 0.6, called: bool = True) -> ShownFace:
 
 @pytest.mark.parametrize("suffix", CODECS)
 @pytest.mark.parametrize("rate", [20.0, 29.97])
-def test_a_video_keeps_its_frames_and_its_rate(tmp_path: Path, suffix: str, rate: float):
+def test_a_video_keeps_its_frames_and_its_rate(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: str, rate: float
+):
     source = video(tmp_path / "in.avi", 7, rate)
     out = annotate(
         source, table({n: [0] for n in range(1, 8)}), tmp_path / f"out{suffix}", name="model"
@@ -39,6 +41,7 @@ def test_a_video_keeps_its_frames_and_its_rate(tmp_path: Path, suffix: str, rate
     corner = [float(frame[300:340, 10:40].mean()) for frame in frames]
     assert corner == pytest.approx([10 + 20 * n for n in range(7)], abs=8)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", out.name]
+    assert "FFMPEG" not in capfd.readouterr().err
 
 
 def test_a_picture_is_drawn_beside_its_bars(tmp_path: Path):

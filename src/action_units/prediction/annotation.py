@@ -1,6 +1,7 @@
 """Annotated copies of pictures and videos, from a table of predictions."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -94,6 +95,21 @@ def _annotate_video(source: Path, frames: "_Frames", out: Path, name: str) -> No
 
 
 @contextmanager
+def _unheard() -> Iterator[None]:
+    """Without what OpenCV prints: that WebM has no such tag for VP8, which it then writes."""
+    sys.stderr.flush()
+    heard = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(heard, 2)
+        os.close(nowhere)
+        os.close(heard)
+
+
+@contextmanager
 def _encoder(out: Path, rate: float, expected: int) -> Iterator[Callable[[Pixels], None]]:
     """Encode a video that takes its name when it is whole; yields what takes the frames."""
     with ExitStack() as stack:
@@ -115,7 +131,8 @@ def _encoder(out: Path, rate: float, expected: int) -> Iterator[Callable[[Pixels
             if encoder is None:
                 four = cv2.VideoWriter.fourcc(*CODECS[out.suffix])
                 size = _size(frame)
-                encoder = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, four, rate, size)
+                with _unheard():
+                    encoder = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, four, rate, size)
                 stack.callback(encoder.release)
                 if not encoder.isOpened():
                     raise ArtifactError(
