@@ -46,7 +46,7 @@ from action_units.training.setup import Setup
 from action_units.training.step import Step
 
 FACES = 8192
-EPOCH, HELD_OUT = 2048, 256
+EPOCH, HELD_OUT = 7680, 256
 """Faces of an epoch of the loop, and those that it is then scored on."""
 
 

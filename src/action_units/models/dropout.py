@@ -6,6 +6,9 @@ sets a generator of its own to it in every call: nothing has to be saved or rest
 other code can disturb it, and two trainings in one process do not share state. A batch that
 goes through in parts gets the masks of the whole. The generator stays the same object, so that
 a CUDA graph can be told of it.
+
+torch's compiler has no part in drawing: a compiled network is given masks that are drawn
+ahead, which are those it would have drawn itself.
 """
 
 import torch
@@ -27,11 +30,37 @@ class SeededDropout(nn.Module):
         self.part: slice | None = None
         self.batch = 0
         self.generator: torch.Generator | None = None
+        self._given: dict[int, Tensor] = {}
+        self._ahead: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero a random part of ``x`` and scale the rest; the identity in evaluation."""
         if not self.training or self.rate == 0.0:
             return x
+        if torch.compiler.is_compiling():
+            assert self._ahead is not None, "draw_ahead comes before a compiled pass"
+            return x * self._ahead
+        self._given[len(x)] = torch.empty_like(x[:1]).detach()
+        return x * self._mask(x)
+
+    def draw_ahead(self, faces: int) -> None:
+        """Draw the mask of the compiled pass to come.
+
+        Args:
+            faces: Of its batch; one of so many has gone through uncompiled before.
+        """
+        if self.training and self.rate > 0.0:
+            one = self._given[faces]
+            x = torch.empty(
+                (faces, *one.shape[1:]),
+                dtype=one.dtype,
+                device=one.device,
+                memory_format=_layout(one),
+            )
+            self._ahead = self._mask(x)
+
+    def _mask(self, x: Tensor) -> Tensor:
+        """By what the values of ``x`` are multiplied, in its order of memory."""
         if self.generator is None or self.generator.device != x.device:
             self.generator = torch.Generator(device=x.device)
         generator = self.generator.manual_seed(self.seed)
@@ -42,7 +71,7 @@ class SeededDropout(nn.Module):
             whole = x[:1].expand(self.batch, *x.shape[1:])
             keep = torch.empty_like(whole, memory_format=_layout(x))
             keep = keep.bernoulli_(1.0 - self.rate, generator=generator)[self.part].clone()
-        return x * keep.div_(1.0 - self.rate)
+        return keep.div_(1.0 - self.rate)
 
     def extra_repr(self) -> str:
         """The rate, for printing."""
@@ -56,6 +85,11 @@ def _layout(x: Tensor) -> torch.memory_format:
     return torch.channels_last
 
 
+def dropouts(network: nn.Module) -> list[SeededDropout]:
+    """The dropout layers of a network, in the order of ``modules()``."""
+    return [layer for layer in network.modules() if isinstance(layer, SeededDropout)]
+
+
 def seed_dropout(
     network: nn.Module, seed: int, part: slice | None = None, batch: int = 0
 ) -> None:
@@ -67,7 +101,6 @@ def seed_dropout(
         part: Which faces of the step's batch go through the network now; all without.
         batch: How many faces that batch has.
     """
-    layers = (layer for layer in network.modules() if isinstance(layer, SeededDropout))
-    for number, layer in enumerate(layers):
+    for number, layer in enumerate(dropouts(network)):
         layer.seed = (seed + number * 0x9E3779B97F4A7C15) % 2**63
         layer.part, layer.batch = part, batch

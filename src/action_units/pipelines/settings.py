@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _PARTS = ("network", "pretrain", "finetune", "from_scratch", "flip_average")
 _MACHINE = (
-    "device", "precision", "threads", "devices", "micro_batch", "faces_in_memory",
-    "tensorboard",
+    "device", "precision", "threads", "compilation", "devices", "micro_batch",
+    "faces_in_memory", "tensorboard",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from action_units.errors import ConfigurationError
+from action_units.training.compilation import Compilation
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,14 @@ class Machine:
             ``bf16`` (mixed: weights stay float32).
         threads: Threads of one CPU operation.
         devices: How many processes train together, each on a device of its own.
+        compilation: How the network's passes are compiled, see ``compilation.Compilation``.
     """
 
     device: str
     precision: str
     threads: int
     devices: int = 1
+    compilation: str = "none"
 
     @property
     def torch_device(self) -> torch.device:
@@ -72,6 +75,14 @@ class Machine:
         same_device = self.torch_device.type == torch.device(recorded["device"]).type
         if precision == "auto" and same_device:
             machine = replace(machine, precision=str(recorded["precision"]))
+        compilation = str(recorded.get("compilation", "none"))
+        if compilation != self.compilation:
+            logger.warning(
+                "The checkpoint was made with compilation %s and goes on with %s: the result "
+                "will be as good but not the same bit for bit.",
+                compilation,
+                self.compilation,
+            )
         if not same_device or machine.precision != recorded["precision"]:
             logger.warning(
                 "The checkpoint was made on %s in %s and goes on on %s in %s: the result "
@@ -109,7 +120,10 @@ class Machine:
 
 
 def choose_machine(
-    device: str = "auto", precision: str = "auto", threads: int | None = None
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    compilation: str = "none",
 ) -> Machine:
     """Choose where to compute.
 
@@ -119,6 +133,7 @@ def choose_machine(
         precision: ``auto`` takes bf16 where the hardware multiplies it natively; else as
             in ``Machine``.
         threads: Threads of one CPU operation; torch's choice (the cores) without.
+        compilation: As in ``Machine``.
 
     Raises:
         ConfigurationError: The device is not there, or a value is not a choice.
@@ -140,7 +155,13 @@ def choose_machine(
         precision = "bf16" if _has_bf16(kind) else "fp32"
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
-    return Machine(device, precision, threads or torch.get_num_threads())
+    if compilation not in get_args(Compilation):
+        raise ConfigurationError(
+            f"compilation is {compilation!r}; it must be one of: "
+            f"{', '.join(get_args(Compilation))}."
+        )
+    threads = threads or torch.get_num_threads()
+    return Machine(device, precision, threads, compilation=compilation)
 
 
 def kind_of(device: str) -> str:

@@ -25,8 +25,8 @@ NAME = "job.json"
 _SCHEMA = 1
 _ARRAYS = ("labels", "train_rows", "validation_rows", "subjects", "intensities", "images")
 _PLAIN = (
-    "aus", "seed", "checkpoint_seconds", "device", "precision", "threads", "micro_batch",
-    "faces_in_memory", "tensorboard", "description", "provenance",
+    "aus", "seed", "checkpoint_seconds", "device", "precision", "threads", "compilation",
+    "micro_batch", "faces_in_memory", "tensorboard", "description", "provenance",
 )  # fmt: skip
 _INITIAL = "initial.safetensors"
 
@@ -52,6 +52,7 @@ class Job:
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    compilation: str = "none"
     micro_batch: Any = None
     faces_in_memory: Any = "auto"
     tensorboard: bool = False

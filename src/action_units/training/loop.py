@@ -62,6 +62,7 @@ def train(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
+    compilation: str = "none",
     devices: int | str | None = None,
     micro_batch: MicroBatch = None,
     faces_in_memory: InMemory = "auto",
@@ -95,6 +96,7 @@ def train(
         precision: As in ``choose_machine``.
         threads: As in ``choose_machine``; a resumed run keeps its own. On several devices
             None is each process's part of the cores.
+        compilation: As in ``choose_machine``; the first steps then take a minute longer.
         devices: How many devices of this computer train together, each in a process of
             its own; None is one. Batches and order stay as they are, and the result is the
             same up to rounding. ``torchrun`` writes a job for that program and ends.
@@ -139,6 +141,7 @@ def train(
         device=device,
         precision=precision,
         threads=threads,
+        compilation=compilation,
         micro_batch=micro_batch,
         faces_in_memory=faces_in_memory,
         tensorboard=tensorboard,
@@ -159,7 +162,7 @@ def train(
     with tempfile.TemporaryDirectory(prefix="action_units.") as folder:
         if checkpoint_folder is None:
             job = replace(job, checkpoint_folder=Path(folder, "checkpoints"))
-        choose_machine(device, precision, threads)
+        choose_machine(device, precision, threads, compilation)
         run_processes(job.write(folder), count)
         return train_job(ALONE, job, prepared, tell=False)
 
@@ -186,7 +189,7 @@ def train_job(
     """
     prepared = prepared or prepare(job)
     identity = prepared.identity
-    machine = choose_machine(job.device, job.precision, job.threads)
+    machine = choose_machine(job.device, job.precision, job.threads, job.compilation)
     machine = replace(machine, devices=team.size)
     team = replace(team, device=machine.torch_device)
     _check_same(team, identity)

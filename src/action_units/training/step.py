@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from action_units.errors import ActionUnitsError, ConfigurationError
 from action_units.models.dropout import seed_dropout
 from action_units.training.augmentation import Augmenter, Plan
+from action_units.training.compilation import compiled
 from action_units.training.distributed import Team, parts
 from action_units.training.mixup import mix
 from action_units.training.optimizers import set_rate
@@ -58,6 +59,12 @@ class Step:
         self.setup, self.state, self.team = setup, state, team
         self.augment = Augmenter(setup.recipe.augmentation, setup.seed, team.device)
         self._parameters = list(state.network.parameters())
+        if setup.machine.compilation != "none" and team.size > 1:
+            raise ConfigurationError(
+                f"compilation {setup.machine.compilation} cannot be had on several devices; "
+                "set it to none."
+            )
+        self._forward = compiled(state.network, setup.machine.compilation)
         # Pairs of mixup stay together.
         self._unit = 2 if setup.recipe.augmentation.mixup else 1
         shares = [p.stop - p.start for p in parts(setup.batch_size, team.size, self._unit)]
@@ -181,7 +188,7 @@ class Step:
             The piece's part of the batch's loss, a scalar.
         """
         with self.setup.machine.autocast():
-            z = self.state.network(x)  # (b, A)
+            z = self._forward(x)  # (b, A)
         loss: Tensor = self.setup.loss(z, wanted)
         if known is not None:  # from the mean over the piece's labels to the batch's
             loss = loss * ((wanted >= 0).sum() / known)

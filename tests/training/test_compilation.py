@@ -1,0 +1,80 @@
+"""Training with the compiled network, and without a compiler."""
+
+import shutil
+
+import pytest
+import torch
+
+from action_units.errors import ConfigurationError
+from action_units.models.registry import build_network
+from action_units.models.spec import NetworkSpec
+from action_units.training import compilation
+from action_units.training.compilation import compiled
+from action_units.training.devices import Machine, choose_machine
+from action_units.training.loop import train
+from action_units.training.recipe import Recipe
+from tests.training.blobs import AUS, blobs
+
+SPEC = NetworkSpec("vgg13", width=0.0625, image_size=32, normalisation="batch")
+FACES, LABELS = blobs()
+
+
+def trained(mode, **arguments):
+    return train(
+        SPEC,
+        Recipe(epochs=2, batch_size=20),
+        FACES[:100],
+        LABELS[:100],
+        range(80),
+        range(80, 100),
+        AUS,
+        seed=1,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        compilation=mode,
+        **arguments,
+    )
+
+
+def test_none_is_the_network_itself():
+    network = build_network(SPEC, 3)
+    assert compiled(network, "none") is network
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch's compiler needs a C++ compiler")
+def test_a_compiled_training_is_whole_made_once_and_the_same_up_to_rounding():
+    from torch._dynamo.utils import counters
+
+    counters.clear()
+    eager, fused = trained("none"), trained("default")
+    # One graph for all: each step has another dropout seed, and none makes it anew.
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
+    weights = fused.model.network.state_dict()
+    for name, value in eager.model.network.state_dict().items():
+        torch.testing.assert_close(weights[name], value, rtol=1e-2, atol=2e-4)
+    assert fused.model.provenance["training"]["machine"]["compilation"] == "default"
+
+
+def test_a_compiler_that_fails_is_a_sentence(monkeypatch):
+    error = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+
+    def compile_(network, mode):
+        def run(x):
+            raise error("no g++ in sight\nand more")
+
+        return run
+
+    monkeypatch.setattr(compilation.torch, "compile", compile_)
+    with pytest.raises(ConfigurationError, match=r"default, and .* \(no g\+\+ in sight\)"):
+        trained("default")
+
+
+def test_what_is_no_mode_is_refused_and_another_mode_on_resuming_is_told(caplog):
+    with pytest.raises(ConfigurationError, match="one of: none, default, reduce-overhead"):
+        choose_machine("cpu", compilation="fast")
+    before = Machine("cpu", "fp32", 1, compilation="default")
+    now = Machine("cpu", "fp32", 1).resumed(before.to_dict(), "auto")
+    assert now.compilation == "none"
+    assert "made with compilation default and goes on with none" in caplog.text
