@@ -6,6 +6,7 @@ done, and a sentence says why; 130, stopped by Ctrl-C.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -160,7 +161,7 @@ def predict(
     from action_units.prediction.loading import load_classifier
     from action_units.prediction.sources import open_source
 
-    opened = open_source(source)
+    opened = open_source(source, out)
     classifier = with_detector(
         load_classifier(model, fold, device=device), detector, min_confidence
     )
@@ -213,13 +214,15 @@ def live(
         raise _missing(error, "live") from error
     from action_units.prediction.loading import load_classifier
 
-    serve(
-        load_classifier(model, fold, device=device),
-        host=host,
-        port=port,
-        max_upload_mb=max_upload_mb,
-        open_browser=open_browser,
-    )
+    classifier = load_classifier(model, fold, device=device)
+    with suppress(KeyboardInterrupt):  # is how it ends
+        serve(
+            classifier,
+            host=host,
+            port=port,
+            max_upload_mb=max_upload_mb,
+            open_browser=open_browser,
+        )
 
 
 @main.command(short_help="Write a run's networks as files for others.")

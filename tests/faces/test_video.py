@@ -317,6 +317,20 @@ def test_a_count_in_the_container_that_is_wrong_is_logged(tmp_path, whole, caplo
     assert numbers(tmp_path / "b.avi") == list(range(M))
 
 
+def test_a_webm_without_a_frame_is_refused_and_a_short_one_is_told_of(tmp_path, caplog):
+    """It lists a length in its head and no frames, so a cut cannot be seen before decoding."""
+    path = write_numbered(tmp_path / "a.webm", "VP80", M)
+    content = path.read_bytes()
+    path.write_bytes(content[:600])
+    with pytest.raises(LabelError, match="no frame of it can be decoded"):
+        list(read_frames(path, None))
+    assert not caplog.text
+    path.write_bytes(content[: len(content) // 2])
+    count = len(list(read_frames(path, None)))
+    assert 0 < count < M
+    assert f"{count} frames decoded of the {M} listed" in caplog.text
+
+
 def test_without_labels_a_file_of_jpegs_says_how_many_it_holds(video):
     assert check_video(video) == N
     assert len(levels(video, None)) == N

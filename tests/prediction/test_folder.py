@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.prediction import folder as module
 from action_units.prediction.classifier import Classifier, Member
+from action_units.prediction.drawing import draw
 from action_units.prediction.engine import Engine
 from action_units.prediction.folder import predict_into, summary_table
 from action_units.prediction.loading import load_classifier
@@ -126,6 +128,17 @@ def test_another_source_of_the_same_name_overwrites_nothing(engine, tmp_path):
     assert (out / "v.csv").read_bytes() == first
     assert run(tmp_path / "x/v.avi", engine, out)[0].before
     assert run(tmp_path / "y/v.avi", engine, out)[0].before
+
+
+def test_drawings_of_another_source_are_not_overwritten_either(engine, tmp_path):
+    drawn = []
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "a.png"), scene({0: 10}))
+        done = run(tmp_path / name, engine, tmp_path / "out")
+        drawn += draw(done, annotate=True, timeline=False)
+    assert drawn[0].name == "a.png_annotated.png"
+    assert len(set(drawn)) == 2
 
 
 def test_a_single_damaged_source_ends_in_its_sentence(mixed, engine, tmp_path):

@@ -45,6 +45,11 @@ def test_one_fold_answers_as_evaluation_asks_it(run_folder, place):
     assert tuple(found.thresholds) == THRESHOLDS[2]
 
 
+def test_a_model_named_from_its_own_folder_is_of_its_fold(run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder / "fold2")
+    assert load_classifier("finetuned.safetensors", 2, device="cpu").members[0].name == "fold2"
+
+
 def test_the_hash_follows_weights_and_treatment(run_folder, tmp_path):
     copy = shutil.copytree(run_folder, tmp_path / "copy")
     first = load_classifier(run_folder, 1, device="cpu").sha256

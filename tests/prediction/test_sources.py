@@ -6,7 +6,7 @@ import tarfile
 import cv2
 import pytest
 
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
 from action_units.prediction.contents import kind_of_file
 from action_units.prediction.sources import Photographs, open_source
 from tests.prediction.conftest import scene, write_video
@@ -105,6 +105,59 @@ def test_several_paths_are_taken_together(tree):
     found = open_source([tree / "one.avi", str(tree / "a.webp")])
     assert [v.name for v in found.videos] == ["one"]
     assert found.photographs.count == 1
+
+
+def test_pictures_of_two_folders_in_a_list_keep_their_folders(tmp_path):
+    for name in ("x/1.png", "y/1.png"):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / name), scene({}, (48, 64)))
+    path = tmp_path / "list"
+    path.write_text("x\ny/\nx/1.png\n")
+    assert ids(open_source(path).photographs) == ["x/1.png", "y/1.png"]
+
+
+def test_a_list_may_begin_with_the_mark_that_windows_writes(tree):
+    path = tree / "list"
+    path.write_bytes(b"\xef\xbb\xbfone.avi\n")
+    try:
+        assert [v.given for v in open_source(path).videos] == ["one.avi"]
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("line", ["x" * 400, "x" * 5000 + "\0"])
+def test_a_line_that_can_be_no_name_is_a_sentence(tmp_path, line):
+    path = tmp_path / "list"
+    path.write_text(f"# one\n{line}\n")
+    with pytest.raises(LabelError, match="list, line 2: .* cannot be looked at"):
+        open_source(path)
+    with pytest.raises(LabelError, match="cannot be looked at"):
+        open_source(line)
+
+
+def test_no_path_at_all_is_a_sentence():
+    with pytest.raises(ConfigurationError, match="names no path"):
+        open_source([])
+
+
+def test_other_lists_of_paths_are_other_sources(tree):
+    one, other, again = (
+        open_source([tree / "a.webp", tree / name]).photographs.place
+        for name in ("film", "movie.jpg", "film")
+    )
+    assert one == again != other
+
+
+@pytest.mark.parametrize("out", ["predicted", "."])
+def test_what_was_made_before_is_no_source(tmp_path, out):
+    cv2.imwrite(str(tmp_path / "a.png"), scene({}, (48, 64)))
+    first = open_source(tmp_path, tmp_path / out).photographs.stamp
+    (tmp_path / out).mkdir(exist_ok=True)
+    for name in ("a.png_annotated.png", "v_timeline.png", "v_timeline_face0.png"):
+        cv2.imwrite(str(tmp_path / out / name), scene({}, (48, 64)))
+    again = open_source(tmp_path, tmp_path / out)
+    assert ids(again.photographs) == ["a.png"]
+    assert again.photographs.stamp == first
 
 
 def test_no_two_tables_have_one_name(tmp_path):

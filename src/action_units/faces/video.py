@@ -71,7 +71,11 @@ def read_frames(path: Path | str, expected: int | None) -> Iterator[Pixels]:
                 "later label would be off. Replace the video by a whole copy.",
             )
     if wanted is None:
-        if said not in (decoded, 0) and is_mp4(path):
+        if not decoded:
+            raise LabelError(path, "no frame of it can be decoded. Replace it by a whole copy.")
+        # Other containers than MP4 list a length, of which the count is an estimate.
+        near = 0 if is_mp4(path) else max(2, said // 20)
+        if said > 0 and abs(said - decoded) > near:
             logger.warning("%s: %d frames decoded of the %d listed.", path, decoded, said)
     elif decoded != wanted:
         count = f"more than {wanted:,}" if decoded > wanted else f"only {decoded:,}"

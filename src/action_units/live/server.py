@@ -119,7 +119,7 @@ def create_app(
         return await desk.look_at_upload(request, name)
 
     @app.post("/api/webcam")
-    def begin() -> dict[str, str]:
+    async def begin() -> dict[str, str]:
         return {"session": desk.webcams.begin()}
 
     @app.post("/api/webcam/{session}")
@@ -127,7 +127,7 @@ def create_app(
         return await desk.look_at_frame(request, session)
 
     @app.delete("/api/webcam/{session}")
-    def end(session: str) -> None:
+    async def end(session: str) -> None:
         desk.webcams.end(session)
 
     for name, (file, kind) in _PAGE.items():

@@ -63,7 +63,7 @@ def predict(
         LabelError: Nothing is there, or (without `out`) a video is damaged.
         UnusableFace: Without `out`, a picture cannot be used.
         ArtifactError: The model is missing or damaged, or the disk refused.
-        ConfigurationError: A value is outside its choices.
+        ConfigurationError: A value is outside its choices, or there are no paths.
 
     Example:
         >>> import action_units
@@ -84,7 +84,7 @@ def predict(
             if out is not None:
                 raise ConfigurationError("out is for files; a picture in memory has no name.")
             return _one_picture(source, engine)
-        opened = open_source(source)
+        opened = open_source(source, out)
         if out is not None:
             return summary_table(predict_into(opened, engine, out))
         return _in_memory(opened, engine)

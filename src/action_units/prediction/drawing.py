@@ -56,8 +56,10 @@ def _annotated(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
             "%s: photographs in a tar or TSV are not annotated; unpack them first.", part.place
         )
     of_image = dict(tuple(table.groupby("image")))
+    # As the table's name has it where another source has taken the plain one.
+    other = outcome.stem.name.removeprefix(part.name)
     for file in files:
         if file.id in of_image:
             flat = file.id.strip("/").replace("/", "~")
-            out = outcome.stem.parent / f"{flat}{PICTURE}"
+            out = outcome.stem.parent / f"{flat}{other}{PICTURE}"
             yield annotate(Path(file.path), of_image[file.id], out, name=name)

@@ -69,7 +69,7 @@ def find_models(place: Path, fold: int | None = None) -> list[Path]:
     """
     single = place if place.suffix == ".safetensors" else place / MODEL
     if single.is_file():
-        if fold is not None and single.parent.name != f"fold{fold}":
+        if fold is not None and single.resolve().parent.name != f"fold{fold}":
             raise ConfigurationError(
                 f"fold={fold} was asked for, but {single} is one model; name the folder that "
                 "the folds lie in, or leave the fold out."

@@ -7,12 +7,13 @@ picture's does is enough, so that one that is no picture is set aside and not pa
 import hashlib
 import mimetypes
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.photographs.base import Photograph, Portion
 from action_units.faces.photographs.naming import is_picture, portable
 from action_units.faces.photographs.places import Place, place_of
@@ -24,6 +25,8 @@ PHOTOGRAPHS = "photographs"
 """The table of a source's photographs, where they are more than one."""
 
 _TAKEN = (PHOTOGRAPHS, "quarantine", "sources")
+_DRAWN = re.compile(r"_(annotated\.(png|webm)|timeline(_face\d+)?\.png)$")
+"""How the names end that ``drawing`` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,12 @@ class Source:
 
 @dataclass
 class _Found:
-    """What has been met so far."""
+    """What has been met so far; in `out` lies what was made before, and is passed over."""
 
     portions: list[Portion] = field(default_factory=list)
     videos: list[tuple[str, Path]] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    out: Path | None = None
 
     def add(self, path: Path, given: str, kind: str) -> None:
         if kind == "video":
@@ -151,41 +155,63 @@ class _Found:
             self.portions.append(PictureFile(given, str(path), _stamp(path)))
 
 
-def open_source(source: Path | str | Sequence[Path | str]) -> Source:
+def open_source(
+    source: Path | str | Sequence[Path | str], out: Path | str | None = None
+) -> Source:
     """Find out what a path means.
 
     Args:
         source: A picture, a video, a folder or a list of paths; a folder, tar or TSV of
             photographs as preprocessing reads them, also by a URL that fsspec knows; or
             several paths at once.
+        out: Where predictions go. In a folder that is looked at, it and what was drawn in
+            it are passed over.
 
     Raises:
         LabelError: Nothing is there, or nothing that has a picture in it; of a list with
             the line.
-        ConfigurationError: Photographs in a folder of tars and TSVs, or in a compressed file.
+        ConfigurationError: Photographs in a folder of tars and TSVs, or in a compressed file;
+            of several paths there is none.
     """
+    found = _Found(out=None if out is None else Path(out).resolve())
     if not isinstance(source, str | Path):
-        found = _Found()
+        if not source:
+            raise ConfigurationError("the source names no path; expected at least one.")
         for one in source:
             _add(found, Path(one), os.fspath(one))
-        return _named(f"{len(source)} paths", found)
+        which = short_hash("\n".join(printable(Path(one).absolute()) for one in source))
+        return _named(f"{len(source)} paths ({which})", found, is_path=False)
     path = Path(source)
     if "://" in str(source):
-        return _named(str(source), _packed(str(source)))
-    if path.is_dir():
-        return _named(str(path), _folder(path))
-    if not path.exists():
+        return _named(str(source), _packed(str(source)), is_path=False)
+    if not _is_there(path):
         raise LabelError(
             path, "nothing is there; expected a picture, a video, a folder or a list."
         )
+    if path.is_dir():
+        return _named(str(path), _folder(path, found.out))
     kind = _kind(path)
     if kind == "list":
-        return _named(str(path), _listed(path))
+        _add_listed(found, path)
+        return _named(str(path), found)
     if kind in ("tar", "tsv"):
         return _named(str(path), _packed(str(path), kind))
-    found = _Found()
     found.add(path, path.name, kind)
     return _named(str(path), found, single=True)
+
+
+def _is_there(path: Path, line: tuple[Path, int] | None = None) -> bool:
+    """Whether a file or folder is there; a name that cannot be one is a sentence."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        where, number = line if line is not None else (printable(path)[:200], None)
+        why = getattr(error, "strerror", None) or error
+        problem = f"{printable(path)[:200]} cannot be looked at ({why})."
+        raise LabelError(where, problem, number) from None
+    return True
 
 
 def _kind(path: Path) -> str:
@@ -217,16 +243,19 @@ def _kind_by_name(name: str) -> str:
 
 def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = None) -> None:
     """Add a picture, a video or a folder, that a list or a caller names."""
-    if not path.exists():
+    if not _is_there(path, line):
         if line is None:
             raise LabelError(path, "there is no such file.")
         raise LabelError(line[0], f"there is no file {printable(path)}.", line[1])
     if path.is_dir():
-        inside = _folder(path)
-        found.portions += inside.portions
-        found.videos += [
-            (f"{given.rstrip('/')}/{name}", video) for name, video in inside.videos
+        inside, prefix = _folder(path, found.out), given.rstrip("/")
+        found.portions += [
+            replace(portion, given=f"{prefix}/{portion.given}")
+            if isinstance(portion, PictureFile)
+            else portion
+            for portion in inside.portions
         ]
+        found.videos += [(f"{prefix}/{name}", video) for name, video in inside.videos]
         return
     kind = _kind_by_name(path.name) if not path.stat().st_size else _kind(path)
     if kind in ("list", "tar", "tsv"):
@@ -238,7 +267,7 @@ def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = 
     found.add(path, given, kind or "picture")
 
 
-def _folder(top: Path) -> _Found:
+def _folder(top: Path, out: Path | None = None) -> _Found:
     """All pictures and videos below a folder, by their names; hidden ones are left out."""
     found = _Found()
 
@@ -248,10 +277,15 @@ def _folder(top: Path) -> _Found:
         )
 
     for folder, folders, files in os.walk(top, onerror=refuse):
-        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=os.fsencode)
+        here = Path(folder).resolve()
+        folders[:] = sorted(
+            (f for f in folders if not f.startswith(".") and here / f != out), key=os.fsencode
+        )
         for name in sorted(files, key=os.fsencode):
             path = Path(folder, name)
             if name.startswith(".") or not (path.is_file() or is_picture(name)):
+                continue
+            if here == out and _DRAWN.search(name):
                 continue
             kind = "picture" if is_picture(name) else _kind_in_folder(path)
             if kind in ("picture", "video"):
@@ -279,22 +313,24 @@ def _packed(path: str, kind: str = "auto") -> _Found:
     return _Found(list(open_photographs(path, kind).portions()))
 
 
-def _listed(path: Path) -> _Found:
-    """The paths of a list, relative to it; lines that begin with # say nothing."""
-    found = _Found()
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+def _add_listed(found: _Found, path: Path) -> None:
+    """Add the paths of a list, relative to it; lines that begin with # say nothing."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for number, text in enumerate(file, 1):
             given = text.strip()
             if given and not given.startswith("#"):
                 _add(found, path.parent / given, given, (path, number))
     if not (found.portions or found.videos):
         raise LabelError(path, "no path is in it; expected one a line.")
-    return found
 
 
-def _named(place: str, found: _Found, single: bool = False) -> Source:
+def _named(place: str, found: _Found, single: bool = False, is_path: bool = True) -> Source:
     """Give each table a name that no other has."""
-    # A list may name a video twice, as itself and by its folder; the first is taken.
+    # A list may name a file twice, as itself and by its folder; the first is taken.
+    pictures: dict[object, Portion] = {}
+    for portion in found.portions:
+        same = isinstance(portion, PictureFile) and Path(portion.path).absolute()
+        pictures.setdefault(same or id(portion), portion)
     once: dict[Path, tuple[str, Path]] = {}
     for given, path in found.videos:
         once.setdefault(path.absolute(), (given, path))
@@ -311,13 +347,13 @@ def _named(place: str, found: _Found, single: bool = False) -> Source:
         names.add(name.lower())
         videos.append(Video(name, printable(given), path))
     photographs = None
-    if found.portions:
+    if pictures:
         name = PHOTOGRAPHS
         if single:
             name = printable(Path(place).stem)
             name = f"{name}-picture" if name.lower() in _TAKEN else name
-        whole = place if "://" in place else printable(Path(place).absolute())
-        photographs = Photographs(name, whole, tuple(found.portions))
+        whole = printable(Path(place).absolute()) if is_path else place
+        photographs = Photographs(name, whole, tuple(pictures.values()))
     return Source(printable(place), photographs, tuple(videos), single)
 
 

@@ -14,6 +14,7 @@ const [bars, faces, progress, status, plot, cursor] =
   ["bars", "faces", "progress", "status", "plot", "cursor"].map(at);
 
 let aus = [];
+let most = Infinity; // of a file, in 10⁶ bytes
 let work = null; // what is shown; a new one for each picture, video or webcam
 
 function say(text) {
@@ -141,6 +142,13 @@ function plural(count, word) {
 }
 
 async function lookAt(file) {
+  // The server would refuse it too, but in the middle of the upload, which browsers may
+  // take for a lost connection.
+  if (file.size > most * 1e6) {
+    begin(null);
+    return complain(new Error(`The file is larger than ${most} MB, which is the most that is ` +
+      "taken here; action-units predict takes files of any size."));
+  }
   const isVideo = file.type.startsWith("video/") || /\.(avi|mkv|mov|mp4|webm|wmv)$/i.test(file.name);
   const mine = begin(isVideo ? "video" : "picture");
   mine.name = file.name;
@@ -239,6 +247,7 @@ async function watch() {
     video.srcObject = mine.stream;
     await video.play();
     mine.session = await server.beginWebcam();
+    if (!mine.running) return mine.stop(); // it was stopped before the session had a name
     await frameByFrame(mine);
   } catch (error) {
     if (mine !== work || error.name === "AbortError") return;
@@ -350,6 +359,7 @@ async function start() {
   try {
     const told = await server.classifier();
     aus = told.aus;
+    most = told.upload_mb;
     at("classifier").textContent = `Classifier: ${told.name}`;
     makeBars(bars, aus);
     begin(null);

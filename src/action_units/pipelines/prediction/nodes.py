@@ -53,7 +53,7 @@ def predict_source(
     from action_units.prediction.loading import load_classifier
     from action_units.prediction.sources import open_source
 
-    opened = open_source(str(source))
+    opened = open_source(str(source), folder)
     classifier = load_classifier(models if model is None else str(model), fold, device=device)
     classifier = with_detector(classifier, settings["detector"], settings["min_confidence"])
     with Engine(classifier, settings["faces"], workers, settings["batch_size"]) as engine:
