@@ -83,6 +83,7 @@ def _reports(project):
     return project.bytes_of(f"{REPORTING}/**/*")
 
 
+@pytest.mark.slow
 def test_another_protocol_has_files_of_its_own(finished):
     project, _ = finished
     before = project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*")

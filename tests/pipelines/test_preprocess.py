@@ -131,6 +131,7 @@ for photograph in photographs:
 """
 
 
+@pytest.mark.slow
 def test_openface_s_program_is_run_where_it_is_configured(project):
     preprocess(project)
     labels = project.bytes_of("data/03_primary/raw/pre_train_images/*_label.csv")
@@ -148,6 +149,7 @@ def test_openface_s_program_is_run_where_it_is_configured(project):
     assert "60 of 60 photographs had been done before" in again
 
 
+@pytest.mark.slow
 def test_the_left_camera_is_taken_where_it_is_asked_for(project):
     disfa = project.path / "data" / "01_raw" / "disfa"
     (disfa / "Videos_LeftCamera").mkdir()

@@ -101,6 +101,7 @@ def test_a_run_that_one_process_began_is_ended_by_two(tmp_path, monkeypatch):
     assert_same(run(tmp_path, devices=2), run())
 
 
+@pytest.mark.slow
 def test_a_run_that_two_processes_began_is_ended_by_one(tmp_path):
     recipe = Recipe(epochs=10, batch_size=18)
     thread = when((tmp_path / NAME).exists, lambda: os.kill(os.getpid(), signal.SIGTERM))
