@@ -55,7 +55,7 @@ addEventListener("message", event => {
     for width in WIDTHS
 )
 
-OPTIONS = (
+HEADLESS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -65,10 +65,8 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--virtual-time-budget=5000",
-    "--window-size=1400,1000",
-    "--dump-dom",
 )
+OPTIONS = (*HEADLESS, "--virtual-time-budget=5000", "--window-size=1400,1000", "--dump-dom")
 
 
 @pytest.fixture(scope="module")
