@@ -8,9 +8,11 @@ timed a second time in each round; the ratio of its two medians is the noise aga
 everything else is to be read.
 
 With ``--loop`` it then times whole epochs as ``train`` does them (data path, progress, losses
-looked at, metrics of held-out faces, curve, a checkpoint an epoch) beside the bare arithmetic:
-as many model steps on one batch, and the network asked once about the held-out faces. The
-bare epoch too is timed a second time in each round.
+looked at, metrics of held-out faces, curve, a checkpoint an epoch) between two bare epochs:
+as many model steps on one batch, and the network asked once about the held-out faces. A whole
+epoch is compared with the mean of its two neighbours, so that a steady drift falls out, and
+these with each other: what they differ by is the noise. Both by the clock and in the CPU's
+seconds, of which other work on the machine takes none.
 
     OMP_NUM_THREADS=1 python benchmarks/data_path.py --architecture residual --batch 64 --loop 9
 """
@@ -29,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from action_units.facs.action_units import DISFA_AUS
-from action_units.models.dropout import seed_dropout
+from action_units.models.dropout import dropouts, seed_dropout
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training.arrays import checked_data
@@ -46,33 +48,36 @@ from action_units.training.setup import Setup
 from action_units.training.step import Step
 
 FACES = 8192
-EPOCH, HELD_OUT = 7680, 256
-"""Faces of an epoch of the loop, and those that it is then scored on."""
+HELD_OUT = 256
+"""Faces that an epoch of the loop is scored on."""
 
 
 class Parts:
     """The parts of a step, on made-up faces."""
 
-    def __init__(self, spec: NetworkSpec, recipe: Recipe, machine: Machine) -> None:
+    def __init__(
+        self, spec: NetworkSpec, recipe: Recipe, machine: Machine, count: int = FACES
+    ) -> None:
         random = np.random.default_rng(0)
-        shape = (FACES, spec.image_size, spec.image_size)
+        self.count, shape = count, (count, spec.image_size, spec.image_size)
         faces = random.integers(0, 256, shape).astype(np.uint8)
-        labels = (random.random((FACES, len(DISFA_AUS))) < 0.1).astype(np.int8)
-        data = checked_data(faces, labels, np.arange(FACES), [], DISFA_AUS)
+        labels = (random.random((count, len(DISFA_AUS))) < 0.1).astype(np.int8)
+        data = checked_data(faces, labels, np.arange(count), [], DISFA_AUS)
         self.setup = Setup(spec, recipe, data, seed=0, initial=None, machine=machine)
         self.state = self.setup.first_state()
         self.state.network.train()
         device = machine.torch_device
         self.faces = torch.from_numpy(faces).to(device)
         self.targets = torch.from_numpy(data.targets).to(device)
-        self.rows = torch.arange(FACES, device=device)
+        self.rows = torch.arange(count, device=device)
         self.augment = Augmenter(recipe.augmentation, 0, device)
         self.parameters = list(self.state.network.parameters())
+        self.dropouts = dropouts(self.state.network)
 
     def epoch(self, step: int) -> None:
         """Order and plan of an epoch."""
         setup = self.setup
-        order = epoch_order(0, step, FACES, self.faces.device)
+        order = epoch_order(0, step, self.count, self.faces.device)
         self.order, size = order, setup.spec.image_size
         self.plan = make_plan(setup.recipe.augmentation, 0, step, self.rows[order], size)
 
@@ -86,7 +91,7 @@ class Parts:
     def model_step(self, x: Tensor, targets: Tensor, step: int) -> None:
         """Everything after that."""
         state, setup = self.state, self.setup
-        seed_dropout(state.network, dropout_seed(0, step))
+        seed_dropout(self.dropouts, dropout_seed(0, step))
         with setup.machine.autocast():
             z = state.network(x)
         setup.loss(z, targets).backward()
@@ -97,12 +102,12 @@ class Parts:
             state.averaged.update(step)
 
 
-def whole_epoch(parts: Parts, folder: Path) -> Callable[[], None]:
-    """An epoch as ``train`` does it, from its first step to its checkpoint."""
+def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[], None]:
+    """An epoch of so many faces as ``train`` does it, from first step to checkpoint."""
     setup = parts.setup
-    rows = np.arange(EPOCH + HELD_OUT)
+    rows = np.arange(count + HELD_OUT)
     data = checked_data(
-        setup.data.faces, setup.data.targets, rows[:EPOCH], rows[EPOCH:], DISFA_AUS
+        setup.data.faces, setup.data.targets, rows[:count], rows[count:], DISFA_AUS
     )
     setup = replace(setup, data=data, recipe=replace(setup.recipe, epochs=1))
     state = setup.first_state()
@@ -121,36 +126,50 @@ def whole_epoch(parts: Parts, folder: Path) -> Callable[[], None]:
     return epoch
 
 
-def bare_epoch(parts: Parts) -> Callable[[], None]:
+def bare_epoch(parts: Parts, count: int) -> Callable[[], None]:
     """The same model steps, and the same question about held-out faces, and nothing else."""
     x, targets = parts.batch(0)
     network = parts.state.averaged.network if parts.state.averaged else parts.state.network
 
     def epoch() -> None:
         parts.state.network.train()
-        for step in range(EPOCH // parts.setup.batch_size):
+        for step in range(count // parts.setup.batch_size):
             parts.model_step(x, targets, step)
         network.eval()
         with torch.no_grad(), parts.setup.machine.autocast():
-            faces = normalise(parts.faces[EPOCH : EPOCH + HELD_OUT])
+            faces = normalise(parts.faces[count : count + HELD_OUT])
             network(faces.contiguous(memory_format=torch.channels_last))
 
     return epoch
 
 
-def tell_loop(parts: Parts, machine: Machine, rounds: int) -> None:
-    """Time whole and bare epochs in turn, and print."""
+def tell_loop(parts: Parts, machine: Machine, count: int, rounds: int) -> None:
+    """Time whole epochs between bare ones, and print."""
     with TemporaryDirectory() as folder:
-        works = (bare_epoch(parts), whole_epoch(parts, Path(folder)), bare_epoch(parts))
-        for work in works:
-            work()
-        times = [[timed(machine, work)[1] for work in works] for _ in range(rounds)]
-    bare, whole, again = (median(column) for column in zip(*times, strict=True))
-    print(
-        f"whole epochs of {EPOCH:,} faces, medians of {rounds} rounds\n"
-        f"  bare  {bare:8.3f} s (the same again: {again / bare:.3f} of it)\n"
-        f"  whole {whole:8.3f} s; bare / whole = {bare / whole:.3f}"
-    )
+        bare, whole = bare_epoch(parts, count), whole_epoch(parts, Path(folder), count)
+        works = (bare, whole, bare)
+        bare()
+        whole()
+        times = np.array(
+            [[both_clocks(machine, work) for work in works] for _ in range(rounds)]
+        )
+    print(f"epochs of {count:,} faces, medians of {rounds} rounds and their quartiles")
+    for clock, (before, middle, after) in zip(
+        ("clock", "CPU"), times.transpose(2, 1, 0), strict=True
+    ):
+        ratios = {"bare / whole": (before + after) / 2 / middle, "bare / bare": after / before}
+        print(f"  by the {clock}: bare {np.median(before):.3f} s", end="")
+        for name, values in ratios.items():
+            low, mid, high = np.percentile(values, (25, 50, 75))
+            print(f", {name} = {mid:.3f} [{low:.3f}, {high:.3f}]", end="")
+        print()
+
+
+def both_clocks(machine: Machine, work: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of a piece of work by the clock, and in all threads of the CPU."""
+    started = time.process_time()
+    _, seconds = timed(machine, work)
+    return seconds, time.process_time() - started
 
 
 def timed(machine: Machine, work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
@@ -168,7 +187,8 @@ def main() -> None:
     machine = choose_machine(arguments.device, arguments.precision, arguments.threads)
     spec = NetworkSpec(arguments.architecture, arguments.width, image_size=arguments.size)
     with machine.in_use():
-        parts = Parts(spec, Recipe(batch_size=arguments.batch), machine)
+        count = max(FACES, arguments.epoch + HELD_OUT)
+        parts = Parts(spec, Recipe(batch_size=arguments.batch), machine, count)
         times: list[tuple[float, ...]] = []
         for step in range(arguments.warmup + arguments.rounds):
             _, epoch = timed(machine, parts.epoch, step)
@@ -192,7 +212,7 @@ def main() -> None:
     )
     if arguments.loop:
         with machine.in_use():
-            tell_loop(parts, machine, arguments.loop)
+            tell_loop(parts, machine, arguments.epoch, arguments.loop)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -207,6 +227,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--warmup", type=int, default=10)
     parser.add_argument("--loop", type=int, default=0, help="rounds of whole epochs")
+    parser.add_argument("--epoch", type=int, default=7680, help="faces of a whole epoch")
     return parser.parse_args()
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from action_units.errors import ConfigurationError
 from action_units.models.backbone import ChannelNorm
 from action_units.models.convnext import ConvNeXtBlock
-from action_units.models.dropout import SeededDropout, seed_dropout
+from action_units.models.dropout import SeededDropout, dropouts, seed_dropout
 from action_units.models.head import log_odds
 from action_units.models.registry import BACKBONES, build_network
 from action_units.models.spec import NetworkSpec
@@ -181,7 +181,7 @@ def test_dropout_leaves_the_global_generator_alone():
 
 def test_two_dropout_layers_get_different_masks():
     network = nn.Sequential(SeededDropout(0.5), nn.Identity(), SeededDropout(0.5))
-    seed_dropout(network, 2**63 - 1)
+    seed_dropout(dropouts(network), 2**63 - 1)
     first, second = network[0].seed, network[2].seed
     assert first != second
     assert 0 <= second < 2**63

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from action_units.errors import ConfigurationError
-from action_units.models.dropout import seed_dropout
+from action_units.models.dropout import dropouts, seed_dropout
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel, load_model, save_model
@@ -55,7 +55,7 @@ def test_weights_and_masks_depend_on_seeds_alone():
     conv = "backbone.network.conv1.weight"
     assert not torch.equal(one.state_dict()[conv], other.state_dict()[conv])
     for network in (one, two):
-        seed_dropout(network, 5)
+        seed_dropout(dropouts(network), 5)
     assert torch.equal(one(faces()), two(faces()))
     assert torch.equal(torch.get_rng_state(), torch.Generator().manual_seed(2).get_state())
 

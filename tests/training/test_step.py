@@ -107,8 +107,8 @@ def test_an_impossible_size_is_refused(micro_batch):
 def test_dropout_of_parts_is_that_of_the_whole(layout):
     x = torch.ones(7, 3, 4, 5).contiguous(memory_format=layout)
     layer = SeededDropout(0.4)
-    seed_dropout(layer, 11)
+    seed_dropout([layer], 11)
     whole = layer(x)
     for part in (slice(0, 3), slice(3, 4), slice(4, 7)):
-        seed_dropout(layer, 11, part, 7)
+        seed_dropout([layer], 11, part, 7)
         assert torch.equal(layer(x[part]), whole[part])

@@ -11,6 +11,8 @@ torch's compiler has no part in drawing: a compiled network is given masks that 
 ahead, which are those it would have drawn itself.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -91,16 +93,16 @@ def dropouts(network: nn.Module) -> list[SeededDropout]:
 
 
 def seed_dropout(
-    network: nn.Module, seed: int, part: slice | None = None, batch: int = 0
+    layers: Iterable[SeededDropout], seed: int, part: slice | None = None, batch: int = 0
 ) -> None:
     """Give every dropout layer of a network its seed for one step.
 
     Args:
-        network: Any module; layers are numbered in the order of ``modules()``.
+        layers: All of the network's, as ``dropouts`` gives them.
         seed: The step's seed, 0 <= seed < 2**63.
         part: Which faces of the step's batch go through the network now; all without.
         batch: How many faces that batch has.
     """
-    for number, layer in enumerate(dropouts(network)):
+    for number, layer in enumerate(layers):
         layer.seed = (seed + number * 0x9E3779B97F4A7C15) % 2**63
         layer.part, layer.batch = part, batch

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from action_units.errors import ActionUnitsError, ConfigurationError
-from action_units.models.dropout import seed_dropout
+from action_units.models.dropout import dropouts, seed_dropout
 from action_units.training.augmentation import Augmenter, Plan
 from action_units.training.compilation import compiled
 from action_units.training.distributed import Team, parts
@@ -64,6 +64,7 @@ class Step:
                 f"compilation {setup.machine.compilation} cannot be had on several devices; "
                 "set it to none."
             )
+        self._dropouts = dropouts(state.network)
         self._forward = compiled(state.network, setup.machine.compilation)
         # Pairs of mixup stay together.
         self._unit = 2 if setup.recipe.augmentation.mixup else 1
@@ -160,7 +161,7 @@ class Step:
         Returns:
             The share's part of the batch's loss, a scalar.
         """
-        setup, network, n = self.setup, self.state.network, self.setup.batch_size
+        setup, n = self.setup, self.setup.batch_size
         seed = dropout_seed(setup.seed, self.state.step)
         whole = self.team.size == 1 and self.pieces == 1
         known = None if whole else self._known(targets, plan)
@@ -171,7 +172,7 @@ class Step:
             if setup.recipe.augmentation.mixup:
                 x, wanted = mix(x, wanted, plan.second[here])  # (b, 1, S, S), (b, A)
             x = x.expand(-1, setup.spec.channels, -1, -1)
-            seed_dropout(network, seed, None if whole else here, n)
+            seed_dropout(self._dropouts, seed, None if whole else here, n)
             x = x.contiguous(memory_format=torch.channels_last)
             losses.append(self.learn(x, wanted, known))
         return losses[0] if whole else torch.stack(losses).sum()
