@@ -81,7 +81,8 @@ class BinaryLoss(nn.Module):
 
     def prior(self) -> list[float]:
         """The constant probability of each AU that this loss is smallest at, nearly."""
-        return [float(p) for p in self.prevalence]  # type: ignore[union-attr]
+        prior: list[float] = self.prevalence.tolist()  # type: ignore[operator]
+        return prior
 
 
 class WeightedLoss(BinaryLoss):
