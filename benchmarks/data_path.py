@@ -8,18 +8,18 @@ timed a second time in each round; the ratio of its two medians is the noise aga
 everything else is to be read.
 
 With ``--loop`` it then times whole epochs as ``train`` does them (data path, progress, losses
-looked at, metrics of held-out faces, curve, a checkpoint an epoch) between two bare epochs:
-as many model steps on one batch, and the network asked once about the held-out faces. A whole
-epoch is compared with the mean of its two neighbours, so that a steady drift falls out, and
-these with each other: what they differ by is the noise. Both by the clock and in the CPU's
-seconds, of which other work on the machine takes none.
+looked at, metrics of held-out faces, curve, a checkpoint an epoch) beside the bare arithmetic:
+as many model steps on one batch, and the network asked once about the held-out faces. Between
+any two steps of the loop, two other trainings do a bare step each, so that all three meet the
+same machine; what the two differ by is the noise. By the clock, and in the CPU's seconds,
+which other work on the machine hardly changes.
 
     OMP_NUM_THREADS=1 python benchmarks/data_path.py --architecture residual --batch 64 --loop 9
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from action_units.facs.action_units import DISFA_AUS
@@ -102,7 +103,48 @@ class Parts:
             state.averaged.update(step)
 
 
-def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[], None]:
+class Bare:
+    """A training's arithmetic on one batch, and what it took, by both clocks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        parts.epoch(0)
+        self.batch = parts.batch(0)
+        self.seconds, self.steps = np.zeros(2), 0
+        parts.state.network.train()
+
+    def step(self) -> None:
+        """A model step."""
+        before = clocks()
+        self.parts.model_step(*self.batch, self.steps)
+        self.seconds += clocks() - before
+        self.steps += 1
+
+    def ask(self) -> None:
+        """The network's, or its average's, answer about the held-out faces."""
+        before = clocks()
+        state = self.parts.state
+        network = (state.averaged.network if state.averaged else state.network).eval()
+        with torch.no_grad(), self.parts.setup.machine.autocast():
+            faces = normalise(self.parts.faces[:HELD_OUT])
+            network(faces.contiguous(memory_format=torch.channels_last))
+        state.network.train()
+        self.seconds += clocks() - before
+
+
+class Between(Progress):
+    """The loop's progress, between whose steps others do theirs."""
+
+    others: Sequence[Bare] = ()
+
+    def advance(self, amount: int = 1, note: str = "") -> None:
+        """Count, and let the others have their turn."""
+        super().advance(amount, note)
+        for other in self.others:
+            other.step()
+
+
+def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[Sequence[Bare]], None]:
     """An epoch of so many faces as ``train`` does it, from first step to checkpoint."""
     setup = parts.setup
     rows = np.arange(count + HELD_OUT)
@@ -113,63 +155,52 @@ def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[], None]:
     state = setup.first_state()
     step = Step(setup, state, replace(ALONE, device=setup.machine.torch_device), None)
 
-    def epoch() -> None:
+    def epoch(others: Sequence[Bare]) -> None:
         with (
             Checkpoints(folder, {}, None) as checkpoints,
             stop_request() as stop,
             curve_log(folder) as log,
-            Progress("Training", setup.steps * setup.batch_size, "faces") as progress,
+            Between("Training", setup.steps * setup.batch_size, "faces") as progress,
         ):
+            progress.others = others
             run_epochs(setup, state, step, checkpoints, stop, progress, log)
         state.step, state.curve = 0, []
 
     return epoch
 
 
-def bare_epoch(parts: Parts, count: int) -> Callable[[], None]:
-    """The same model steps, and the same question about held-out faces, and nothing else."""
-    x, targets = parts.batch(0)
-    network = parts.state.averaged.network if parts.state.averaged else parts.state.network
-
-    def epoch() -> None:
-        parts.state.network.train()
-        for step in range(count // parts.setup.batch_size):
-            parts.model_step(x, targets, step)
-        network.eval()
-        with torch.no_grad(), parts.setup.machine.autocast():
-            faces = normalise(parts.faces[count : count + HELD_OUT])
-            network(faces.contiguous(memory_format=torch.channels_last))
-
-    return epoch
-
-
-def tell_loop(parts: Parts, machine: Machine, count: int, rounds: int) -> None:
-    """Time whole epochs between bare ones, and print."""
+def tell_loop(make_parts: Callable[[], Parts], count: int, rounds: int) -> None:
+    """Time whole epochs and two bare ones, step by step in turn, and print."""
+    parts = make_parts()
+    others = [Bare(make_parts()), Bare(make_parts())]
+    times = []
     with TemporaryDirectory() as folder:
-        bare, whole = bare_epoch(parts, count), whole_epoch(parts, Path(folder), count)
-        works = (bare, whole, bare)
-        bare()
-        whole()
-        times = np.array(
-            [[both_clocks(machine, work) for work in works] for _ in range(rounds)]
-        )
-    print(f"epochs of {count:,} faces, medians of {rounds} rounds and their quartiles")
-    for clock, (before, middle, after) in zip(
-        ("clock", "CPU"), times.transpose(2, 1, 0), strict=True
-    ):
-        ratios = {"bare / whole": (before + after) / 2 / middle, "bare / bare": after / before}
-        print(f"  by the {clock}: bare {np.median(before):.3f} s", end="")
-        for name, values in ratios.items():
-            low, mid, high = np.percentile(values, (25, 50, 75))
-            print(f", {name} = {mid:.3f} [{low:.3f}, {high:.3f}]", end="")
+        epoch = whole_epoch(parts, Path(folder), count)
+        for _ in range(1 + rounds):
+            for other in others:
+                other.seconds[:] = 0.0
+            before = clocks()
+            epoch(others)
+            whole = clocks() - before - sum(other.seconds for other in others)
+            for other in others:
+                other.ask()
+            times.append([whole, *(other.seconds.copy() for other in others)])
+    whole, bare, again = np.array(times[1:]).transpose(1, 2, 0)  # (2, R) each
+    print(f"epochs of {count:,} faces, medians of {rounds} rounds and their extremes")
+    for number, clock in enumerate(("clock", "CPU")):
+        print(f"  by the {clock}: bare {np.median(bare[number]):.3f} s", end="")
+        for name, other in (("whole", whole), ("again", again)):
+            ratios = bare[number] / other[number]
+            low, mid, high = ratios.min(), np.median(ratios), ratios.max()
+            print(f", bare / {name} = {mid:.3f} [{low:.3f}, {high:.3f}]", end="")
         print()
 
 
-def both_clocks(machine: Machine, work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds of a piece of work by the clock, and in all threads of the CPU."""
-    started = time.process_time()
-    _, seconds = timed(machine, work)
-    return seconds, time.process_time() - started
+def clocks() -> NDArray[np.float64]:
+    """Seconds by the clock, and of all threads of the CPU; once a GPU is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def timed(machine: Machine, work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
@@ -186,9 +217,13 @@ def main() -> None:
     arguments = parse_arguments()
     machine = choose_machine(arguments.device, arguments.precision, arguments.threads)
     spec = NetworkSpec(arguments.architecture, arguments.width, image_size=arguments.size)
-    with machine.in_use():
+
+    def make_parts() -> Parts:
         count = max(FACES, arguments.epoch + HELD_OUT)
-        parts = Parts(spec, Recipe(batch_size=arguments.batch), machine, count)
+        return Parts(spec, Recipe(batch_size=arguments.batch), machine, count)
+
+    with machine.in_use():
+        parts = make_parts()
         times: list[tuple[float, ...]] = []
         for step in range(arguments.warmup + arguments.rounds):
             _, epoch = timed(machine, parts.epoch, step)
@@ -212,7 +247,7 @@ def main() -> None:
     )
     if arguments.loop:
         with machine.in_use():
-            tell_loop(parts, machine, arguments.epoch, arguments.loop)
+            tell_loop(make_parts, arguments.epoch, arguments.loop)
 
 
 def parse_arguments() -> argparse.Namespace:
