@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from action_units.errors import ArtifactError
@@ -122,15 +121,13 @@ def fit_temperature(
     Raises:
         PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
     """
-    y, p = checked(labels, probabilities)
-    values, fallback = [], []
-    for column in range(y.shape[1]):
-        known = y[:, column] != MISSING
-        truth, z = y[known, column] == 1, _logits(p[known, column])
-        fallback.append(_too_few(truth, minimum_positives))
-        values.append(1.0 if fallback[-1] else _temperature(np.where(truth, z, -z)))
-    who = checked_subjects(subjects, len(y))
-    return Temperature(tuple(values), tuple(fallback), tuple(np.unique(who).tolist()))
+    columns = _known(labels, probabilities)
+    fallback = tuple(_too_few(truth, minimum_positives) for truth, _ in columns)
+    values = []
+    for (truth, p), few in zip(columns, fallback, strict=True):
+        z = _logits(p)
+        values.append(1.0 if few else _temperature(np.where(truth, z, -z)))
+    return Temperature(tuple(values), fallback, _names(subjects, labels))
 
 
 def fit_isotonic(
@@ -152,22 +149,18 @@ def fit_isotonic(
     """
     from sklearn.isotonic import IsotonicRegression  # takes a second, and few fit one
 
-    y, p = checked(labels, probabilities)
+    columns = _known(labels, probabilities)
+    fallback = tuple(_too_few(truth, minimum_positives) for truth, _ in columns)
     curves: list[Curve] = []
-    fallback = []
-    for column in range(y.shape[1]):
-        known = y[:, column] != MISSING
-        truth, before = y[known, column] == 1, p[known, column]
-        fallback.append(_too_few(truth, minimum_positives))
-        if fallback[-1]:
+    for (truth, before), few in zip(columns, fallback, strict=True):
+        if few:
             curves.append(((0.0, 1.0), (0.0, 1.0)))
             continue
         fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(before, truth)
         curves.append(
             (tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
         )
-    who = checked_subjects(subjects, len(y))
-    return Isotonic(tuple(curves), tuple(fallback), tuple(np.unique(who).tolist()))
+    return Isotonic(tuple(curves), fallback, _names(subjects, labels))
 
 
 def calibration_from_json(content: Mapping[str, Any], aus: Sequence[int]) -> Calibration:
@@ -197,8 +190,24 @@ def calibration_from_json(content: Mapping[str, Any], aus: Sequence[int]) -> Cal
     )
 
 
+def _known(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> list[tuple[NDArray[np.bool_], Floats]]:
+    """Of each AU the labels that are known and their probabilities, (K,) each."""
+    y, p = checked(labels, probabilities)
+    known = y != MISSING
+    return [(y[k, column] == 1, p[k, column]) for column, k in enumerate(known.T)]
+
+
+def _names(subjects: ArrayLike, labels: ArrayLike) -> tuple[str, ...]:
+    """Whose faces they are, each once."""
+    return tuple(np.unique(checked_subjects(subjects, len(np.asarray(labels)))).tolist())
+
+
 def _temperature(towards_truth: Floats) -> float:
     """The temperature of logits that are positive where they are right."""
+    # A third of a second, which every command of the project would wait for.
+    from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
         return float(np.logaddexp(0.0, -towards_truth / np.exp(log_temperature)).mean())

@@ -6,9 +6,9 @@ together and computes it once. They differ, and each is reported under its own n
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from action_units.evaluation import tables
 
@@ -94,34 +94,6 @@ class ScoreLine:
 
 
 @dataclass(frozen=True)
-class ModelScores:
-    """One figure of one network, all lines: AUs by number, averages by name."""
-
-    aus: dict[int, ScoreLine]
-    averages: dict[str, ScoreLine]
-
-    @property
-    def lines(self) -> list[ScoreLine]:
-        """AUs first, then averages."""
-        return [*self.aus.values(), *self.averages.values()]
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, null for what is undefined."""
-        return {
-            "aus": {str(au): line.to_json() for au, line in self.aus.items()},
-            "averages": {name: line.to_json() for name, line in self.averages.items()},
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "ModelScores":
-        """The scores that `to_json` wrote."""
-        return cls(
-            aus={int(au): ScoreLine.from_json(line) for au, line in content["aus"].items()},
-            averages={n: ScoreLine.from_json(line) for n, line in content["averages"].items()},
-        )
-
-
-@dataclass(frozen=True)
 class DifferenceLine:
     """By how much one figure differs between two networks, of one AU or average.
 
@@ -153,15 +125,20 @@ class DifferenceLine:
         )
 
 
-@dataclass(frozen=True)
-class Differences:
-    """One figure of two networks, all lines: AUs by number, averages by name."""
+Line = TypeVar("Line", bound=ScoreLine | DifferenceLine)
 
-    aus: dict[int, DifferenceLine]
-    averages: dict[str, DifferenceLine]
+
+@dataclass(frozen=True)
+class _Lines(Generic[Line]):
+    """One figure, all lines: AUs by number, averages by name."""
+
+    aus: dict[int, Line]
+    averages: dict[str, Line]
+
+    _line: ClassVar[type[ScoreLine] | type[DifferenceLine]]
 
     @property
-    def lines(self) -> list[DifferenceLine]:
+    def lines(self) -> list[Line]:
         """AUs first, then averages."""
         return [*self.aus.values(), *self.averages.values()]
 
@@ -173,13 +150,25 @@ class Differences:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Differences":
-        """The differences that `to_json` wrote."""
-        aus, averages = content["aus"], content["averages"]
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        read: Callable[[Mapping[str, Any]], Any] = cls._line.from_json
         return cls(
-            aus={int(au): DifferenceLine.from_json(line) for au, line in aus.items()},
-            averages={name: DifferenceLine.from_json(line) for name, line in averages.items()},
+            aus={int(au): read(line) for au, line in content["aus"].items()},
+            averages={name: read(line) for name, line in content["averages"].items()},
         )
+
+
+class ModelScores(_Lines[ScoreLine]):
+    """One figure of one network."""
+
+    _line = ScoreLine
+
+
+class Differences(_Lines[DifferenceLine]):
+    """By how much one figure differs between two networks."""
+
+    _line = DifferenceLine
 
 
 def _number(value: float | None) -> float:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.detection.base import Detection, chosen
@@ -109,6 +108,9 @@ class AllFaces:
                 if near is not None:
                     shared, away = near
                     gain[int(shared == 0), row, column] = shared or 2.0 - away
+        # A third of a second, once; the first frame has no tracks yet.
+        from scipy.optimize import linear_sum_assignment
+
         pairs: list[tuple[_Track, int]] = []
         for by in gain:
             rows, columns = linear_sum_assignment(by, maximize=True)
