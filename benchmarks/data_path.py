@@ -37,7 +37,7 @@ from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training.arrays import checked_data
 from action_units.training.augmentation import Augmenter, make_plan, normalise
-from action_units.training.checkpoints import Checkpoints
+from action_units.training.checkpoints import Checkpoints, Content
 from action_units.training.curves import curve_log
 from action_units.training.devices import Machine, choose_machine
 from action_units.training.distributed import ALONE
@@ -132,6 +132,16 @@ class Bare:
         self.seconds += clocks() - before
 
 
+class Kept(Checkpoints):
+    """The loop's checkpoints, and what they took, by both clocks."""
+
+    def save(self, state: Content) -> None:
+        """Save and count."""
+        before = clocks()
+        super().save(state)
+        self.spent = clocks() - before
+
+
 class Between(Progress):
     """The loop's progress, between whose steps others do theirs."""
 
@@ -144,7 +154,11 @@ class Between(Progress):
             other.step()
 
 
-def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[Sequence[Bare]], None]:
+Epoch = Callable[[Sequence[Bare]], NDArray[np.float64]]
+"""Lets others take their steps in between, and returns what its checkpoint took."""
+
+
+def whole_epoch(parts: Parts, folder: Path, count: int) -> Epoch:
     """An epoch of so many faces as ``train`` does it, from first step to checkpoint."""
     setup = parts.setup
     rows = np.arange(count + HELD_OUT)
@@ -155,9 +169,9 @@ def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[Sequence[Ba
     state = setup.first_state()
     step = Step(setup, state, replace(ALONE, device=setup.machine.torch_device), None)
 
-    def epoch(others: Sequence[Bare]) -> None:
+    def epoch(others: Sequence[Bare]) -> NDArray[np.float64]:
         with (
-            Checkpoints(folder, {}, None) as checkpoints,
+            Kept(folder, {}, None) as checkpoints,
             stop_request() as stop,
             curve_log(folder) as log,
             Between("Training", setup.steps * setup.batch_size, "faces") as progress,
@@ -165,6 +179,7 @@ def whole_epoch(parts: Parts, folder: Path, count: int) -> Callable[[Sequence[Ba
             progress.others = others
             run_epochs(setup, state, step, checkpoints, stop, progress, log)
         state.step, state.curve = 0, []
+        return checkpoints.spent
 
     return epoch
 
@@ -180,20 +195,20 @@ def tell_loop(make_parts: Callable[[], Parts], count: int, rounds: int) -> None:
             for other in others:
                 other.seconds[:] = 0.0
             before = clocks()
-            epoch(others)
+            kept = epoch(others)
             whole = clocks() - before - sum(other.seconds for other in others)
             for other in others:
                 other.ask()
-            times.append([whole, *(other.seconds.copy() for other in others)])
-    whole, bare, again = np.array(times[1:]).transpose(1, 2, 0)  # (2, R) each
+            times.append([whole, whole - kept, *(other.seconds.copy() for other in others)])
+    whole, steps, bare, again = np.array(times[1:]).transpose(1, 2, 0)  # (2, R) each
     print(f"epochs of {count:,} faces, medians of {rounds} rounds and their extremes")
     for number, clock in enumerate(("clock", "CPU")):
-        print(f"  by the {clock}: bare {np.median(bare[number]):.3f} s", end="")
-        for name, other in (("whole", whole), ("again", again)):
-            ratios = bare[number] / other[number]
+        print(f"  by the {clock}: bare {np.median(bare[number]):.3f} s")
+        columns = {"whole": whole, "whole but its checkpoint": steps, "again": again}
+        for name, column in columns.items():
+            ratios = bare[number] / column[number]
             low, mid, high = ratios.min(), np.median(ratios), ratios.max()
-            print(f", bare / {name} = {mid:.3f} [{low:.3f}, {high:.3f}]", end="")
-        print()
+            print(f"    bare / {name} = {mid:.3f} [{low:.3f}, {high:.3f}]")
 
 
 def clocks() -> NDArray[np.float64]:

@@ -16,14 +16,14 @@ class Agreement:
     """Whether a signal has arrived anywhere, and whether the leader wants to save.
 
     A signal may reach one process, or all at different steps; if they did not agree on
-    the step to leave at, some would wait for the others for ever. So each step carries a
-    ballot along with its gradients.
+    the step to leave at, some would wait for the others for ever. So a ballot is carried
+    along with the gradients, in steps after which they look at it anyway: to send it and
+    to read it makes a GPU's process wait.
     """
 
     def __init__(self, team: Team, stop: StopRequest, checkpoints: Checkpoints) -> None:
         """Listen to this process's signals and clock."""
         self._team, self._stop, self._checkpoints = team, stop, checkpoints
-        self._ballots = torch.zeros(len(_SIGNALS) + 1, device=team.device)
         self.signal: int | None = None
         self.save_due = False
 
@@ -34,24 +34,18 @@ class Agreement:
         votes = [float(self._stop.number == number) for number in _SIGNALS]
         return torch.tensor([*votes, float(self._checkpoints.due)], device=self._team.device)
 
-    def count(self, ballot: Tensor | None) -> None:
-        """Add the summed ballot of a step."""
-        if ballot is not None:
-            self._ballots += ballot
-
-    def decide(self, looks: bool = True) -> None:
+    def decide(self, ballot: Tensor | None = None) -> None:
         """Set ``signal`` and ``save_due``.
 
         Args:
-            looks: Whether to look at the ballots, which on a GPU waits for it.
+            ballot: The sum over all processes; without, several stay with what they decided.
         """
         if self._team.size == 1:
             self.signal, self.save_due = self._stop.number, self._checkpoints.due
             return
         self.save_due = False
-        if looks:
-            *asked, due = self._ballots.tolist()
+        if ballot is not None:
+            *asked, due = ballot.tolist()
             heard = [number for number, votes in zip(_SIGNALS, asked, strict=True) if votes]
             self.signal = int(heard[0]) if heard else None
             self.save_due = bool(due)
-            self._ballots[-1] = 0.0

@@ -89,16 +89,15 @@ def run_epochs(
                 setup.steps,
                 setup.steps_per_epoch,
             )
-            ballot = agreement.ballot()
+            looks = (state.step + 1) % every == 0 or number + 1 == last
+            ballot = agreement.ballot() if looks else None
             loss = step(source, targets[order[batch]], plan, batch, rate, ballot)
-            agreement.count(ballot)
             state.losses[number] = loss
             state.step += 1
 
-            looks = state.step % every == 0 or number + 1 == last
             note = describe_progress(setup, state, epoch, number) if looks else ""
             progress.advance(batch_size, note)
-            agreement.decide(looks)
+            agreement.decide(ballot)
             if number + 1 < last and (agreement.signal is not None or agreement.save_due):
                 state.seconds = time.perf_counter() - started
                 save()

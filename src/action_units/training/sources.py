@@ -48,4 +48,5 @@ class _Ordered:
         self._faces, self._order = faces, order
 
     def __getitem__(self, places: slice) -> Tensor:
-        return self._faces[self._order[places]]
+        # Copies whole faces, which indexing by a tensor does pixel by pixel.
+        return self._faces.index_select(0, self._order[places])
