@@ -109,18 +109,6 @@ def read_frames(
     return pd.concat(parts, ignore_index=True)
 
 
-def read_occurrences(
-    folder: Path | str,
-    subjects: Iterable[str],
-    aus: Sequence[int] = DISFA_AUS,
-    camera: str = "Right",
-    suffix: str = ".jpg",
-) -> pd.DataFrame:
-    """``read_frames`` without the intensities."""
-    table = read_frames(folder, subjects, aus, camera, suffix)
-    return table.drop(columns=[f"{column}_r" for column in au_columns(aus)])
-
-
 def _read_file(path: Path) -> np.ndarray:
     """The intensities of frame 1, 2, …, ``(N,)`` int8."""
     try:
