@@ -22,6 +22,8 @@ from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel, save_model
 from action_units.training.augmentation import normalise
 
+CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"
+
 SMALL = NetworkSpec("residual", width=0.25, image_size=32)
 
 SUBJECTS = {

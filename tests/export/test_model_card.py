@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from action_units.errors import ArtifactError
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import summarise
-from action_units.export.model_card import render_card, with_export
+from action_units.export.model_card import refuse_other_card, render_card, with_export
 from action_units.facs.action_units import AU_NAMES, DISFA_AUS, au_column
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
 from tests.export.made_up import made_up_member
@@ -42,10 +43,14 @@ def made_up_summary(folds=(1, 2, 3), rendered=True, scratch=True, absent=()):
     return summarise(made, 3, predictions=predictions)
 
 
-def made_up_card(**options):
+def made_up_card(web_rendered=True, **options):
     summary = made_up_summary(**options)
     members = {fold.fold: made_up_member(fold.fold) for fold in summary.folds}
-    return summary, members, render_card(summary, members, "mine/main/standard", 3725.0)
+    return (
+        summary,
+        members,
+        render_card(summary, members, "mine/main/standard", 3725.0, web_rendered),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +111,7 @@ def test_planted_scores_stand_in_the_tables(made):
         "ece": replace(ece, averages={**ece.averages, "12 AUs": calibrated}),
     }
     changed = replace(summary, measures={**summary.measures, "finetuned": measures})
-    card = render_card(changed, members, "x", 1.0)
+    card = render_card(changed, members, "x", 1.0, True)
     row = next(row for row in table_rows(card, "AU09") if "of 9" in row[3])
     assert row[1] == AU_NAMES[9]
     assert row[4] == "0.123 [0.057, 0.765]"
@@ -142,7 +147,7 @@ def test_a_threshold_that_could_not_be_fitted_is_marked(made):
     thresholds = members[1].treatment.thresholds
     fell_back = replace(thresholds, fallback=(True, *thresholds.fallback[1:]))
     member = replace(members[1], treatment=replace(members[1].treatment, thresholds=fell_back))
-    marked = render_card(summary, {**members, 1: member}, "x", 1.0)
+    marked = render_card(summary, {**members, 1: member}, "x", 1.0, True)
     assert table_rows(marked, "AU01")[0][2] == f"{thresholds.values[0]:.4f} \\*"
     assert "took the median of the others" in marked
 
@@ -150,7 +155,7 @@ def test_a_threshold_that_could_not_be_fitted_is_marked(made):
 def test_rendered_faces_are_warned_of_and_real_ones_have_licences(made):
     *_, rendered = made
     assert "rendered faces, not on people" in rendered
-    *_, real = made_up_card(rendered=False)
+    *_, real = made_up_card(rendered=False, web_rendered=False)
     assert "rendered" not in real
     front = front_matter(real)
     assert front["license"] == "other"
@@ -163,6 +168,52 @@ def test_rendered_faces_are_warned_of_and_real_ones_have_licences(made):
             "labels are noisy",
         ):  # fmt: skip
             assert phrase in card
+
+
+@pytest.mark.parametrize("rendered", [True, False])
+def test_each_step_has_its_own_faces(rendered):
+    *_, card = made_up_card(rendered=rendered, web_rendered=not rendered)
+    front = front_matter(card)
+    assert front["license"] == "other"
+    assert "so are these weights" not in card
+    assert "The weights are not thereby free" in card
+    if rendered:
+        assert front["datasets"] == ["rendered-sample", "web-photographs"]
+        assert "**Fine-tuned and tested on rendered faces" in card
+        assert (
+            "pre-trained on web photographs with noisy labels, fine-tuned on rendered" in card
+        )
+    else:
+        assert front["datasets"] == ["disfa", "rendered-web-sample"]
+        assert "**Pre-trained on rendered faces.**" in card
+        assert "pre-trained on rendered photographs" in card
+        assert "fine-tuned on frames coded by experts" in card
+
+
+def test_where_nobody_knows_the_web_set_it_is_not_called_free():
+    *_, card = made_up_card(web_rendered=None)
+    assert front_matter(card)["license"] == "other"
+    assert "so are these weights" not in card
+
+
+def test_a_card_of_other_weights_is_refused(made):
+    _, members, card = made
+    refuse_other_card(card, list(members.values()))
+    refuse_other_card("# Somebody's own card", list(members.values()))
+    again = replace(members[2], sha256="2b" * 32)
+    with pytest.raises(ArtifactError, match=r"fold2: the model card is of other weights"):
+        refuse_other_card(card, [members[1], again])
+
+
+def test_the_numbers_of_draws_are_those_that_were_drawn(made, monkeypatch):
+    summary, members, card = made
+    assert "1,000 draws of the subjects" in card
+    assert "thresholds of 50\ndraws" in card
+    monkeypatch.setattr("action_units.evaluation.bootstrap.RESAMPLES", 77)
+    monkeypatch.setattr("action_units.evaluation.thresholds.RESAMPLES", 33)
+    other = render_card(summary, members, "x", 1.0, True)
+    assert "from 77 draws" in other
+    assert "thresholds of 33\ndraws" in other
 
 
 def test_an_undefined_score_is_na_with_its_reason_and_not_in_the_index():
@@ -202,14 +253,28 @@ def test_facts_of_the_export_stand_before_the_data(made):
         "thresholds": {"AU01": 0.31415},
         "onnx": {
             "file": "model.onnx",
-            "check": {"faces": 4321, "made_up": 17, "max_difference": 3.3e-7, "allowed": 1e-5},
+            "check": {
+                "faces": 4321,
+                "made_up": 17,
+                "max_difference": 3.3e-7,
+                "allowed": 1e-5,
+                "pixels_off": 0.0002,
+            },
         },
         "left_out": "There is no INT8 file: nobody made it.",
     }
     whole = with_export(card, "x/y", members, {"model.onnx": "5a" * 32}, facts)
     assert whole.index("## This folder") < whole.index("## Training and test data")
     assert front_matter(whole) == front_matter(card)
-    for told in ("0.3141", "4,321", "3.3e-07", "5a" * 32, "nobody made it", "fold1, fold2"):
+    for told in (
+        "0.3141",
+        "4,321",
+        "3.3e-07",
+        "0.02 % of them",
+        "5a" * 32,
+        "nobody made it",
+        "fold1, fold2",
+    ):
         assert told in whole
     assert "eight-bit" not in whole
     assert "\n\n\n" not in whole

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -10,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from action_units.errors import ArtifactError, ConfigurationError
+from action_units.errors import ArtifactError
 from action_units.evaluation.smoothing import Smoothing
 from action_units.export.onnx_network import OnnxNetwork
 from action_units.export.package import export_run, read_package
+from action_units.files import sha256_of
 from action_units.training.inference import predict
-from tests.export.made_up import made_up_faces, made_up_member, made_up_store, write_run
-
-CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"
+from tests.export.made_up import CARD, made_up_faces, made_up_member, made_up_store, write_run
 
 
 @pytest.fixture(scope="module")
@@ -111,23 +111,25 @@ def test_nothing_is_unpickled(ensemble, monkeypatch):
     OnnxNetwork(ensemble / "model-int8.onnx").probabilities(made_up_faces(2, 32))
 
 
-def test_another_export_into_the_folder_leaves_nothing_of_the_first(run, tmp_path):
-    out = export_run(run, tmp_path / "x", fold=1, int8=False, card=CARD)
-    assert (out / "model.onnx").is_file()
-    export_run(run, out, onnx=False, card=CARD)
-    assert {path.name for path in out.iterdir() if path.suffix == ".onnx"} == set()
-    assert not (out / "model.safetensors").exists()
-    assert not (out / "model.onnx.sha256").exists()
-    assert len(read_package(out).members) == 3
+def test_only_folds_are_exported_and_in_their_order(tmp_path):
+    run = write_run(tmp_path / "run", (1, 2))
+    shutil.copytree(run / "fold1", run / "fold10")
+    for name in ("fold1 (copy)", "fold2.old", "fold_3", "fold03"):
+        shutil.copytree(run / "fold1", run / name)
+    package = read_package(export_run(run, tmp_path / "out", onnx=False, card=CARD))
+    assert [member.name for member in package.members] == ["fold1", "fold2", "fold10"]
 
 
-@pytest.mark.parametrize("name", ["finetuned.safetensors", "README.md", "config.json", "notes"])
-def test_a_folder_with_other_files_is_left_alone(run, tmp_path, name):
-    (tmp_path / name).write_text("mine")
-    with pytest.raises(ConfigurationError, match=f"holds {name}, which no export has written"):
-        export_run(run, tmp_path, onnx=False, card=CARD)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_text() == "mine"
+def test_networks_trained_again_are_not_exported_with_the_old_card(run, tmp_path):
+    rows = [
+        f"| {fold} | `{sha256_of(run / f'fold{fold}/finetuned.safetensors')}` |"
+        for fold in (1, 2)
+    ]
+    card = "\n".join([CARD, *rows, ""])
+    export_run(run, tmp_path / "one", fold=1, onnx=False, card=card)
+    with pytest.raises(ArtifactError, match=r"fold3: .*kedro run --pipeline evaluate"):
+        export_run(run, tmp_path / "all", onnx=False, card=card)
+    assert not (tmp_path / "all").exists()
 
 
 def test_damage_and_mixing_are_refused(run, weights_alone, tmp_path):
@@ -149,10 +151,12 @@ def test_damage_and_mixing_are_refused(run, weights_alone, tmp_path):
         read_package(weights_alone)
 
 
-@pytest.mark.parametrize("change", [{"schema": 7}, {"members": [{}]}, {"sha256": {}}])
+@pytest.mark.parametrize("change", [{"schema": 7}, {"members": [{}]}, {"sha256": {}}, None])
 def test_a_configuration_of_another_version_is_refused(weights_alone, change):
     path = weights_alone / "config.json"
-    content = (json.dumps(json.loads(path.read_text()) | change)).encode()
+    content = b"[]" if change is None else b""
+    if change:
+        content = json.dumps(json.loads(path.read_text()) | change).encode()
     path.write_bytes(content)
     path.with_name("config.json.sha256").write_text(
         f"{hashlib.sha256(content).hexdigest()}  config.json\n"

@@ -142,6 +142,8 @@ def test_what_cannot_be_made_is_left_out_with_a_reason(caplog):
     assert set(files) == {ONNX}
     assert "no INT8 file" in facts["left_out"]
     assert facts["left_out"] in caplog.messages
+    empty = made_up_store().select(np.zeros(60, bool))
+    assert set(convert([made_up_member()], empty, {})[0]) == {ONNX}
     assert "left_out" not in convert([made_up_member()], None, {}, int8=False)[1]
 
 

@@ -2,14 +2,22 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 import yaml
 
+from action_units.datasets.folds import EvaluatedFold
+from action_units.errors import ArtifactError
 from action_units.export.onnx_network import OnnxNetwork
-from action_units.export.package import read_package
+from action_units.export.package import export_run, read_package
 from action_units.faces.store import FaceStore
+from action_units.pipelines.evaluation.card import write_model_card
 from action_units.training.inference import predict
+from tests.export.made_up import made_up_member, made_up_store, write_run
+from tests.export.test_model_card import made_up_summary
 from tests.pipelines.conftest import Project
 
 RUN = "tiny/main/fg2020"
@@ -49,3 +57,41 @@ def test_the_card_holds_the_summarys_scores(finished):
     values = {line["name"]: line["mean_of_folds"]["value"] for line in lines}
     assert told == {name: round(v, 4) for name, v in values.items() if v is not None}
     assert front["model-index"][0]["name"] == RUN
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """A run of two folds on disk, with what its card is made of."""
+    models = write_run(tmp_path / "data/06_models/mine/main/standard", (1, 2))
+    summary = made_up_summary(folds=(1, 2))
+    folds = {}
+    for fold in summary.folds:
+        provenance = made_up_member(fold.fold).model.provenance
+        of_these = replace(fold, finetuned=replace(fold.finetuned, provenance=provenance))
+        folds[fold.fold] = EvaluatedFold(of_these, {}, {}, {})
+    return folds, summary.to_json(), models, pd.DataFrame({"seconds": [1.0]})
+
+
+def test_a_fold_trained_again_is_not_taken_for_the_one_that_was_judged(judged, caplog):
+    *_, models, _ = judged
+    export_run(models, models / "exported/both", onnx=False, card=write_model_card(*judged))
+    write_run(models, (2,), recipe="another")
+    card = write_model_card(*judged)
+    assert "fold 2 was trained again after it was evaluated" in caplog.text
+    assert "| 2 | `trained again since it was judged` |" in card
+    export_run(models, models / "exported/one", fold=1, onnx=False, card=card)
+    with pytest.raises(ArtifactError, match="fold2: the model card is of other weights"):
+        export_run(models, models / "exported/two", fold=2, onnx=False, card=card)
+
+
+@pytest.mark.parametrize(
+    ("origins", "licence"), [(("rendered",), "mit"), (("web",), "other"), (None, "other")]
+)
+def test_the_card_knows_whose_the_web_photographs_were(judged, origins, licence):
+    models = judged[2]
+    if origins:
+        store = made_up_store(n=4)
+        store.table["origin"] = np.resize(origins, 4)
+        store.save(models.parents[3] / "04_feature/mine/web_faces")
+    front = yaml.safe_load(write_model_card(*judged).split("---\n")[1])
+    assert front["license"] == licence

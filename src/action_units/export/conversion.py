@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from action_units.errors import ArtifactError
+from action_units.export.check import check_onnx
 from action_units.export.members import PackagedMember, left_to_do
-from action_units.export.onnx import OPSET, check_onnx, evenly, face_size, to_onnx
+from action_units.export.onnx import OPSET, evenly, face_size, to_onnx
 from action_units.export.quantisation import CALIBRATION_FACES, compare, quantise
 from action_units.faces.store import FaceStore
 
@@ -52,6 +53,8 @@ def convert(
             "calibrated by isotonic curves, before they are averaged, and a graph cannot do "
             "that. One fold alone can be exported."
         )
+    if store is not None and not len(store):
+        store = None
     if store is not None:
         _refuse_other_store(members, store)
     size = face_size(members, None if store is None else store.faces.shape[1])
@@ -69,7 +72,7 @@ def convert(
     if store is None:
         return files, facts | _left_out(
             "There is no INT8 file: it takes faces to measure the ranges of integers on, and "
-            "there is no face store beside the run."
+            "there is no face store with faces beside the run."
         )
     learned = np.isin(store.subjects, sorted(_subjects(members, "train", "validation")))
     tested = np.isin(store.subjects, sorted(_subjects(members, "test"))) & ~learned

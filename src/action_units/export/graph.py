@@ -84,7 +84,8 @@ def resizing(size: int, wanted: int) -> Tensor:
     """A side's part of ``training.arrays.resized`` as a matrix, (wanted, size).
 
     ONNX has no operator that resizes as torch does; the same weights in two matrix
-    products give the same grey levels.
+    products give the same grey levels, but where a value lies half way between two of them:
+    then the last digit of the sum decides, and each adds up in an order of its own.
     """
     columns = functional.interpolate(
         torch.eye(size)[None, None], (wanted, size), mode="bilinear", antialias=True

@@ -7,6 +7,7 @@ over their own thresholds is not negative. One network keeps its own probability
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from action_units.models.trained import load_model
 
 MODEL = "finetuned.safetensors"
 """A fold's network in a run's folder."""
+
+_FOLD = re.compile(r"fold([1-9]\d*)", re.ASCII)
 
 FURTHEST = 1e-6
 """So far from 0 and 1 are probabilities and thresholds kept where logits are averaged."""
@@ -80,13 +83,16 @@ def read_run(run_folder: Path | str, fold: int | None = None) -> tuple[PackagedM
             cannot answer as one.
     """
     run_folder = Path(run_folder)
-    folders = sorted(run_folder.glob("fold*")) if fold is None else [run_folder / f"fold{fold}"]
-    paths = [folder / MODEL for folder in folders]
-    if fold is None:
-        paths = [path for path in paths if path.is_file()]
-    members = [read_member(path) for path in paths]
+    folds = _folds(run_folder) if fold is None else [fold]
+    members = [read_member(run_folder / f"fold{one}" / MODEL) for one in folds]
     refuse_unlike_members(members, str(run_folder))
     return tuple(members)
+
+
+def _folds(run_folder: Path) -> list[int]:
+    """The folds that have a network, and no copies that somebody keeps beside them."""
+    found = (_FOLD.fullmatch(path.parent.name) for path in run_folder.glob(f"*/{MODEL}"))
+    return sorted(int(name[1]) for name in found if name)
 
 
 def read_member(path: Path) -> PackagedMember:

@@ -5,13 +5,15 @@ Markdown with Hugging Face's front matter. Every number in it comes from the run
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from action_units import __version__
+from action_units.errors import ArtifactError
+from action_units.evaluation import bootstrap, thresholds
 from action_units.evaluation.report.scores import au_rows, average_rows, measure_tables
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
@@ -19,12 +21,19 @@ from action_units.export.members import PackagedMember
 from action_units.facs.action_units import AU_NAMES, au_column
 from action_units.progress import clock
 
+_WEIGHTS = re.compile(r"^\| \d+ \| `(\w{64})` \|$", re.MULTILINE)
+"""The hashes in the card's table of weights."""
+
 _CALIBRATION = ("ece", "brier")
 _OTHERS = ("auc", "average_precision", "mcc", "balanced_accuracy", "f1_norm", "f1_event", "icc")
 
 
 def render_card(
-    summary: RunSummary, members: Mapping[int, PackagedMember], name: str, seconds: float
+    summary: RunSummary,
+    members: Mapping[int, PackagedMember],
+    name: str,
+    seconds: float,
+    web_rendered: bool | None,
 ) -> str:
     """The card of a run.
 
@@ -33,6 +42,7 @@ def render_card(
         members: The fine-tuned network of each of its folds.
         name: Such as ``sample/main/fg2020``.
         seconds: Of pre-training and fine-tuning, all its networks together.
+        web_rendered: Whether pre-training saw rendered faces; None where nobody knows.
     """
     some = next(iter(members.values()))
     tables = measure_tables(summary)
@@ -40,8 +50,11 @@ def render_card(
         _templates()
         .get_template("model_card.md.j2")
         .render(
-            front_matter=front_matter(summary, name),
+            front_matter=front_matter(summary, name, web_rendered),
             name=name,
+            web_rendered=web_rendered,
+            draws=bootstrap.RESAMPLES,
+            threshold_draws=thresholds.RESAMPLES,
             summary=summary,
             members=members,
             spec=some.model.spec,
@@ -73,7 +86,7 @@ def render_card(
     )
 
 
-def front_matter(summary: RunSummary, name: str) -> str:
+def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> str:
     """The fields that Hugging Face reads, as YAML; undefined figures are left out of it."""
     rendered = summary.rendered
     data = (
@@ -94,7 +107,7 @@ def front_matter(summary: RunSummary, name: str) -> str:
                 metrics.append({"type": kind, "name": told, "value": round(value, 4)})
     licence: dict[str, Any] = (
         {"license": "mit"}
-        if rendered
+        if rendered and web_rendered
         else {"license": "other", "license_name": "as-the-training-data-allow"}
     )
     content = {
@@ -102,8 +115,12 @@ def front_matter(summary: RunSummary, name: str) -> str:
         "library_name": "action-units",
         "pipeline_tag": "image-classification",
         "tags": ["facial-action-units", "facs", "multi-label", "safetensors", "onnx"]
-        + (["rendered-data", "demonstration"] if rendered else []),
-        "datasets": [data["type"], "rendered-web-sample" if rendered else "web-photographs"],
+        + (["rendered-data"] if rendered or web_rendered else [])
+        + (["demonstration"] if rendered else []),
+        "datasets": [
+            data["type"],
+            "rendered-web-sample" if web_rendered else "web-photographs",
+        ],
         "metrics": ["f1", "roc_auc"],
         "model-index": [
             {
@@ -147,6 +164,26 @@ def with_export(
     )
     before, mark, after = card.partition("\n## Training and test data\n")
     return _tidy(f"{before}\n{section}{mark}{after}" if mark else f"{card}\n{section}")
+
+
+def refuse_other_card(card: str, members: Sequence[PackagedMember]) -> None:
+    """Refuse the card of a run whose networks were trained again since.
+
+    Args:
+        card: From ``render_card``; one that names no weights is somebody's own, and taken.
+        members: The networks that it is to go with.
+
+    Raises:
+        ArtifactError: It names other weights. Thresholds are then those of other weights, too.
+    """
+    told = set(_WEIGHTS.findall(card))
+    others = [member.name for member in members if member.sha256 not in told]
+    if told and others:
+        raise ArtifactError(
+            f"{', '.join(others)}: the model card is of other weights, so its scores and the "
+            "thresholds beside the weights are not theirs; `kedro run --pipeline evaluate` "
+            "judges them anew."
+        )
 
 
 def _whole(facts: Mapping[str, Any]) -> dict[str, Any]:

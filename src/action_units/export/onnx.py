@@ -1,4 +1,4 @@
-"""Writing networks as ONNX, and making sure that the file answers as torch does.
+"""Writing networks as ONNX.
 
 The exporter is torch's TorchScript one. Of the two that torch 2.11 to 2.13 have it is the one
 that writes equal bytes for equal networks, needs no further package and is ten times as fast;
@@ -14,30 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import expit
 
 from action_units.errors import ArtifactError
-from action_units.export.graph import CALIBRATED_WITHIN, FaceClassifier
-from action_units.export.members import FURTHEST, PackagedMember, left_to_do
-from action_units.export.onnx_network import ask, open_session, to_metadata
+from action_units.export.graph import FaceClassifier
+from action_units.export.members import PackagedMember, left_to_do
+from action_units.export.onnx_network import to_metadata
 from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces
 from action_units.facs.action_units import AU_NAMES
-from action_units.training.arrays import resized
-from action_units.training.devices import choose_machine
-from action_units.training.inference import logits
 
 OPSET = 18
-MOST_OFF = 1e-5
-"""A file whose probabilities are further from torch's is refused."""
-
-CHECKED_FACES = 1000
-"""How many a file is checked on …"""
-
-MADE_UP_FACES = 256
-"""… and how many of them are made up where there are real ones."""
-
-_BLOCK = 64
 
 
 def face_size(members: Sequence[PackagedMember], otherwise: int | None = None) -> int:
@@ -136,81 +122,6 @@ def member_facts(member: PackagedMember) -> dict[str, Any]:
         "spec": member.model.spec.to_dict(),
         "fold": member.fold,
         **{key: provenance.get(key) for key in ("protocol", "recipe", "subjects")},
-    }
-
-
-def torch_probabilities(
-    members: Sequence[PackagedMember], faces: Faces
-) -> npt.NDArray[np.float64]:
-    """What the networks say through evaluation's own code, combined in float64.
-
-    Args:
-        members: One network, or several that answer as one.
-        faces: uint8 (N, S, S).
-
-    Returns:
-        (N, A).
-    """
-    machine = choose_machine("cpu", "fp32")
-    found = np.empty((len(members), len(faces), len(members[0].model.aus)))  # (M, N, A)
-    for row, member in zip(found, members, strict=True):
-        network = member.model.network.eval()
-        spec = member.model.spec
-        for start in range(0, len(faces), _BLOCK):
-            block = torch.from_numpy(np.array(faces[start : start + _BLOCK]))
-            batch = resized(block, spec.image_size)
-            row[start : start + _BLOCK] = logits(
-                network, batch, machine, spec.channels, flip=member.flip
-            ).numpy()
-        if member.treatment.calibration is not None and member.temperatures is not None:
-            furthest = np.log(CALIBRATED_WITHIN / (1 - CALIBRATED_WITHIN))
-            row[:] = np.clip(row, furthest, -furthest) / np.array(member.temperatures)
-    if len(found) == 1:
-        return np.asarray(expit(found[0]), np.float64)
-    furthest = np.log(FURTHEST / (1 - FURTHEST))
-    return np.asarray(expit(np.clip(found, furthest, -furthest).mean(axis=0)), np.float64)
-
-
-def check_onnx(
-    content: bytes,
-    members: Sequence[PackagedMember],
-    size: int,
-    real: Faces | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Refuse an ONNX file that does not answer as torch does.
-
-    Args:
-        content: Of ``to_onnx``.
-        members: What it was made of.
-        size: Side of the faces.
-        real: Faces of people or of the sample, uint8 (M, S, S); up to ``CHECKED_FACES -
-            MADE_UP_FACES`` of them, evenly spaced, are asked about.
-        seed: Of the made-up faces.
-
-    Returns:
-        ``faces`` (how many), ``made_up`` (of them), ``max_difference`` of a probability, and
-        ``allowed``.
-
-    Raises:
-        ArtifactError: A probability is further off than ``MOST_OFF``.
-    """
-    taken = evenly(0 if real is None else len(real), CHECKED_FACES - MADE_UP_FACES)
-    asked = made_up_faces(CHECKED_FACES - len(taken), size, seed)
-    if real is not None:
-        asked = np.concatenate([asked, real[taken]])
-    found = ask(open_session(content), asked)
-    off = float(np.abs(found - torch_probabilities(members, asked)).max())
-    if not off <= MOST_OFF:
-        raise ArtifactError(
-            f"The ONNX file is not written: over {len(asked):,} faces its probabilities differ "
-            f"from torch's by up to {off:.2g}; {MOST_OFF:g} is allowed."
-        )
-    return {
-        "faces": len(asked),
-        "made_up": len(asked) - len(taken),
-        "max_difference": off,
-        "allowed": MOST_OFF,
     }
 
 

@@ -6,8 +6,9 @@
     model-int8.onnx     the same in eight-bit integers
     README.md           the model card
 
-Nothing in it is ever unpickled. ``config.json`` is written last: a folder that is being
-replaced does not load until it is whole.
+Nothing in it is ever unpickled. All of it is written under other names first, so a full disk
+leaves an earlier export as it was; a folder that is being replaced does not load until it is
+whole, because ``config.json`` knows the weights' SHA-256.
 """
 
 import hashlib
@@ -30,11 +31,11 @@ from action_units.export.members import (
     read_run,
     refuse_unlike_members,
 )
-from action_units.export.model_card import with_export
+from action_units.export.model_card import refuse_other_card, with_export
 from action_units.export.project import find_card, find_faces
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import au_columns
-from action_units.files import atomic_artifact, manifest_of, sha256_of, verify
+from action_units.files import manifest_of, sha256_of, verify, write_many
 from action_units.models.trained import load_model
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,11 @@ SCHEMA = 1
 CONFIG, CARD = "config.json", "README.md"
 
 _WEIGHTS_OR_GRAPH = re.compile(r"(model|fold\d+)\.safetensors|model(-int8)?\.onnx")
+_UNFINISHED = re.compile(
+    rf"\.({_WEIGHTS_OR_GRAPH.pattern}|config\.json|README\.md)(\.sha256)?\.\w{{8}}"
+)
+"""What a kill may leave of a file that had not taken its name yet."""
+
 _EXPORT = "kedro run --pipeline export"
 
 
@@ -54,7 +60,7 @@ class Package:
         members: Its networks, ready to be asked.
         faces: How faces are found and cut out of pictures, as the networks' provenance has
             it; None where they were trained on crops made elsewhere.
-        name: Of the run and the folds, such as ``main/fg2020/fold3``.
+        name: Of the run and the folder, such as ``sample/main/fg2020/fold3``.
         sha256: Of its ``config.json``, and by that of everything in it.
     """
 
@@ -83,8 +89,8 @@ def export_run(
         onnx: Also as ONNX, which needs the extra ``onnx``.
         int8: That also in eight-bit integers.
         calibration_faces: DISFA's faces with their labels: ranges of integers are measured
-            on the training subjects', loss in F1 on the test subjects'. Without them, those
-            of the project that the run lies in are taken.
+            on the training and validation subjects', loss in F1 on the test subjects'.
+            Without them, those of the project that the run lies in are taken.
         card: The run's model card; without it, the one of the project's reports.
 
     Returns:
@@ -92,15 +98,17 @@ def export_run(
 
     Raises:
         ArtifactError: A file is missing or damaged, the networks cannot answer as one, or
-            the ONNX file does not answer as torch does.
+            were trained again after they were evaluated, the ONNX file does not answer as
+            torch does, or the disk refused.
         ConfigurationError: The extra ``onnx`` is not installed, or other files lie in `out`.
     """
     run_folder, out = Path(run_folder), Path(out)
     _refuse_others_files(out)
     members = read_run(run_folder, fold)
     card = find_card(run_folder) if card is None else card
+    refuse_other_card(card, members)
     store = find_faces(run_folder) if calibration_faces is None else calibration_faces
-    name = "/".join([*run_folder.resolve().parts[-3:], out.name])
+    name = "/".join([*run_folder.resolve().parts[-3:], out.resolve().name])
     contents = {
         _file_of(member, members): verify(run_folder / member.name / MODEL).read_bytes()
         for member in members
@@ -108,19 +116,23 @@ def export_run(
     facts: dict[str, Any] = {"version": __version__, "thresholds": _thresholds(members)}
     if onnx:
         about = {"version": __version__, "name": name}
-        files, found = convert(members, store, about, int8)
-        contents, facts = contents | files, facts | found
+        converted, found = convert(members, store, about, int8)
+        contents, facts = contents | converted, facts | found
     hashes = {file: hashlib.sha256(contents[file]).hexdigest() for file in sorted(contents)}
     contents[CARD] = with_export(card, name, members, hashes, facts).encode()
-    for path in list(out.glob("*")):
-        if _WEIGHTS_OR_GRAPH.fullmatch(path.name) and path.name not in contents:
-            path.unlink()  # of an earlier export
-            manifest_of(path).unlink(missing_ok=True)
-    for file, content in contents.items():
-        _write(out / file, content)
     config = {"schema": SCHEMA, "name": name, **_told(members), **facts, "sha256": hashes}
-    _write(out / CONFIG, (json.dumps(config, indent=2, allow_nan=False) + "\n").encode())
-    logger.info("%s: %s", out, ", ".join([*sorted(contents), CONFIG]))
+    contents[CONFIG] = (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
+    files: dict[str, bytes] = {}
+    for file, content in contents.items():
+        # Names are given from the last to the first: no file lies there without its manifest.
+        files |= {file: content, f"{file}.sha256": _manifest(file, content)}
+    write_many(out, files)
+    for path in list(out.iterdir()):
+        file = path.name.removesuffix(".sha256")
+        earlier = _WEIGHTS_OR_GRAPH.fullmatch(file) and file not in contents
+        if earlier or _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    logger.info("%s: %s", out, ", ".join(sorted(contents)))
     return out
 
 
@@ -132,14 +144,14 @@ def read_package(folder: Path | str) -> Package:
     """
     folder = Path(folder)
     path = verify(folder / CONFIG, made_by=_EXPORT)
-    config = json.loads(path.read_text())
-    if config.get("schema") != SCHEMA:
-        raise ArtifactError(
-            f"{path} has schema {config.get('schema')!r}; this version reads {SCHEMA}. Export "
-            f"again: `{_EXPORT}`."
-        )
     members = []
     try:
+        config = json.loads(path.read_text())
+        if config.get("schema") != SCHEMA:
+            raise ArtifactError(
+                f"{path} has schema {config.get('schema')!r}; this version reads {SCHEMA}. "
+                f"Export again: `{_EXPORT}`."
+            )
         for one in config["members"]:
             sha256 = config["sha256"][one["file"]]
             _check(folder / one["file"], sha256)
@@ -147,14 +159,19 @@ def read_package(folder: Path | str) -> Package:
             treatment = Treatment.from_json(one["treatment"], model.aus)
             members.append(PackagedMember(one["name"], model, treatment, sha256))
         faces, name = config["faces"], str(config["name"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path} cannot be read ({error!r}); export again.") from error
     refuse_unlike_members(members, str(folder))
     return Package(tuple(members), faces, name, sha256_of(path))
 
 
 def _refuse_others_files(out: Path) -> None:
-    """Refuse a folder with anything in it that no export has written."""
+    """Refuse a folder with anything in it that no export has written.
+
+    The model card is one to be edited: an edited one is somebody's work and not overwritten.
+    """
+    if out.exists() and not out.is_dir():
+        raise ConfigurationError(f"{out} is a file; an export takes a folder of its own.")
     for path in sorted(out.glob("[!.]*")):
         name = path.name.removesuffix(".sha256")
         ours = name in (CONFIG, CARD) or _WEIGHTS_OR_GRAPH.fullmatch(name)
@@ -163,6 +180,12 @@ def _refuse_others_files(out: Path) -> None:
                 f"{out} holds {path.name}, which no export has written; choose a folder of its "
                 "own, which may be an earlier export's."
             )
+    card = out / CARD
+    if card.is_file() and sha256_of(card) not in manifest_of(card).read_text():
+        raise ConfigurationError(
+            f"{card} is no longer as it was exported, and exporting again would overwrite it; "
+            "move it elsewhere, or choose another folder."
+        )
 
 
 def _file_of(member: PackagedMember, members: Sequence[PackagedMember]) -> str:
@@ -206,6 +229,5 @@ def _check(path: Path, sha256: str) -> None:
         )
 
 
-def _write(path: Path, content: bytes) -> None:
-    with atomic_artifact(path) as file:
-        file.write(content)
+def _manifest(file: str, content: bytes) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}  {file}\n".encode()

@@ -9,9 +9,20 @@ from action_units.files import verify
 
 def find_faces(run_folder: Path) -> FaceStore | None:
     """DISFA's faces of the project that a run's models lie in, where they are there."""
-    layer = _layer(run_folder, "04_feature")
-    place = None if layer is None else layer / run_folder.resolve().parts[-3] / "disfa_faces"
-    return FaceStore.open(place) if place and (place / INDEX_NAME).is_file() else None
+    place = _store(run_folder, "disfa_faces")
+    return FaceStore.open(place) if place else None
+
+
+def web_rendered(run_folder: Path) -> bool | None:
+    """Whether the web set of a run's project is a rendered one; None where it is not there.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    place = _store(run_folder, "web_faces")
+    if place is None:
+        return None
+    return bool((FaceStore.open(place).table["origin"] == "rendered").all())
 
 
 def find_card(run_folder: Path) -> str:
@@ -28,6 +39,12 @@ def find_card(run_folder: Path) -> str:
         )
     path = layer.joinpath(*run_folder.resolve().parts[-3:], "model_card.md")
     return verify(path, made_by="kedro run --pipeline evaluate").read_text()
+
+
+def _store(run_folder: Path, name: str) -> Path | None:
+    layer = _layer(run_folder, "04_feature")
+    place = None if layer is None else layer / run_folder.resolve().parts[-3] / name
+    return place if place and (place / INDEX_NAME).is_file() else None
 
 
 def _layer(run_folder: Path, name: str) -> Path | None:

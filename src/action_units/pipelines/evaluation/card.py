@@ -1,13 +1,21 @@
 """Node that writes a run's model card."""
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
+from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.summary import RunSummary
+
+if TYPE_CHECKING:
+    from action_units.export.members import PackagedMember
+
+logger = logging.getLogger(__name__)
 
 
 def write_model_card(
@@ -29,9 +37,27 @@ def write_model_card(
     """
     from action_units.export.members import MODEL, read_member
     from action_units.export.model_card import render_card
+    from action_units.export.project import web_rendered
 
     whole = RunSummary.from_json(summary, [fold.evaluation for fold in folds.values()])
-    members = {fold: read_member(models / f"fold{fold}" / MODEL) for fold in folds}
+    members = {
+        fold: _as_judged(read_member(models / f"fold{fold}" / MODEL), there.evaluation)
+        for fold, there in folds.items()
+    }
     curves = [pretraining_curve, *(fold.finetuned.curve for fold in whole.folds)]
     seconds = sum(float(curve["seconds"].sum()) for curve in curves if "seconds" in curve)
-    return render_card(whole, members, "/".join(models.resolve().parts[-3:]), seconds)
+    name = "/".join(models.resolve().parts[-3:])
+    return render_card(whole, members, name, seconds, web_rendered(models))
+
+
+def _as_judged(member: "PackagedMember", evaluation: FoldEvaluation) -> "PackagedMember":
+    """Take a fold's weights for those that were judged only where they are."""
+    if member.model.provenance == evaluation.finetuned.provenance:
+        return member
+    logger.warning(
+        "fold %s was trained again after it was evaluated: the model card has the scores of "
+        "its earlier network; `kedro run --pipeline evaluate --params fold=%s` judges it.",
+        evaluation.fold,
+        evaluation.fold,
+    )
+    return replace(member, sha256="trained again since it was judged")
