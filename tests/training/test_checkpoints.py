@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from action_units.errors import ArtifactError
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import atomic_artifact
 from action_units.locks import locked
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
+from action_units.training import validation
 from action_units.training.checkpoints import load_checkpoint, save_checkpoint
 from action_units.training.interruption import Interrupted
 from action_units.training.recipe import Recipe
+from action_units.training.scores import validation_scores
 from tests.training.killed_run import weights_hash
 from tests.training.test_loop import LABELS, QUICK, quick
 
@@ -82,6 +84,31 @@ def test_sigterm_saves_and_exits(monkeypatch, tmp_path, whole, steps, caplog):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.parametrize("where", ["last step", "evaluation"])
+def test_sigterm_at_the_very_end_is_not_forgotten(monkeypatch, tmp_path, where, caplog):
+    recipe = Recipe(epochs=1, batch_size=20)
+
+    def stop():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def stopped_scores(*arguments):
+        stop()
+        return validation_scores(*arguments)
+
+    with monkeypatch.context() as patch:
+        if where == "last step":
+            crash_after(patch, 8, stop)
+        else:
+            patch.setattr(validation, "validation_scores", stopped_scores)
+        with pytest.raises(Interrupted) as stopped:
+            quick(recipe, checkpoint_folder=tmp_path)
+    assert stopped.value.code == 143
+    assert "when its last step was done; its result is kept" in caplog.text
+    with caplog.at_level(logging.INFO):
+        quick(recipe, checkpoint_folder=tmp_path)
+    assert "was finished before" in caplog.text
+
+
 def test_a_second_interrupt_does_not_wait(monkeypatch, tmp_path):
     def twice():
         os.kill(os.getpid(), signal.SIGINT)
@@ -110,11 +137,21 @@ def test_a_finished_run_resumes_to_no_change(monkeypatch, tmp_path, whole):
     assert checkpoint.read_bytes() == before[checkpoint]
 
 
-def test_restart_starts_over(tmp_path, whole):
+def test_a_restart_that_is_no_yes_or_no_throws_nothing_away(tmp_path):
+    quick(checkpoint_folder=tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(ConfigurationError, match="restart is 'flase'; it must be true or"):
+        quick(checkpoint_folder=tmp_path, restart="flase")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_restart_starts_over(tmp_path, whole, caplog):
     quick(Recipe(epochs=1, batch_size=20), checkpoint_folder=tmp_path)
     with pytest.raises(ArtifactError, match=r"recipe.epochs was 1 and is now 3.*restart=true"):
         quick(checkpoint_folder=tmp_path)
-    result = quick(checkpoint_folder=tmp_path, restart=True)
+    with caplog.at_level(logging.INFO):
+        result = quick(checkpoint_folder=tmp_path, restart=True)
+    assert "Training starts over; to go on with it later, leave restart out." in caplog.text
     assert weights_hash(result) == weights_hash(whole)
 
 

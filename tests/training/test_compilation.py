@@ -14,6 +14,8 @@ from action_units.training.devices import Machine, choose_machine
 from action_units.training.loop import train
 from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
+from tests.training.killed_run import weights_hash
+from tests.training.test_checkpoints import Crash, crash, crash_after
 
 SPEC = NetworkSpec("vgg13", width=0.0625, image_size=32, normalisation="batch")
 FACES, LABELS = blobs()
@@ -55,6 +57,18 @@ def test_a_compiled_training_is_whole_made_once_and_the_same_up_to_rounding():
     for name, value in eager.model.network.state_dict().items():
         torch.testing.assert_close(weights[name], value, rtol=1e-2, atol=2e-4)
     assert fused.model.provenance["training"]["machine"]["compilation"] == "default"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch's compiler needs a C++ compiler")
+def test_a_compiled_training_that_was_killed_ends_the_same(monkeypatch, tmp_path):
+    whole = weights_hash(trained("default"))
+    with monkeypatch.context() as patch:
+        crash_after(patch, 2, crash)  # of four steps an epoch
+        with pytest.raises(Crash):
+            trained("default", checkpoint_folder=tmp_path, checkpoint_seconds=0.0)
+    torch.compiler.reset()
+    assert weights_hash(trained("default", checkpoint_folder=tmp_path)) == whole
 
 
 def test_a_compiler_that_fails_is_a_sentence(monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.training.curves import CurveLog, curve_log
+from tests.training.test_checkpoints import Crash, crash, crash_after
 from tests.training.test_loop import QUICK, quick
 
 
@@ -107,6 +108,31 @@ def test_a_training_writes_its_curve_and_is_the_same_with_and_without(monkeypatc
     pd.testing.assert_frame_equal(written, logged.curve, check_dtype=False)
     assert list((tmp_path / "logged").glob("events*"))
     assert not list((tmp_path / "plain").glob("events*"))
+
+
+def test_a_resumed_run_shows_at_once_what_it_has(monkeypatch, tmp_path):
+    module = ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = FakeWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    write(tmp_path, CURVE)  # and was killed before it saved the third epoch
+    with curve_log(tmp_path, True, CURVE[:2]):
+        assert pd.read_csv(tmp_path / "curve.csv")["epoch"].tolist() == [1, 2]
+        (file,) = tmp_path.glob("events*")
+        assert "loss/train 2 0.5" in file.read_text()
+        assert "loss/train 3" not in file.read_text()
+    with curve_log(tmp_path, False, CURVE[:2]):
+        assert list(tmp_path.glob("events*")) == [file]
+
+
+def test_a_restarted_run_shows_nothing_of_the_one_before(monkeypatch, tmp_path):
+    quick(checkpoint_folder=tmp_path)
+    (tmp_path / "events.out.tfevents.1").touch()
+    with monkeypatch.context() as patch:
+        crash_after(patch, 3, crash)
+        with pytest.raises(Crash):
+            quick(checkpoint_folder=tmp_path, restart=True)
+    assert not (tmp_path / "curve.csv").exists()
+    assert not list(tmp_path.glob("events*"))
 
 
 def test_what_is_not_true_or_false_is_refused():

@@ -21,6 +21,7 @@ from action_units.training.distributed import LostProcessError, Team, parts
 from action_units.training.interruption import Interrupted
 from action_units.training.launchers import refuse_launcher
 from action_units.training.loop import train
+from action_units.training.processes import _judge
 from action_units.training.recipe import Recipe
 from action_units.training.shared_statistics import SharedBatchNorm
 from tests.training.blobs import AUS, blobs
@@ -127,6 +128,13 @@ def test_a_process_that_is_killed_ends_the_others_with_a_sentence(tmp_path):
         run(tmp_path, devices=2, recipe=Recipe(epochs=2000, batch_size=18))
     thread.join()
     assert children() <= before
+
+
+def test_a_stop_that_came_when_all_had_finished_is_not_forgotten(tmp_path):
+    _judge(tmp_path, [0, 0], None)
+    with pytest.raises(Interrupted) as stopped:
+        _judge(tmp_path, [0, 0], signal.SIGINT)
+    assert stopped.value.code == 130
 
 
 @pytest.mark.slow

@@ -8,7 +8,9 @@ from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
-from action_units.training.inference import Predictor, predict
+from action_units.training import inference
+from action_units.training.devices import Machine
+from action_units.training.inference import Predictor, logits, predict
 from tests.training.blobs import AUS, blobs
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
@@ -69,6 +71,31 @@ def test_a_predictor_is_asked_from_several_threads(model):
             pool.map(predictor.probabilities, [FACES[n:] for n in range(12)])
         ):
             assert found.tobytes() == whole[n:].tobytes()
+
+
+class Gpu(Machine):
+    """The CPU under a GPU's name."""
+
+    @property
+    def torch_device(self):
+        return torch.device("cpu")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_a_gpu_rounds_only_where_that_is_asked_for(monkeypatch, model, precision):
+    def flags():
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    def watched(*arguments, **options):
+        seen.append(flags())
+        return logits(*arguments, **options)
+
+    monkeypatch.setattr(inference, "logits", watched)
+    predictor, seen, before = Predictor(model, "cpu"), [], flags()
+    predictor.machine = Gpu("cuda", precision, 1)
+    predictor.probabilities(FACES)
+    assert seen == 2 * [2 * (precision == "tf32",)]
+    assert flags() == before
 
 
 def test_flipping_makes_mirror_images_equal(model):

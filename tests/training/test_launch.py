@@ -147,7 +147,7 @@ def test_the_command_is_told(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         folder = written(tmp_path)
     assert f"-m action_units.training.launch {folder}" in caplog.text
-    assert "the same command as now goes on" in caplog.text
+    assert "the same command as now, without restart, goes on" in caplog.text
 
 
 def test_a_folder_without_a_job_is_refused(tmp_path):

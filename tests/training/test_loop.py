@@ -250,3 +250,13 @@ def test_progress_is_told(monkeypatch):
     assert sum(n for n, _ in told) == 320
     assert told[3][1].startswith("epoch 1 of 2, loss 0.")
     assert "validation F1" in told[-1][1]
+
+
+def test_progress_shows_the_last_score_there_was(monkeypatch):
+    told = []
+    monkeypatch.setattr(Progress, "advance", lambda self, n, note: told.append(note))
+    curve = quick(Recipe(epochs=4, batch_size=20, validate_every=2)).curve
+    assert "F1" not in told[15]
+    assert told[-1].endswith(f"validation F1 {curve.validation_macro_f1[1]:.3f}")
+    quick(Recipe(epochs=2, batch_size=20), validation_rows=[])
+    assert "F1" not in told[-1]

@@ -10,6 +10,7 @@ from action_units.models.dropout import SeededDropout, seed_dropout
 from action_units.models.registry import AUNetwork
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import plain_state
+from action_units.training import validation
 from action_units.training.augmentation import Augmentation
 from action_units.training.loop import train
 from action_units.training.recipe import Recipe
@@ -89,6 +90,33 @@ def test_a_full_memory_is_told_in_one_sentence(small_memory):
         r"\(batch_size 18; CUDA out of memory\); set micro_batch to auto or to 9",
     ):
         run()
+
+
+def test_so_is_one_that_is_full_between_the_passes(monkeypatch):
+    def full(self):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", full)
+    with pytest.raises(
+        DeviceMemoryError, match=r"cpu has too little memory .* \(CUDA out of memory\); give"
+    ):
+        run()
+
+
+@pytest.mark.parametrize(("micro_batch", "most"), [(None, 20), (7, 7), ("auto", 5)])
+def test_an_evaluation_keeps_to_it_too(monkeypatch, small_memory, micro_batch, most):
+    if micro_batch != "auto":
+        monkeypatch.undo()
+    original, sizes = validation.logits, []
+
+    def watched(network, faces, *others):
+        sizes.append(len(faces))
+        return original(network, faces, *others)
+
+    monkeypatch.setattr(validation, "logits", watched)
+    run(micro_batch)
+    assert max(sizes) == most
+    assert sum(sizes) == 2 * 20
 
 
 def test_batch_normalisation_is_warned_of(caplog):

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+_Shape = tuple[torch.Size, torch.dtype, torch.device, torch.memory_format]
+
 
 class SeededDropout(nn.Module):
     """Inverted dropout; the caller sets ``seed`` before each training step."""
@@ -32,7 +34,7 @@ class SeededDropout(nn.Module):
         self.part: slice | None = None
         self.batch = 0
         self.generator: torch.Generator | None = None
-        self._given: dict[int, Tensor] = {}
+        self._given: dict[int, _Shape] = {}
         self._ahead: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ class SeededDropout(nn.Module):
         if torch.compiler.is_compiling():
             assert self._ahead is not None, "draw_ahead comes before a compiled pass"
             return x * self._ahead
-        self._given[len(x)] = torch.empty_like(x[:1]).detach()
+        self._given[len(x)] = x.shape, x.dtype, x.device, _layout(x)
         return x * self._mask(x)
 
     def draw_ahead(self, faces: int) -> None:
@@ -52,13 +54,8 @@ class SeededDropout(nn.Module):
             faces: Of its batch; one of so many has gone through uncompiled before.
         """
         if self.training and self.rate > 0.0:
-            one = self._given[faces]
-            x = torch.empty(
-                (faces, *one.shape[1:]),
-                dtype=one.dtype,
-                device=one.device,
-                memory_format=_layout(one),
-            )
+            shape, kind, device, layout = self._given[faces]
+            x = torch.empty(shape, dtype=kind, device=device, memory_format=layout)
             self._ahead = self._mask(x)
 
     def _mask(self, x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +13,8 @@ from action_units.models.spec import NetworkSpec
 if TYPE_CHECKING:
     from action_units.training.recipe import Recipe
 
-_PARTS = ("network", "pretrain", "finetune", "from_scratch", "flip_average")
+_STAGES = ("pretrain", "finetune", "from_scratch")
+_PARTS = ("network", *_STAGES, "flip_average")
 _MACHINE = (
     "device", "precision", "threads", "compilation", "devices", "micro_batch",
     "faces_in_memory", "tensorboard",
@@ -51,10 +53,8 @@ class TrainingSettings:
 
         Raises:
             ConfigurationError: There is no such recipe, or an option of it is unknown
-                or outside its choices, or a launcher has started several of this run.
+                or outside its choices.
         """
-        from action_units.training.recipe import Recipe
-
         name, recipes = parameters["recipe"], parameters["recipes"]
         if name not in recipes:
             raise ConfigurationError(
@@ -67,14 +67,41 @@ class TrainingSettings:
                 f"recipes.{name} must have exactly the parts {', '.join(_PARTS)}; look at "
                 f"{', '.join(odd)}."
             )
+        place = f"recipes.{name}"
+        if type(parts["flip_average"]) is not bool:
+            raise ConfigurationError(
+                f"{place}.flip_average is {parts['flip_average']!r}; it must be true or false."
+            )
+        with _told(f"{place}.network"):
+            network = NetworkSpec.from_dict(parts["network"])
         return cls(
             recipe=name,
-            network=NetworkSpec.from_dict(parts["network"]),
-            pretrain=Recipe.from_dict(parts["pretrain"]),
-            finetune=Recipe.from_dict(parts["finetune"]),
-            from_scratch=Recipe.from_dict(parts["from_scratch"]),
-            flip_average=bool(parts["flip_average"]),
+            network=network,
+            **{part: _recipe(parts[part], network, f"{place}.{part}") for part in _STAGES},
+            flip_average=parts["flip_average"],
             seed=parameters["seed"],
             restart=parameters["restart"],
             machine={key: parameters[key] for key in _MACHINE},
         )
+
+
+def _recipe(values: Mapping[str, Any], network: NetworkSpec, place: str) -> Recipe:
+    """A stage's recipe, as far as it can be checked before the stages ahead of it have run."""
+    from action_units.models.registry import build_network
+    from action_units.training.blocks import check_unfreezing
+    from action_units.training.recipe import Recipe
+
+    with _told(place):
+        recipe = Recipe.from_dict(values)
+        if recipe.unfreeze:
+            check_unfreezing(build_network(network, 1), recipe.unfreeze)
+    return recipe
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """Say where among the parameters it is that something is wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{place}: {error}") from error

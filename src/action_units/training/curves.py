@@ -1,7 +1,7 @@
 """A training's curve while it runs: a CSV, and TensorBoard where it is asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,9 @@ class CurveLog:
 
 
 @contextmanager
-def curve_log(folder: Path | None, tensorboard: bool = False) -> Iterator[CurveLog]:
+def curve_log(
+    folder: Path | None, tensorboard: bool = False, curve: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[CurveLog]:
     """The log of one training, open while it runs.
 
     Args:
@@ -63,13 +65,30 @@ def curve_log(folder: Path | None, tensorboard: bool = False) -> Iterator[CurveL
             file, which replaces those of the training's earlier parts. Nothing is written
             without.
         tensorboard: Whether to write that too.
+        curve: What a resumed training has so far, written at once. Without, what lies there
+            is of a training that was thrown away, and goes.
 
     Raises:
         ConfigurationError: TensorBoard is asked for and is not installed.
     """
-    if folder is None or not tensorboard:
-        yield CurveLog(folder)
+    if folder is None:
+        yield CurveLog(None)
         return
+    writer = _summary_writer() if tensorboard else None
+    if not curve:
+        (folder / NAME).unlink(missing_ok=True)
+    if tensorboard or not curve:
+        for earlier in folder.glob("events.out.tfevents.*"):
+            earlier.unlink()
+    with nullcontext() if writer is None else writer(str(folder)) as opened:
+        log = CurveLog(folder, opened)
+        if curve:
+            log(curve)
+        yield log
+
+
+def _summary_writer() -> Any:
+    """TensorBoard's writer, a class; ConfigurationError where it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -78,8 +97,4 @@ def curve_log(folder: Path | None, tensorboard: bool = False) -> Iterator[CurveL
             "`pip install 'action-units[tensorboard]'` installs it, or set tensorboard to "
             f"false: {NAME} is written either way."
         ) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.glob("events.out.tfevents.*"):
-        earlier.unlink()
-    with SummaryWriter(str(folder)) as writer:
-        yield CurveLog(folder, writer)
+    return SummaryWriter

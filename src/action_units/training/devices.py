@@ -97,26 +97,34 @@ class Machine:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Set threads and precision, ask for repeatable algorithms; put all back afterwards."""
-        matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
-        rounds = matmul.allow_tf32, convolutions.allow_tf32
         threads = torch.get_num_threads()
         mode = torch.get_deterministic_debug_mode()
         fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
         try:
             torch.set_num_threads(self.threads)
-            # By default torch rounds the products of convolutions and no others.
-            matmul.allow_tf32 = convolutions.allow_tf32 = self.precision == "tf32"
             # What use_deterministic_algorithms(True, warn_only=True) does, without importing
             # torch's compiler, which takes seconds.
             torch.set_deterministic_debug_mode("warn")
             # Filling fresh memory costs time and changes nothing here.
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-            yield
+            with self.rounding():
+                yield
         finally:
             torch.set_num_threads(threads)
-            matmul.allow_tf32, convolutions.allow_tf32 = rounds
             torch.set_deterministic_debug_mode(mode)
             torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+    @contextmanager
+    def rounding(self) -> Iterator[None]:
+        """Have a GPU round products of float32 in tf32 alone; put it back afterwards."""
+        matmul, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+        before = matmul.allow_tf32, convolutions.allow_tf32
+        try:
+            # By default torch rounds the products of convolutions and no others.
+            matmul.allow_tf32 = convolutions.allow_tf32 = self.precision == "tf32"
+            yield
+        finally:
+            matmul.allow_tf32, convolutions.allow_tf32 = before
 
 
 def choose_machine(

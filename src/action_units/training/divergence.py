@@ -1,6 +1,9 @@
 """Noticing that a training has failed, and saying where."""
 
+import math
+
 import torch
+from torch import Tensor
 
 from action_units.errors import ActionUnitsError
 from action_units.training.schedule import learning_rate
@@ -20,21 +23,29 @@ class DivergedError(ActionUnitsError):
 
 def describe_progress(setup: Setup, state: TrainingState, epoch: int, number: int) -> str:
     """Check the recent losses and say how it goes."""
-    recent = state.losses[max(0, number + 1 - RECENT) : number + 1].cpu()
-    bad = (~torch.isfinite(recent)).nonzero()
-    if len(bad):
-        steps_ago = len(recent) - 1 - int(bad[0, 0])
-        raise _error(setup, state.step - 1 - steps_ago, f"loss became {recent[bad[0]].item()}")
+    first = max(0, number + 1 - RECENT)
+    recent = state.losses[first : number + 1].cpu()
+    _check_losses(setup, recent, epoch * setup.steps_per_epoch + first)
     note = f"epoch {epoch + 1} of {setup.epochs}, loss {recent.mean():.3f}"
-    if state.curve:
-        note += f", validation F1 {state.curve[-1]['validation_macro_f1']:.3f}"
-    return note
+    scores = [row["validation_macro_f1"] for row in state.curve]
+    known = [score for score in scores if not math.isnan(score)]
+    return f"{note}, validation F1 {known[-1]:.3f}" if known else note
 
 
-def check_weights(setup: Setup, state: TrainingState) -> None:
+def check_state(setup: Setup, state: TrainingState) -> None:
     """Keep a checkpoint from being replaced by one that cannot go on."""
+    epoch = (state.step - 1) // setup.steps_per_epoch
+    # A loss can be infinite while its gradient, and so every weight, is still a number.
+    _check_losses(setup, state.losses.cpu(), epoch * setup.steps_per_epoch)
     if not state.is_finite():
         raise _error(setup, state.step - 1, "weights became NaN or infinite")
+
+
+def _check_losses(setup: Setup, losses: Tensor, first: int) -> None:
+    """Refuse a loss that is no number; the first is that of step ``first``, from 0."""
+    bad = (~torch.isfinite(losses)).nonzero()
+    if len(bad):
+        raise _error(setup, first + int(bad[0, 0]), f"loss became {losses[bad[0]].item()}")
 
 
 def _error(setup: Setup, step: int, what: str) -> DivergedError:

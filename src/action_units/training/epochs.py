@@ -12,7 +12,7 @@ from action_units.training.augmentation import make_plan
 from action_units.training.blocks import freeze
 from action_units.training.checkpoints import Checkpoints
 from action_units.training.curves import CurveLog
-from action_units.training.divergence import RECENT, check_weights, describe_progress
+from action_units.training.divergence import RECENT, check_state, describe_progress
 from action_units.training.interruption import Interrupted, StopRequest
 from action_units.training.sampling import sample_numbers
 from action_units.training.schedule import learning_rate
@@ -60,7 +60,7 @@ def run_epochs(
     every = 1 if device.type == "cpu" else RECENT
 
     def save() -> None:
-        check_weights(setup, state)
+        check_state(setup, state)
         how = {"machine": machine.to_dict(), "pieces": step.pieces}
         how["in_blocks"] = setup.windows is not None
         checkpoints.save({**state.to_dict(), **how})
@@ -106,7 +106,7 @@ def run_epochs(
         trained = time.perf_counter() - started
         scores = Evaluation()
         if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == setup.epochs:
-            scores = evaluate(setup, state, held_out, epoch, step.team)
+            scores = evaluate(setup, state, held_out, epoch, step.team, step.most)
         best = scores.judged and state.judge(scores.score, epoch + 1)
         state.curve.append(
             {

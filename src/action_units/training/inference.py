@@ -6,6 +6,9 @@ one filled up: what it says of a face does not depend on the faces it is asked t
 with, nor on how many there are.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 
 import numpy as np
@@ -24,6 +27,9 @@ BLOCKS = {"cpu": 16, "mps": 64, "cuda": 256}
 """Faces in a block, by the kind of device; larger ones are no faster on a CPU."""
 
 _BETWEEN_COUNTS = 512
+
+_ROUNDING = threading.Lock()
+"""Held while a GPU's way of rounding, which is the whole process's, is a predictor's."""
 
 
 class Predictor:
@@ -80,12 +86,26 @@ class Predictor:
             some = faces[start : start + self.block]
             block = np.zeros((self.block, *faces.shape[1:]), np.uint8)
             block[: len(some)] = some
+            # torch's sigmoid rounds a value by its place in memory; scipy's does not.
+            found[start : start + self.block] = expit(self._logits(block)[: len(some)])
+        return found
+
+    def _logits(self, block: Faces) -> npt.NDArray[np.float64]:
+        """Of uint8 (block, S, S), (block, A)."""
+        with self._rounding():
             there = torch.from_numpy(block).to(self.machine.torch_device)
             batch = resized(there, self._spec.image_size)
             z = logits(self._network, batch, self.machine, self._spec.channels, flip=self.flip)
-            # torch's sigmoid rounds a value by its place in memory; scipy's does not.
-            found[start : start + self.block] = expit(z[: len(some)].cpu().double().numpy())
-        return found
+            return z.cpu().double().numpy()
+
+    @contextmanager
+    def _rounding(self) -> Iterator[None]:
+        """Compute as precise as was asked for."""
+        if self.machine.device == "cpu":
+            yield
+            return
+        with _ROUNDING, self.machine.rounding():
+            yield
 
 
 def predict(

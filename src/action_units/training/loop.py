@@ -27,7 +27,7 @@ from action_units.training.curves import curve_log
 from action_units.training.devices import check_devices, choose_machine
 from action_units.training.distributed import ALONE, Team
 from action_units.training.epochs import run_epochs
-from action_units.training.interruption import stop_request
+from action_units.training.interruption import Interrupted, stop_request
 from action_units.training.job import Job
 from action_units.training.preparation import Prepared, prepare
 from action_units.training.processes import JobWritten, remove_job, run_processes
@@ -36,7 +36,7 @@ from action_units.training.result import TrainingResult, make_result
 from action_units.training.setup import Setup
 from action_units.training.shared_statistics import share_batch_statistics
 from action_units.training.state import TrainingState
-from action_units.training.step import MicroBatch, Step
+from action_units.training.step import MicroBatch, Step, memory_told
 from action_units.training.streaming import InMemory, Windows, stream_faces
 
 logger = logging.getLogger(__name__)
@@ -148,8 +148,12 @@ def train(
         description=description,
         provenance=provenance or {},
     )
+    if type(restart) is not bool:
+        raise ConfigurationError(f"restart is {restart!r}; it must be true or false.")
     count = check_devices(devices, device)
     prepared = prepare(job)
+    if restart:
+        logger.info("%s starts over; to go on with it later, leave restart out.", description)
     if count == 1:
         return train_job(ALONE, job, prepared, restart)
     with Checkpoints(checkpoint_folder, prepared.identity, None) as checkpoints:
@@ -200,7 +204,7 @@ def train_job(
         if saved is not None and not finished:
             machine = machine.resumed(saved["machine"], job.precision)
         windows = _windows(team, job, prepared.data, saved)
-        with machine.in_use(), stop_request() as stop:
+        with machine.in_use(), stop_request() as stop, memory_told(machine.device):
             setup = Setup(
                 job.network_spec, job.recipe, prepared.data, job.seed, job.initial, machine,
                 prepared.weights, windows,
@@ -217,10 +221,13 @@ def train_job(
                     step.resume(saved)
                 remaining = (setup.steps - state.step) * setup.batch_size
                 with (
-                    curve_log(checkpoints.folder, job.tensorboard) as log,
+                    curve_log(checkpoints.folder, job.tensorboard, state.curve) as log,
                     Progress(job.description, remaining, "faces") as progress,
                 ):
                     run_epochs(setup, state, step, checkpoints, stop, progress, log)
+        if stop.number is not None and team.size == 1:  # it came after the last look
+            _tell_stopped(job)
+            raise Interrupted(stop.number)
     made_on = saved["machine"] if saved is not None and finished else machine.to_dict()
     return make_result(setup, state, identity, made_on)
 
@@ -265,4 +272,14 @@ def _tell_resumed(description: str, setup: Setup, state: TrainingState) -> None:
         f"{state.step:,}",
         f"{setup.steps:,}",
         setup.machine.threads,
+    )
+
+
+def _tell_stopped(job: Job) -> None:
+    kept = "its result is kept, and the same command takes it from there"
+    lost = "its result is lost, for want of a checkpoint folder"
+    logger.warning(
+        "%s was stopped by a signal when its last step was done; %s.",
+        job.description,
+        lost if job.checkpoint_folder is None else kept,
     )

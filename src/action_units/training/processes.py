@@ -61,7 +61,8 @@ class JobWritten(SystemExit):
             "--rdzv-endpoint=HOST:29400 "
             "--rdzv-conf=keep_alive_interval=1,keep_alive_max_attempt=3 --max-restarts=3 "
             "-m action_units.training.launch %s\n"
-            "When it has ended, the same command as now goes on from its result.",
+            "When it has ended, the same command as now, without restart, goes on from its "
+            "result.",
             job.description,
             self.folder,
         )
@@ -145,7 +146,7 @@ def _kill(processes: "list[subprocess.Popen[bytes]]") -> None:
 
 def _judge(folder: Path, codes: list[int], asked: int | None) -> None:
     """Raise what the exit codes and notes of the processes mean."""
-    if not any(codes):
+    if not any(codes) and asked is None:
         return
     notes = [json.loads(path.read_text()) for path in folder.glob("error-*.json")]
     told = [note for note in notes if note["kind"] != LostProcessError.__name__]

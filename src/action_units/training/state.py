@@ -88,8 +88,10 @@ class TrainingState:
         return True
 
     def is_finite(self) -> bool:
-        """Whether every parameter is a number."""
-        return all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
+        """Whether every weight and running statistic is a number."""
+        networks = {self.network, self.evaluated}
+        values = [value for network in networks for value in network.state_dict().values()]
+        return bool(torch.stack([torch.isfinite(value).all() for value in values]).all())
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, in tensors and plain values."""

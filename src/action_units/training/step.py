@@ -6,7 +6,8 @@ Either way the gradient is that of the whole batch, up to rounding.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -31,6 +32,24 @@ MicroBatch = int | Literal["auto"] | None
 
 class DeviceMemoryError(ActionUnitsError):
     """The device's memory is too small."""
+
+
+@contextmanager
+def memory_told(device: str) -> Iterator[None]:
+    """Say in one sentence that memory is full, where a training needs it outside a pass.
+
+    Raises:
+        DeviceMemoryError: It is.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = str(error).split(". ")[0]
+        raise DeviceMemoryError(
+            f"{device} has too little memory for the network, its optimiser and the faces that "
+            f"are evaluated at once ({reason}); give micro_batch a number, which limits these "
+            "too, or take a smaller width or image_size."
+        ) from error
 
 
 class Step:
@@ -76,7 +95,7 @@ class Step:
             )
         # All processes cut alike, so that their networks meet in batch normalisation.
         self._most_pieces = -(-min(shares) // self._unit)
-        self._auto = micro_batch == "auto"
+        self._micro_batch, self._auto = micro_batch, micro_batch == "auto"
         self.pieces = 1
         if isinstance(micro_batch, int):
             self.pieces = -(-max(shares) // max(micro_batch // self._unit * self._unit, 1))
@@ -122,6 +141,15 @@ class Step:
         if state.averaged is not None:
             state.averaged.update(state.step)
         return loss
+
+    @property
+    def most(self) -> int | None:
+        """Faces that may go through the network at once; None where that has no limit."""
+        if isinstance(self._micro_batch, int):
+            return self._micro_batch
+        # What several processes found to fit may differ.
+        found = self.pieces > 1 and self.team.size == 1
+        return -(-self.setup.batch_size // self.pieces) if found else None
 
     def resume(self, saved: Mapping[str, Any]) -> None:
         """Cut batches as an earlier part of the training found that they fit."""

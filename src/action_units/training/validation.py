@@ -32,7 +32,12 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    setup: Setup, state: TrainingState, faces: HeldOut, epoch: int, team: Team = ALONE
+    setup: Setup,
+    state: TrainingState,
+    faces: HeldOut,
+    epoch: int,
+    team: Team = ALONE,
+    most: int | None = None,
 ) -> Evaluation:
     """Score the network, or its average, on the validation faces.
 
@@ -42,14 +47,16 @@ def evaluate(
         faces: uint8 (V, S, S), on the device or read when a slice is asked for.
         epoch: Counted from 0.
         team: The processes; each takes some blocks, and all get the same scores.
+        most: Faces that may go through the network at once, the same in all processes.
     """
     if not len(faces):
         return Evaluation(judged=True, score=(float(epoch), 0.0))
     network = state.evaluated.eval()
     z = torch.zeros(len(faces), len(setup.data.aus), device=setup.machine.torch_device)
-    starts = range(0, len(faces), VALIDATION_BATCH)
+    size = min(VALIDATION_BATCH, most or VALIDATION_BATCH)
+    starts = range(0, len(faces), size)
     for start in starts[team.rank :: team.size]:
-        block = slice(start, start + VALIDATION_BATCH)
+        block = slice(start, start + size)
         z[block] = logits(network, faces[block], setup.machine, setup.spec.channels)
     team.total([z])
     targets = setup.data.targets[setup.data.validation_rows]

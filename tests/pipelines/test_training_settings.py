@@ -1,0 +1,28 @@
+"""What is wrong with a recipe is told before the first stage, and with its place."""
+
+from copy import deepcopy
+
+import pytest
+
+from action_units.errors import ConfigurationError
+from action_units.pipelines.settings import TrainingSettings
+from tests.pipelines.test_lanes import settings
+
+PARAMETERS = settings("parameters") | settings("parameters_recipes")
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "sentence"),
+    [
+        ("network", {"widht": 2.0}, r"^recipes\.modern\.network: 'widht' is not .* 'width'"),
+        ("finetune", {"epoch": 9}, r"^recipes\.modern\.finetune: 'epoch' is not .* 'epochs'"),
+        ("pretrain", {"loss": {"name": "mse"}}, r"modern\.pretrain: .* one of: bce, weighted"),
+        ("from_scratch", {"unfreeze": [0] * 7}, r"modern\.from_scratch: .* has 6 blocks"),
+        ("flip_average", "no", r"modern\.flip_average is 'no'; it must be true or false"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_with_its_place(part, value, sentence):
+    parameters = deepcopy(PARAMETERS)
+    parameters["recipes"]["modern"][part] = value
+    with pytest.raises(ConfigurationError, match=sentence):
+        TrainingSettings.read(parameters)
