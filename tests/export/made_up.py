@@ -1,5 +1,6 @@
 """Small networks with treatments, runs on disk and faces, made up for the tests of exports."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from action_units.facs.action_units import DISFA_AUS, au_columns
 from action_units.files import atomic_artifact
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, save_model
+from action_units.models.trained import TrainedModel, model_bytes, save_model
 from action_units.training.augmentation import normalise
 
 CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"
@@ -106,12 +107,18 @@ RECIPE = {
 }
 
 
-def write_run(folder: Path, folds: Sequence[int] = (1, 2, 3), **options: Any) -> Path:
-    """A run's folder of models, as fine-tuning and evaluation leave it."""
+def write_run(
+    folder: Path, folds: Sequence[int] = (1, 2, 3), evaluated: bool = True, **options: Any
+) -> Path:
+    """A run's folder of models, as fine-tuning and perhaps evaluation leave it."""
     for fold in folds:
         member = made_up_member(fold, **options)
         save_model(member.model, folder / f"fold{fold}/finetuned.safetensors")
-        content = json.dumps(member.treatment.to_json(member.model.aus))
+        if not evaluated:
+            continue
+        weights = hashlib.sha256(model_bytes(member.model)).hexdigest()
+        treatment = member.treatment.to_json(member.model.aus)
+        content = json.dumps(treatment | {"weights": weights})
         with atomic_artifact(folder / f"fold{fold}/finetuned_treatment.json") as file:
             file.write(content.encode())
     return folder

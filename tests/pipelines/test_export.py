@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,16 @@ import yaml
 
 from action_units.datasets.folds import EvaluatedFold
 from action_units.errors import ArtifactError
+from action_units.evaluation.run_folder import read_treatment
 from action_units.export.onnx_network import OnnxNetwork
 from action_units.export.package import export_run, read_package
 from action_units.faces.store import FaceStore
+from action_units.files import sha256_of
+from action_units.models.trained import load_model
 from action_units.pipelines.evaluation.card import write_model_card
+from action_units.prediction.loading import load_classifier
 from action_units.training.inference import predict
-from tests.export.made_up import made_up_member, made_up_store, write_run
+from tests.export.made_up import made_up_store, write_run
 from tests.export.test_model_card import made_up_summary
 from tests.pipelines.conftest import Project
 
@@ -64,24 +67,33 @@ def judged(tmp_path):
     """A run of two folds on disk, with what its card is made of."""
     models = write_run(tmp_path / "data/06_models/mine/main/standard", (1, 2))
     summary = made_up_summary(folds=(1, 2))
-    folds = {}
-    for fold in summary.folds:
-        provenance = made_up_member(fold.fold).model.provenance
-        of_these = replace(fold, finetuned=replace(fold.finetuned, provenance=provenance))
-        folds[fold.fold] = EvaluatedFold(of_these, {}, {}, {})
+    folds = {fold.fold: EvaluatedFold(fold, {}, {}, {}) for fold in summary.folds}
     return folds, summary.to_json(), models, pd.DataFrame({"seconds": [1.0]})
 
 
 def test_a_fold_trained_again_is_not_taken_for_the_one_that_was_judged(judged, caplog):
     *_, models, _ = judged
     export_run(models, models / "exported/both", onnx=False, card=write_model_card(*judged))
-    write_run(models, (2,), recipe="another")
+    write_run(models, (2,), evaluated=False, recipe="another")
     card = write_model_card(*judged)
     assert "fold 2 was trained again after it was evaluated" in caplog.text
     assert "| 2 | `trained again since it was judged` |" in card
     export_run(models, models / "exported/one", fold=1, onnx=False, card=card)
+    with pytest.raises(ArtifactError, match=r"fold2/.* was trained again after it was evalua"):
+        export_run(models, models / "exported/two", fold=2, onnx=False, card=card)
+    with pytest.raises(ArtifactError, match=r"fold2/.* was trained again after it was evalua"):
+        load_classifier(models)
+    write_run(models, (2,), recipe="another")
     with pytest.raises(ArtifactError, match="fold2: the model card is of other weights"):
         export_run(models, models / "exported/two", fold=2, onnx=False, card=card)
+
+
+def test_the_treatment_on_disk_names_the_weights_on_disk(finished):
+    models = finished[0].path / f"data/06_models/{RUN}"
+    found = list(models.glob("fold*/finetuned.safetensors"))
+    assert len(found) == 3
+    for path in found:
+        assert read_treatment(path, load_model(path).aus)[1] == sha256_of(path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from action_units.errors import ConfigurationError
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.thresholds import choose_thresholds
 from action_units.pipelines.evaluation.nodes import treat
+from tests.export.made_up import made_up_model
 
 AUS = (1, 12)
 COLUMNS = ["AU01_p", "AU12_p"]
@@ -30,6 +31,7 @@ def predictions(subjects, seed):
 
 VALIDATION = predictions(["V1", "V2", "V3"], 1)
 TEST = predictions(["T1", "T2", "T3"], 2)
+MODEL = made_up_model(aus=AUS)
 
 
 def thresholds():
@@ -40,7 +42,7 @@ def thresholds():
 
 
 def treated(option, test=TEST):
-    return treat(test, VALIDATION, thresholds(), {"treatment": option}, 3)
+    return treat(MODEL, test, VALIDATION, thresholds(), {"treatment": option}, 3)
 
 
 def test_raw_leaves_predictions_and_thresholds_as_they_are():

@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset, DatasetError
 from action_units.datasets.artifacts import JsonDataset, TableDataset
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.run_folder import fold_files
 
 
 class _ReadOnly(AbstractDataset[None, Any]):
@@ -125,7 +126,7 @@ class EvaluatedRunsDataset(_ReadOnly):
 def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     """The evaluated folds of a run, in order."""
     found = {}
-    for file in sorted(path.glob("fold*/evaluation.json")):
+    for file in fold_files(path, "evaluation.json").values():
         evaluation = FoldEvaluation.from_json(JsonDataset(path=str(file)).load())
         folder = predictions / file.parent.name
         found[evaluation.fold] = EvaluatedFold(

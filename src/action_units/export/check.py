@@ -15,8 +15,9 @@ import torch
 from scipy.special import expit
 
 from action_units.errors import ArtifactError
+from action_units.evaluation.ensemble import FURTHEST
 from action_units.export.graph import CALIBRATED_WITHIN
-from action_units.export.members import FURTHEST, PackagedMember
+from action_units.export.members import PackagedMember
 from action_units.export.onnx import evenly, made_up_faces
 from action_units.export.onnx_network import open_session
 from action_units.export.optional_onnx import import_onnx

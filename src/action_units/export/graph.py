@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from action_units.export.members import FURTHEST, PackagedMember
+from action_units.evaluation.ensemble import FURTHEST
+from action_units.export.members import PackagedMember
 from action_units.training.augmentation import normalise
 
 CALIBRATED_WITHIN = 1e-7

@@ -5,32 +5,27 @@ the logits of their thresholds. So an AU is called present where the networks' m
 over their own thresholds is not negative. One network keeps its own probability and threshold.
 """
 
-import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import expit, logit
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.calibration import Temperature
+from action_units.evaluation.ensemble import mean_logit
+from action_units.evaluation.run_folder import (
+    MODEL,
+    fold_files,
+    read_treatment,
+    refuse_other_weights,
+)
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
-from action_units.files import sha256_of, verify
+from action_units.files import sha256_of
 from action_units.models.model import TrainedModel
 from action_units.models.trained import load_model
-
-MODEL = "finetuned.safetensors"
-"""A fold's network in a run's folder."""
-
-_FOLD = re.compile(r"fold([1-9]\d*)", re.ASCII)
-
-FURTHEST = 1e-6
-"""So far from 0 and 1 are probabilities and thresholds kept where logits are averaged."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +37,14 @@ class PackagedMember:
         model: The network.
         treatment: Smoothing, calibration and thresholds, from its validation subjects.
         sha256: Of the file of its weights.
+        fitted_to: Of that file when the treatment was fitted; empty where nobody knows.
     """
 
     name: str
     model: TrainedModel
     treatment: Treatment
     sha256: str = ""
+    fitted_to: str = ""
 
     @property
     def flip(self) -> bool:
@@ -83,16 +80,13 @@ def read_run(run_folder: Path | str, fold: int | None = None) -> tuple[PackagedM
             cannot answer as one.
     """
     run_folder = Path(run_folder)
-    folds = _folds(run_folder) if fold is None else [fold]
-    members = [read_member(run_folder / f"fold{one}" / MODEL) for one in folds]
+    there = fold_files(run_folder, MODEL)
+    paths = list(there.values()) if fold is None else [run_folder / f"fold{fold}" / MODEL]
+    members = [read_member(path) for path in paths]
+    for path, member in zip(paths, members, strict=True):
+        refuse_other_weights(path, member.sha256, member.fitted_to)
     refuse_unlike_members(members, str(run_folder))
     return tuple(members)
-
-
-def _folds(run_folder: Path) -> list[int]:
-    """The folds that have a network, and no copies that somebody keeps beside them."""
-    found = (_FOLD.fullmatch(path.parent.name) for path in run_folder.glob(f"*/{MODEL}"))
-    return sorted(int(name[1]) for name in found if name)
 
 
 def read_member(path: Path) -> PackagedMember:
@@ -105,15 +99,8 @@ def read_member(path: Path) -> PackagedMember:
         ArtifactError: It is missing or damaged, or has not been evaluated.
     """
     model = load_model(path, made_by="kedro run --pipeline finetune")
-    treatment = verify(
-        path.with_name(f"{path.stem}_treatment.json"), made_by="kedro run --pipeline evaluate"
-    )
-    return PackagedMember(
-        name=path.parent.name,
-        model=model,
-        treatment=Treatment.from_json(json.loads(treatment.read_text()), model.aus),
-        sha256=sha256_of(path),
-    )
+    treatment, fitted_to = read_treatment(path, model.aus)
+    return PackagedMember(path.parent.name, model, treatment, sha256_of(path), fitted_to)
 
 
 def refuse_unlike_members(members: Sequence[PackagedMember], place: str) -> None:
@@ -171,9 +158,3 @@ def left_to_do(members: Sequence[PackagedMember]) -> Treatment | None:
             fitted_on=tuple(sorted({who for one in fitted for who in one.fitted_on})),
         )
     )
-
-
-def mean_logit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Probabilities whose logits are the mean over the first axis."""
-    within = np.clip(values, FURTHEST, 1 - FURTHEST)
-    return np.asarray(expit(logit(within).mean(axis=0)), np.float64)

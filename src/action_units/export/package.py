@@ -22,10 +22,10 @@ from typing import Any
 
 from action_units import __version__
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.run_folder import MODEL
 from action_units.evaluation.treatment import Treatment
 from action_units.export.conversion import convert
 from action_units.export.members import (
-    MODEL,
     PackagedMember,
     left_to_do,
     read_run,

@@ -25,12 +25,8 @@ from action_units.models.spec import NetworkSpec
 SCHEMA = 1
 
 
-def save_model(model: TrainedModel, path: Path | str) -> None:
-    """Write a model; equal models give equal bytes.
-
-    Raises:
-        ArtifactError: The disk refused; the previous file is untouched.
-    """
+def model_bytes(model: TrainedModel) -> bytes:
+    """A model's file; equal models give equal bytes."""
     header = {
         "schema": SCHEMA,
         "spec": model.spec.to_dict(),
@@ -40,7 +36,16 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
     }
     # One metadata key: safetensors does not fix the order of several.
     metadata = {"action_units": json.dumps(header, sort_keys=True)}
-    content = save(plain_state(model.network.state_dict()), metadata)
+    return save(plain_state(model.network.state_dict()), metadata)
+
+
+def save_model(model: TrainedModel, path: Path | str) -> None:
+    """Write a model.
+
+    Raises:
+        ArtifactError: The disk refused; the previous file is untouched.
+    """
+    content = model_bytes(model)
     with atomic_artifact(path) as file:
         file.write(content)
 

@@ -16,9 +16,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 
 from action_units.errors import ArtifactError
+from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.cropping import CropSettings
 from action_units.faces.crops import FaceSettings, cut
@@ -27,9 +27,6 @@ from action_units.faces.detection.base import Detection
 from action_units.faces.packing import packed_face
 from action_units.faces.store import Faces
 from action_units.facs.action_units import au_columns
-
-_FURTHEST = 1e-6
-"""So far from 0 and 1 are probabilities kept whose logits are averaged."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ class Classifier:
     def thresholds(self) -> npt.NDArray[np.float64]:
         """An AU is called present from this probability on, (A,)."""
         values = np.array([m.treatment.thresholds.values for m in self.members])  # (M, A)
-        return values[0] if len(values) == 1 else _mean_logit(values)
+        return values[0] if len(values) == 1 else mean_logit(values)
 
     @property
     def look_ahead(self) -> int:
@@ -176,12 +173,6 @@ class Classifier:
                 for member, p in zip(self.members, raw, strict=True)
             ]
         )
-        p = treated[0] if len(treated) == 1 else _mean_logit(treated)
+        p = treated[0] if len(treated) == 1 else mean_logit(treated)
         rounded = p.astype(np.float32)  # as tables hold it: so a call can be checked there
         return rounded, rounded >= self.thresholds
-
-
-def _mean_logit(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Probabilities whose logits are the mean over the first axis."""
-    within = np.clip(values, _FURTHEST, 1 - _FURTHEST)
-    return np.asarray(expit(logit(within).mean(axis=0)), np.float64)

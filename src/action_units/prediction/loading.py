@@ -8,6 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.run_folder import (
+    MODEL,
+    fold_files,
+    read_treatment,
+    refuse_other_weights,
+    treatment_of,
+)
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.crops import FaceSettings
@@ -19,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODEL = "finetuned.safetensors"
 EXPORTED = "config.json"
 _MAKES = "`kedro run --pipeline finetune` makes it"
 
@@ -75,7 +81,7 @@ def find_models(place: Path, fold: int | None = None) -> list[Path]:
                 "the folds lie in, or leave the fold out."
             )
         return [single]
-    found = sorted(place.glob(f"fold*/{MODEL}")) if fold is None else []
+    found = list(fold_files(place, MODEL).values()) if fold is None else []
     wanted = place / f"fold{fold}" / MODEL
     if fold is not None and wanted.is_file():
         found = [wanted]
@@ -133,16 +139,17 @@ def _faces_of(provenances: Sequence[Mapping[str, Any]], place: Path) -> FaceInpu
     return face_input(recorded[0], place)
 
 
-def read_treatment(model: Path, aus: tuple[int, ...]) -> Treatment:
+def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Treatment:
     """What lies beside a model: its treatment, or else its thresholds alone.
 
     Raises:
-        ArtifactError: There is neither, or it cannot be read.
+        ArtifactError: There is neither, it cannot be read, or it is of other weights.
     """
-    treatment = model.with_name(f"{model.stem}_treatment.json")
     thresholds = model.with_name(f"{model.stem}_thresholds.json")
-    if treatment.is_file():
-        return Treatment.from_json(json.loads(verify(treatment).read_text()), aus)
+    if treatment_of(model).is_file():
+        treatment, fitted_to = read_treatment(model, aus)
+        refuse_other_weights(model, sha256, fitted_to)
+        return treatment
     if thresholds.is_file():
         logger.info(
             "%s: thresholds as fine-tuning fitted them; `kedro run --pipeline evaluate` adds "
@@ -152,8 +159,8 @@ def read_treatment(model: Path, aus: tuple[int, ...]) -> Treatment:
         fitted = FittedThresholds.from_json(json.loads(verify(thresholds).read_text()), aus)
         return Treatment(fitted)
     raise ArtifactError(
-        f"{model}: there is no {treatment.name} beside it, so nothing says from which "
-        "probability on an AU is present; `kedro run --pipeline evaluate` makes it."
+        f"{model}: there is no {treatment_of(model).name} beside it, so nothing says from "
+        "which probability on an AU is present; `kedro run --pipeline evaluate` makes it."
     )
 
 
@@ -165,8 +172,9 @@ def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
     # As the thresholds were fitted: a threshold holds for one way of asking.
     flip = bool(model.provenance.get("flip_average", False))
     network = Predictor(model, device, flip=flip)
-    treatment = read_treatment(path, model.aus)
-    return Member(path.resolve().parent.name, network, treatment, sha256_of(path)), model
+    sha256 = sha256_of(path)
+    treatment = _treatment(path, model.aus, sha256)
+    return Member(path.resolve().parent.name, network, treatment, sha256), model
 
 
 def _load_exported(

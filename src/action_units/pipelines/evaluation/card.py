@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
-from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -35,14 +34,14 @@ def write_model_card(
     Returns:
         Markdown with Hugging Face's front matter.
     """
-    from action_units.export.members import MODEL, read_member
+    from action_units.evaluation.run_folder import MODEL
+    from action_units.export.members import read_member
     from action_units.export.model_card import render_card
     from action_units.export.project import web_rendered
 
     whole = RunSummary.from_json(summary, [fold.evaluation for fold in folds.values()])
     members = {
-        fold: _as_judged(read_member(models / f"fold{fold}" / MODEL), there.evaluation)
-        for fold, there in folds.items()
+        fold: _as_judged(read_member(models / f"fold{fold}" / MODEL), fold) for fold in folds
     }
     curves = [pretraining_curve, *(fold.finetuned.curve for fold in whole.folds)]
     seconds = sum(float(curve["seconds"].sum()) for curve in curves if "seconds" in curve)
@@ -50,14 +49,14 @@ def write_model_card(
     return render_card(whole, members, name, seconds, web_rendered(models))
 
 
-def _as_judged(member: "PackagedMember", evaluation: FoldEvaluation) -> "PackagedMember":
+def _as_judged(member: "PackagedMember", fold: int) -> "PackagedMember":
     """Take a fold's weights for those that were judged only where they are."""
-    if member.model.provenance == evaluation.finetuned.provenance:
+    if member.fitted_to in ("", member.sha256):
         return member
     logger.warning(
         "fold %s was trained again after it was evaluated: the model card has the scores of "
         "its earlier network; `kedro run --pipeline evaluate --params fold=%s` judges it.",
-        evaluation.fold,
-        evaluation.fold,
+        fold,
+        fold,
     )
     return replace(member, sha256="trained again since it was judged")

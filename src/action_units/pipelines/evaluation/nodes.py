@@ -48,6 +48,7 @@ def predict_test_subjects(
 
 
 def treat(
+    model: TrainedModel,
     raw: pd.DataFrame,
     validation: pd.DataFrame,
     thresholds: Mapping[str, Any],
@@ -57,6 +58,7 @@ def treat(
     """Smooth and calibrate what a network said, as fitted on the validation subjects.
 
     Args:
+        model: The network.
         raw: Its predictions of the test subjects.
         validation: Its predictions of the validation subjects.
         thresholds: Of its raw probabilities.
@@ -65,25 +67,27 @@ def treat(
 
     Returns:
         The predictions with treated probabilities; and the treatment: smoothing,
-        calibration, and the thresholds of treated probabilities.
+        calibration, the thresholds of treated probabilities, and the SHA-256 of the weights.
 
     Raises:
         ConfigurationError: There is no such treatment.
     """
     from action_units.evaluation.treatment import Treatment, fit_treatment
+    from action_units.models.trained import model_bytes
 
+    weights = {"weights": sha256(model_bytes(model)).hexdigest()}
     aus = aus_of_columns(raw.columns)
     fitted = FittedThresholds.from_json(thresholds, aus)
     option = evaluation["treatment"]
     if option == "raw":
-        return raw, Treatment(fitted).to_json(aus)
+        return raw, Treatment(fitted).to_json(aus) | weights
     known = Answers.read(validation, fitted.values, aus)
     treatment = fit_treatment(known, option, seed)
     treated = treatment.apply(Answers.read(raw, fitted.values, aus))
     columns = [f"{column}_p" for column in au_columns(aus)]
     predictions = raw.copy()
     predictions[columns] = treated.probabilities.astype(np.float32)
-    return predictions, treatment.to_json(aus)
+    return predictions, treatment.to_json(aus) | weights
 
 
 def evaluate(

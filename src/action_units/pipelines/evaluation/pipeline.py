@@ -96,6 +96,7 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
         Node(
             nodes.treat,
             [
+                f"{variant}_model",
                 f"{variant}_raw_predictions",
                 f"{variant}_validation_predictions",
                 f"{variant}_thresholds",
