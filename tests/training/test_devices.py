@@ -1,4 +1,5 @@
 import logging
+import os
 
 import pytest
 import torch
@@ -69,3 +70,13 @@ def test_another_precision_on_demand_is_told(caplog):
         machine = Machine("cpu", "bf16", 8).resumed(recorded, "bf16")
     assert machine == Machine("cpu", "bf16", 3)
     assert "not the same bit for bit" in caplog.text
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, ":4096:8"), (":16:8", ":16:8")])
+def test_matrix_products_are_asked_to_repeat(before, after, monkeypatch):
+    name = "CUBLAS_WORKSPACE_CONFIG"
+    monkeypatch.setenv(name, before or "")
+    if before is None:
+        monkeypatch.delenv(name)
+    with Machine("cuda", "fp32", 1).in_use():
+        assert os.environ[name] == after

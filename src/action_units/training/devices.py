@@ -102,6 +102,9 @@ class Machine:
         fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
         try:
             torch.set_num_threads(self.threads)
+            # Without it matrix products on NVIDIA GPUs may add up in another order each time;
+            # read once, when the first is done, so there is nothing to put back.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             # What use_deterministic_algorithms(True, warn_only=True) does, without importing
             # torch's compiler, which takes seconds.
             torch.set_deterministic_debug_mode("warn")
