@@ -90,8 +90,28 @@ def recipe_of(way: str, faces: Mapping[str, int]) -> dict[str, Any]:
     return recipe
 
 
+def parameters_of(
+    way: str, seed: int, faces: Mapping[str, int], threads: int | None
+) -> dict[str, Any]:
+    """A run's parameters of training, as Kedro would hand them to its nodes."""
+    return {
+        "recipe": "chosen",
+        "recipes": {"chosen": recipe_of(way, faces)},
+        "seed": seed,
+        "restart": False,
+        "device": "auto",
+        "precision": "auto",
+        "threads": threads,
+        "compilation": "none",
+        "devices": None,
+        "micro_batch": None,
+        "faces_in_memory": "auto",
+        "tensorboard": False,
+    }
+
+
 def run(
-    way: str, seed: int, web: FaceStore, disfa: FaceStore, folder: Path, threads: int
+    way: str, seed: int, web: FaceStore, disfa: FaceStore, folder: Path, threads: int | None
 ) -> dict[int, Answers]:
     """Train and test one way with one seed; its answers by fold."""
     place = folder / way.replace(",", "").replace(" ", "-") / f"seed{seed}"
@@ -102,19 +122,7 @@ def run(
         "pretrain": int((web.table["split"] != "test").sum()),
         "finetune": int(np.isin(disfa.subjects, splits[1]["train"]).sum()),
     }
-    parameters = {
-        "recipe": "chosen",
-        "recipes": {"chosen": recipe_of(way, counts)},
-        "seed": seed,
-        "restart": False,
-        "device": "auto",
-        "precision": "auto",
-        "threads": threads,
-        "devices": None,
-        "micro_batch": None,
-        "faces_in_memory": "auto",
-        "tensorboard": False,
-    }
+    parameters = parameters_of(way, seed, counts, threads)
     pretrained, curve = pretrain(web, place / "pretrain", parameters)
     answers = {}
     for fold, who in splits.items():

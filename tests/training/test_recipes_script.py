@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from benchmarks.recipes import STAGES, WAYS, cost, mean_of, recipe_of
+from benchmarks.recipes import STAGES, WAYS, cost, mean_of, parameters_of, recipe_of
 
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.comparison import judge_folds
+from action_units.pipelines.settings import TrainingSettings
 
 FACES = {"pretrain": 5000, "finetune": 1300}
 
@@ -18,6 +19,12 @@ def test_a_way_costs_what_modern_does_to_half_a_step(way):
         options = modern[stage]
         known = options["steps"] * options["batch_size"] * cost(modern["network"], n_aus)
         assert abs(other[stage]["steps"] * step - known) <= step / 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_pipelines_nodes_take_a_ways_parameters(way):
+    settings = TrainingSettings.read(parameters_of(way, 20, FACES, None))
+    assert settings.pretrain.steps == recipe_of(way, FACES)["pretrain"]["steps"]
 
 
 def test_modern_is_as_long_as_in_the_configuration():
