@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
-from action_units.training.augmentation import Augmentation, Augmenter, make_plan
+from action_units.training.data.augmentation import Augmentation, Augmenter, make_plan
 
 EPOCH = 8192
 EXTRAS: dict[str, dict[str, float]] = {

@@ -35,12 +35,12 @@ from action_units.facs.action_units import DISFA_AUS
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
-from action_units.training.arrays import checked_data
-from action_units.training.augmentation import Augmenter, make_plan, normalise
 from action_units.training.checkpoints import Checkpoints, Content
 from action_units.training.curves import curve_log
+from action_units.training.data.arrays import checked_data
+from action_units.training.data.augmentation import Augmenter, make_plan, normalise
 from action_units.training.devices import Machine, choose_machine
-from action_units.training.distributed import ALONE
+from action_units.training.distributed.team import ALONE
 from action_units.training.epochs import run_epochs
 from action_units.training.interruption import stop_request
 from action_units.training.randomness import dropout_seed, epoch_order

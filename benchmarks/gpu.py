@@ -33,14 +33,14 @@ from action_units.facs.action_units import PRETRAIN_AUS
 from action_units.models.dropout import SeededDropout
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.training.arrays import checked_data, upload
-from action_units.training.augmentation import make_plan
+from action_units.training.data.arrays import checked_data, upload
+from action_units.training.data.augmentation import make_plan
+from action_units.training.data.sources import Resident
 from action_units.training.devices import choose_machine
-from action_units.training.distributed import ALONE
+from action_units.training.distributed.team import ALONE
 from action_units.training.loop import train
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
-from action_units.training.sources import Resident
 from action_units.training.step import Step
 
 # Dense peaks without sparsity in TFLOP/s, from the makers' data sheets: fp32, tf32, bf16.

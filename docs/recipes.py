@@ -4,11 +4,11 @@ from pathlib import Path
 
 from action_units.models.options import Options, describe
 from action_units.models.spec import NetworkSpec
-from action_units.training.augmentation import Augmentation
+from action_units.training.data.augmentation import Augmentation
+from action_units.training.data.soft_targets import SoftTargets
 from action_units.training.losses import LossOptions
 from action_units.training.recipe import Recipe
 from action_units.training.schedule import Schedule
-from action_units.training.soft_targets import SoftTargets
 
 PAGE = Path(__file__).with_name("recipes.md")
 

@@ -14,7 +14,7 @@ from kedro.pipeline.node import Node
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
 from action_units.pipelines.parameters import refuse_unknown
-from action_units.training.launchers import refuse_launcher
+from action_units.training.distributed.launchers import refuse_launcher
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from action_units.files import atomic_artifact
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel, model_bytes, save_model
-from action_units.training.augmentation import normalise
+from action_units.training.data.augmentation import normalise
 
 CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"
 

@@ -20,7 +20,7 @@ from action_units.export.onnx_network import OnnxNetwork, ask, open_session
 from action_units.files import atomic_artifact
 from action_units.models.registry import BACKBONES
 from action_units.models.spec import NetworkSpec
-from action_units.training.arrays import resized
+from action_units.training.data.arrays import resized
 from action_units.training.inference import predict
 from tests.export.made_up import made_up_faces, made_up_member
 from tests.models.fake_timm import fake_timm

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from action_units.training.augmentation import (
+from action_units.training.data.augmentation import (
     CHUNK,
     Augmentation,
     Augmenter,

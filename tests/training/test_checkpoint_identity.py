@@ -5,8 +5,8 @@ import torch
 
 from action_units.errors import ArtifactError
 from action_units.models.spec import NetworkSpec
-from action_units.training.augmentation import Augmentation
 from action_units.training.checkpoints import SCHEMA
+from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import train
 from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs

@@ -15,15 +15,15 @@ from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import plain_state
 from action_units.progress import Progress
-from action_units.training.augmentation import Augmentation
 from action_units.training.checkpoints import NAME
-from action_units.training.distributed import LostProcessError, Team, parts
+from action_units.training.data.augmentation import Augmentation
+from action_units.training.distributed.launchers import refuse_launcher
+from action_units.training.distributed.processes import _judge
+from action_units.training.distributed.statistics import SharedBatchNorm
+from action_units.training.distributed.team import LostProcessError, Team, parts
 from action_units.training.interruption import Interrupted
-from action_units.training.launchers import refuse_launcher
 from action_units.training.loop import train
-from action_units.training.processes import _judge
 from action_units.training.recipe import Recipe
-from action_units.training.shared_statistics import SharedBatchNorm
 from tests.training.blobs import AUS, blobs
 
 SPEC = NetworkSpec("convnext", width=0.5, image_size=32)  # with dropout

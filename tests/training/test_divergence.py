@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from action_units.models.spec import NetworkSpec
-from action_units.training.arrays import checked_data
+from action_units.training.data.arrays import checked_data
 from action_units.training.devices import Machine
 from action_units.training.divergence import DivergedError, check_state
 from action_units.training.recipe import Recipe

@@ -16,12 +16,12 @@ import torch
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import plain_state
-from action_units.training.augmentation import Augmentation
 from action_units.training.checkpoints import NAME
-from action_units.training.job import Job
+from action_units.training.data.augmentation import Augmentation
+from action_units.training.distributed.job import Job
+from action_units.training.distributed.processes import JobWritten
 from action_units.training.launch import _place
 from action_units.training.loop import train
-from action_units.training.processes import JobWritten
 from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 

@@ -11,7 +11,7 @@ import torch
 from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
-from action_units.training.augmentation import Augmentation
+from action_units.training.data.augmentation import Augmentation
 from action_units.training.divergence import DivergedError
 from action_units.training.inference import predict
 from action_units.training.loop import train

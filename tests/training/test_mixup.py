@@ -2,8 +2,8 @@
 
 import torch
 
+from action_units.training.data.mixup import mix
 from action_units.training.losses import LossOptions, build_loss
-from action_units.training.mixup import mix
 
 GENERATOR = torch.Generator().manual_seed(0)
 

@@ -15,14 +15,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from action_units.models.dropout import dropouts
 from action_units.models.spec import NetworkSpec
-from action_units.training.arrays import checked_data, upload
-from action_units.training.augmentation import Augmentation, make_plan
+from action_units.training.data.arrays import checked_data, upload
+from action_units.training.data.augmentation import Augmentation, make_plan
+from action_units.training.data.sources import Resident
 from action_units.training.devices import Machine
-from action_units.training.distributed import ALONE
+from action_units.training.distributed.team import ALONE
 from action_units.training.losses import LossName, LossOptions
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
-from action_units.training.sources import Resident
 from action_units.training.step import Step
 from tests.training.blobs import AUS, blobs
 

@@ -10,7 +10,7 @@ import torch
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.training.augmentation import Augmenter
+from action_units.training.data.augmentation import Augmenter
 from action_units.training.randomness import weights_seed
 from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from action_units.errors import ConfigurationError
+from action_units.training.data.sampling import epoch_faces, face_weights, sample_numbers
 from action_units.training.randomness import epoch_order
-from action_units.training.sampling import epoch_faces, face_weights, sample_numbers
 
 # Six faces of subject a, two of b, one of c; AU 0 is common, AU 1 rare.
 TARGETS = np.array(

@@ -11,7 +11,7 @@ from action_units.models.registry import AUNetwork
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import plain_state
 from action_units.training import validation
-from action_units.training.augmentation import Augmentation
+from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import train
 from action_units.training.recipe import Recipe
 from action_units.training.step import DeviceMemoryError

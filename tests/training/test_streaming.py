@@ -10,15 +10,16 @@ import torch
 from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
-from action_units.training import epochs, streaming
-from action_units.training.arrays import checked_data
+from action_units.training import epochs
+from action_units.training.data import streaming
+from action_units.training.data.arrays import checked_data
+from action_units.training.data.streaming import StreamedFaces, Windows, stream_faces
 from action_units.training.interruption import Interrupted
 from action_units.training.loop import train
 from action_units.training.randomness import block_order
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 from action_units.training.step import DeviceMemoryError
-from action_units.training.streaming import StreamedFaces, Windows, stream_faces
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash
 

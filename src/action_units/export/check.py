@@ -22,7 +22,7 @@ from action_units.export.onnx import evenly, made_up_faces
 from action_units.export.onnx_network import open_session
 from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces
-from action_units.training.arrays import resized
+from action_units.training.data.arrays import resized
 from action_units.training.devices import choose_machine
 from action_units.training.inference import logits
 

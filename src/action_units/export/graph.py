@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from action_units.evaluation.ensemble import FURTHEST
 from action_units.export.members import PackagedMember
-from action_units.training.augmentation import normalise
+from action_units.training.data.augmentation import normalise
 
 CALIBRATED_WITHIN = 1e-7
 """Calibration keeps probabilities so far from 0 and 1 (evaluation/calibration.py)."""

@@ -6,21 +6,21 @@ import time
 import torch
 
 from action_units.progress import Progress
-from action_units.training.agreement import Agreement
-from action_units.training.arrays import upload
-from action_units.training.augmentation import make_plan
 from action_units.training.blocks import freeze
 from action_units.training.checkpoints import Checkpoints
 from action_units.training.curves import CurveLog
+from action_units.training.data.arrays import upload
+from action_units.training.data.augmentation import make_plan
+from action_units.training.data.sampling import sample_numbers
+from action_units.training.data.sources import HeldOut, Resident
+from action_units.training.data.streaming import MappedFaces, StreamedFaces
+from action_units.training.distributed.agreement import Agreement
 from action_units.training.divergence import RECENT, check_state, describe_progress
 from action_units.training.interruption import Interrupted, StopRequest
-from action_units.training.sampling import sample_numbers
 from action_units.training.schedule import learning_rate
 from action_units.training.setup import Setup
-from action_units.training.sources import HeldOut, Resident
 from action_units.training.state import TrainingState
 from action_units.training.step import DeviceMemoryError, Step
-from action_units.training.streaming import MappedFaces, StreamedFaces
 from action_units.training.validation import Evaluation, evaluate
 
 logger = logging.getLogger(__name__)

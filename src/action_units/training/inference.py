@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
-from action_units.training.arrays import Faces, check_faces, resized
-from action_units.training.augmentation import normalise
+from action_units.training.data.arrays import Faces, check_faces, resized
+from action_units.training.data.augmentation import normalise
 from action_units.training.devices import Machine, choose_machine
 
 BLOCKS = {"cpu": 16, "mps": 64, "cuda": 256}

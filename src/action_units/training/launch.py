@@ -25,10 +25,10 @@ import torch.distributed as dist
 
 from action_units.errors import ActionUnitsError, ConfigurationError
 from action_units.training.devices import available_cores, kind_of, visible_devices
-from action_units.training.distributed import LostProcessError, Team
-from action_units.training.job import Job
+from action_units.training.distributed.job import Job
+from action_units.training.distributed.processes import MEETING, leave_note
+from action_units.training.distributed.team import LostProcessError, Team
 from action_units.training.loop import train_job
-from action_units.training.processes import MEETING, leave_note
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others; a save or an evaluation is far shorter."""

@@ -21,23 +21,23 @@ from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
-from action_units.training.arrays import Faces, TrainingData
 from action_units.training.checkpoints import Checkpoints
 from action_units.training.curves import curve_log
+from action_units.training.data.arrays import Faces, TrainingData
+from action_units.training.data.streaming import InMemory, Windows, stream_faces
 from action_units.training.devices import check_devices, choose_machine
-from action_units.training.distributed import ALONE, Team
+from action_units.training.distributed.job import Job
+from action_units.training.distributed.processes import JobWritten, remove_job, run_processes
+from action_units.training.distributed.statistics import share_batch_statistics
+from action_units.training.distributed.team import ALONE, Team
 from action_units.training.epochs import run_epochs
 from action_units.training.interruption import Interrupted, stop_request
-from action_units.training.job import Job
 from action_units.training.preparation import Prepared, prepare
-from action_units.training.processes import JobWritten, remove_job, run_processes
 from action_units.training.recipe import Recipe
 from action_units.training.result import TrainingResult, make_result
 from action_units.training.setup import Setup
-from action_units.training.shared_statistics import share_batch_statistics
 from action_units.training.state import TrainingState
 from action_units.training.step import MicroBatch, Step, memory_told
-from action_units.training.streaming import InMemory, Windows, stream_faces
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from action_units.errors import ConfigurationError
 from action_units.models.pretrained import PretrainedWeights
 from action_units.models.registry import AUNetwork
 from action_units.models.trained import TrainedModel, plain_state, spec_difference
-from action_units.training.arrays import TrainingData, checked_data
-from action_units.training.job import Job
+from action_units.training.data.arrays import TrainingData, checked_data
+from action_units.training.distributed.job import Job
 from action_units.training.recipe import Recipe
 from action_units.training.setup import learning_data
 

@@ -5,12 +5,12 @@ from typing import Literal
 
 from action_units.errors import ConfigurationError
 from action_units.models.options import Options, option
-from action_units.training.augmentation import Augmentation
+from action_units.training.data.augmentation import Augmentation
+from action_units.training.data.sampling import Balance
+from action_units.training.data.soft_targets import SoftTargets
 from action_units.training.losses import LossOptions
 from action_units.training.optimizers import OptimizerName
-from action_units.training.sampling import Balance
 from action_units.training.schedule import Schedule
-from action_units.training.soft_targets import SoftTargets
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,17 @@ from action_units.models.pretrained import PretrainedWeights
 from action_units.models.registry import AUNetwork, build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel, rehead
-from action_units.training.arrays import TrainingData
 from action_units.training.blocks import check_unfreezing, rate_factors
+from action_units.training.data.arrays import TrainingData
+from action_units.training.data.sampling import Weights, epoch_faces, face_weights
+from action_units.training.data.soft_targets import soften
+from action_units.training.data.streaming import Windows
 from action_units.training.devices import Machine
 from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
 from action_units.training.optimizers import AveragedWeights, build_optimizer
 from action_units.training.randomness import weights_seed
 from action_units.training.recipe import Recipe
-from action_units.training.sampling import Weights, epoch_faces, face_weights
-from action_units.training.soft_targets import soften
 from action_units.training.state import TrainingState
-from action_units.training.streaming import Windows
 
 
 @dataclass(frozen=True)

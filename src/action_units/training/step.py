@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from action_units.errors import ActionUnitsError, ConfigurationError
 from action_units.models.dropout import dropouts, seed_dropout
-from action_units.training.augmentation import Augmenter, Plan
 from action_units.training.compilation import compiled
-from action_units.training.distributed import Team, parts
-from action_units.training.mixup import mix
+from action_units.training.data.augmentation import Augmenter, Plan
+from action_units.training.data.mixup import mix
+from action_units.training.data.sources import FaceSource
+from action_units.training.distributed.team import Team, parts
 from action_units.training.optimizers import set_rate
 from action_units.training.randomness import dropout_seed
 from action_units.training.setup import Setup
-from action_units.training.sources import FaceSource
 from action_units.training.state import TrainingState
 
 logger = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import torch
 
-from action_units.training.distributed import ALONE, Team
+from action_units.training.data.sources import HeldOut
+from action_units.training.distributed.team import ALONE, Team
 from action_units.training.inference import logits
 from action_units.training.scores import validation_scores
 from action_units.training.setup import Setup
-from action_units.training.sources import HeldOut
 from action_units.training.state import TrainingState
 
 VALIDATION_BATCH = 512

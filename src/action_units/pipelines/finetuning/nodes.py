@@ -92,9 +92,9 @@ def _train(
     checkpoints: Path,
     settings: TrainingSettings,
 ) -> Tuned:
+    from action_units.training.data.soft_targets import intensities_of
     from action_units.training.inference import predict
     from action_units.training.loop import train
-    from action_units.training.soft_targets import intensities_of
 
     if pretrained is not None and pretrained.spec != settings.network:
         raise ConfigurationError(

@@ -24,8 +24,8 @@ def pretrain(
     Returns:
         The model of 18 AUs and its training curve.
     """
+    from action_units.training.data.soft_targets import intensities_of
     from action_units.training.loop import train
-    from action_units.training.soft_targets import intensities_of
 
     settings = TrainingSettings.read(parameters)
     held_out = (faces.table["split"] == "test").to_numpy()

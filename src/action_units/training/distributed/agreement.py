@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from action_units.training.checkpoints import Checkpoints
-from action_units.training.distributed import Team
+from action_units.training.distributed.team import Team
 from action_units.training.interruption import StopRequest
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)

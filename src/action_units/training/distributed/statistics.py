@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from action_units.training.distributed import Team
+from action_units.training.distributed.team import Team
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from action_units.errors import ConfigurationError
-from action_units.training.arrays import Faces, Rows, TrainingData, resized
+from action_units.training.data.arrays import Faces, Rows, TrainingData, resized
 
 InMemory = Literal["auto", "always", "blocks"]
 

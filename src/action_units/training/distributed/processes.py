@@ -12,10 +12,10 @@ from pathlib import Path
 
 from action_units.errors import ActionUnitsError, ArtifactError, ConfigurationError
 from action_units.files import write_text
-from action_units.training.distributed import LostProcessError
+from action_units.training.distributed.job import Job
+from action_units.training.distributed.team import LostProcessError
 from action_units.training.divergence import DivergedError
 from action_units.training.interruption import Interrupted, stop_request
-from action_units.training.job import Job
 from action_units.training.step import DeviceMemoryError
 
 logger = logging.getLogger(__name__)

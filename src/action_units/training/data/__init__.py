@@ -1,0 +1,1 @@
+"""Faces and labels on their way to a step."""
