@@ -1,5 +1,6 @@
 """Commands that do not train do not wait for torch."""
 
+import shutil
 import subprocess
 import sys
 
@@ -26,7 +27,9 @@ print("imported:", *sys.modules)
         ["run", "--env", "tiny", "--pipeline", "preprocess"],
     ],
 )
-def test_a_command_that_does_not_train_does_not_import_torch(empty_project, command):
+def test_a_command_that_does_not_train_does_not_import_torch(finished, empty_project, command):
+    rendered = finished[0].path / "data/01_raw"
+    shutil.copytree(rendered, empty_project.path / "data/01_raw")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *command],
         cwd=empty_project.path,
