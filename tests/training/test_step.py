@@ -13,8 +13,8 @@ from action_units.models.trained import plain_state
 from action_units.training import validation
 from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import train
+from action_units.training.memory import DeviceMemoryError
 from action_units.training.recipe import Recipe
-from action_units.training.step import DeviceMemoryError
 from tests.training.blobs import AUS, blobs
 
 SPEC = NetworkSpec("convnext", width=0.5, image_size=32)

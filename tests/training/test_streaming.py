@@ -16,10 +16,10 @@ from action_units.training.data.arrays import checked_data
 from action_units.training.data.streaming import StreamedFaces, Windows, stream_faces
 from action_units.training.interruption import Interrupted
 from action_units.training.loop import train
+from action_units.training.memory import DeviceMemoryError
 from action_units.training.randomness import block_order
 from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
-from action_units.training.step import DeviceMemoryError
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash
 

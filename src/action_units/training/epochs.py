@@ -17,10 +17,11 @@ from action_units.training.data.streaming import MappedFaces, StreamedFaces
 from action_units.training.distributed.agreement import Agreement
 from action_units.training.divergence import RECENT, check_state, describe_progress
 from action_units.training.interruption import Interrupted, StopRequest
+from action_units.training.memory import DeviceMemoryError
 from action_units.training.schedule import learning_rate
 from action_units.training.setup import Setup
 from action_units.training.state import TrainingState
-from action_units.training.step import DeviceMemoryError, Step
+from action_units.training.step import Step
 from action_units.training.validation import Evaluation, evaluate
 
 logger = logging.getLogger(__name__)

@@ -32,12 +32,13 @@ from action_units.training.distributed.statistics import share_batch_statistics
 from action_units.training.distributed.team import ALONE, Team
 from action_units.training.epochs import run_epochs
 from action_units.training.interruption import Interrupted, stop_request
+from action_units.training.memory import memory_told
 from action_units.training.preparation import Prepared, prepare
 from action_units.training.recipe import Recipe
 from action_units.training.result import TrainingResult, make_result
 from action_units.training.setup import Setup
 from action_units.training.state import TrainingState
-from action_units.training.step import MicroBatch, Step, memory_told
+from action_units.training.step import MicroBatch, Step
 
 logger = logging.getLogger(__name__)
 

@@ -6,20 +6,20 @@ Either way the gradient is that of the whole batch, up to rounding.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from action_units.errors import ActionUnitsError, ConfigurationError
+from action_units.errors import ConfigurationError
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.training.compilation import compiled
 from action_units.training.data.augmentation import Augmenter, Plan
 from action_units.training.data.mixup import mix
 from action_units.training.data.sources import FaceSource
 from action_units.training.distributed.team import Team, parts
+from action_units.training.memory import DeviceMemoryError
 from action_units.training.optimizers import set_rate
 from action_units.training.randomness import dropout_seed
 from action_units.training.setup import Setup
@@ -28,28 +28,6 @@ from action_units.training.state import TrainingState
 logger = logging.getLogger(__name__)
 
 MicroBatch = int | Literal["auto"] | None
-
-
-class DeviceMemoryError(ActionUnitsError):
-    """The device's memory is too small."""
-
-
-@contextmanager
-def memory_told(device: str) -> Iterator[None]:
-    """Say in one sentence that memory is full, where a training needs it outside a pass.
-
-    Raises:
-        DeviceMemoryError: It is.
-    """
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        reason = str(error).split(". ")[0]
-        raise DeviceMemoryError(
-            f"{device} has too little memory for the network, its optimiser and the faces that "
-            f"are evaluated at once ({reason}); give micro_batch a number, which limits these "
-            "too, or take a smaller width or image_size."
-        ) from error
 
 
 class Step:

@@ -16,7 +16,7 @@ from action_units.training.distributed.job import Job
 from action_units.training.distributed.team import LostProcessError
 from action_units.training.divergence import DivergedError
 from action_units.training.interruption import Interrupted, stop_request
-from action_units.training.step import DeviceMemoryError
+from action_units.training.memory import DeviceMemoryError
 
 logger = logging.getLogger(__name__)
 
