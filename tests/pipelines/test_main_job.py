@@ -60,17 +60,27 @@ def test_the_interchange_format_is_the_papers(finished):
     assert re.fullmatch(r'RightVideoSN\d{3}_\d{8}\.jpg,"\(0,0,\d+,\d+\)"(,[01]){12}', disfa[0])
 
 
-def test_a_fold_alone_writes_the_same_files_and_bytes_as_in_the_full_run(finished):
+def test_a_fold_alone_is_trained_to_the_same_bytes_as_in_the_full_run(finished):
     project, _ = finished
-    before = {**project.bytes_of("data/06_models/**/*.safetensors"), **_reports(project)}
-    for path in (project.path / "data/06_models/tiny/main/fg2020/fold3").iterdir():
+    before = project.bytes_of("data/06_models/**/*.safetensors")
+    for path in (project.path / "data/06_models/tiny/main/fg2020/fold3").glob("*.safetensors*"):
         path.unlink()
-    # Two names of the same option; the first is deprecated in Kedro and must still work.
+    # The option's old name, which Kedro deprecates and users know; tests below use the new one.
     project.kedro(
         "run", "--env", "tiny", "--pipeline", "finetune", "--params", "fold=3,restart=true"
     )
+    assert project.bytes_of("data/06_models/**/*.safetensors") == before
+
+
+@pytest.mark.slow
+def test_a_fold_alone_writes_the_same_reports_as_in_the_full_run(finished):
+    project, _ = finished
+    before = _reports(project)
+    for path in (project.path / REPORTING / "fold3").iterdir():
+        if "curve" not in path.name:  # those are fine-tuning's
+            path.unlink()
     project.kedro("run", "--env", "tiny", "--pipelines", "evaluate", "--params", "fold=3")
-    after = {**project.bytes_of("data/06_models/**/*.safetensors"), **_reports(project)}
+    after = _reports(project)
     assert before.keys() == after.keys()
     different = [name for name in before if before[name] != after[name]]
     # Training curves hold the time that each epoch took, and so does what quotes them.

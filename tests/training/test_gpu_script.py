@@ -1,11 +1,13 @@
 """The GPU's benchmark goes through on the CPU, so that it is ready where there is a GPU."""
 
+import pytest
 import torch
 from benchmarks.gpu import Graphed, Steps, Workload, main
 
 from action_units.models.spec import NetworkSpec
 
 
+@pytest.mark.slow
 def test_all_its_looks_go_through(capsys):
     main(["--smoke"])
     printed = capsys.readouterr().out
