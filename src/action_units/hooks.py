@@ -13,7 +13,7 @@ from kedro.pipeline.node import Node
 
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
-from action_units.pipelines.parameters import refuse_unknown
+from action_units.pipelines.parameters import refuse_impossible, refuse_unknown
 from action_units.training.distributed.launchers import refuse_launcher
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,20 @@ class TellStages:
         """Name the page."""
         if "report" in pipeline.outputs():
             logger.info("The report: open %s", catalog.get("report").path.resolve())
+
+
+class CheckParameters:
+    """Refuses a run whose later stages could not be done, before the first begins."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Look at the parameters of every stage that the run goes through.
+
+        Raises:
+            ConfigurationError: One is impossible.
+        """
+        stages = {tag for node in pipeline.nodes for tag in node.tags}
+        refuse_impossible(catalog.load("parameters"), stages)
 
 
 class NameMissingInputs:

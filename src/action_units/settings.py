@@ -5,10 +5,16 @@ import sys
 
 from kedro.config import OmegaConfigLoader
 
-from action_units.hooks import BuildTheLanes, NameMissingInputs, TellStages
+from action_units.hooks import BuildTheLanes, CheckParameters, NameMissingInputs, TellStages
 from action_units.tracking import TrackWithMlflow
 
-HOOKS = (BuildTheLanes(), NameMissingInputs(), TellStages(), TrackWithMlflow())
+HOOKS = (
+    BuildTheLanes(),
+    CheckParameters(),
+    NameMissingInputs(),
+    TellStages(),
+    TrackWithMlflow(),
+)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

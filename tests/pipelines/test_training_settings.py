@@ -19,6 +19,11 @@ PARAMETERS = settings("parameters") | settings("parameters_recipes")
         ("pretrain", {"loss": {"name": "mse"}}, r"modern\.pretrain: .* one of: bce, weighted"),
         ("from_scratch", {"unfreeze": [0] * 7}, r"modern\.from_scratch: .* has 6 blocks"),
         ("flip_average", "no", r"modern\.flip_average is 'no'; it must be true or false"),
+        (
+            "finetune",
+            {"backbone_weights": "w.pt"},
+            r"finetune\.backbone_weights is w\.pt; fine-t",
+        ),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_with_its_place(part, value, sentence):

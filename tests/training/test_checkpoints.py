@@ -145,6 +145,15 @@ def test_a_restart_that_is_no_yes_or_no_throws_nothing_away(tmp_path):
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
+def test_a_restart_that_is_refused_late_throws_nothing_away(tmp_path):
+    quick(checkpoint_folder=tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    impossible = Recipe(epochs=1, batch_size=20, unfreeze=(0,) * 9)
+    with pytest.raises(ConfigurationError, match="unfreeze"):
+        quick(impossible, checkpoint_folder=tmp_path, restart=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
 def test_restart_starts_over(tmp_path, whole, caplog):
     quick(Recipe(epochs=1, batch_size=20), checkpoint_folder=tmp_path)
     with pytest.raises(ArtifactError, match=r"recipe.epochs was 1 and is now 3.*restart=true"):

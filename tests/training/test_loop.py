@@ -236,6 +236,10 @@ def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch, tmp_path):
         ({"seed": -1}, "seed is -1"),
         ({"images": ["one.png"]}, r"images are \(1,\); 200 faces need one each"),
         ({"device": "tpu"}, "'tpu' is not there"),
+        ({"device": 0, "devices": 2}, "device 0 is not there"),
+        ({"precision": "fp16"}, "precision is 'fp16'; it must be one of: auto, fp32"),
+        ({"compilation": ["default"]}, "compilation is .*; it must be one of: none"),
+        ({"faces_in_memory": "disk"}, "must be one of: auto, always, blocks"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, sentence):

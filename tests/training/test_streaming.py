@@ -153,8 +153,6 @@ def test_auto_streams_what_would_take_half_of_the_memory(monkeypatch):
         assert stream_faces("auto", data, 32, CPU) is streams
         assert stream_faces("always", data, 32, CPU) is False
         assert stream_faces("blocks", data, 32, CPU) is True
-    with pytest.raises(ConfigurationError, match="must be one of: auto, always, blocks"):
-        stream_faces("disk", data, 32, CPU)
 
 
 def test_faces_that_do_not_fit_are_told(monkeypatch):

@@ -123,6 +123,18 @@ class Treatment:
         )
 
 
+def check_option(option: str) -> None:
+    """Refuse what is none of ``OPTIONS``.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if option not in OPTIONS:
+        raise ConfigurationError(
+            f"treatment {option!r} of probabilities: expected one of {', '.join(OPTIONS)}."
+        )
+
+
 def fit_treatment(validation: Answers, option: str = "raw", seed: int = 0) -> Treatment:
     """Fit one of `OPTIONS` on validation subjects.
 
@@ -135,10 +147,7 @@ def fit_treatment(validation: Answers, option: str = "raw", seed: int = 0) -> Tr
         ConfigurationError: There is no such option.
         PredictionError: Frames to be smoothed along have no numbers.
     """
-    if option not in OPTIONS:
-        raise ConfigurationError(
-            f"treatment {option!r} of probabilities: expected one of {', '.join(OPTIONS)}."
-        )
+    check_option(option)
     smoothing = choose_smoothing(validation) if "smoothing" in option else Smoothing()
     return _fit(validation, smoothing, option, seed)
 

@@ -52,9 +52,11 @@ class TrainingSettings:
         """Take them from the whole of a run's parameters.
 
         Raises:
-            ConfigurationError: There is no such recipe, or an option of it is unknown
-                or outside its choices.
+            ConfigurationError: There is no such recipe, an option of it is unknown or
+                outside its choices, or this computer cannot train as is asked.
         """
+        from action_units.training.arguments import check_arguments
+
         name, recipes = parameters["recipe"], parameters["recipes"]
         if name not in recipes:
             raise ConfigurationError(
@@ -72,16 +74,25 @@ class TrainingSettings:
             raise ConfigurationError(
                 f"{place}.flip_average is {parts['flip_average']!r}; it must be true or false."
             )
-        with _told(f"{place}.network"):
+        with told(f"{place}.network"):
             network = NetworkSpec.from_dict(parts["network"])
+        stages = {part: _recipe(parts[part], network, f"{place}.{part}") for part in _STAGES}
+        if stages["finetune"].backbone_weights is not None:
+            raise ConfigurationError(
+                f"{place}.finetune.backbone_weights is {stages['finetune'].backbone_weights}; "
+                "fine-tuning starts from the pre-trained model, so leave it null there."
+            )
+        seed, restart = parameters["seed"], parameters["restart"]
+        machine = {key: parameters[key] for key in _MACHINE}
+        check_arguments(seed=seed, restart=restart, **machine)
         return cls(
             recipe=name,
             network=network,
-            **{part: _recipe(parts[part], network, f"{place}.{part}") for part in _STAGES},
+            **stages,
             flip_average=parts["flip_average"],
-            seed=parameters["seed"],
-            restart=parameters["restart"],
-            machine={key: parameters[key] for key in _MACHINE},
+            seed=seed,
+            restart=restart,
+            machine=machine,
         )
 
 
@@ -91,7 +102,7 @@ def _recipe(values: Mapping[str, Any], network: NetworkSpec, place: str) -> Reci
     from action_units.training.blocks import check_unfreezing
     from action_units.training.recipe import Recipe
 
-    with _told(place):
+    with told(place):
         recipe = Recipe.from_dict(values)
         if recipe.unfreeze:
             check_unfreezing(build_network(network, 1), recipe.unfreeze)
@@ -99,7 +110,7 @@ def _recipe(values: Mapping[str, Any], network: NetworkSpec, place: str) -> Reci
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
+def told(place: str) -> Iterator[None]:
     """Say where among the parameters it is that something is wrong."""
     try:
         yield

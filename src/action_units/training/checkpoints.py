@@ -124,13 +124,14 @@ class Checkpoints:
         """Unlock it."""
         self._stack.close()
 
-    def load(self, restart: bool) -> Content | None:
-        """The state to go on from, or None; with ``restart`` it is deleted instead."""
-        if self.folder is None:
-            return None
-        if restart:
+    def load(self) -> Content | None:
+        """The state to go on from, or None."""
+        return None if self.folder is None else load_checkpoint(self.folder, self.identity)
+
+    def delete(self) -> None:
+        """Forget the state that is there."""
+        if self.folder is not None:
             delete_checkpoint(self.folder)
-        return load_checkpoint(self.folder, self.identity)
 
     @property
     def due(self) -> bool:

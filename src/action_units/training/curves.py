@@ -74,7 +74,7 @@ def curve_log(
     if folder is None:
         yield CurveLog(None)
         return
-    writer = _summary_writer() if tensorboard else None
+    writer = summary_writer() if tensorboard else None
     if not curve:
         (folder / NAME).unlink(missing_ok=True)
     if tensorboard or not curve:
@@ -87,7 +87,7 @@ def curve_log(
         yield log
 
 
-def _summary_writer() -> Any:
+def summary_writer() -> Any:
     """TensorBoard's writer, a class; ConfigurationError where it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -149,13 +149,10 @@ def choose_machine(
     Raises:
         ConfigurationError: The device is not there, or a value is not a choice.
     """
+    check_choices(precision, threads, compilation)
     if device == "auto":
         device = _best_device()
     _check_device(device)
-    if precision not in get_args(Precision):
-        raise ConfigurationError(
-            f"precision is {precision!r}; it must be one of: {', '.join(get_args(Precision))}."
-        )
     kind = torch.device(device).type
     if precision == "tf32" and kind != "cuda":
         raise ConfigurationError(
@@ -164,15 +161,24 @@ def choose_machine(
         )
     if precision == "auto":
         precision = "bf16" if _has_bf16(kind) else "fp32"
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
-    if compilation not in get_args(Compilation):
-        raise ConfigurationError(
-            f"compilation is {compilation!r}; it must be one of: "
-            f"{', '.join(get_args(Compilation))}."
-        )
     threads = threads or torch.get_num_threads()
     return Machine(device, precision, threads, compilation=compilation)
+
+
+def check_choices(precision: Any, threads: Any, compilation: Any) -> None:
+    """Refuse what ``choose_machine`` could take on no computer.
+
+    Raises:
+        ConfigurationError: A value is not a choice.
+    """
+    choices = {"precision": (precision, Precision), "compilation": (compilation, Compilation)}
+    for name, (value, kind) in choices.items():
+        if value not in get_args(kind):
+            raise ConfigurationError(
+                f"{name} is {value!r}; it must be one of: {', '.join(get_args(kind))}."
+            )
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
 
 
 def kind_of(device: str) -> str:
@@ -216,7 +222,7 @@ def check_devices(devices: int | str | None, device: str) -> int | Literal["torc
         )
     if count == 1:
         return 1
-    if ":" in device:
+    if ":" in str(device):
         raise ConfigurationError(
             f"devices is {count} and device is {device}, a single one; say device: cuda and "
             "choose among them by CUDA_VISIBLE_DEVICES."

@@ -21,11 +21,12 @@ from action_units.errors import ConfigurationError
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
+from action_units.training.arguments import check_arguments
 from action_units.training.checkpoints import Checkpoints
 from action_units.training.curves import curve_log
 from action_units.training.data.arrays import Faces, TrainingData
 from action_units.training.data.streaming import InMemory, Windows, stream_faces
-from action_units.training.devices import check_devices, choose_machine
+from action_units.training.devices import choose_machine
 from action_units.training.distributed.job import Job
 from action_units.training.distributed.processes import JobWritten, remove_job, run_processes
 from action_units.training.distributed.statistics import share_batch_statistics
@@ -92,7 +93,7 @@ def train(
         checkpoint_folder: Where to keep the state; nothing is kept without.
         checkpoint_seconds: Save within an epoch when this long has passed since the last
             save; None saves only after each epoch. It does not change the result.
-        restart: Delete an existing checkpoint first.
+        restart: Put this training in the place of the one that the checkpoint is of.
         device: As in ``choose_machine``.
         precision: As in ``choose_machine``.
         threads: As in ``choose_machine``; a resumed run keeps its own. On several devices
@@ -149,16 +150,27 @@ def train(
         description=description,
         provenance=provenance or {},
     )
-    if type(restart) is not bool:
-        raise ConfigurationError(f"restart is {restart!r}; it must be true or false.")
-    count = check_devices(devices, device)
+    count = check_arguments(
+        seed=seed,
+        restart=restart,
+        devices=devices,
+        device=device,
+        precision=precision,
+        threads=threads,
+        compilation=compilation,
+        micro_batch=micro_batch,
+        faces_in_memory=faces_in_memory,
+        tensorboard=tensorboard,
+    )
     prepared = prepare(job)
     if restart:
         logger.info("%s starts over; to go on with it later, leave restart out.", description)
     if count == 1:
         return train_job(ALONE, job, prepared, restart)
     with Checkpoints(checkpoint_folder, prepared.identity, None) as checkpoints:
-        saved = checkpoints.load(restart)
+        if restart:
+            checkpoints.delete()
+        saved = checkpoints.load()
     if saved is not None and saved["finished"]:
         remove_job(checkpoint_folder)
         return train_job(ALONE, job, prepared)
@@ -167,7 +179,6 @@ def train(
     with tempfile.TemporaryDirectory(prefix="action_units.") as folder:
         if checkpoint_folder is None:
             job = replace(job, checkpoint_folder=Path(folder, "checkpoints"))
-        choose_machine(device, precision, threads, compilation)
         run_processes(job.write(folder), count)
         return train_job(ALONE, job, prepared, tell=False)
 
@@ -200,7 +211,7 @@ def train_job(
     _check_same(team, identity)
     folder = job.checkpoint_folder if team.leads else None
     with Checkpoints(folder, identity, job.checkpoint_seconds) as checkpoints:
-        saved = team.from_leader(checkpoints.load(restart))
+        saved = team.from_leader(None if restart else checkpoints.load())
         finished = saved is not None and saved["finished"]
         if saved is not None and not finished:
             machine = machine.resumed(saved["machine"], job.precision)
@@ -211,6 +222,8 @@ def train_job(
                 prepared.weights, windows,
             )  # fmt: skip
             state = setup.first_state()
+            if restart:  # not before all that can be refused has been
+                checkpoints.delete()
             if saved is not None:
                 state.restore(saved)
                 if tell and team.leads:

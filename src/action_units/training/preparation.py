@@ -45,17 +45,6 @@ def prepare(job: Job) -> Prepared:
             "The pre-trained model does not fit: "
             f"{spec_difference(initial.spec, job.network_spec)}"
         )
-    if type(job.seed) is not int or not 0 <= job.seed < 2**63:
-        raise ConfigurationError(f"seed is {job.seed!r}; it must be a whole number from 0.")
-    micro = job.micro_batch
-    if micro not in (None, "auto") and (type(micro) is not int or micro < 1):
-        raise ConfigurationError(
-            f"micro_batch is {micro!r}; it must be a whole number from 1, auto, or null."
-        )
-    if type(job.tensorboard) is not bool:
-        raise ConfigurationError(
-            f"tensorboard is {job.tensorboard!r}; it must be true or false."
-        )
     weights = _backbone_weights(job.recipe, initial)
     identity = {
         "network": job.network_spec.to_dict(),

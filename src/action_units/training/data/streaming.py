@@ -9,13 +9,12 @@ thread reads the next window, block by block, while the faces of this one are tr
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from action_units.errors import ConfigurationError
 from action_units.training.data.arrays import Faces, Rows, TrainingData, resized
 
 InMemory = Literal["auto", "always", "blocks"]
@@ -182,15 +181,7 @@ def stream_faces(wanted: InMemory, data: TrainingData, size: int, device: torch.
         data: The faces.
         size: The side the network takes.
         device: Where it trains.
-
-    Raises:
-        ConfigurationError: ``wanted`` is no choice.
     """
-    if wanted not in get_args(InMemory):
-        choices = ", ".join(get_args(InMemory))
-        raise ConfigurationError(
-            f"faces_in_memory is {wanted!r}; it must be one of: {choices}."
-        )
     if wanted != "auto":
         return wanted == "blocks"
     needed = (len(data.train_rows) + len(data.validation_rows)) * size * size
