@@ -58,17 +58,21 @@ class TellStages:
         logger.info("[%d/%d] %s", self._done, self._total, node.name)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         """Name the page."""
         if "report" in pipeline.outputs():
-            logger.info("The report: open %s", catalog.get("report").path.resolve())
+            logger.info("The report: open %s", catalog["report"].path.resolve())
 
 
 class CheckParameters:
     """Refuses a run whose later stages could not be done, before the first begins."""
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         """Look at the parameters of every stage that the run goes through.
 
         Raises:
@@ -83,7 +87,7 @@ class NameMissingInputs:
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Look at every free input before the first node runs.
 

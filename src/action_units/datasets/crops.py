@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 
 from action_units.errors import ArtifactError
 from action_units.faces.crops import UNFINISHED
-from action_units.faces.folders import place
+from action_units.faces.folders import Folder, place
 from action_units.facs.action_units import au_columns, aus_of_columns
 from action_units.facs.folds import read_fold_tables, read_web_tables
 from action_units.facs.label_tables import write_finetune_labels, write_pretrain_labels
@@ -38,7 +38,7 @@ class CropSet:
             where that was done elsewhere.
     """
 
-    folder: Path
+    folder: Folder
     table: pd.DataFrame
     origin: str
     made_with: Mapping[str, Any] | None = None

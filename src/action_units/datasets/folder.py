@@ -1,14 +1,13 @@
 """A folder that a long piece of work fills: crops, checkpoints."""
 
-from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from action_units.faces.folders import place
+from action_units.faces.folders import Folder, place
 
 
-class FolderDataset(AbstractDataset[None, Path]):
+class FolderDataset(AbstractDataset[None, Folder]):
     """Hands a node the folder it may write in, made where it is missing.
 
     What is written there over minutes and hours must survive a kill, so the node
@@ -25,7 +24,7 @@ class FolderDataset(AbstractDataset[None, Path]):
         self.path = place(path)
         self.metadata = metadata
 
-    def load(self) -> Path:
+    def load(self) -> Folder:
         """The folder, ready to be written in."""
         self.path.mkdir(parents=True, exist_ok=True)
         return self.path

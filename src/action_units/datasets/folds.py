@@ -152,7 +152,7 @@ class LostFramesDataset(_ReadOnly):
         """``subject, frames, lost, reasons``."""
         if not self.path.is_file():
             return pd.DataFrame(columns=["subject", "frames", "lost", "reasons"])
-        table = TableDataset(path=str(self.path)).load()
+        table: pd.DataFrame = TableDataset(path=str(self.path)).load()
         kinds = table.columns.drop(["subject", "frames", "lost"])
         reasons = [
             ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from action_units.evaluation.metrics import Floats
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import au_columns
 
 _KEPT = ("image", "subject", "recording", "frame", "origin")
 
 
-def predictions_of(faces: FaceStore, aus: Sequence[int], probabilities: Floats) -> pd.DataFrame:
+def predictions_of(
+    faces: FaceStore, aus: Sequence[int], probabilities: npt.NDArray[np.floating]
+) -> pd.DataFrame:
     """Probabilities beside the labels.
 
     Args:

@@ -209,7 +209,7 @@ def crop_recordings(
     for subject, reason in left_out.items():
         result.quarantine.add(subject, "excluded", f"the whole subject: {reason}")
     for row in excluded.itertuples():
-        result.quarantine.add(row.image, "excluded", row.reason)
+        result.quarantine.add(str(row.image), "excluded", str(row.reason))
     lost = lost_frames(frames)
     for row in lost[lost["lost"] > 0].itertuples():
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
