@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from action_units import progress
-from action_units.progress import Progress, clock, track
+from action_units.progress import Progress, clock, speed, track
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,14 @@ from action_units.progress import Progress, clock, track
 )
 def test_durations_read_as_a_person_writes_them(seconds, text):
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(0, "0/s"), (2.5, "2.5/s"), (86.42, "86.4/s"), (256.7, "257/s"), (1063.4, "1,063/s")],
+)
+def test_speeds_read_as_a_person_writes_them(rate, text):
+    assert speed(rate) == text
 
 
 def test_short_work_is_silent(caplog):

@@ -52,7 +52,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[unit]}, {task.fields[rate]}/s"),
+                TextColumn("{task.fields[unit]}, {task.fields[rate]}"),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
                 console=get_console(),
@@ -60,7 +60,7 @@ class Progress:
             )
             self._bar.start()
             self._task = self._bar.add_task(
-                self.description, total=self.total, unit=self.unit, note="", rate="0"
+                self.description, total=self.total, unit=self.unit, note="", rate=speed(0)
             )
         return self
 
@@ -75,14 +75,13 @@ class Progress:
             self._bar.stop()
         seconds = time.monotonic() - self._started
         if kind is None and seconds >= 1.0:
-            rate = self.done / seconds
             logger.info(
-                "%s: %s %s in %s (%.3g/s)",
+                "%s: %s %s in %s (%s)",
                 self.description,
                 f"{self.done:,}",
                 self.unit,
                 clock(seconds),
-                rate,
+                speed(self.done / seconds),
             )
 
     def advance(self, amount: int = 1, note: str = "") -> None:
@@ -95,7 +94,7 @@ class Progress:
         self.done += amount
         if self._bar is not None:
             seconds = max(time.monotonic() - self._started, 1e-9)
-            fields = {"rate": f"{self.done / seconds:.3g}", **({"note": note} if note else {})}
+            fields = {"rate": speed(self.done / seconds), **({"note": note} if note else {})}
             self._bar.update(self._task, advance=amount, **fields)  # type: ignore[arg-type]
             return
         now = time.monotonic()
@@ -104,12 +103,12 @@ class Progress:
             rate = self.done / (now - self._started)
             left = (self.total - self.done) / rate if rate else float("inf")
             logger.info(
-                "%s: %s of %s %s, %.3g/s, %s left%s",
+                "%s: %s of %s %s, %s, %s left%s",
                 self.description,
                 f"{self.done:,}",
                 f"{self.total:,}",
                 self.unit,
-                rate,
+                speed(rate),
                 clock(left),
                 f", {note}" if note else "",
             )
@@ -121,6 +120,11 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "items")
         for item in items:
             yield item
             progress.advance()
+
+
+def speed(rate: float) -> str:
+    """Units a second as a person writes them: ``2.5/s``, ``86.4/s``, ``1,063/s``."""
+    return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s"
 
 
 def clock(seconds: float) -> str:
