@@ -15,11 +15,12 @@ from pathlib import Path
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.photographs.base import Photograph, Portion
-from action_units.faces.photographs.naming import is_picture, portable
+from action_units.faces.photographs.naming import portable
 from action_units.faces.photographs.places import Place, place_of
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.quarantine import printable
 from action_units.prediction.contents import kind_of_file
+from action_units.trees import is_picture
 
 PHOTOGRAPHS = "photographs"
 """The table of a source's photographs, where they are more than one."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from action_units import trees
 from action_units.errors import LabelError
-from action_units.faces.photographs import folder as folder_module
 from action_units.faces.photographs.folder import FolderSource
 from action_units.facs.names import parse_web_name
 from tests.faces.photographs.made_up import RangeStore, picture, read_all, travelled
@@ -183,17 +183,39 @@ def test_nothing_there_is_said(tmp_path):
         list(FolderSource(tmp_path).portions())
 
 
-def test_a_folder_that_cannot_be_listed_stops_the_run(tree, monkeypatch):
+@pytest.fixture
+def unlisted(monkeypatch):
+    """Refuses to list a folder of a name, whoever asks."""
     real = os.scandir
 
     def scandir(path):
-        if str(path).endswith("m.0a/"):
+        if str(path).endswith("/locked/"):
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(folder_module.os, "scandir", scandir)
-    with pytest.raises(LabelError, match=r"m\.0a.*cannot be listed \(Permission denied\)"):
+    monkeypatch.setattr(trees.os, "scandir", scandir)
+
+
+def test_a_folder_that_cannot_be_listed_stops_the_run(tree, unlisted):
+    (tree / "locked").mkdir()
+    with pytest.raises(LabelError, match=r"locked: .*cannot be listed \(Permission denied\)"):
         list(FolderSource(tree).portions())
+
+
+def test_a_link_to_one_is_set_aside_alone(tree, unlisted, tmp_path_factory):
+    (tree / "locked").symlink_to(tmp_path_factory.mktemp("other"))
+    found = read_all(FolderSource(tree))
+    assert contents(found) == EXPECTED | {"locked": "unreadable"}
+    (lost,) = (p.content for p in found if p.name == "locked")
+    assert lost.detail.startswith("the folder cannot be listed (Permission denied)")
+
+
+def test_links_that_lead_nowhere_end_nothing(tree):
+    (tree / "self").symlink_to("self")
+    (tree / "long").symlink_to("x" * 300)  # as no name can be
+    (tree / "a" / "self.jpg").symlink_to("self.jpg")
+    found = contents(read_all(FolderSource(tree)))
+    assert found == EXPECTED | {"a/self.jpg": "unreadable"}
 
 
 def test_listing_takes_time_by_the_file_not_by_the_byte(tmp_path):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_units.faces.photographs.naming import is_picture, portable, stem_of, suffix_of
+from action_units.faces.photographs.naming import portable, stem_of, suffix_of
 from action_units.facs.names import parse_web_name
+from action_units.trees import is_picture
 
 WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.(jpe?g|png)", re.ASCII)
 

@@ -7,16 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from action_units.errors import LabelError
+from action_units.errors import LabelError, UnusableFace
 from action_units.faces.photographs.base import Photograph
-from action_units.faces.photographs.naming import (
-    PICTURES,
-    is_picture,
-    portable,
-    stem_of,
-    suffix_of,
-)
+from action_units.faces.photographs.naming import portable, stem_of, suffix_of
 from action_units.faces.photographs.places import Place, place_of, stamp_of
+from action_units.trees import PICTURES, Branch, is_folder, is_picture, walk
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +24,13 @@ class FolderPortion:
         folder: The top of the tree.
         file: The file's name below it.
         stamp: Its size and time of change.
+        unlisted: Where it is a link to a folder that cannot be listed: why.
     """
 
     folder: Place
     file: str
     stamp: str
+    unlisted: str = ""
 
     @property
     def id(self) -> str:
@@ -49,15 +46,23 @@ class FolderPortion:
         """The one photograph."""
         place = self.folder / self.file
         name, stem = portable(self.file), stem_of(self.file)
-        yield Photograph(name, stem, str(place), place.content())
+        content: bytes | UnusableFace
+        if self.unlisted:
+            detail = f"the folder cannot be listed ({self.unlisted}); its photographs are lost"
+            content = UnusableFace("unreadable", detail)
+        else:
+            content = place.content()
+        yield Photograph(name, stem, str(place), content)
 
 
 class FolderSource:
     """All pictures in a folder and below it; see ``base.PhotographSource``.
 
     A file counts as a picture by its suffix (``naming.PICTURES``); others, and hidden
-    files and folders, are passed over and counted. Links are followed, but not back
-    into a folder that they lie in.
+    files and folders, are passed over and counted. Links are followed as in
+    ``trees.walk``. A link to a folder that cannot be listed is a photograph that cannot
+    be read; a folder itself that cannot be listed stops the run, before crops of its
+    photographs are taken for those of photographs that are gone.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -100,46 +105,26 @@ class FolderSource:
                 yield FolderPortion(self.folder, file, stamp_of(info))
 
     def _local(self) -> Iterator[FolderPortion]:
-        top = Path(self.folder.path)
-        # Folders yet to list, each behind those it lies in; the next one is the last.
-        waiting: list[tuple[str, tuple[Path, ...]]] = [("", (top.resolve(),))]
-        while waiting:
-            below, within = waiting.pop()
-            files, folders = self._list(f"{top}/{below}")
-            for name in sorted(files, key=os.fsencode):
-                yield FolderPortion(self.folder, below + name, files[name])
-            for name in sorted(folders, key=os.fsencode, reverse=True):
-                real = within[-1] / name
-                if real.is_symlink():
-                    real = real.resolve()
-                if real not in within:
-                    waiting.append((f"{below}{name}/", (*within, real)))
+        for branch in walk(self.folder.path):
+            if branch.error is not None:
+                yield self._unlisted(branch)
+            for entry in branch.entries:
+                # A folder that is called as a picture is both: it is walked, and told of.
+                if is_picture(entry.name):
+                    yield FolderPortion(self.folder, branch.name + entry.name, _stamp(entry))
+                elif entry.name.startswith(".") or not is_folder(entry):
+                    self.ignored[suffix_of(entry.name)] += 1
 
-    def _list(self, folder: str) -> tuple[dict[str, str], list[str]]:
-        """The names of a folder's pictures, with their stamps, and of the folders in it.
-
-        A folder that is called as a picture is both: it is walked, and told of.
-        """
-        files: dict[str, str] = {}
-        folders: list[str] = []
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    name = entry.name
-                    is_folder = entry.is_dir() and not name.startswith(".")
-                    if is_folder:
-                        folders.append(name)
-                    if is_picture(name):
-                        files[name] = _stamp(entry)
-                    elif not is_folder:
-                        self.ignored[suffix_of(name)] += 1
-        except OSError as error:
+    def _unlisted(self, branch: Branch) -> FolderPortion:
+        name, why = branch.name.rstrip("/"), branch.error.strerror if branch.error else ""
+        place = self.folder / name
+        if not Path(place.path).is_symlink():
             raise LabelError(
-                str(Place(folder)),
-                f"the folder cannot be listed ({error.strerror}); its photographs would be "
-                "missing without a word. Make it readable, or move it out of the tree.",
-            ) from None
-        return files, folders
+                str(place if name else self.folder),
+                f"the folder cannot be listed ({why}); its photographs would be missing "
+                "without a word. Make it readable, or move it out of the tree.",
+            )
+        return FolderPortion(self.folder, name, "unreadable", why or "no reason is given")
 
 
 def _stamp(entry: os.DirEntry[str]) -> str:

@@ -20,8 +20,7 @@ import os
 import re
 from pathlib import PurePosixPath
 
-PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-"""Suffixes, in any case, by which a file or member counts as a picture."""
+from action_units.trees import PICTURES, is_hidden
 
 _LONGEST = 200
 _LONGEST_IDENTITY = 170  # a number and FaceId come after it
@@ -32,14 +31,9 @@ _WEB = re.compile(
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._-]")
 
 
-def is_picture(name: str) -> bool:
-    """Whether a name has a picture's suffix and nothing in it is hidden by a dot."""
-    return name.lower().endswith(PICTURES) and not _is_hidden(name)
-
-
 def suffix_of(name: str) -> str:
     """What a file that is no picture is counted under: its suffix, or ``hidden``."""
-    if _is_hidden(name):
+    if is_hidden(name):
         return "hidden"
     return PurePosixPath(name).suffix.lower() or "no suffix"
 
@@ -84,10 +78,6 @@ def _without_jpg(name: str) -> str:
     if rest == name or not rest or rest.endswith("/") or rest.lower().endswith(PICTURES):
         return name
     return rest
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
 
 
 def _escape(match: re.Match[bytes]) -> bytes:

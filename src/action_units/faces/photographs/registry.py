@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.photographs.base import PhotographSource
 from action_units.faces.photographs.folder import FolderSource
-from action_units.faces.photographs.naming import is_picture
 from action_units.faces.photographs.patterns import has_pattern, refuse_compressed
 from action_units.faces.photographs.places import Place, place_of
 from action_units.faces.photographs.tar import TarSource
 from action_units.faces.photographs.tsv import TsvSource
+from action_units.trees import is_folder, is_picture
 
 _SOURCES: dict[str, Callable[[str | os.PathLike[str]], PhotographSource]] = {
     "folder": FolderSource,
@@ -71,7 +71,7 @@ def _kind_of_folder(place: Place) -> str:
     if place.store is None:
         with os.scandir(place.path) as entries:
             for entry in entries:
-                if is_picture(entry.name) or entry.is_dir():
+                if is_picture(entry.name) or is_folder(entry):
                     return "folder"
                 found.add(PurePosixPath(entry.name).suffix.lower()[1:])
     else:

@@ -21,10 +21,11 @@ from typing import IO
 
 from action_units.errors import LabelError, UnusableFace
 from action_units.faces.photographs.base import Photograph
-from action_units.faces.photographs.naming import is_picture, portable, stem_of, suffix_of
+from action_units.faces.photographs.naming import portable, stem_of, suffix_of
 from action_units.faces.photographs.patterns import find
 from action_units.faces.photographs.places import MAX_BYTES, Place
 from action_units.faces.photographs.tar_walk import Member, walk
+from action_units.trees import is_picture
 
 logger = logging.getLogger(__name__)
 
