@@ -3,8 +3,7 @@
 import logging
 import sys
 
-from kedro.config import OmegaConfigLoader
-
+from action_units.config_loader import ProjectConfigLoader, ProjectContext
 from action_units.hooks import BuildTheLanes, CheckParameters, NameMissingInputs, TellStages
 from action_units.tracking import TrackWithMlflow
 
@@ -15,13 +14,14 @@ HOOKS = (
     TellStages(),
     TrackWithMlflow(),
 )
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONTEXT_CLASS = ProjectContext
+CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
-    "default_run_env": "local",
+    "default_run_env": "base",  # the loader adds conf/local to every environment
     # The catalog renders the sample, and a catalog reads globals only: so the sample's
     # parameters are read as both.
-    "merge_strategy": {"parameters": "soft", "catalog": "soft", "globals": "soft"},
+    "merge_strategy": dict.fromkeys(("parameters", "catalog", "globals", "mlflow"), "soft"),
     "config_patterns": {"globals": ["globals*", "parameters_sample*"]},
 }
 

@@ -18,11 +18,11 @@ class Project:
 
     path: Path
 
-    def kedro(self, *arguments: str, fails: bool = False) -> str:
+    def kedro(self, *arguments: str, fails: bool = False, within: str = "") -> str:
         """Run the kedro command as a user would, and give what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "kedro", *arguments],
-            cwd=self.path,
+            cwd=self.path / within,
             env={**os.environ, "DO_NOT_TRACK": "1", "COLUMNS": "200"},
             capture_output=True,
             text=True,
@@ -44,7 +44,8 @@ class Project:
 
 def make_project(folder: Path) -> Project:
     """Copy what a run needs; the package itself is the installed one."""
-    shutil.copytree(PROJECT / "conf", folder / "conf")
+    own = shutil.ignore_patterns("local")  # settings of whoever runs the tests
+    shutil.copytree(PROJECT / "conf", folder / "conf", ignore=own)
     shutil.copy(PROJECT / "pyproject.toml", folder)
     shutil.copy(PROJECT / ".telemetry", folder)
     (folder / "src").mkdir()

@@ -13,6 +13,7 @@ from action_units.datasets.artifacts import JsonDataset, TableDataset
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.run_folder import fold_files
+from action_units.files import verify
 
 
 class _ReadOnly(AbstractDataset[None, Any]):
@@ -124,25 +125,34 @@ class EvaluatedRunsDataset(_ReadOnly):
 
 
 def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
-    """The evaluated folds of a run, in order."""
+    """The evaluated folds of a run, in order.
+
+    Raises:
+        ArtifactError: Predictions of an evaluated fold are missing or damaged.
+    """
     found = {}
     for file in fold_files(path, "evaluation.json").values():
         evaluation = FoldEvaluation.from_json(JsonDataset(path=str(file)).load())
-        folder = predictions / file.parent.name
+        folder, networks = predictions / file.parent.name, list(evaluation.models)
         found[evaluation.fold] = EvaluatedFold(
             evaluation,
-            _tables(folder, list(evaluation.models), "predictions"),
-            _tables(folder, list(evaluation.models), "raw_predictions"),
-            _tables(folder, list(evaluation.models), "validation_predictions"),
+            _tables(folder, networks, "predictions", "evaluate"),
+            _tables(folder, networks, "raw_predictions", "evaluate"),
+            _tables(folder, networks, "validation_predictions", "finetune"),
         )
     return found
 
 
-def _tables(folder: Path, networks: list[str], what: str) -> dict[str, pd.DataFrame]:
-    datasets = {
-        name: TableDataset(path=str(folder / f"{name}_{what}.parquet")) for name in networks
-    }
-    return {name: dataset.load() for name, dataset in datasets.items() if dataset.exists()}
+def _tables(
+    folder: Path, networks: list[str], what: str, stage: str
+) -> dict[str, pd.DataFrame]:
+    tables = {}
+    for name in networks:
+        path = verify(
+            folder / f"{name}_{what}.parquet", made_by=f"kedro run --pipeline {stage}"
+        )
+        tables[name] = pd.read_parquet(path)
+    return tables
 
 
 class LostFramesDataset(_ReadOnly):

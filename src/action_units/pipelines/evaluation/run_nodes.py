@@ -67,17 +67,8 @@ def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> p
         seed: Of the bootstrap.
 
     Returns:
-        A row for each option, figure and average; none where a fold's predictions of its
-        validation subjects are not there.
+        A row for each option, figure and average.
     """
-    if not all(
-        "finetuned" in fold.validation and "finetuned" in fold.raw for fold in folds.values()
-    ):
-        logger.warning(
-            "Calibration and smoothing are not measured: not every fold has predictions of "
-            "its validation subjects; `kedro run --pipeline finetune` writes them."
-        )
-        return pd.DataFrame()
     return gain_table(
         {
             number: (

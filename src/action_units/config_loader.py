@@ -1,0 +1,163 @@
+"""Where settings come from, and from where their paths count.
+
+Of the same setting the last one holds: conf/base, the environment that --env names, conf/local
+(a person's own settings), --params. Kedro by itself reads one folder beside conf/base, so that
+conf/local would be unread wherever an environment is named, and it makes only some paths
+absolute, so that the others would count from the folder a command is typed in.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.context import KedroContext
+
+from action_units.errors import ConfigurationError
+
+OWN = "local"
+"""The folder of a person's own settings, which hold in every environment."""
+
+PATHS = {
+    "catalog": [
+        f"*.{name}"
+        for name in (
+            "path", "filepath", "filename", "images", "predictions", "photographs",
+            "annotations", "identities",
+        )
+    ],
+    "parameters": [
+        "source", "model", "preprocess.detector.model", "preprocess.openface.binary",
+        "recipes.*.backbone_weights",
+    ],
+    "mlflow": ["server.mlflow_*_uri"],
+}  # fmt: skip
+"""Which settings are paths, by their names with dots."""
+
+_PROGRAMS = ("preprocess.openface.binary",)  # a bare name is looked for on the PATH
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*(::|://)")
+_SQLITE = "sqlite:///"
+
+
+class ProjectConfigLoader(OmegaConfigLoader):
+    """Kedro's loader; conf/local holds in every environment, and paths become absolute.
+
+    A path in the configuration counts from the project's folder. One in ``--params`` counts
+    from the current folder, or from the project's where only there something has that name.
+    ``~`` is the home folder in both.
+
+    Attributes:
+        project: The project's folder; None leaves paths as they are.
+    """
+
+    project: Path | None = None
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Name the configuration, as for Kedro's loader.
+
+        Raises:
+            ConfigurationError: There is no configuration, or none for the environment.
+        """
+        super().__init__(conf_source, env, runtime_params, **options)
+        if not self._fs.isdir(self._get_conf_env_path(self.base_env)):
+            raise ConfigurationError(
+                f"{conf_source} has no folder {self.base_env!r}, so there is no configuration; "
+                "start from the project's folder, or name the configuration by --conf-source."
+            )
+        if env and not self._fs.isdir(self._get_conf_env_path(env)):
+            there = sorted(path.name for path in Path(conf_source).glob("*/"))
+            raise ConfigurationError(
+                f"the environment {env!r} has no folder in {conf_source}"
+                + (f"; there are {', '.join(there)}." if there else ".")
+            )
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """The merged configuration of a kind, such as ``catalog``.
+
+        Raises:
+            MissingConfigException: There is none.
+        """
+        if key in self.data or key not in self.config_patterns:
+            return super().__getitem__(key)
+        shared: dict[str, Any] = {}
+        missing = None
+        try:
+            shared = super().__getitem__(key)
+        except MissingConfigException as error:
+            missing = error
+        folder = self._get_conf_env_path(OWN)
+        try:
+            own = self.load_and_merge_dir_config(
+                folder, self.config_patterns[key], key, set(), key == "credentials"
+            )
+        except MissingConfigException:  # nobody needs settings of their own
+            own = {}
+        if missing and not own:
+            raise missing
+        merged: dict[str, Any] = self._merge_configs(shared, own, key, folder)
+        if self.project is not None and key in PATHS:
+            _replace(merged, PATHS[key], self._absolute)
+        return merged
+
+    def _absolute(self, name: str, text: str) -> str:
+        """The path that a setting means, as absolute."""
+        assert self.project is not None
+        if text.startswith(_SQLITE):
+            return _SQLITE + str(self.project / text.removeprefix(_SQLITE))
+        if not text or _URL.match(text) or PureWindowsPath(text).drive:
+            return text
+        path = Path(os.path.expanduser(text))  # noqa: PTH111 (takes an unknown ~name as a name)
+        in_project = self.project / path
+        if name in _PROGRAMS and path.name == text and not in_project.exists():
+            return text
+        typed = Path.cwd() / path
+        is_typed = any(name == given for given, _ in _leaves(self.runtime_params))
+        return str(
+            typed if is_typed and (typed.exists() or not in_project.exists()) else in_project
+        )
+
+
+class ProjectContext(KedroContext):
+    """Kedro's context, which tells the loader where the project is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As Kedro's."""
+        super().__init__(*args, **kwargs)
+        if isinstance(self.config_loader, ProjectConfigLoader):
+            self.config_loader.project = self.project_path
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping, with its name with dots."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _replace(
+    values: dict[str, Any],
+    patterns: list[str],
+    make: Callable[[str, str], str],
+    above: str = "",
+) -> None:
+    """Replace every text, or list of texts, whose name fits a pattern."""
+    for key, value in values.items():
+        name = f"{above}{key}"
+        if isinstance(value, dict):
+            _replace(value, patterns, make, f"{name}.")
+        elif any(fnmatch(name, pattern) for pattern in patterns):
+            if isinstance(value, str):
+                values[key] = make(name, value)
+            elif isinstance(value, list):
+                values[key] = [make(name, v) if isinstance(v, str) else v for v in value]

@@ -1,0 +1,81 @@
+"""From another folder than the project's."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+
+
+def catalog_of(project):
+    bootstrap_project(project.path)
+    with KedroSession.create(project.path, env="tiny") as session:
+        return session.load_context().catalog
+
+
+@pytest.fixture
+def from_elsewhere(finished, tmp_path, monkeypatch):
+    """The finished project's catalog, as a script in another folder opens it."""
+    monkeypatch.chdir(tmp_path)
+    yield finished[0], catalog_of(finished[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folds_and_runs_are_found_with_their_predictions(from_elsewhere):
+    project, catalog = from_elsewhere
+    folds = catalog.load("evaluated_folds")
+    assert sorted(folds) == [1, 2, 3]
+    wanted = pd.read_parquet(
+        project.path
+        / "data/07_model_output/tiny/main/fg2020/fold2/scratch_raw_predictions.parquet"
+    )
+    pd.testing.assert_frame_equal(folds[2].raw["scratch"], wanted)
+    runs = catalog.load("evaluated_runs")
+    assert sorted(runs["main"]()[3].predictions) == ["finetuned", "scratch"]
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("finetuned_predictions", "evaluate"),
+        ("scratch_raw_predictions", "evaluate"),
+        ("finetuned_validation_predictions", "finetune"),
+    ],
+)
+def test_missing_predictions_are_an_error_by_name(from_elsewhere, file, stage):
+    project, catalog = from_elsewhere
+    path = project.path / f"data/07_model_output/tiny/main/fg2020/fold1/{file}.parquet"
+    aside = path.rename(path.with_suffix(".aside"))
+    try:
+        with pytest.raises(DatasetError, match=f"{path} is not there yet.*--pipeline {stage}"):
+            catalog.load("evaluated_folds")
+    finally:
+        aside.rename(path)
+
+
+def test_a_run_from_a_folder_within_reads_and_writes_the_same_files(finished):
+    project, _ = finished
+    summary = "data/08_reporting/tiny/main/fg2020/summary.csv"
+    before = project.bytes_of(summary)
+    (project.path / summary).unlink()
+    (project.path / "notebooks").mkdir(exist_ok=True)
+    project.kedro(
+        "run", "--env", "tiny", "--pipelines", "evaluate", "--params", "fold=1",
+        within="notebooks",
+    )  # fmt: skip
+    assert project.bytes_of(summary) == before
+    assert not (project.path / "notebooks/data").exists()
+
+
+def test_a_path_that_is_typed_there_counts_from_there(finished):
+    project, _ = finished
+    video = sorted((project.path / "data/01_raw/tiny/disfa/Videos_RightCamera").iterdir())[0]
+    printed = project.kedro(
+        "run", "--env", "tiny", "--pipelines", "predict", "--params",
+        f"source={video.name},fold=3", within=str(video.parent),
+    )  # fmt: skip
+    assert f"Predictions: {project.path}" in printed.replace("\n", "")
+    folder = project.path / "data/07_model_output/tiny/main/fg2020/predicted"
+    assert Path(pd.read_csv(folder / "sources.csv")["source"][0]) == video
