@@ -97,6 +97,7 @@ def write_many(folder: Path | str, contents: Mapping[str, bytes]) -> None:
             temporary, path = made[-1]
             Path(temporary).chmod(mode)
             os.replace(temporary, path)
+            _withdrawal_of(path).unlink(missing_ok=True)
             made.pop()
         _sync_folder(folder)
     except OSError as error:
@@ -140,6 +141,20 @@ def atomic_artifact(path: Path | str) -> Iterator[IO[bytes]]:
         known = _known_hashes(path)
         write_text(manifest, "".join(f"{h}  {path.name}\n" for h in {digest: 0, **known}))
     write_text(manifest, f"{digest}  {path.name}\n")
+    _withdrawal_of(path).unlink(missing_ok=True)
+
+
+def mark_withdrawn(path: Path, reason: str) -> None:
+    """Have ``verify`` refuse an artifact until it is made again.
+
+    Args:
+        path: The artifact, made with the data of a person who has withdrawn.
+        reason: Who and when.
+
+    Raises:
+        ArtifactError: The disk refused.
+    """
+    write_text(_withdrawal_of(path), reason + "\n")
 
 
 def manifest_of(path: Path) -> Path:
@@ -158,12 +173,19 @@ def verify(path: Path | str, made_by: str = "") -> Path:
         The path, to be opened.
 
     Raises:
-        ArtifactError: It is missing, has no manifest, or differs from it.
+        ArtifactError: It is missing, has no manifest, differs from it, or was made with the
+            data of a person who has withdrawn.
     """
     path = Path(path)
     hint = f" `{made_by}` makes it." if made_by else ""
     if not path.is_file():
         raise ArtifactError(f"{path} is not there yet.{hint}")
+    if (withdrawal := _withdrawal_of(path)).is_file():
+        raise ArtifactError(
+            f"{path} was made with the data of a person who has withdrawn "
+            f"({withdrawal.read_text().strip()}); train it again with `kedro run` and the "
+            "parameters that made it."
+        )
     known = _known_hashes(path)
     if not known:
         raise ArtifactError(
@@ -176,6 +198,11 @@ def verify(path: Path | str, made_by: str = "") -> Path:
             f"{manifest_of(path).name}. Delete both and make it again.{hint}"
         )
     return path
+
+
+def _withdrawal_of(path: Path) -> Path:
+    """Where it is noted that an artifact must not be used any more."""
+    return path.with_name(path.name + ".withdrawn")
 
 
 def _known_hashes(path: Path) -> dict[str, int]:

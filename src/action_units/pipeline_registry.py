@@ -11,6 +11,7 @@ from action_units.pipelines import (
     prediction,
     preprocessing,
     pretraining,
+    withdrawal,
 )
 
 
@@ -19,7 +20,8 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
-        as ``__default__``, ``compare``, ``predict`` and ``export``.
+        as ``__default__``, ``compare``, ``predict``, ``export`` and
+        ``withdraw``.
     """
     chosen = lanes.current
     stages = {
@@ -33,5 +35,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "compare": comparison.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
+        "withdraw": withdrawal.create_pipeline(),
         "__default__": sum(stages.values(), Pipeline([])),
     }

@@ -58,12 +58,13 @@ def stem_of(name: str, within: str = "") -> str:
     folder = name.rpartition("/")[0]
     whole = f"{within}/{name}" if within else name
     if not folder:
-        return f"{_identity(_without_jpg(whole))}_0-FaceId-0"
+        return f"{identity_of(_without_jpg(whole))}_0-FaceId-0"
     digest = hashlib.blake2b(os.fsencode(whole), digest_size=_NUMBER_BYTES).digest()
-    return f"{_identity(folder)}_{int.from_bytes(digest)}-FaceId-0"
+    return f"{identity_of(folder)}_{int.from_bytes(digest)}-FaceId-0"
 
 
-def _identity(name: str) -> str:
+def identity_of(name: str) -> str:
+    """The identity that label tables have for a folder's name."""
     safe = _UNSAFE.sub(_escape, os.fsencode(name)).decode()
     if safe.startswith("."):
         safe = "=2E" + safe[1:]

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,6 +198,38 @@ class Journal:
                 f"{error.strerror or error}); what it held before is safe. Free some space and "
                 "run again."
             ) from error
+
+
+def forget(folder: Path, change: Callable[[Entry], Entry | None]) -> int:
+    """Change or drop entries of a journal that nobody has open, whatever they were made with.
+
+    Args:
+        folder: The journal's own; the caller has locked it.
+        change: Gives what is left of an entry; None where nothing is.
+
+    Returns:
+        How many entries were changed or dropped.
+
+    Raises:
+        ArtifactError: The disk refused; the journal is as it was.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return 0
+    changed, lines = 0, []
+    for line in path.read_bytes().splitlines():
+        value = _value(line)
+        if isinstance(value, list):
+            entries = [Entry(*plain) for plain in value]
+            left = [change(entry) for entry in entries]
+            changed += sum(a != b for a, b in zip(entries, left, strict=True))
+            lines.append(_line([entry.plain() for entry in left if entry is not None]))
+        elif value is not None:
+            lines.append(_line(value))
+    if changed:
+        with atomic_write(path) as file:
+            file.writelines(lines)
+    return changed
 
 
 def _text(value: Any) -> bytes:

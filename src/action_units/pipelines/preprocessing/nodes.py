@@ -28,6 +28,7 @@ from action_units.facs.identities import read_identities, web_people
 from action_units.facs.openface import read_openface
 from action_units.facs.sampling import hold_out, sample_faces
 from action_units.pipelines.preprocessing.settings import face_settings, workers_of
+from action_units.withdrawal import WithoutPeople, people_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def crop_photographs(
     photographs: WebPhotographs,
     folder: Path,
     journal: Path,
+    withdrawn: pd.DataFrame,
     preprocess: Mapping[str, Any],
     workers: int | None,
     cluster: Mapping[str, Any],
@@ -49,6 +51,7 @@ def crop_photographs(
         photographs: Where they are.
         folder: Where the crops go.
         journal: Where it is noted what is done.
+        withdrawn: Whose photographs are passed over.
         preprocess: The parameters of preprocessing.
         workers: Processes; None for one a core.
         cluster: The engine they belong to.
@@ -58,7 +61,11 @@ def crop_photographs(
     """
     source = open_photographs(photographs.photographs, photographs.kind)
     result = crop_files(
-        source, folder, journal, face_settings(preprocess), workers_of(workers, cluster)
+        WithoutPeople(source, people_of(withdrawn["person"])),
+        folder,
+        journal,
+        face_settings(preprocess),
+        workers_of(workers, cluster),
     )
     for suffix, count in source.ignored.items():
         logger.info(
@@ -156,6 +163,7 @@ def crop_recordings(
     recordings: DisfaRecordings,
     folder: Path,
     journal: Path,
+    withdrawn: pd.DataFrame,
     preprocess: Mapping[str, Any],
     workers: int | None,
     cluster: Mapping[str, Any],
@@ -166,6 +174,7 @@ def crop_recordings(
         recordings: Videos and label files.
         folder: Where the crops go.
         journal: Where it is noted what is done.
+        withdrawn: Subjects that are left out.
         preprocess: The parameters of preprocessing.
         workers: Processes; None for one a core.
         cluster: The engine they belong to.
@@ -180,6 +189,7 @@ def crop_recordings(
     coded = subjects_in(recordings.labels)
     videos = find_videos(recordings.videos(camera), camera)
     left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
+    left_out |= dict.fromkeys({*coded, *videos} & set(withdrawn["person"]), "withdrawn")
     for subject in sorted((set(coded) ^ set(videos)) - set(left_out)):
         what = "no video" if subject not in videos else "no label folder"
         raise LabelError(
@@ -220,13 +230,18 @@ def crop_recordings(
 
 
 def pack(
-    crops: CropSet, before: Path, face_size: int, workers: int | None
+    crops: CropSet,
+    before: Path,
+    withdrawn: pd.DataFrame,
+    face_size: int,
+    workers: int | None,
 ) -> tuple[FaceStore, pd.DataFrame]:
     """Make all crops one array, unless that has been done.
 
     Args:
         crops: Crops and their labels.
         before: Where the face store lies, if there is one.
+        withdrawn: People whose crops are left out.
         face_size: Side of the packed faces, in pixels.
         workers: Threads; None for one a core.
 
@@ -235,7 +250,8 @@ def pack(
     """
     if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
         raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
-    table = crops.table.assign(origin=crops.origin)
+    gone = {name for person in people_of(withdrawn["person"]) for name in person.names}
+    table = crops.table[~crops.table["subject"].isin(gone)].assign(origin=crops.origin)
     packed = pack_crops(
         crops.folder,
         table,

@@ -12,7 +12,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
     cropping = [
         Node(
             nodes.crop_photographs,
-            ["web_photographs", "web_crop_folder", "web_cropping", *work],
+            ["web_photographs", "web_crop_folder", "web_cropping", "withdrawn", *work],
             ["web_photograph_crops", "web_quarantine"],
             name="crop_photographs",
         ),
@@ -44,7 +44,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
         ),
         Node(
             nodes.crop_recordings,
-            ["disfa_recordings", "disfa_crop_folder", "disfa_cropping", *work],
+            ["disfa_recordings", "disfa_crop_folder", "disfa_cropping", "withdrawn", *work],
             ["disfa_crops", "disfa_quarantine", "disfa_frames", "disfa_lost_frames"],
             name="crop_recordings",
         ),
@@ -58,6 +58,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
                 [
                     f"{data}_crops",
                     f"{data}_faces_before",
+                    "withdrawn",
                     "params:face_size",
                     "params:workers",
                 ],

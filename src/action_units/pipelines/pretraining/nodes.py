@@ -13,7 +13,7 @@ from action_units.pipelines.settings import TrainingSettings
 
 def pretrain(
     faces: FaceStore, checkpoints: Path, parameters: Mapping[str, Any]
-) -> tuple[TrainedModel, pd.DataFrame]:
+) -> tuple[TrainedModel, pd.DataFrame, pd.DataFrame]:
     """Train on the web set's labels; identities held out of it choose the best epoch.
 
     Args:
@@ -22,7 +22,8 @@ def pretrain(
         parameters: All parameters of the run.
 
     Returns:
-        The model of 18 AUs and its training curve.
+        The model of 18 AUs, its training curve, and who it was trained with:
+        ``identity, split, photographs``.
     """
     from action_units.training.data.soft_targets import intensities_of
     from action_units.training.loop import train
@@ -51,4 +52,6 @@ def pretrain(
         },
         **settings.machine,
     )
-    return result.model, result.curve
+    people = faces.table.groupby(["subject", "split"], as_index=False).size()
+    people.columns = pd.Index(["identity", "split", "photographs"])
+    return result.model, result.curve, people

@@ -13,7 +13,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             Node(
                 nodes.pretrain,
                 ["web_faces", "pretrain_checkpoints", "parameters"],
-                ["pretrained_model", "pretraining_curve"],
+                ["pretrained_model", "pretraining_curve", "pretrained_people"],
                 name="pretrain",
             )
         ],

@@ -1,0 +1,101 @@
+"""Nodes that remove a person who has withdrawn."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from action_units.withdrawal import Layers, check_person, raw_files_of, withdraw
+
+logger = logging.getLogger(__name__)
+
+
+def register(
+    person: object, withdrawn: pd.DataFrame, raw: Path, **layers: Path
+) -> pd.DataFrame:
+    """Add a person to the list of those who have withdrawn.
+
+    Args:
+        person: A subject or an identity, as the labels or the raw folders have it.
+        withdrawn: The list so far: ``person, date``.
+        raw: The folder of raw data.
+        layers: Where the products lie, by the fields of ``Layers``.
+
+    Returns:
+        The list with the person.
+
+    Raises:
+        ConfigurationError: Nothing of such a person is there.
+    """
+    name = check_person(person, _layers(**layers), raw, withdrawn["person"])
+    if name in set(withdrawn["person"]):
+        return withdrawn
+    row = pd.DataFrame({"person": [name], "date": [datetime.now(UTC).date().isoformat()]})
+    return pd.concat([withdrawn, row], ignore_index=True)
+
+
+def remove(person: str, withdrawn: pd.DataFrame, raw: Path, **layers: Path) -> None:
+    """Remove the person from all products of all runs and protocols; see ``withdrawal``.
+
+    Args:
+        person: The subject or identity.
+        withdrawn: The list, with the person.
+        raw: The folder of raw data, in which nothing is changed.
+        layers: Where the products lie, by the fields of ``Layers``.
+
+    Raises:
+        ArtifactError: Another run is at work, or the disk refused.
+    """
+    name = person.strip()
+    date = str(withdrawn.loc[withdrawn["person"] == name, "date"].iloc[0])
+    done = withdraw(name, _layers(**layers), date)
+    for file, rows in done.rows.items():
+        logger.info("%s: removed %d rows", file, rows)
+    logger.info("Deleted %d files of %s", len(done.deleted), name)
+    for model in done.models:
+        logger.warning("%s was trained with %s and is not used any more", model, name)
+    if done.models:
+        logger.warning(
+            "Train these models again with the command that made them (with the same `env`, "
+            "`run`, `recipe` and `protocol`); their states were deleted, so nothing of the old "
+            "weights is used."
+        )
+    paths, count = raw_files_of(name, raw)
+    if paths:
+        logger.warning(
+            "%d raw files of %s are yours to delete: %s%s",
+            count,
+            name,
+            ", ".join(map(str, paths)),
+            ", …" if count > len(paths) else "",
+        )
+
+
+def _layers(
+    *,
+    web_cropping: Path,
+    coded_cropping: Path,
+    openface: Path,
+    web_crops: Path,
+    coded_crops: Path,
+    web_store: Path,
+    coded_store: Path,
+    intermediate: Path,
+    primary: Path,
+    models: Path,
+    predictions: Path,
+    reports: Path,
+) -> Layers:
+    return Layers(
+        journals=(web_cropping, coded_cropping),
+        openface=openface,
+        crops=(web_crops, coded_crops),
+        web_store=web_store,
+        coded_store=coded_store,
+        intermediate=intermediate,
+        primary=primary,
+        models=models,
+        predictions=predictions,
+        reports=reports,
+    )

@@ -1,0 +1,119 @@
+"""Whose picture a path leads to, and what keeps withdrawn people out."""
+
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from action_units.errors import ArtifactError
+from action_units.faces.photographs.base import Photograph
+from action_units.faces.work.journal import Entry, Journal, forget
+from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
+from action_units.withdrawal import Person, WithoutPeople, people_of
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("SN010", "RightVideoSN010_00000012.jpg"),
+        ("SN010", "Videos_LeftCamera/LeftVideoSN010_comp.avi"),
+        ("SN010", "ActionUnit_Labels/SN010/SN010_au1.txt"),
+        ("SN010", "SN010"),
+        ("m.0d27_dy", "m.0d27_dy_84-FaceId-0.jpg"),
+        ("m.0d27_dy", "/photographs/m.0d27_dy/84-FaceId-0.jpg"),
+        ("Adriana Lima", "Adriana=20Lima_66352541923574-FaceId-0.jpg"),
+        ("Adriana Lima", "Adriana Lima/my photo.png"),
+        ("train/p0", "train~p0_66352541923574-FaceId-0.jpg"),
+        ("train/p0", "train/p0/1.jpg"),
+        ("train~p0", "train/p0/1.jpg"),
+        ("anna", "anna.jpg"),
+        ("anna", "anna_0-FaceId-0.jpg"),
+    ],
+)
+def test_a_persons_own_path_is_found(name, path):
+    assert Person(name).is_in(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("SN001", "RightVideoSN0010_00000012.jpg"),
+        ("SN010", "RightVideoSN011_00000010.jpg"),
+        ("anna", "anna_b/1.jpg"),
+        ("anna", "joanna_1-FaceId-0.jpg"),
+        ("anna", "/home/anna/study/data/web/photographs/bob/1.jpg"),
+        ("m.0d27", "m.0d27_dy_84-FaceId-0.jpg"),
+        ("p0", "p01/1.jpg"),
+    ],
+)
+def test_another_persons_path_is_not(name, path):
+    assert not Person(name).is_in(path)
+
+
+class _Source:
+    def __init__(self, *portions):
+        self.ignored = Counter({".txt": 1})
+        self._portions = portions
+
+    def portions(self):
+        return iter(self._portions)
+
+
+class _Portion:
+    stamp, weight = "", 1
+
+    def __init__(self, name, *stems):
+        self.id, self._stems = name, stems
+
+    def photographs(self):
+        return (Photograph(s, s, s, b"") for s in self._stems)
+
+
+def test_photographs_of_the_withdrawn_reach_no_worker():
+    source = _Source(
+        _Portion("anna/1.jpg", "anna_1-FaceId-0"),
+        _Portion("all.tar", "anna_2-FaceId-0", "bob_1-FaceId-0"),
+    )
+    portions = list(WithoutPeople(source, people_of(["anna"])).portions())
+    assert [portion.id for portion in portions] == ["all.tar"]
+    assert [one.stem for one in portions[0].photographs()] == ["bob_1-FaceId-0"]
+
+
+def test_a_journal_forgets_whatever_it_was_made_with(tmp_path):
+    with Journal.open(tmp_path, {"margin": 0}) as journal:
+        journal.add([Entry("a", "1", [["anna_1-FaceId-0.jpg"]], []), Entry("b", "1", [], [])])
+    anna = Person("anna")
+    drop = lambda e: None if any(anna.is_in(row[0]) for row in e.rows) else e  # noqa: E731
+    assert forget(tmp_path, drop) == 1
+    assert forget(tmp_path, drop) == 0
+    with Journal.open(tmp_path, {"margin": 0}) as journal:
+        assert list(journal.done) == ["b"]
+
+
+def test_a_marked_artifact_is_refused_until_it_is_made_again(tmp_path):
+    path = tmp_path / "model.safetensors"
+
+    def write() -> None:
+        with atomic_artifact(path) as file:
+            file.write(b"weights")
+
+    write()
+    mark_withdrawn(path, "SN010, on 2026-01-01")
+    with pytest.raises(ArtifactError, match=r"withdrawn \(SN010, on 2026-01-01\)"):
+        verify(path)
+    write()
+    assert verify(path) == path
+    mark_withdrawn(path, "SN010, on 2026-01-01")
+    write_many(tmp_path, {path.name: b"weights"})
+    assert verify(path) == path
+
+
+def test_packing_leaves_the_withdrawn_out(tmp_path):
+    from action_units.datasets.crops import CropSet
+    from action_units.errors import LabelError
+    from action_units.pipelines.preprocessing.nodes import pack
+
+    table = pd.DataFrame({"image": ["a.jpg"], "subject": ["SN010"], "AU01": [1]})
+    withdrawn = pd.DataFrame({"person": ["SN010"], "date": ["2026-01-01"]})
+    with pytest.raises(LabelError, match="the table is empty"):
+        pack(CropSet(tmp_path, table, "x"), tmp_path / "store", withdrawn, 32, 1)
