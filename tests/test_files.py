@@ -1,8 +1,10 @@
 """Whole files or none, and hashes that find every change."""
 
 import errno
+import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -12,8 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_units.errors import ArtifactError
-from action_units.files import atomic_artifact, atomic_write, manifest_of, verify, write_bytes
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.files import (
+    SHARE,
+    atomic_artifact,
+    atomic_write,
+    manifest_of,
+    sweep,
+    verify,
+    write_bytes,
+    write_many,
+)
+from action_units.locks import locked
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -47,10 +59,156 @@ def test_the_temporary_file_is_in_the_same_folder(tmp_path):
         assert Path(file.name).parent == tmp_path / "here"
 
 
-def test_permissions_are_those_of_an_ordinary_file(tmp_path):
-    write_bytes(tmp_path / "a", b"")
-    (tmp_path / "b").write_bytes(b"")
-    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize(
+    ("shared", "file", "folder"),
+    [(None, 0o600, 0o700), ("group", 0o660, 0o770), ("everyone", 0o644, 0o755)],
+)
+def test_new_files_are_their_owners_alone_whatever_the_umask(
+    tmp_path, monkeypatch, mask, shared, file, folder
+):
+    monkeypatch.delenv(SHARE, raising=False)
+    if shared:
+        monkeypatch.setenv(SHARE, shared)
+    tmp_path.chmod(0o711)
+    before = os.umask(mask)
+    try:
+        write_bytes(tmp_path / "a" / "b" / "one", b"")
+        write_many(tmp_path / "c", {"two": b"", "three": b""})
+        with atomic_artifact(tmp_path / "d" / "four") as opened:
+            opened.write(b"x")
+        with locked(tmp_path / "e"):
+            pass
+    finally:
+        os.umask(before)
+    found = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert len(found) == 11
+    assert {mode for path, mode in found.items() if path.is_file()} == {file}
+    assert {mode for path, mode in found.items() if path.is_dir()} == {folder}
+    assert tmp_path.stat().st_mode & 0o777 == 0o711
+
+
+def test_an_unknown_audience_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv(SHARE, "all")
+    with pytest.raises(ConfigurationError, match=f"{SHARE} is 'all'; it must be group or"):
+        write_bytes(tmp_path / "a", b"")
+
+
+def refuses(monkeypatch, name, number, when=lambda *_: True):
+    """Have a call of the operating system fail."""
+    original = getattr(os, name)
+
+    def call(*arguments, **options):
+        if when(*arguments):
+            raise OSError(number, os.strerror(number))
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(os, name, call)
+
+
+def is_folder(descriptor):
+    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.ENOSYS])
+def test_a_disk_that_flushes_no_folder_will_do(tmp_path, monkeypatch, number):
+    refuses(monkeypatch, "fsync", number, is_folder)
+    write_bytes(tmp_path / "a", b"one")
+    write_many(tmp_path, {"b": b"two"})
+    assert (tmp_path / "a").read_bytes() + (tmp_path / "b").read_bytes() == b"onetwo"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_disk_that_flushes_no_file_will_do(tmp_path, monkeypatch, number):
+    refuses(monkeypatch, "fsync", number)
+    write_bytes(tmp_path / "a", b"one")
+    assert (tmp_path / "a").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_disk_without_permissions_will_do(tmp_path, monkeypatch, number):
+    refuses(monkeypatch, "chmod", number)
+    write_bytes(tmp_path / "new" / "a", b"one")
+    write_many(tmp_path / "new", {"b": b"two"})
+    with locked(tmp_path / "new"):
+        assert (tmp_path / "new" / "a").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EIO, "check it before"),
+        (errno.EROFS, "mounted read-only"),
+        (errno.EACCES, "change the permissions"),
+        (errno.ENAMETOOLONG, "choose a shorter one"),
+    ],
+)
+@pytest.mark.parametrize("many", [False, True])
+def test_each_refusal_of_a_disk_has_its_own_advice(
+    tmp_path, monkeypatch, number, sentence, many
+):
+    write_bytes(tmp_path / "a", b"old")
+    refuses(monkeypatch, "fsync", number, lambda descriptor: not is_folder(descriptor))
+    with pytest.raises(ArtifactError, match=sentence) as refused:
+        write_many(tmp_path, {"a": b"new"}) if many else write_bytes(tmp_path / "a", b"new")
+    full = number in (errno.ENOSPC, errno.EDQUOT)
+    assert ("ree some space" in str(refused.value)) == full
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀"])
+def test_a_name_of_255_bytes_is_written(tmp_path, letter):
+    name = letter * (255 // len(letter.encode()))
+    write_bytes(tmp_path / name, b"one")
+    assert (tmp_path / name).read_bytes() == b"one"
+
+
+HOLDER = """
+import sys, time
+from action_units.files import atomic_write, temporary_folder
+with temporary_folder("frames", sys.argv[1]) as folder, atomic_write(sys.argv[1] + "/a") as file:
+    (folder / "video.webm").write_bytes(b"a face")
+    file.write(b"half")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_what_a_killed_process_left_is_swept_and_a_running_ones_is_not(
+    tmp_path, monkeypatch, locks
+):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"ready\n"
+    (tmp_path / ".mine.settings").touch()
+    (tmp_path / ".gitignore").touch()
+    if not locks:
+        refuses_locks(monkeypatch)
+    sweep(tmp_path)
+    parts = list(tmp_path.glob("*.part"))
+    assert len(parts) == 2
+    process.kill()
+    process.wait()
+    if not locks:
+        sweep(tmp_path)
+        assert len(list(tmp_path.glob("*.part"))) == 2
+        for path in parts:
+            os.utime(path, (0, 0))
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", ".mine.settings"]
+
+
+def refuses_locks(monkeypatch, number=errno.ENOLCK):
+    def flock(_descriptor, _operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
 
 
 @settings(max_examples=100, deadline=None)

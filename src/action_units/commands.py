@@ -154,6 +154,7 @@ def predict(
       action-units predict photographs/ --model MODELS --out tables --annotate
     """  # noqa: D301
     _log()
+    from action_units.locks import locked
     from action_units.prediction.api import with_detector
     from action_units.prediction.drawing import draw
     from action_units.prediction.engine import Engine
@@ -165,9 +166,10 @@ def predict(
     classifier = with_detector(
         load_classifier(model, fold, device=device), detector, min_confidence
     )
-    with Engine(classifier, faces, workers, batch_size) as engine:
-        done = predict_into(opened, engine, out)
-    pictures = draw(done, annotate=annotate, timeline=timeline)
+    with locked(out):
+        with Engine(classifier, faces, workers, batch_size) as engine:
+            done = predict_into(opened, engine, out)
+        pictures = draw(done, annotate=annotate, timeline=timeline)
     for outcome in done:
         if outcome.record:
             faces_, frames = outcome.record["faces"], outcome.record["frames"]

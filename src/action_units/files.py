@@ -4,19 +4,178 @@ Every file the project makes is written to a temporary name in its own folder,
 flushed to the disk and renamed over the old one: a kill or a full disk leaves
 the previous file whole. A manifest beside an artifact keeps its SHA-256 in the
 format of ``sha256sum``, so ``sha256sum -c NAME.sha256`` checks it too.
+
+Faces are personal data, so files and folders are made for their owner alone, whatever
+the umask is. The environment variable ``ACTION_UNITS_SHARE_FILES`` (or the parameter
+``share_files``) opens new ones to the ``group`` or to ``everyone``.
+
+A temporary file or folder is named ``.NAME.xxxxxxxx.part`` and is locked by the process
+that writes it, so ``sweep`` can tell what a killed process left from what is in use.
 """
 
+import errno
+import fcntl
+import glob
 import hashlib
 import os
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from action_units.errors import ArtifactError
+from action_units.errors import ArtifactError, ConfigurationError
 
+SHARE = "ACTION_UNITS_SHARE_FILES"
+"""Environment variable: who else may use new files; ``group`` or ``everyone``."""
+
+_MODES = {"": (0o600, 0o700), "group": (0o660, 0o770), "everyone": (0o644, 0o755)}
+_PART = ".part"
+_ABANDONED = 24 * 3600  # seconds without a write, where the disk cannot say who uses a file
 _BLOCK = 1 << 20
+
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_NO_FOLDER_SYNC = {*_UNSUPPORTED, errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR}
+_NO_MODES = {*_UNSUPPORTED, errno.EACCES, errno.EPERM}
+
+_ADVICE = {
+    errno.ENOSPC: "Free some space or choose another folder.",
+    errno.EDQUOT: "Your quota is used up: free some space or choose another folder.",
+    errno.EFBIG: "Files may not be so large there (ulimit -f says your own limit); choose "
+    "another folder.",
+    errno.EIO: "The disk or the network failed; check it before you run this again.",
+    errno.ESTALE: "The network folder is gone; mount it again.",
+    errno.EROFS: "The disk is mounted read-only; choose another folder.",
+    errno.EACCES: "You may not write there; change the permissions or choose another folder.",
+    errno.EPERM: "You may not write there; change the permissions or choose another folder.",
+    errno.ENAMETOOLONG: "The name is too long for this disk; choose a shorter one.",
+    errno.ENOTDIR: "A file lies where a folder is needed; choose another folder.",
+    errno.EEXIST: "A file lies where a folder is needed; choose another folder.",
+    errno.EISDIR: "A folder lies where the file belongs; choose another name.",
+}
+
+
+def advice(error: OSError) -> str:
+    """What a person can do about a disk that refused to write, as a sentence."""
+    return _ADVICE.get(error.errno or 0, "Choose another folder.")
+
+
+def modes() -> tuple[int, int]:
+    """The permissions of new files and of new folders.
+
+    Raises:
+        ConfigurationError: The environment variable has a value that is unknown.
+    """
+    shared = os.environ.get(SHARE, "")
+    if shared not in _MODES:
+        raise ConfigurationError(
+            f"{SHARE} is {shared!r}; it must be group or everyone, or must not be set."
+        )
+    return _MODES[shared]
+
+
+def set_mode(path: Path | str) -> None:
+    """Give a new file or folder its permissions, where the disk has permissions."""
+    file, folder = modes()
+    found = Path(path).stat().st_mode
+    wanted = folder | (found & stat.S_ISGID) if stat.S_ISDIR(found) else file
+    try:
+        Path(path).chmod(wanted)
+    except OSError as error:
+        if error.errno not in _NO_MODES:
+            raise
+
+
+def make_folder(path: Path | str) -> None:
+    """Make a folder and its missing parents; those that exist keep their permissions.
+
+    Raises:
+        OSError: The disk refused, or a file lies there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_folder(path.parent)
+    try:
+        path.mkdir(0o700)
+    except FileExistsError:
+        if not path.is_dir():  # else another process was faster
+            raise
+    else:
+        set_mode(path)
+
+
+@contextmanager
+def temporary_folder(name: str, parent: Path | str | None = None) -> Iterator[Path]:
+    """A folder for this process alone, removed at the end, or after a kill by ``sweep``.
+
+    Args:
+        name: Part of its name.
+        parent: Where it is made; None takes the system's folder (``TMPDIR``), in which
+            earlier ones of this name are swept first.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    if parent is None:
+        parent = tempfile.gettempdir()
+        sweep(parent, name)
+    while True:
+        path = Path(tempfile.mkdtemp(_PART, f".{_short(name)}.", parent))
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another process swept it before it was locked
+        _hold(descriptor)
+        if path.is_dir():
+            break
+        os.close(descriptor)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+def sweep(folder: Path | str, name: str = "", deep: bool = False) -> None:
+    """Remove the temporary files and folders of processes that were killed.
+
+    Those of a running process are locked and stay. Where the disk has no locks, what has
+    not changed for a day goes.
+
+    Args:
+        folder: Where to look.
+        name: Only those made under this name; all without.
+        deep: Look in its subfolders too.
+    """
+    pattern = f".{glob.escape(_short(name)) or '*'}.{'[a-z0-9_]' * 8}{_PART}"
+    for path in list((Path(folder).rglob if deep else Path(folder).glob)(pattern)):
+        try:
+            status = path.lstat()
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if not is_folder and not stat.S_ISREG(status.st_mode):
+                continue
+            # A network disk gives a lock for writing only to who may write.
+            descriptor = os.open(
+                path, os.O_NOFOLLOW | (os.O_RDONLY if is_folder else os.O_RDWR)
+            )
+        except OSError:
+            continue  # it is gone, or another person's
+        try:
+            mine = _hold(descriptor)
+            if mine or (mine is None and time.time() - status.st_mtime > _ABANDONED):
+                if is_folder:
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        except OSError:
+            continue  # a folder in which this person may not delete
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -35,27 +194,34 @@ def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
     path = Path(path)
     temporary, size = "", 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(descriptor)
+        make_folder(path.parent)
+        descriptor, temporary = _temporary(path.parent, path.name)
         with open(temporary, "w+b") as file:
-            yield file
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = ""
+            try:
+                yield file
+                size = file.tell()
+                file.flush()
+                sync(descriptor)
+                give_name(temporary, path)
+                temporary = ""
+            finally:
+                os.close(descriptor)
         _sync_folder(path.parent)
     except OSError as error:
         what = f"{path} ({size:,} bytes)" if size else str(path)
         raise ArtifactError(
             f"{what} could not be written ({error.strerror or error}); "
-            "what was there before is untouched. Free some space or choose another folder."
+            f"what was there before is untouched. {advice(error)}"
         ) from error
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def give_name(temporary: Path | str, path: Path | str) -> None:
+    """Give a complete temporary file its permissions and its name; raises OSError."""
+    set_mode(temporary)
+    os.replace(temporary, path)
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
@@ -76,37 +242,31 @@ def write_many(folder: Path | str, contents: Mapping[str, bytes]) -> None:
     """
     folder = Path(folder)
     made: list[tuple[str, Path]] = []
+    descriptors: list[int] = []
     name, size = "", 0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptors: list[int] = []
-        try:
-            for name, content in contents.items():
-                size = len(content)
-                descriptor, temporary = tempfile.mkstemp(prefix=f".{name[:64]}.", dir=folder)
-                descriptors.append(descriptor)
-                made.append((temporary, folder / name))
-                _write_all(descriptor, content)
-            for descriptor in descriptors:  # after all writes: the first flush carries most
-                os.fsync(descriptor)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-        mode = 0o666 & ~_umask()
+        make_folder(folder)
+        for name, content in contents.items():
+            size = len(content)
+            descriptor, temporary = _temporary(folder, name)
+            descriptors.append(descriptor)
+            made.append((temporary, folder / name))
+            _write_all(descriptor, content)
+        for descriptor in descriptors:  # after all writes: the first flush carries most
+            sync(descriptor)
         while made:
-            temporary, path = made[-1]
-            Path(temporary).chmod(mode)
-            os.replace(temporary, path)
-            _withdrawal_of(path).unlink(missing_ok=True)
+            give_name(*made[-1])
+            _withdrawal_of(made[-1][1]).unlink(missing_ok=True)
             made.pop()
         _sync_folder(folder)
     except OSError as error:
         raise ArtifactError(
             f"{folder / name} ({size:,} bytes) could not be written "
-            f"({error.strerror or error}); what was there before is untouched. Free some space "
-            "or choose another folder."
+            f"({error.strerror or error}); what was there before is untouched. {advice(error)}"
         ) from error
     finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
         for temporary, _ in made:
             Path(temporary).unlink(missing_ok=True)
 
@@ -219,18 +379,51 @@ def _write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _temporary(folder: Path, name: str) -> tuple[int, str]:
+    """A new temporary file: its descriptor, open for writing and locked, and its path."""
+    while True:
+        descriptor, path = tempfile.mkstemp(_PART, f".{_short(name)}.", folder)
+        _hold(descriptor)
+        if Path(path).exists():
+            return descriptor, path
+        os.close(descriptor)  # another process swept it before it was locked
+
+
+def _short(name: str) -> str:
+    """A name's first bytes, because a disk takes 255 of them."""
+    return os.fsdecode(os.fsencode(name)[:64])
+
+
+def _hold(descriptor: int) -> bool | None:
+    """Lock an open file or folder until it is closed; None where the disk has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def sync(descriptor: int) -> None:
+    """Flush a file to the disk, where the disk can do that; raises OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut (POSIX; a no-op elsewhere)."""
-    if os.name != "posix":
+    """Make the rename itself survive a power cut, where the disk can do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written in and not listed
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)

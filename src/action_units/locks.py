@@ -1,50 +1,104 @@
-"""One run a folder: a lock that the operating system drops with the process."""
+"""One process a folder.
 
-import fcntl
+The lock is ``filelock``'s: the operating system drops it with the process, so none goes
+stale. Where a disk has no such locks, a file with the process's number, host and start
+stands for it, and is recovered when that process is gone.
+"""
+
+import errno
+import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
 from action_units.errors import ArtifactError
+from action_units.files import advice, make_folder, set_mode, sweep
+
+logger = logging.getLogger(__name__)
+
+_NO_LOCKS = {
+    errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP,
+}  # fmt: skip
+_POLL = 0.25  # seconds
 
 
 @contextmanager
-def locked(folder: Path | str, leftovers: str = "") -> Iterator[None]:
-    """Keep a folder to one run, and sweep what a killed one left half-written.
-
-    The operating system drops the lock of a process that dies, so none goes stale.
+def locked(folder: Path | str, *, name: str = ".lock", wait: bool = False) -> Iterator[None]:
+    """Keep a folder to one process, and sweep what a killed one left half-written in it.
 
     Args:
         folder: Made where it is missing.
-        leftovers: Pattern of the temporary names that a kill may have left in it.
+        name: Of the lock's file in it.
+        wait: Wait for another process to end, in place of an error.
 
     Raises:
-        ArtifactError: Another process holds it, or the folder cannot be made.
+        ArtifactError: Another process holds it, or the folder cannot be written in.
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        make_folder(folder)
+        lock = _acquire(folder / name, wait)
+    except Timeout as error:
+        path = Path(error.lock_file)
+        gone = f", delete {path} if it is gone" if _is_soft(path) else ""
+        raise ArtifactError(
+            f"{folder} is in use by {_holder(path)}; wait for it to end, stop it{gone}, or "
+            "choose another folder."
+        ) from None
     except OSError as error:
         raise ArtifactError(
-            f"{folder} cannot be written in ({error.strerror}); choose another folder."
+            f"{folder} cannot be written in ({error.strerror or error}). {advice(error)}"
         ) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another run"
-            raise ArtifactError(
-                f"{folder} is in use by {holder}; wait for it to end, stop it, or choose "
-                "another folder."
-            ) from error
-        if leftovers:
-            for orphan in folder.glob(leftovers):
-                orphan.unlink(missing_ok=True)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        sweep(folder)
         yield
     finally:
-        os.close(descriptor)
+        if not isinstance(lock, SoftFileLock):
+            # filelock never takes a lock whose file is gone, so this is safe while it is held.
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def _acquire(path: Path, wait: bool) -> BaseFileLock:
+    lock: BaseFileLock = FileLock(path)
+    try:
+        _wait(lock, path, wait)
+    except OSError as error:
+        if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
+            raise
+        # Another name: the file of a lock that the disk does not have says nothing.
+        path = path.with_name(f"{path.name}.held")
+        lock = SoftFileLock(path)
+        _wait(lock, path, wait)
+    if not isinstance(lock, SoftFileLock):  # that one writes the same itself
+        path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
+    set_mode(path)
+    return lock
+
+
+def _wait(lock: BaseFileLock, path: Path, wait: bool) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not wait:
+            raise
+        logger.info("%s is in use by %s; waiting for it", path.parent, _holder(path))
+        lock.acquire(timeout=-1, poll_interval=_POLL)
+
+
+def _is_soft(path: Path) -> bool:
+    return path.suffix == ".held"
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, as far as its file tells."""
+    try:
+        process, host, *_ = path.read_text().splitlines()
+    except (OSError, ValueError):
+        return "another run"
+    return f"process {process} on {host}"

@@ -9,6 +9,7 @@ import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.export.package import export_run, read_package
+from action_units.locks import locked
 from tests.export.made_up import CARD, write_run
 
 
@@ -112,3 +113,10 @@ def test_a_folder_with_other_files_is_left_alone(run, tmp_path, name):
         export_run(run, tmp_path, onnx=False, card=CARD)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_folder_takes_one_export_at_a_time(run, weights_alone):
+    before = content_of(weights_alone)
+    with locked(weights_alone), pytest.raises(ArtifactError, match="is in use by process"):
+        export_run(run, weights_alone, fold=1, onnx=False, card=CARD)
+    assert content_of(weights_alone) == before

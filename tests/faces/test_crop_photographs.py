@@ -113,12 +113,14 @@ def test_a_changed_setting_does_all_again_and_is_named(folder, tmp_path, caplog)
 def test_what_is_not_ours_stays(folder, tmp_path):
     crop(folder, tmp_path)
     (tmp_path / "a" / "mine.jpg").write_bytes(b"mine")
-    (tmp_path / "a" / ".m.01_1-FaceId-0.jpg.abc_1234").touch()  # as a killed write leaves it
+    (
+        tmp_path / "a" / ".m.01_1-FaceId-0.jpg.abc_1234.part"
+    ).touch()  # as a killed write leaves it
     (folder / "m.01_1-FaceId-0.jpg").unlink()
     crop(folder, tmp_path)
     left = files(tmp_path / "a")
     assert "mine.jpg" in left
-    assert not {".m.01_1-FaceId-0.jpg.abc_1234", "m.01_1-FaceId-0.jpg"} & set(left)
+    assert not {".m.01_1-FaceId-0.jpg.abc_1234.part", "m.01_1-FaceId-0.jpg"} & set(left)
 
 
 def test_two_photographs_of_one_name_give_one_crop_the_first(tmp_path, portraits):

@@ -180,7 +180,7 @@ def test_a_killed_run_goes_on_where_it_was(photos, tmp_path):
     whole = {name: content for name, content in photos.files().items() if name.endswith(".csv")}
     assert 2 <= len(whole) < 12
     assert all(re.fullmatch(rb"face.*\n0, 0.94, 1.5, 1.00\n", text) for text in whole.values())
-    (photos.out / ".p00.jpg.csv.abcd1234").write_text("half")  # as a kill leaves it
+    (photos.out / ".p00.jpg.csv.abcd1234.part").write_text("half")  # as a kill leaves it
     made = {name: (photos.out / name).stat().st_mtime_ns for name in whole}
     found = photos.run(batch=2)
     assert (found.there, found.new) == (len(whole), 12 - len(whole))

@@ -1,6 +1,8 @@
 """Tables in a folder: made once, made again when they must be, never half."""
 
+import errno
 import json
+import os
 import shutil
 
 import cv2
@@ -11,7 +13,9 @@ import pytest
 from action_units.errors import ArtifactError, LabelError, UnusableFace
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
+from action_units.locks import locked
 from action_units.prediction import folder as module
+from action_units.prediction.api import predict
 from action_units.prediction.classifier import Classifier, Member
 from action_units.prediction.drawing import draw
 from action_units.prediction.engine import Engine
@@ -162,8 +166,47 @@ def test_an_end_in_the_middle_leaves_nothing_half_written(engine, tmp_path, monk
         run(video, engine, out)
     monkeypatch.setattr(module.Progress, "advance", advance)
     assert (out / "v.csv").read_bytes() == table
-    assert {p.name for p in out.iterdir()} == {"v.csv", "v.parquet", "quarantine.csv"}
+    assert {p.name for p in out.iterdir()} == {"v.csv", "v.parquet", "v.json", "quarantine.csv"}
     assert not run(video, engine, out)[0].before
+    assert run(video, engine, out)[0].before
+
+
+def test_a_full_disk_leaves_the_tables_and_their_record(engine, tmp_path, monkeypatch):
+    video = write_video(tmp_path / "v.avi", [scene({0: 10})] * 3)
+    out = tmp_path / "out"
+    run(video, engine, out)
+    before = all_files(out)
+    write_video(video, [scene({0: 30})] * 4)
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ArtifactError, match=r"untouched. Free some space"):
+            run(video, engine, out)
+    assert all_files(out) == before
+
+
+@pytest.mark.parametrize("name", ["v.csv", "v.parquet"])
+def test_a_flipped_bit_in_a_table_is_found_and_the_table_made_again(engine, tmp_path, name):
+    video = write_video(tmp_path / "v.avi", [scene({0: 10})] * 3)
+    out = tmp_path / "out"
+    run(video, engine, out)
+    whole = (out / name).read_bytes()
+    (out / name).write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+    assert not run(video, engine, out)[0].before
+    assert (out / name).read_bytes() == whole
+
+
+def test_a_folder_takes_the_tables_of_one_run_at_a_time(run_folder, tmp_path):
+    video = write_video(tmp_path / "v.avi", [scene({0: 10})])
+    with (
+        locked(tmp_path / "out"),
+        pytest.raises(ArtifactError, match=f"out is in use by process {os.getpid()} on"),
+    ):
+        predict(video, run_folder, fold=1, device="cpu", out=tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_disk_that_refuses_is_a_sentence(engine, tmp_path):

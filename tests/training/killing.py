@@ -24,7 +24,7 @@ from action_units.training.checkpoints import NAME
 from tests.training.killed_run import weights_hash
 
 _TEMPORARY = f".{NAME}*.*"
-_KEPT = {NAME, f"{NAME}.sha256", "curve.csv", ".lock"}
+_KEPT = {NAME, f"{NAME}.sha256", "curve.csv"}
 
 Train = Callable[[Path, int], Any]
 

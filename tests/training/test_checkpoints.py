@@ -164,6 +164,45 @@ def test_restart_starts_over(tmp_path, whole, caplog):
     assert weights_hash(result) == weights_hash(whole)
 
 
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_a_full_disk_leaves_the_checkpoint_that_restart_replaces(monkeypatch, tmp_path, call):
+    """The disk refuses at one of the flushes of the new training's first curve and save."""
+    quick(checkpoint_folder=tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    calls = []
+    original = os.fsync
+
+    def fsync(descriptor):
+        calls.append(1)
+        if len(calls) >= call:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(descriptor)
+
+    options = {"checkpoint_folder": tmp_path, "checkpoint_seconds": None}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(ArtifactError, match=r"untouched. Free some space"):
+            quick(**options, restart=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert load_checkpoint(tmp_path, torch.load(tmp_path / "checkpoint.pt")["identity"])
+
+
+def test_a_restart_killed_before_its_first_save_leaves_what_it_replaces(monkeypatch, tmp_path):
+    quick(checkpoint_folder=tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with monkeypatch.context() as patch:
+        crash_after(patch, 3, crash)
+        with pytest.raises(Crash):
+            quick(checkpoint_folder=tmp_path, checkpoint_seconds=None, restart=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_restart_replaces_a_damaged_checkpoint(tmp_path, whole):
+    quick(checkpoint_folder=tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"damaged")
+    assert weights_hash(quick(checkpoint_folder=tmp_path, restart=True)) == weights_hash(whole)
+
+
 def test_a_checkpoint_of_something_else_is_refused_by_name(tmp_path):
     quick(QUICK, checkpoint_folder=tmp_path, provenance={"fold": 1})
     changed = LABELS.copy()
@@ -202,7 +241,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, tmp_path, whole, ca
             quick(**options)
     assert weights_hash(quick(**options)) == weights_hash(whole)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"checkpoint.pt", "checkpoint.pt.sha256", "curve.csv", ".lock"}
+    assert names == {"checkpoint.pt", "checkpoint.pt.sha256", "curve.csv"}
 
 
 def test_flipped_bits_are_refused(tmp_path):
@@ -271,7 +310,7 @@ def test_a_folder_serves_one_run_at_a_time(tmp_path):
 
 
 def test_what_a_killed_save_left_is_swept(tmp_path):
-    orphans = {tmp_path / ".checkpoint.pt.abc123", tmp_path / ".curve.csv.abc123"}
+    orphans = {tmp_path / f".{name}.abc12345.part" for name in ("checkpoint.pt", "curve.csv")}
     for path in (*orphans, tmp_path / "other.txt"):
         path.touch()
     quick(QUICK, checkpoint_folder=tmp_path)

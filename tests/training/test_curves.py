@@ -124,15 +124,22 @@ def test_a_resumed_run_shows_at_once_what_it_has(monkeypatch, tmp_path):
         assert list(tmp_path.glob("events*")) == [file]
 
 
-def test_a_restarted_run_shows_nothing_of_the_one_before(monkeypatch, tmp_path):
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_restarted_run_shows_the_one_before_until_it_has_saved(monkeypatch, tmp_path, saved):
     quick(checkpoint_folder=tmp_path)
     (tmp_path / "events.out.tfevents.1").touch()
+    before = (tmp_path / "curve.csv").read_bytes()
     with monkeypatch.context() as patch:
         crash_after(patch, 3, crash)
         with pytest.raises(Crash):
-            quick(checkpoint_folder=tmp_path, restart=True)
-    assert not (tmp_path / "curve.csv").exists()
-    assert not list(tmp_path.glob("events*"))
+            quick(
+                checkpoint_folder=tmp_path,
+                checkpoint_seconds=0.0 if saved else None,
+                restart=True,
+            )
+    assert (tmp_path / "curve.csv").exists() != saved
+    assert bool(list(tmp_path.glob("events*"))) != saved
+    assert saved or (tmp_path / "curve.csv").read_bytes() == before
 
 
 def test_what_is_not_true_or_false_is_refused():

@@ -4,7 +4,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from action_units.faces.folders import Folder, place
+from action_units.faces.folders import Folder, is_local, place
+from action_units.files import make_folder
 
 
 class FolderDataset(AbstractDataset[None, Folder]):
@@ -26,7 +27,10 @@ class FolderDataset(AbstractDataset[None, Folder]):
 
     def load(self) -> Folder:
         """The folder, ready to be written in."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        if is_local(self.path):
+            make_folder(self.path)
+        else:
+            self.path.mkdir(parents=True, exist_ok=True)
         return self.path
 
     def save(self, data: None) -> None:

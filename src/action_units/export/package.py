@@ -36,6 +36,7 @@ from action_units.export.project import find_card, find_faces
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import au_columns
 from action_units.files import manifest_of, sha256_of, verify, write_many
+from action_units.locks import locked
 from action_units.models.trained import load_model
 
 logger = logging.getLogger(__name__)
@@ -44,11 +45,6 @@ SCHEMA = 1
 CONFIG, CARD = "config.json", "README.md"
 
 _WEIGHTS_OR_GRAPH = re.compile(r"(model|fold\d+)\.safetensors|model(-int8)?\.onnx")
-_UNFINISHED = re.compile(
-    rf"\.({_WEIGHTS_OR_GRAPH.pattern}|config\.json|README\.md)(\.sha256)?\.\w{{8}}"
-)
-"""What a kill may leave of a file that had not taken its name yet."""
-
 _EXPORT = "kedro run --pipeline export"
 
 
@@ -99,7 +95,7 @@ def export_run(
     Raises:
         ArtifactError: A file is missing or damaged, the networks cannot answer as one, or
             were trained again after they were evaluated, the ONNX file does not answer as
-            torch does, or the disk refused.
+            torch does, another run is writing `out`, or the disk refused.
         ConfigurationError: The extra ``onnx`` is not installed, or other files lie in `out`.
     """
     run_folder, out = Path(run_folder), Path(out)
@@ -109,29 +105,29 @@ def export_run(
     refuse_other_card(card, members)
     store = find_faces(run_folder) if calibration_faces is None else calibration_faces
     name = "/".join([*run_folder.resolve().parts[-3:], out.resolve().name])
-    contents = {
-        _file_of(member, members): verify(run_folder / member.name / MODEL).read_bytes()
-        for member in members
-    }
-    facts: dict[str, Any] = {"version": __version__, "thresholds": _thresholds(members)}
-    if onnx:
-        about = {"version": __version__, "name": name}
-        converted, found = convert(members, store, about, int8)
-        contents, facts = contents | converted, facts | found
-    hashes = {file: hashlib.sha256(contents[file]).hexdigest() for file in sorted(contents)}
-    contents[CARD] = with_export(card, name, members, hashes, facts).encode()
-    config = {"schema": SCHEMA, "name": name, **_told(members), **facts, "sha256": hashes}
-    contents[CONFIG] = (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
-    files: dict[str, bytes] = {}
-    for file, content in contents.items():
-        # Names are given from the last to the first: no file lies there without its manifest.
-        files |= {file: content, f"{file}.sha256": _manifest(file, content)}
-    write_many(out, files)
-    for path in list(out.iterdir()):
-        file = path.name.removesuffix(".sha256")
-        earlier = _WEIGHTS_OR_GRAPH.fullmatch(file) and file not in contents
-        if earlier or _UNFINISHED.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    with locked(out):
+        contents = {
+            _file_of(member, members): verify(run_folder / member.name / MODEL).read_bytes()
+            for member in members
+        }
+        facts: dict[str, Any] = {"version": __version__, "thresholds": _thresholds(members)}
+        if onnx:
+            about = {"version": __version__, "name": name}
+            converted, found = convert(members, store, about, int8)
+            contents, facts = contents | converted, facts | found
+        hashes = {file: hashlib.sha256(contents[file]).hexdigest() for file in sorted(contents)}
+        contents[CARD] = with_export(card, name, members, hashes, facts).encode()
+        config = {"schema": SCHEMA, "name": name, **_told(members), **facts, "sha256": hashes}
+        contents[CONFIG] = (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
+        files: dict[str, bytes] = {}
+        for file, content in contents.items():
+            # Names are given from the last to the first: no file is there without its manifest.
+            files |= {file: content, f"{file}.sha256": _manifest(file, content)}
+        write_many(out, files)
+        for path in list(out.iterdir()):
+            file = path.name.removesuffix(".sha256")
+            if _WEIGHTS_OR_GRAPH.fullmatch(file) and file not in contents:
+                path.unlink(missing_ok=True)
     logger.info("%s: %s", out, ", ".join(sorted(contents)))
     return out
 

@@ -9,7 +9,6 @@ says of a face depends on the other faces in the batch.
 import logging
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from action_units.export.onnx_network import ask, open_session
 from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces, FaceStore
 from action_units.facs.action_units import au_column
+from action_units.files import temporary_folder
 
 CALIBRATION_FACES = 256
 """More change nothing to speak of."""
@@ -66,8 +66,8 @@ def quantise(content: bytes, faces: Faces) -> bytes:
         def get_next(self) -> Any:
             return next(self.blocks, None)
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        start, ready, done = (Path(folder) / f"{name}.onnx" for name in ("a", "b", "c"))
+    with temporary_folder("action-units-export") as folder, _quiet():
+        start, ready, done = (folder / f"{name}.onnx" for name in ("a", "b", "c"))
         start.write_bytes(content)
         prepare(str(start), str(ready))
         nodes = [node.name for node in onnx.load(str(ready)).graph.node]

@@ -1,7 +1,6 @@
 """What cropping needs and what comes of it, of photographs and of videos alike."""
 
 import logging
-import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,10 +16,11 @@ from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import make_detector, model_sha256
 from action_units.faces.detection.settings import DetectorSettings
-from action_units.faces.folders import Folder, names_in, place, put_many, sizes_in
+from action_units.faces.folders import Folder, is_local, names_in, place, put_many, sizes_in
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import Work
+from action_units.files import sweep
 
 UNFINISHED = "UNFINISHED"
 """A file in a folder of crops while they do not all belong together yet."""
@@ -31,7 +31,6 @@ COLUMNS = ("image", "bytes", "rectsize", "source", "angle", "score")
 KILLER = "crash"
 KILLED = "it killed the process that worked on it, twice; is it too large, or made to do harm?"
 REPEATED = "repeated"
-_HALF_WRITTEN = re.compile(r"\..*\.[a-z0-9_]{8}")  # the names that files.write_many begins with
 
 _TABLE_PART = 4096  # rows that are objects at once: as columns they take a fraction
 _AT_A_TIME = 16  # crops that are written with one flush
@@ -228,6 +227,8 @@ class CropFolder:
         for name in portions if stale else ():
             stale.difference_update(row[0] for row in journal.done[name].rows)
         for name in names_in(self.path):
-            if name in stale or _HALF_WRITTEN.fullmatch(name):
+            if name in stale:
                 (self.path / name).unlink(missing_ok=True)
+        if is_local(self.path):
+            sweep(self.path)
         journal.tidy(portions)

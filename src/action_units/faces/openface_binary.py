@@ -7,7 +7,6 @@ and is not installed with this package. One CSV a photograph is kept, named
 
 import logging
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from action_units.errors import ConfigurationError
 from action_units.faces.openface_program import ARGUMENTS, FaceLandmarkImg, Outcome
 from action_units.faces.quarantine import Quarantine, printable
 from action_units.facs.openface_csv import PICTURES
-from action_units.files import write_bytes, write_text
+from action_units.files import sweep, write_bytes, write_text
 from action_units.locks import locked
 from action_units.progress import Progress
 
@@ -30,7 +29,6 @@ REASON = "openface"
 """What photographs are set aside for."""
 
 _COMMAND = "command.txt"
-_LEFTOVER = re.compile(r"\..*\.(?:csv|failed)\.\w{8}", re.DOTALL)  # of atomic_write
 _HOPELESS = 8  # failures before the first success, from which it cannot be the photographs
 
 
@@ -97,7 +95,8 @@ def annotate(
     quarantine = Quarantine()
     with locked(out):
         _check_command(out, command)
-        made = _sweep(out)
+        sweep(out, deep=True)
+        made = {name: changed for name, _, changed in _files_below(out)}
         todo = []
         for photograph in found:
             if made.get(f"{photograph.name}.failed", -1) >= photograph.changed:
@@ -258,17 +257,6 @@ def _check_command(out: Path, command: str) -> None:
             "another folder, or delete it to annotate everything anew."
         )
     write_text(file, command + "\n")
-
-
-def _sweep(out: Path) -> dict[str, int]:
-    """When each file of an earlier run was made; what a kill left half-written goes."""
-    made = {}
-    for name, path, changed in _files_below(out):
-        if _LEFTOVER.fullmatch(name.rpartition("/")[2]):
-            Path(path).unlink(missing_ok=True)
-        else:
-            made[name] = changed
-    return made
 
 
 def _files_below(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, str, int]]:

@@ -9,11 +9,12 @@ the first picture that it cannot read.
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from action_units.files import temporary_folder
 
 ARGUMENTS = ("-aus",)
 """What is always asked of it: action units and nothing else."""
@@ -53,8 +54,8 @@ class FaceLandmarkImg:
 
     def annotate(self, photographs: Sequence[Path]) -> list[Outcome]:
         """Run it on some photographs, or on each alone where that fails."""
-        with tempfile.TemporaryDirectory(prefix="openface-") as name:
-            inputs, outputs = Path(name, "in"), Path(name, "out")
+        with temporary_folder("action-units-openface") as folder:
+            inputs, outputs = folder / "in", folder / "out"
             inputs.mkdir()
             outputs.mkdir()
             # Links of plain names: two photographs may differ in their suffix alone, and

@@ -24,6 +24,7 @@ from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import INDEX_NAME, Faces, FaceStore
 from action_units.facs.action_units import aus_of_columns
 from action_units.facs.label_tables import parse_rectsize
+from action_units.files import advice
 from action_units.progress import Progress
 
 _IN_MEMORY = 256 << 20
@@ -229,6 +230,6 @@ def _allocate(shape: tuple[int, int, int], scratch: Path | str | None) -> Faces:
     except OSError as error:
         place = scratch or tempfile.gettempdir()
         raise ArtifactError(
-            f"{place} has no room for {n_bytes:,} bytes of faces ({error.strerror}); free some "
-            "space or choose another folder for temporary files (TMPDIR)."
+            f"{place} has no room for {n_bytes:,} bytes of faces ({error.strerror}). "
+            f"{advice(error)} TMPDIR names the folder for temporary files."
         ) from error

@@ -1,8 +1,6 @@
 """What is done with what the page sends; pictures and videos one at a time."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -19,6 +17,7 @@ from action_units.errors import ActionUnitsError, UnusableFace
 from action_units.faces.decoding import read_photograph
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.video import check_video, listed
+from action_units.files import temporary_folder
 from action_units.live.answers import csv_head, told_of_rows
 from action_units.live.limits import Limits
 from action_units.live.session import Busy, Webcams, look
@@ -45,12 +44,12 @@ class Desk:
     @asynccontextmanager
     async def open(self, _: object) -> AsyncIterator[None]:
         """The threads and the folder for uploads, for as long as the server runs."""
-        self._folder = Path(tempfile.mkdtemp(prefix="action-units-live-"))  # this user's alone
-        try:
-            with Engine(self._classifier) as self._engine, ThreadPoolExecutor(1) as self._eye:
-                yield
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        with (
+            temporary_folder("action-units-live") as self._folder,
+            Engine(self._classifier) as self._engine,
+            ThreadPoolExecutor(1) as self._eye,
+        ):
+            yield
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +15,14 @@ from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.decoding import Pixels, read_photograph
 from action_units.faces.video import listed, read_frames
 from action_units.facs.action_units import au_columns, aus_of_columns
-from action_units.files import write_bytes
+from action_units.files import (
+    advice,
+    give_name,
+    make_folder,
+    sync,
+    temporary_folder,
+    write_bytes,
+)
 from action_units.prediction.contents import kind_of_file
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
 from action_units.progress import Progress
@@ -114,12 +120,14 @@ def _encoder(out: Path, rate: float, expected: int) -> Iterator[Callable[[Pixels
     """Encode a video that takes its name when it is whole; yields what takes the frames."""
     with ExitStack() as stack:
         try:
-            out.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(out.parent)
             # A folder of its own, because the encoder wants a name with the right suffix.
-            folder = tempfile.TemporaryDirectory(prefix=".annotating-", dir=out.parent)
+            folder = stack.enter_context(temporary_folder("annotating", out.parent))
         except OSError as error:
-            raise ArtifactError(f"{out} could not be written ({error.strerror}).") from error
-        path = Path(stack.enter_context(folder), f"video{out.suffix}")
+            raise ArtifactError(
+                f"{out} could not be written ({error.strerror or error}). {advice(error)}"
+            ) from error
+        path = folder / f"video{out.suffix}"
         try:
             str(path).encode()
         except UnicodeEncodeError:  # OpenCV crashes on it
@@ -151,8 +159,8 @@ def _encoder(out: Path, rate: float, expected: int) -> Iterator[Callable[[Pixels
                 "some space or choose another folder."
             )
         with path.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(path, out)
+            sync(file.fileno())
+        give_name(path, out)
 
 
 class _Frames:

@@ -11,6 +11,7 @@ import pandas as pd
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.decoding import Pixels
 from action_units.faces.quarantine import Quarantine
+from action_units.locks import locked
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine, Shot
 from action_units.prediction.folder import predict_into, summary_table
@@ -86,7 +87,8 @@ def predict(
             return _one_picture(source, engine)
         opened = open_source(source, out)
         if out is not None:
-            return summary_table(predict_into(opened, engine, out))
+            with locked(out):
+                return summary_table(predict_into(opened, engine, out))
         return _in_memory(opened, engine)
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 
 from action_units import __version__
-from action_units.errors import ArtifactError, LabelError, UnusableFace
+from action_units.errors import LabelError, UnusableFace
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.video import listed
 from action_units.facs.action_units import au_columns
-from action_units.files import write_text
+from action_units.files import sha256_of, sweep, write_text
 from action_units.prediction.engine import Engine
 from action_units.prediction.sources import Photographs, Source, Video, short_hash
 from action_units.prediction.tables import table_files, with_suffix
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 QUARANTINE = "quarantine.csv"
 DAMAGED = "damaged video"
 
-_FORMAT = 1  # raised whenever the same would give another table
+_FORMAT = 2  # raised whenever the same would give another table
 _TOLD_BY = ("format", "source", "stamp", "model", "settings")
 _PACKAGES = ("numpy", "opencv-python-headless", "pandas", "pillow", "torch")
 
@@ -84,6 +84,8 @@ def predict_into(source: Source, engine: Engine, out: Path | str) -> list[Outcom
         ArtifactError: The disk refused.
     """
     out = Path(out)
+    for folder in {_stem(part, out).parent for part in source.parts}:
+        sweep(folder)
     done = [_predict_part(part, engine, out, source.single) for part in source.parts]
     quarantine = Quarantine()
     for outcome in done:
@@ -126,8 +128,6 @@ def _predict_part(
             quarantine.add(*row)
         logger.info("%s: done before, %s", part.place, with_suffix(stem, ".csv"))
         return Outcome(part, stem, before, True, quarantine)
-    # Without its record a table is made again, whatever ends this run between the two.
-    _forget(record)
     try:
         counts = _write(part, engine, stem, quarantine, single)
     except LabelError as error:
@@ -136,7 +136,7 @@ def _predict_part(
         logger.warning("%s: set aside: %s", part.place, error.problem)
         quarantine.add(part.place, DAMAGED, str(error))
         return Outcome(part, stem, {}, False, quarantine)
-    files = {name: with_suffix(stem, name).stat().st_size for name in (".csv", ".parquet")}
+    files = {name: sha256_of(with_suffix(stem, name)) for name in (".csv", ".parquet")}
     found = {
         **told,
         "classifier": engine.classifier.name,
@@ -149,7 +149,7 @@ def _predict_part(
         ),
         **counts,
         "set_aside": quarantine.rows(),
-        "bytes": files,
+        "sha256": files,
         "versions": _versions(),
     }
     write_text(record, json.dumps(found, indent=1) + "\n")
@@ -218,19 +218,12 @@ def _done_before(record: Path, told: Mapping[str, Any]) -> dict[str, Any] | None
     try:
         found: dict[str, Any] = json.loads(record.read_text())
         stem = record.with_suffix("")
-        there = {name: with_suffix(stem, name).stat().st_size for name in found["bytes"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        if any(found.get(name) != told[name] for name in _TOLD_BY):
+            return None
+        there = {name: sha256_of(with_suffix(stem, name)) for name in found["sha256"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    same = all(found.get(name) == told[name] for name in _TOLD_BY)
-    return found if same and there == found["bytes"] else None
-
-
-def _forget(record: Path) -> None:
-    if record.is_file():
-        try:
-            record.unlink()
-        except OSError as error:
-            raise ArtifactError(f"{record} cannot be replaced ({error.strerror}).") from error
+    return found if there == found["sha256"] else None
 
 
 def _versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ import torch
 
 from action_units.differences import differences
 from action_units.errors import ArtifactError
-from action_units.files import atomic_artifact, manifest_of, verify
+from action_units.files import atomic_artifact, sha256_of, verify
 from action_units.locks import locked
 
 SCHEMA = 1
@@ -89,13 +89,6 @@ def load_checkpoint(folder: Path | str, identity: Mapping[str, Any]) -> Content 
     return dict(state)
 
 
-def delete_checkpoint(folder: Path | str) -> None:
-    """Forget a training."""
-    path = Path(folder) / NAME
-    path.unlink(missing_ok=True)
-    manifest_of(path).unlink(missing_ok=True)
-
-
 class Checkpoints:
     """The checkpoints of one run, from lock to last save; does nothing without a folder."""
 
@@ -117,21 +110,28 @@ class Checkpoints:
     def __enter__(self) -> Self:
         """Lock the folder."""
         if self.folder is not None:
-            self._stack.enter_context(locked(self.folder, ".*.*"))
+            self._stack.enter_context(locked(self.folder))
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Unlock it."""
         self._stack.close()
 
-    def load(self) -> Content | None:
-        """The state to go on from, or None."""
-        return None if self.folder is None else load_checkpoint(self.folder, self.identity)
+    def load(self, replaced: str | None = None) -> Content | None:
+        """The state to go on from, or None.
 
-    def delete(self) -> None:
-        """Forget the state that is there."""
-        if self.folder is not None:
-            delete_checkpoint(self.folder)
+        Args:
+            replaced: The `sha256` of a checkpoint to start over from. It stays until the
+                first save stands in its place.
+        """
+        if self.folder is None or (replaced is not None and self.sha256() == replaced):
+            return None
+        return load_checkpoint(self.folder, self.identity)
+
+    def sha256(self) -> str | None:
+        """Of the checkpoint that is there, whole or not; None where there is none."""
+        path = None if self.folder is None else self.folder / NAME
+        return sha256_of(path) if path is not None and path.is_file() else None
 
     @property
     def due(self) -> bool:

@@ -25,21 +25,30 @@ _TAGS = {
 class CurveLog:
     """Writes the whole curve after each epoch, so that a resumed run leaves no gap."""
 
-    def __init__(self, folder: Path | None, writer: Any = None) -> None:
+    def __init__(
+        self, folder: Path | None, writer: Any = None, earlier: Sequence[Path] = ()
+    ) -> None:
         """Choose where; ``curve_log`` does so for a training."""
-        self._folder, self._writer = folder, writer
+        self._folder, self._writer, self._earlier = folder, writer, earlier
         self._written = 0
 
     def __call__(self, curve: Sequence[Mapping[str, Any]]) -> None:
         """Write the epochs so far.
 
         Args:
-            curve: One row an epoch, columns ``state.CURVE_COLUMNS``.
+            curve: One row an epoch, columns ``state.CURVE_COLUMNS``. With none, what lies
+                there is of a training that was thrown away, and is deleted.
 
         Raises:
             ArtifactError: The disk refused.
         """
         if self._folder is None:
+            return
+        for path in self._earlier:
+            path.unlink(missing_ok=True)
+        self._earlier = ()
+        if not curve:
+            (self._folder / NAME).unlink(missing_ok=True)
             return
         table = pd.DataFrame(list(curve), columns=list(CURVE_COLUMNS))
         text = table.to_csv(index=False, na_rep="n/a", lineterminator="\n")
@@ -66,7 +75,7 @@ def curve_log(
             without.
         tensorboard: Whether to write that too.
         curve: What a resumed training has so far, written at once. Without, what lies there
-            is of a training that was thrown away, and goes.
+            stays until the log is first called.
 
     Raises:
         ConfigurationError: TensorBoard is asked for and is not installed.
@@ -75,13 +84,10 @@ def curve_log(
         yield CurveLog(None)
         return
     writer = summary_writer() if tensorboard else None
-    if not curve:
-        (folder / NAME).unlink(missing_ok=True)
-    if tensorboard or not curve:
-        for earlier in folder.glob("events.out.tfevents.*"):
-            earlier.unlink()
+    replaced = tensorboard or not curve
+    earlier = list(folder.glob("events.out.tfevents.*")) if replaced else []
     with nullcontext() if writer is None else writer(str(folder)) as opened:
-        log = CurveLog(folder, opened)
+        log = CurveLog(folder, opened, earlier)
         if curve:
             log(curve)
         yield log

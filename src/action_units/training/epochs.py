@@ -65,6 +65,8 @@ def run_epochs(
         how = {"machine": machine.to_dict(), "pieces": step.pieces}
         how["in_blocks"] = setup.windows is not None
         checkpoints.save({**state.to_dict(), **how})
+        if not state.curve:  # a curve of before a restart goes when this save stands
+            log(state.curve)
 
     def leave_if_asked() -> None:
         if agreement.signal is not None:

@@ -8,7 +8,6 @@ size; the order is new in each epoch, so these are other faces each time.
 """
 
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from action_units.differences import differences
 from action_units.errors import ConfigurationError
+from action_units.files import temporary_folder
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
@@ -93,7 +93,8 @@ def train(
         checkpoint_folder: Where to keep the state; nothing is kept without.
         checkpoint_seconds: Save within an epoch when this long has passed since the last
             save; None saves only after each epoch. It does not change the result.
-        restart: Put this training in the place of the one that the checkpoint is of.
+        restart: Put this training in the place of the one that the checkpoint is of, which
+            stays until the first save stands.
         device: As in ``choose_machine``.
         precision: As in ``choose_machine``.
         threads: As in ``choose_machine``; a resumed run keeps its own. On several devices
@@ -165,20 +166,20 @@ def train(
     prepared = prepare(job)
     if restart:
         logger.info("%s starts over; to go on with it later, leave restart out.", description)
-    if count == 1:
-        return train_job(ALONE, job, prepared, restart)
     with Checkpoints(checkpoint_folder, prepared.identity, None) as checkpoints:
         if restart:
-            checkpoints.delete()
-        saved = checkpoints.load()
+            job = replace(job, replaces=checkpoints.sha256())
+        saved = None if count == 1 else checkpoints.load(job.replaces)
+    if count == 1:
+        return train_job(ALONE, job, prepared)
     if saved is not None and saved["finished"]:
         remove_job(checkpoint_folder)
         return train_job(ALONE, job, prepared)
     if count == "torchrun":
         raise JobWritten(job)
-    with tempfile.TemporaryDirectory(prefix="action_units.") as folder:
+    with temporary_folder("action-units-job") as folder:
         if checkpoint_folder is None:
-            job = replace(job, checkpoint_folder=Path(folder, "checkpoints"))
+            job = replace(job, checkpoint_folder=folder / "checkpoints")
         run_processes(job.write(folder), count)
         return train_job(ALONE, job, prepared, tell=False)
 
@@ -187,7 +188,6 @@ def train_job(
     team: Team,
     job: Job,
     prepared: Prepared | None = None,
-    restart: bool = False,
     tell: bool = True,
 ) -> TrainingResult:
     """Train as one of the processes of a training, or as the only one.
@@ -196,7 +196,6 @@ def train_job(
         team: The processes; their device is the job's.
         job: What to train, on this process's device.
         prepared: The job, checked; that is done here without.
-        restart: As in ``train``.
         tell: Whether to say that a training was finished before.
 
     Raises:
@@ -211,7 +210,7 @@ def train_job(
     _check_same(team, identity)
     folder = job.checkpoint_folder if team.leads else None
     with Checkpoints(folder, identity, job.checkpoint_seconds) as checkpoints:
-        saved = team.from_leader(None if restart else checkpoints.load())
+        saved = team.from_leader(checkpoints.load(job.replaces))
         finished = saved is not None and saved["finished"]
         if saved is not None and not finished:
             machine = machine.resumed(saved["machine"], job.precision)
@@ -222,8 +221,6 @@ def train_job(
                 prepared.weights, windows,
             )  # fmt: skip
             state = setup.first_state()
-            if restart:  # not before all that can be refused has been
-                checkpoints.delete()
             if saved is not None:
                 state.restore(saved)
                 if tell and team.leads:

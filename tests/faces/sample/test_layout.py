@@ -10,6 +10,7 @@ import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.sample.layout import MARKER, folder_made_once, run_tasks
+from action_units.files import temporary_folder
 
 
 def make(folder: Path, config: dict[str, object], remake: bool = False) -> bool:
@@ -82,7 +83,7 @@ def test_a_kill_leaves_no_final_folder_and_the_next_run_clears_the_rest(tmp_path
         [sys.executable, script, folder], stderr=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("raw/.web.making.*/photographs/*.jpg")):
+    while not list(tmp_path.glob("raw/.web.making.*/new/photographs/*.jpg")):
         assert time.monotonic() < deadline, "rendering never started"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
@@ -94,13 +95,39 @@ def test_a_kill_leaves_no_final_folder_and_the_next_run_clears_the_rest(tmp_path
 
 
 def test_a_run_that_is_still_going_is_left_alone(tmp_path: Path) -> None:
-    with folder_made_once(tmp_path / "sample", "test", {"seed": 1}) as making:
+    with temporary_folder("other.making", tmp_path) as running:
+        assert make(tmp_path / "other", {"seed": 1})
+        assert running.is_dir()
+
+
+def test_a_sample_that_cannot_be_replaced_stays(tmp_path, monkeypatch) -> None:
+    assert make(tmp_path / "sample", {"seed": 1})
+    before = sorted(path.name for path in (tmp_path / "sample").iterdir())
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with (
+        pytest.raises(ArtifactError, match=r"No space left.*Free some space"),
+        folder_made_once(tmp_path / "sample", "test", {"seed": 2}, remake=True) as making,
+    ):
         assert making is not None
-        name = making.name
-    running = tmp_path / name.replace(str(os.getpid()), "1").replace("sample", "other")
-    running.mkdir()  # process 1 always runs
-    assert make(tmp_path / "other", {"seed": 1})
-    assert running.exists()
+    assert sorted(path.name for path in (tmp_path / "sample").iterdir()) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+
+
+def test_a_sample_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    with folder_made_once(folder, "test", {"seed": 1}) as making:
+        assert making is not None
+        (making / "videos").mkdir(0o755)
+        (making / "videos" / "a.avi").write_bytes(b"a face")
+    modes = {path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+    assert modes == {0}
 
 
 def square(x: int) -> int:

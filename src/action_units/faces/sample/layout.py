@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,14 @@ from typing import Any, TypeVar
 
 from action_units.errors import ArtifactError
 from action_units.faces.work.workers import Workers, in_order
-from action_units.files import write_text
+from action_units.files import (
+    advice,
+    make_folder,
+    set_mode,
+    sweep,
+    temporary_folder,
+    write_text,
+)
 from action_units.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -48,32 +53,28 @@ def folder_made_once(
     """
     stamp = {"sample": kind, "renderer": RENDERER_VERSION, "config": dict(config)}
     stamp = json.loads(json.dumps(stamp))
+    name = f"{folder.name}.making"
+    sweep(folder.parent, name)
     if _is_there(folder, stamp, remake):
         yield None
         return
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(folder)
-        making = folder.with_name(f".{folder.name}.making.{_owner(os.getpid())}")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir()
-    except OSError as error:
-        raise ArtifactError(
-            f"{folder} cannot be made ({error.strerror or error}); choose another folder."
-        ) from error
-    try:
-        yield making
-        write_text(making / MARKER, json.dumps(stamp, indent=2, sort_keys=True) + "\n")
-        if hasattr(os, "sync"):
-            os.sync()  # thousands of small files: one flush for all of them
-        _take_name(making, folder, stamp, remake)
+        make_folder(folder.parent)
+        with temporary_folder(name, folder.parent) as making:
+            new = making / "new"
+            make_folder(new)
+            yield new
+            write_text(new / MARKER, json.dumps(stamp, indent=2, sort_keys=True) + "\n")
+            for path in new.rglob("*"):
+                set_mode(path)
+            if hasattr(os, "sync"):
+                os.sync()  # thousands of small files: one flush for all of them
+            _take_name(new, folder, stamp, remake)
     except OSError as error:
         raise ArtifactError(
             f"The sample {folder} could not be written ({error.strerror or error}); nothing "
-            "was left behind. Free some space or choose another folder."
+            f"was left behind. {advice(error)}"
         ) from error
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
 
 
 def run_tasks(
@@ -137,36 +138,16 @@ def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return "; ".join(changed[:4]) or "more parameters than there are now"
 
 
-def _take_name(making: Path, folder: Path, stamp: Mapping[str, Any], remake: bool) -> None:
-    if folder.exists():
-        if _is_there(folder, stamp, remake):
-            return  # another process finished the same sample first
-        old = folder.with_name(f".{folder.name}.old.{_owner(os.getpid())}")
-        folder.rename(old)
-        making.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+def _take_name(new: Path, folder: Path, stamp: Mapping[str, Any], remake: bool) -> None:
+    if not folder.exists():
+        new.rename(folder)
         return
-    making.rename(folder)
-
-
-def _owner(process: int) -> str:
-    return f"{socket.gethostname()}.{process}"
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what runs on this host left when they were killed."""
-    for what in ("making", "old"):
-        for path in folder.parent.glob(f".{folder.name}.{what}.{socket.gethostname()}.*"):
-            process = path.name.rsplit(".", 1)[1]
-            if process.isdigit() and not _is_running(int(process)):
-                shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
+    if _is_there(folder, stamp, remake):
+        return  # another process finished the same sample first
+    old = new.with_name("old")
+    folder.rename(old)
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
+        new.rename(folder)
     except OSError:
-        return True
-    return True
+        old.rename(folder)
+        raise

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from action_units.differences import differences
 from action_units.errors import ArtifactError
-from action_units.files import atomic_write
+from action_units.files import advice, atomic_write, set_mode, sync
 from action_units.locks import locked
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Journal:
         Raises:
             ArtifactError: Another run is at it, or the disk refused.
         """
-        with locked(folder, f".{NAME}.*"):
+        with locked(folder):
             journal = cls(Path(folder), made_with)
             journal._read()
             yield journal
@@ -187,16 +187,16 @@ class Journal:
         whole = self.path.stat().st_size if self.path.exists() else 0
         try:
             with open(self.path, "ab") as file:
+                set_mode(self.path)
                 file.write(line)
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
         except OSError as error:
             if self.path.exists():
                 os.truncate(self.path, whole)
             raise ArtifactError(
                 f"{self.path} could not be written ({len(line):,} bytes: "
-                f"{error.strerror or error}); what it held before is safe. Free some space and "
-                "run again."
+                f"{error.strerror or error}); what it held before is safe. {advice(error)}"
             ) from error
 
 

@@ -7,7 +7,6 @@ process works on in one go; what a kill interrupts is redone by the shard.
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Protocol, TypeVar
 from action_units.errors import ArtifactError
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.workers import WorkerDied, Workers, each
+from action_units.files import temporary_folder
 from action_units.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -153,8 +153,8 @@ class _Task:
 def _alone(shard: Shard[AnyPortion], job: Job[AnyPortion]) -> list[Entry]:
     """Do a shard whose process died in one of its own, and leave out what kills it."""
     killers: set[str] = set()
-    with tempfile.TemporaryDirectory() as folder:
-        marker = Path(folder) / "at"
+    with temporary_folder("action-units-shard") as folder:
+        marker = folder / "at"
         for _ in range(_MOST_DEATHS):
             marker.write_text("")
             task = _Task(job, marker, frozenset(killers))

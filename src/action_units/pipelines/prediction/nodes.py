@@ -46,6 +46,7 @@ def predict_source(
             "source=PATH`, where PATH is a picture, a video, a folder of either, or a text "
             "with one path a line."
         )
+    from action_units.locks import locked
     from action_units.prediction.api import with_detector
     from action_units.prediction.drawing import draw
     from action_units.prediction.engine import Engine
@@ -56,8 +57,9 @@ def predict_source(
     opened = open_source(str(source), folder)
     classifier = load_classifier(models if model is None else str(model), fold, device=device)
     classifier = with_detector(classifier, settings["detector"], settings["min_confidence"])
-    with Engine(classifier, settings["faces"], workers, settings["batch_size"]) as engine:
-        done = predict_into(opened, engine, folder)
-    draw(done, annotate=settings["annotate"], timeline=settings["timeline"])
+    with locked(folder):
+        with Engine(classifier, settings["faces"], workers, settings["batch_size"]) as engine:
+            done = predict_into(opened, engine, folder)
+        draw(done, annotate=settings["annotate"], timeline=settings["timeline"])
     logger.info("Predictions: %s", folder)
     return summary_table(done)

@@ -22,18 +22,22 @@ from action_units.training.data.arrays import Faces
 from action_units.training.recipe import Recipe
 
 NAME = "job.json"
-_SCHEMA = 1
+_SCHEMA = 2
 _ARRAYS = ("labels", "train_rows", "validation_rows", "subjects", "intensities", "images")
 _PLAIN = (
     "aus", "seed", "checkpoint_seconds", "device", "precision", "threads", "compilation",
-    "micro_batch", "faces_in_memory", "tensorboard", "description", "provenance",
+    "micro_batch", "faces_in_memory", "tensorboard", "description", "provenance", "replaces",
 )  # fmt: skip
 _INITIAL = "initial.safetensors"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What ``train`` is asked for, under the names it has there."""
+    """What ``train`` is asked for, under the names it has there.
+
+    In place of ``restart`` stands `replaces`, the SHA-256 of the checkpoint that the training
+    takes the place of.
+    """
 
     network_spec: NetworkSpec
     recipe: Recipe
@@ -58,6 +62,7 @@ class Job:
     tensorboard: bool = False
     description: str = "Training"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    replaces: str | None = None
 
     def write(self, folder: Path | str) -> Path:
         """Write it; ``job.json`` comes last, so a folder that has it is complete.
