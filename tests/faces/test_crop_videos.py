@@ -9,6 +9,7 @@ from action_units.errors import LabelError
 from action_units.faces.crop_videos import Video, crop_videos, find_videos
 from action_units.faces.crops import UNFINISHED
 from action_units.faces.work.workers import Workers
+from tests.faces.encoded import encode, likeness, needs_ffmpeg
 
 
 def write_video(path, frames, code="MJPG"):
@@ -63,6 +64,28 @@ def test_frames_keep_their_numbers_when_one_has_no_face(videos, tmp_path):
     again = crop(jobs(videos), tmp_path / "2", workers=2)
     pd.testing.assert_frame_equal(result.table, again.table)
     assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+@needs_ffmpeg
+def test_crops_of_interlaced_recordings_are_of_their_own_faces(portraits, tmp_path):
+    """Two subjects; the second's recording once gave faces of the first's."""
+    faces = []
+    for number, options in enumerate((["-c:v", "mjpeg", "-q:v", "2"], ["-c:v", "libx264"]), 1):
+        frames = [np.repeat(portraits[number][..., None], 3, axis=2)] * 3
+        path = tmp_path / f"RightVideoSN00{number}_comp.avi"
+        laced = ["-flags", "+ilme+ildct", "-vf", "setfield=tff", "-x264-params", "tff=1"]
+        encode(path, frames, *options, "-pix_fmt", "yuv420p", *(laced if number == 2 else []))
+        out = tmp_path / str(number)
+        table = crop([Video(path, f"SN00{number}", 3)], out).table
+        faces.append([cv2.imread(str(out / name), 0) for name in table["image"]])
+    write_video(tmp_path / "RightVideoSN002.avi", [portraits[2]] * 3)
+    table = crop([Video(tmp_path / "RightVideoSN002.avi", "SN002", 3)], tmp_path / "o").table
+    sound = cv2.imread(str(tmp_path / "o" / table["image"][0]), 0)
+    assert len(faces[1]) == 3
+    for face in faces[1]:
+        size = sound.shape[1], sound.shape[0]
+        assert likeness(cv2.resize(face, size), sound) > 19
+        assert likeness(cv2.resize(faces[0][0], size), sound) < 14
 
 
 def test_the_face_that_was_taken_is_followed_past_a_larger_one(portraits, tmp_path):

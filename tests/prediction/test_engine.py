@@ -13,7 +13,7 @@ from action_units.errors import ConfigurationError, LabelError, UnusableFace
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import Listed, listed, read_frames
+from action_units.faces.video import Listed, read_frames
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine
 from action_units.prediction.loading import load_classifier
@@ -201,24 +201,6 @@ def test_a_video_without_a_frame_rate_has_no_timestamps(
         found = table(engine.video(write_video(tmp_path / "v.avi", [scene({0: 10})] * 2)))
     assert found["timestamp"].isna().all()
     assert "names no frame rate" in caplog.text
-
-
-@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), 90_000.0, 29.97])
-def test_a_rate_that_cannot_be_is_none(two_people, monkeypatch, rate):
-    open_video = cv2.VideoCapture
-
-    class Capture:
-        def __init__(self, *arguments):
-            self._real = open_video(*arguments)
-
-        def __getattr__(self, name):
-            return getattr(self._real, name)
-
-        def get(self, what):
-            return rate if what == cv2.CAP_PROP_FPS else self._real.get(what)
-
-    monkeypatch.setattr("cv2.VideoCapture", Capture)
-    assert listed(two_people) == Listed(29.97 if rate == 29.97 else None, 30)
 
 
 def test_memory_does_not_grow_with_the_length(classifier, monkeypatch):

@@ -10,30 +10,39 @@ next key frame. Both leave every later frame in its place.
 """
 
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
+import av
 
 from action_units.errors import LabelError
 from action_units.faces.avi import walk_avi
-from action_units.faces.decoding import Pixels
+from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
 from action_units.faces.mp4 import is_mp4, walk_mp4
+from action_units.faces.video_stream import Frame, Undecodable, decode_video, open_video
 
 logger = logging.getLogger(__name__)
 
-_FASTEST = 1000.0  # frames a second; containers without a rate show one of their clock's
-_MOST = 1e9
-
-_PROBES = 64
-"""How many frames are asked for after one that cannot be decoded, to tell it from the end."""
+_FASTEST = 1000  # frames a second; containers without a rate show one of their clock's
 
 
-def read_frames(path: Path | str, expected: int | None) -> Iterator[Pixels]:
+def read_frames(
+    path: Path | str, expected: int | None, max_megapixels: float | None = MAX_MEGAPIXELS
+) -> Generator[Pixels, None, None]:
+    """Give a video's frames without their times; see ``timed_frames``."""
+    with closing(timed_frames(path, expected, max_megapixels)) as frames:
+        for frame in frames:
+            yield frame.pixels
+
+
+def timed_frames(
+    path: Path | str,
+    expected: int | None,
+    max_megapixels: float | None = MAX_MEGAPIXELS,
+    threads: int = 1,
+) -> Generator[Frame, None, None]:
     """Give a video's frames, and refuse it where they are not as many as expected.
 
     The count can only be known after the last frame: use nothing of what was
@@ -43,40 +52,41 @@ def read_frames(path: Path | str, expected: int | None) -> Iterator[Pixels]:
         path: The video.
         expected: How many frames its labels have; None where it has no labels. Then
             the frames of a Motion JPEG file must be as many as it holds, and where
-            another file lists another number, the log says so.
-
-    Yields:
-        Frames ``(H, W, 3)``, blue-green-red.
+            some are missing at the start or the end of another file, the log says so.
+        max_megapixels: The largest frame, in 10⁶ pixels, once pixels are square; None for
+            any.
+        threads: That decode; the frames do not depend on it.
 
     Raises:
-        LabelError: The video is missing or damaged, or has another number of frames.
+        LabelError: The video is missing or damaged, or has another number of frames, or
+            too large ones.
     """
     path = Path(path)
     held = check_video(path, expected)
     wanted = held if expected is None else expected
-    decoded = 0
-    with _capture(path) as capture:
-        said = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        while wanted is None or decoded <= wanted:
-            there, frame = capture.read()
-            if not there:
-                break
+    decoded = lost = 0
+    with closing(decode_video(path, max_megapixels, threads)) as frames:
+        for frame in frames:
+            if isinstance(frame, Undecodable):
+                lost += frame.frames
+                continue
+            if lost and (decoded or expected is not None):
+                raise LabelError(
+                    path,
+                    f"frame {decoded + 1:,} cannot be decoded, but frames after it can: every "
+                    "later label would be off. Replace the video by a whole copy.",
+                )
             decoded += 1
-            if wanted is None or decoded <= wanted:
-                yield np.asarray(frame, np.uint8)
-        if not there and any(capture.grab() for _ in range(_PROBES)):
-            raise LabelError(
-                path,
-                f"frame {decoded + 1:,} cannot be decoded, but frames after it can: every "
-                "later label would be off. Replace the video by a whole copy.",
-            )
+            if wanted is not None and decoded > wanted:
+                break
+            yield frame
     if wanted is None:
         if not decoded:
             raise LabelError(path, "no frame of it can be decoded. Replace it by a whole copy.")
-        # Other containers than MP4 list a length, of which the count is an estimate.
-        near = 0 if is_mp4(path) else max(2, said // 20)
-        if said > 0 and abs(said - decoded) > near:
-            logger.warning("%s: %d frames decoded of the %d listed.", path, decoded, said)
+        if lost:
+            logger.warning(
+                "%s: %d frames decoded of the %d listed.", path, decoded, decoded + lost
+            )
     elif decoded != wanted:
         count = f"more than {wanted:,}" if decoded > wanted else f"only {decoded:,}"
         of = f"{wanted:,} have labels" if expected is not None else f"the file holds {wanted:,}"
@@ -128,53 +138,29 @@ class Listed:
     """What a video's container says of itself.
 
     Attributes:
-        rate: Frames a second; None where it says none, or nothing that can be.
-        frames: How many there are; None where it does not say.
+        rate: Frames a second, on average; None where it says none, or nothing that can be.
+        frames: How many there are, about; None where it does not say.
     """
 
     rate: float | None
     frames: int | None
 
 
-def listed(path: Path | str) -> Listed:
+def listed(path: Path | str, max_megapixels: float | None = MAX_MEGAPIXELS) -> Listed:
     """Read a video's frame rate and count, which may be missing or wrong.
 
     Raises:
         LabelError: It cannot be opened as a video.
     """
+    path = Path(path)
     try:
-        with _capture(Path(path)) as capture:
-            rate = float(capture.get(cv2.CAP_PROP_FPS))
-            frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    except LabelError:
+        with open_video(path, max_megapixels) as (container, stream):
+            rate = stream.average_rate
+            rate = rate if rate and 0 < rate <= _FASTEST else None
+            frames = stream.frames
+            if not frames and rate and container.duration:
+                frames = round(rate * container.duration / av.time_base)
+            return Listed(float(rate) if rate else None, max(0, frames) or None)
+    except (LabelError, OSError):
         check_video(path)  # which says why, where it knows
         raise
-    return Listed(
-        rate if 0 < rate <= _FASTEST else None,
-        int(frames) if 0 < frames < _MOST else None,
-    )
-
-
-@contextmanager
-def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
-    """Open a video by a name that OpenCV survives."""
-    name = str(path.resolve())
-    descriptor = None
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        # OpenCV crashes on a name that is not UTF-8, so it gets the number of the open file.
-        descriptor = os.open(path, os.O_RDONLY)
-        name = f"/dev/fd/{descriptor}"
-        if not Path(name).exists():
-            os.close(descriptor)
-            raise LabelError(path, "rename the video: its name is not UTF-8.") from None
-    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-    try:
-        if not capture.isOpened():
-            raise LabelError(path, "the file cannot be opened as a video.")
-        yield capture
-    finally:
-        capture.release()
-        if descriptor is not None:
-            os.close(descriptor)

@@ -3,20 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from action_units.errors import ActionUnitsError, UnusableFace
+from action_units.errors import ActionUnitsError
 from action_units.faces.decoding import read_photograph
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import check_video, listed
+from action_units.faces.video import listed, read_frames
 from action_units.files import temporary_folder
 from action_units.live.answers import csv_head, told_of_rows
 from action_units.live.limits import Limits
@@ -87,11 +86,8 @@ class Desk:
             shots = iter([Shot(name, 1, 0.0, pixels)])
             rows = self._engine.pictures(shots, Quarantine())
         elif kind == "video":
-            width, height = _size(path)
-            if width * height > most * 1e6:
-                raise UnusableFace(
-                    "too large", f"{width:,} × {height:,} pixels are above {most:g} megapixels"
-                )
+            with closing(read_frames(path, None, most)) as frames:
+                height, width = next(frames).shape[:2]
             said = listed(path)
             begin = {"kind": kind, "width": width, "height": height, "rate": said.rate}
             begin["frames"] = said.frames
@@ -114,16 +110,3 @@ class Desk:
         finally:
             cam.at_work = False
         return told_of_rows(rows)[0]
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height of a video, as its file says before a frame is decoded."""
-    check_video(path)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    try:
-        return (
-            int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-        )
-    finally:
-        capture.release()

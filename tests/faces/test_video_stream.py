@@ -1,0 +1,112 @@
+"""Frames as they are to be seen: of two fields each, of pixels that are not square, turned."""
+
+import io
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from action_units.faces.video import read_frames
+from tests.faces.broken_videos import number_in, numbered, write_numbered
+from tests.faces.encoded import encode, likeness, needs_ffmpeg
+
+N = 12
+FRAMES = [numbered(k) for k in range(N)]
+LACED = ("-flags", "+ilme+ildct", "-pix_fmt", "yuv420p")
+H264 = ("-c:v", "libx264", "-crf", "8")
+CODERS = {
+    "h264 tff": (*LACED, "-vf", "setfield=tff", *H264, "-x264-params", "tff=1"),
+    "h264 bff": (*LACED, "-vf", "setfield=bff", *H264, "-x264-params", "bff=1"),
+    "mpeg2 tff": (*LACED, "-vf", "setfield=tff", "-c:v", "mpeg2video", "-q:v", "2"),
+    "mpeg2 bff": (*LACED, "-vf", "setfield=bff", "-c:v", "mpeg2video", "-q:v", "2"),
+    "mpeg4 tff": (*LACED, "-vf", "setfield=tff", "-c:v", "mpeg4", "-q:v", "2"),
+}
+FILES = [
+    *((coder, suffix) for coder in CODERS for suffix in ("avi", "mkv", "ts", "mp4")),
+    ("h264 tff", "mov"),
+    ("mpeg2 tff", "mpg"),
+]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("coder", "suffix"), FILES)
+def test_interlaced_frames_are_those_of_the_progressive_original(tmp_path, coder, suffix):
+    list(read_frames(write_numbered(tmp_path / "before.avi", "MJPG"), None))
+    path = encode(tmp_path / f"a.{suffix}", FRAMES, *CODERS[coder])
+    found = list(read_frames(path, N))
+    assert [number_in(frame) for frame in found] == list(range(N))
+    assert min(map(likeness, found, FRAMES)) > 22
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["avi", "mov", "dv", "mkv"])
+def test_dv_is_read(tmp_path, suffix):
+    path = encode(
+        tmp_path / f"a.{suffix}", FRAMES, "-vf", "scale=720:576,setsar=64/45", "-pix_fmt",
+        "yuv420p", "-c:v", "dvvideo",
+    )  # fmt: skip
+    found = list(read_frames(path, N))
+    assert {frame.shape for frame in found} == {(576, 1024, 3)}
+    small = [cv2.resize(frame, (160, 120), interpolation=cv2.INTER_AREA) for frame in found]
+    assert [number_in(frame) for frame in small] == list(range(N))
+    assert min(map(likeness, small, FRAMES)) > 22
+
+
+@needs_ffmpeg
+def test_movement_between_the_fields_leaves_no_comb(tmp_path):
+    """Each field of its own moment, as a camera takes them."""
+    moments = [np.roll(FRAMES[0], 4 * k, axis=1) for k in range(2 * N)]
+    path = encode(
+        tmp_path / "a.mp4", moments, "-vf", "tinterlace=interleave_top", *LACED, *H264,
+        "-x264-params", "tff=1", rate=50,
+    )  # fmt: skip
+    found = [frame.astype(int) for frame in read_frames(path, N)]
+    woven = np.array(moments[0])
+    woven[1::2] = moments[1][1::2]
+    combed = np.abs(np.diff(woven[40:].astype(int), axis=0)).mean()
+    assert max(np.abs(np.diff(frame[40:], axis=0)).mean() for frame in found) < combed / 2
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("coder", CODERS)
+def test_a_gray_clip_stays_gray_whatever_was_read_before(tmp_path, coder):
+    list(read_frames(write_numbered(tmp_path / "before.avi", "MJPG"), None))
+    gray = [np.full((120, 160, 3), 90, np.uint8)] * 3
+    path = encode(tmp_path / "a.mkv", gray, *CODERS[coder])
+    found = np.stack(list(read_frames(path, 3)))
+    assert np.abs(found.astype(int) - 90).max() <= 6
+
+
+def test_fields_of_motion_jpeg_are_joined(tmp_path):
+    """Two JPEGs a frame, of odd and of even lines, as the frame grabbers wrote them."""
+
+    def field(pixels, number):
+        content = io.BytesIO()
+        Image.fromarray(pixels[..., ::-1]).save(content, "JPEG", quality=95, subsampling=0)
+        polarity = b"\xff\xe0\x00\x10AVI1" + bytes([number]) + bytes(9)
+        return content.getvalue().replace(b"\xff\xd8", b"\xff\xd8" + polarity, 1)
+
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuvj444p"
+        for k, frame in enumerate(FRAMES):
+            packet = av.Packet(field(frame[0::2], 1) + field(frame[1::2], 2))
+            packet.stream, packet.pts, packet.dts = stream, k, k
+            packet.time_base = Fraction(1, 25)
+            file.mux(packet)
+    found = list(read_frames(path, N))
+    assert [number_in(frame) for frame in found] == list(range(N))
+    assert min(map(likeness, found, FRAMES)) > 22
+
+
+def test_motion_jpeg_gives_the_pixels_that_opencv_gives(tmp_path):
+    """The rendered sample's crops, and all that was trained on them, depend on it."""
+    path = write_numbered(tmp_path / "a.avi", "MJPG")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    for frame in read_frames(path, None):
+        np.testing.assert_array_equal(frame, capture.read()[1])
+    assert not capture.read()[0]
