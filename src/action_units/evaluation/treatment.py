@@ -7,11 +7,12 @@ subjects what each is worth beside the raw figure.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from action_units.config import TreatmentOption
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.calibration import (
@@ -32,14 +33,7 @@ _CALIBRATIONS: dict[str, Callable[..., Calibration]] = {
     "isotonic": fit_isotonic,
 }
 
-OPTIONS = (
-    "raw",
-    "temperature",
-    "isotonic",
-    "smoothing",
-    "smoothing + temperature",
-    "smoothing + isotonic",
-)
+OPTIONS = get_args(TreatmentOption)
 """What can be done, in the order to show it."""
 
 

@@ -9,12 +9,10 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from action_units.config import Compilation, Precision
 from action_units.errors import ConfigurationError
-from action_units.training.compilation import Compilation
 
 logger = logging.getLogger(__name__)
-
-Precision = Literal["auto", "fp32", "tf32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Machine:
             ``bf16`` (mixed: weights stay float32).
         threads: Threads of one CPU operation.
         devices: How many processes train together, each on a device of its own.
-        compilation: How the network's passes are compiled, see ``compilation.Compilation``.
+        compilation: How the network's passes are compiled, see ``config.Compilation``.
     """
 
     device: str

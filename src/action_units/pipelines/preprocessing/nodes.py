@@ -107,7 +107,7 @@ def annotate_photographs(
     if not source.is_dir() or photographs.kind not in ("auto", "folder"):
         source = crop_folder
     done = annotate(
-        source, folder, binary, workers, extra_args=preprocess["openface"]["arguments"]
+        source, folder, binary, workers or None, extra_args=preprocess["openface"]["arguments"]
     )
     _tell(done.quarantine, done.new, done.new + done.there, "photographs")
     return folder, done.quarantine.table()
@@ -142,7 +142,7 @@ def label_faces(
     people = web_people(table["image"], genders, photographs.identities)
     table = table.assign(subject=people["subject"], gender=people["gender"])
     held_out = table["subject"].isin(hold_out(table, web["held_out"], seed=seed))
-    train = sample_faces(table[~held_out], seed=seed, **_sampling(web["sample"]))
+    train = sample_faces(table[~held_out], seed=seed, **web["sample"])
     test = table[held_out]
     table = pd.concat(
         [train.assign(split="train"), test.assign(split="test")], ignore_index=True
@@ -248,8 +248,6 @@ def pack(
     Returns:
         The face store, and the quarantine table of crops that could not be read.
     """
-    if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
-        raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
     gone = {name for person in people_of(withdrawn["person"]) for name in person.names}
     table = crops.table[~crops.table["subject"].isin(gone)].assign(origin=crops.origin)
     packed = pack_crops(
@@ -288,16 +286,6 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
             captions += [f"{au_column(au)} {AU_NAMES[au]}"] * len(shown)
     _, png = cv2.imencode(".png", contact_sheet(pictures, captions, tile=_TILE))
     return png.tobytes()
-
-
-def _sampling(sample: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"n", "per_identity", "identities", "even_gender"}
-    if unknown := sorted(set(sample) - known):
-        raise ConfigurationError(
-            f"preprocess.web.sample.{unknown[0]} is not a parameter; there are "
-            f"{', '.join(sorted(known))}."
-        )
-    return dict(sample)
 
 
 def _tell(quarantine: Quarantine, new: int, total: int, unit: str) -> None:
