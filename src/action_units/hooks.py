@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import ExitStack
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -14,6 +15,7 @@ from kedro.pipeline.node import Node
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
 from action_units.pipelines.parameters import read_parameters, refuse_impossible
+from action_units.threads import limited
 from action_units.training.distributed.launchers import refuse_launcher
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,31 @@ class TellStages:
         """Name the page."""
         if "report" in pipeline.outputs():
             logger.info("The report: open %s", catalog["report"].path.resolve())
+
+
+class LimitThreads:
+    """Has ``threads`` hold in every stage, whatever it computes with."""
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Read the parameter."""
+        self._threads = catalog.load("params:threads")
+        self._limits = ExitStack()
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Set the limit in the thread that runs the node."""
+        self._limits.enter_context(limited(self._threads))
+
+    @hook_impl
+    def after_node_run(self) -> None:
+        """Restore what was set before."""
+        self._limits.close()
+
+    @hook_impl
+    def on_node_error(self) -> None:
+        """Restore what was set before."""
+        self._limits.close()
 
 
 class CheckParameters:

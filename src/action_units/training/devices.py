@@ -11,6 +11,7 @@ import torch
 
 from action_units.config import Compilation, Precision
 from action_units.errors import ConfigurationError
+from action_units.threads import check_threads, cores
 
 logger = logging.getLogger(__name__)
 
@@ -175,8 +176,7 @@ def check_choices(precision: Any, threads: Any, compilation: Any) -> None:
             raise ConfigurationError(
                 f"{name} is {value!r}; it must be one of: {', '.join(get_args(kind))}."
             )
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
+    check_threads(threads)
 
 
 def kind_of(device: str) -> str:
@@ -191,14 +191,7 @@ def visible_devices(kind: str) -> int:
     """
     if kind == "cuda":
         return torch.cuda.device_count()
-    return max(2, available_cores()) if kind == "cpu" else 1
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(2, cores()) if kind == "cpu" else 1
 
 
 def check_devices(devices: int | str | None, device: str) -> int | Literal["torchrun"]:
