@@ -94,10 +94,11 @@ def test_every_photograph_gets_its_file_once(photos):
     (photos.photographs / "deep/a.PNG").write_text("xx")
     (photos.photographs / "a.png").write_text("xxx")  # differs from a.jpg in its suffix alone
     (photos.photographs / "notes.txt").write_text("crashes")
+    (photos.photographs / ".hidden.jpg").write_text("crashes")
     found = photos.run(extra_args=["-wild"])
     assert (found.new, found.there, len(found.quarantine)) == (7, 0, 0)
     calls = photos.calls()
-    assert {arguments for arguments, _ in calls} == {"-aus -wild"}
+    assert {arguments for arguments, _ in calls} == {"-aus -2Dfp -wild"}
     assert sorted(len(names) for _, names in calls) == [3, 4]
     table = read_openface(photos.out, aus=[1])
     confidences = dict(zip(table.table["image"], table.table["confidence"], strict=True))
@@ -122,7 +123,7 @@ def test_only_what_is_new_or_changed_is_annotated(photos):
     (photos.photographs / "a.jpg").write_text("xxx")
     os.utime(photos.photographs / "a.jpg", ns=(later, later))
     assert photos.run().there == 1
-    assert photos.calls() == [("-aus", ["a.jpg", "c.jpg"])]
+    assert photos.calls() == [("-aus -2Dfp", ["a.jpg", "c.jpg"])]
     assert b"0.93" in photos.files()["a.jpg.csv"]
 
 
@@ -222,10 +223,43 @@ def test_without_a_binary_it_says_what_to_run(photos, binary):
     photos.add(a="")
     with pytest.raises(ConfigurationError) as error:
         annotate(photos.photographs, photos.out, binary)
-    command = f"`FaceLandmarkImg -fdir {photos.photographs} -out_dir {photos.out} -aus`"
+    command = f"`FaceLandmarkImg -fdir {photos.photographs} -out_dir {photos.out} -aus -2Dfp`"
     assert command in str(error.value)
     assert f"put its CSV files into {photos.out}" in str(error.value)
     assert not photos.out.exists()
+
+
+def test_what_is_a_picture_to_cropping_is_one_to_openface(photos, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (photos.photographs / "linked").symlink_to(tmp_path / "elsewhere")
+    for name in ("linked/1.GIF", "2.jfif", "3.jpe", "4.JPEG", "5.tif"):
+        (photos.photographs / name).write_text("")
+    assert photos.run().new == 5
+    images = read_openface(photos.out, aus=[1], suffix="").table["image"]
+    assert set(images) == {"linked/1.GIF", "2.jfif", "3.jpe", "4.JPEG", "5.tif"}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_command_that_it_says_does_it(photos, tmp_path, nested):
+    """Typed into a shell as it stands, with a program that reads one folder, as OpenFace."""
+    folder = photos.photographs / ("anna's own" if nested else "")
+    folder.mkdir(exist_ok=True)
+    (folder / "a b.jpg").write_text("")
+    program = tmp_path / "bin" / "FaceLandmarkImg"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\n[ "$1 $3 $5 $6 $7" = "-fdir -out_dir -aus -2Dfp -wild" ] || exit 1\n'
+        'mkdir -p "$4"\nfor photo in "$2"/*.jpg; do [ -f "$photo" ] || continue\n'
+        f'printf \'{HEADER}\\n0, 0.9, 1.5, 1\\n\' > "$4/$(basename "$photo" .jpg).csv"\ndone\n'
+    )
+    program.chmod(0o755)
+    with pytest.raises(ConfigurationError) as error:
+        annotate(photos.photographs, photos.out, None, extra_args=["-wild"])
+    command = str(error.value).split("`")[1]
+    path = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", command], env=path, cwd=tmp_path, check=True)
+    images = read_openface(photos.out, aus=[1], suffix="").table["image"].tolist()
+    assert images == ["anna's own/a b" if nested else "a b"]
 
 
 def test_what_cannot_be(photos, tmp_path):
@@ -238,7 +272,9 @@ def test_what_cannot_be(photos, tmp_path):
     with pytest.raises(ConfigurationError, match="have the same name"):
         annotate(twins, photos.out, photos.binary)
     photos.run()
-    with pytest.raises(ConfigurationError, match=r"annotated with `FaceLandmarkImg -aus`"):
+    with pytest.raises(
+        ConfigurationError, match=r"annotated with `FaceLandmarkImg -aus -2Dfp`"
+    ):
         photos.run(extra_args=["-wild"])
 
 

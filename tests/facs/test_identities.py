@@ -31,6 +31,22 @@ def test_identities_are_put_beside_the_faces(tmp_path):
         ("identity,gender\na,1\nb\n", 3, "is not identity,gender"),
         ("identity,gender\na,x\n", 2, "gender is 'x'"),
         ("identity,gender\na,1\n\na,1\n", 4, "a is there twice"),
+        (
+            "identity,gender\nO'Neil, Pat (actor),1\n",
+            2,
+            "a name with ',' in it stands in quotes",
+        ),
+        ("identity,gender\n,1\n", 2, "is not identity,gender"),
+        (
+            "name,sex,gender\na,1,1\n",
+            1,
+            "identity,gender, perhaps with other columns; it is name",
+        ),
+        ("identity,gender,gender\na,1,1\n", 1, "it is identity,gender,gender"),
+        ("sep=;\nidentity;gender\na;x\n", 3, "gender is 'x'"),
+        ("a,1\nb,0\n", 1, "the header must be identity,gender"),
+        ("<html>", 1, "the file is not CSV but an HTML or XML page"),
+        ("PK\x03\x04", 1, "the file is not CSV but a zip archive"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path, text, line, words):
@@ -45,6 +61,31 @@ def test_a_fault_is_named_with_its_line(tmp_path, text, line, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(LabelError, match="no such file"):
         read_identities(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"identity","gender"\n"Adriana Lima",0\n"O\'Neil, Pat (actor)",1\ntrain/p0,1\nMüller,0\n',
+        'gender,born,identity\n0,1981,Adriana Lima/\n1,,"O\'Neil, Pat (actor)"\n'
+        "1,,./train/p0\n0,,Müller\n",
+        "\ufeffIdentity;Gender\r\nAdriana Lima;f\r\nO'Neil, Pat (actor);m\r\ntrain\\p0;m\r\nMüller;f\r\n",
+        "sep=\t\nidentity\tgender\nAdriana Lima\t0\nO'Neil, Pat (actor)\t1\ntrain/p0\t1\n"
+        "Müller\t0",
+    ],
+)
+def test_names_of_people_as_their_folders_have_them(tmp_path, text):
+    path = tmp_path / "identities.csv"
+    path.write_bytes(text.encode())
+    people = {"Adriana Lima": 0, "O'Neil, Pat (actor)": 1, "train/p0": 1, "Müller": 0}
+    assert read_identities(path) == people
+
+
+def test_text_that_is_not_utf_8_is_named_by_line(tmp_path):
+    path = tmp_path / "identities.csv"
+    path.write_bytes("identity,gender\na,1\nMüller,0\n".encode("cp1252"))
+    with pytest.raises(LabelError, match=r"line 3: .* save it as CSV in UTF-8"):
+        read_identities(path)
 
 
 def test_genders_may_be_words(tmp_path):

@@ -1,7 +1,9 @@
 """OpenFace's CSV: its columns and layouts, several faces, failures, faults."""
 
+import gzip
 import os
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -122,7 +124,7 @@ def test_files_that_are_no_table(tmp_path):
     with pytest.raises(LabelError, match="nothing below it"):
         read_openface(write(tmp_path), AUS)
     (tmp_path / "bytes.csv").write_bytes(b"image\n\xff\n")
-    with pytest.raises(LabelError, match="cannot be read"):
+    with pytest.raises(LabelError, match="line 2: the line is not UTF-8 and cannot be read"):
         read_openface(tmp_path / "bytes.csv")
 
 
@@ -271,3 +273,191 @@ def test_many_rows_are_read_in_seconds(tmp_path):
     started = time.process_time()
     assert len(read_openface(path).table) == 50_000
     assert time.process_time() - started < 10  # takes less than one
+
+
+@pytest.mark.parametrize("lost", [1, 4, 5, 20, len(row("b.jpg")) - 1])
+def test_a_last_line_that_is_cut_is_set_aside_and_the_others_kept(tmp_path, lost):
+    path = write(tmp_path, row("a.jpg"), row("b.jpg", c=("1.00", "0.00", "1.00")))
+    path.write_bytes(path.read_bytes()[: -1 - lost])
+    path.write_text(path.read_text().replace("1, 0, 1\n", "1.00, 0.00, 1.00\n"))
+    found = read_openface(path, AUS)
+    assert found.table["image"].tolist() == ["a.jpg"]
+    assert found.dropped[["line", "reason"]].to_numpy().tolist() == [
+        [3, "the last line of the file is cut"]
+    ]
+    assert found.dropped["image"].tolist() == ["b.jpg" if lost < 50 else ""]
+
+
+def test_a_last_line_without_an_end_is_whole_where_nothing_is_missing(tmp_path):
+    path = write(tmp_path, row("a.jpg"), row("b.jpg"))
+    path.write_text(path.read_text().rstrip("\n"))
+    assert read_openface(path, AUS).table["image"].tolist() == ["a.jpg", "b.jpg"]
+
+
+def test_a_cut_within_a_letter(tmp_path):
+    header = "AU01_r, AU12_r, AU01_c, AU12_c, AU28_c, confidence, image"
+    rows = [f"1, 2, 1, 1, 1, 0.9, {name}" for name in ("a.jpg", "Müller.jpg", "bü.jpg")]
+    path = write(tmp_path, *rows, header=header)
+    path.write_bytes(path.read_bytes().rpartition(b"\xbc.jpg")[0])
+    assert read_openface(path, AUS).table["image"].tolist() == ["a.jpg", "Müller.jpg"]
+    path.write_bytes("\n".join([header, *rows]).encode()[:-1])  # ….jp
+    assert read_openface(path, AUS).table["image"].tolist() == ["a.jpg", "Müller.jpg"]
+
+
+def test_cut_files_of_one_picture(tmp_path):
+    whole = f"{IMAGE_HEADER}\n0, 0.98, 0.1, 1.5, 0.20, 1.00, 0.00, 0.00\n"
+    for name, text in {"a": whole, "b": whole[:-20], "c": whole[:30]}.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    found = read_openface(tmp_path, AUS)
+    assert found.table["image"].tolist() == ["a.jpg"]
+    assert found.dropped[["image", "line", "reason"]].to_numpy().tolist() == [
+        ["b.jpg", 2, "the last line of the file is cut"],
+        ["c.jpg", 1, "the file is cut within its header"],
+    ]
+
+
+def test_a_line_that_is_short_and_has_an_end_is_no_cut(tmp_path):
+    path = write(tmp_path, row("a.jpg"), "b.jpg, 0")
+    with pytest.raises(LabelError, match="line 3: 2 columns, but the header has 10"):
+        read_openface(path, AUS)
+
+
+SCORED = [au for au in PRETRAIN_AUS if au != 28]
+
+
+@pytest.mark.parametrize("kind", ["FACSvatar", "pyfaceau"])
+def test_intensities_alone_become_presence_from_a_threshold(tmp_path, kind, caplog):
+    more = {"FACSvatar": "0.0,0.98,1,", "pyfaceau": "True,"}[kind]
+    header = {"FACSvatar": "timestamp,confidence,success,", "pyfaceau": "success,"}[kind]
+    scores = ",".join(f"{0.5 + 0.25 * k % 3:.2f}" for k in range(17))
+    path = tmp_path / "merged.csv"
+    columns = ",".join(f"AU{au:02d}_r" for au in SCORED)
+    path.write_text(
+        f"image,frame,{header}{columns}\na.jpg,0,{more}{scores}\n"
+        + f"b.jpg,1,{more}{scores}\n".replace("True", "False").replace("0.98,1", "0.01,0")
+    )
+    found = read_openface(path)
+    assert found.table["image"].tolist() == ["a.jpg"]
+    one = found.table.iloc[0]
+    assert one["AU01_r"] == 0.5
+    assert [one[f"AU{au:02d}"] for au in SCORED] == [
+        int(one[f"AU{au:02d}_r"] >= 1) for au in SCORED
+    ]
+    assert {one[f"AU{au:02d}"] for au in SCORED} == {0, 1}
+    assert "AU28" not in found.table  # nobody knows, so it is not 0
+    assert "an AU counts as present from intensity 1; AU28 has none" in caplog.text
+    stricter = read_openface(path, present_from=2.5).table.iloc[0]
+    assert [stricter[f"AU{au:02d}"] for au in SCORED] == [
+        int(one[f"AU{au:02d}_r"] >= 2.5) for au in SCORED
+    ]
+
+
+def test_intensities_of_another_scale_are_refused(tmp_path):
+    columns = ",".join(f"AU{au:02d}_r" for au in SCORED)
+    rows = [f"{k}.jpg,0.9," + ",".join(["0.99"] * 17) for k in range(20)]
+    path = write(tmp_path, *rows, header=f"image,confidence,{columns}")
+    with pytest.raises(LabelError, match=r"20 faces is above 0\.99: is their scale 0 to 1\?"):
+        read_openface(path)
+
+
+@pytest.mark.parametrize("text", ["-nan(ind)", "nan", "-nan", "-1.#IND", "1.#QNAN"])
+def test_a_failed_row_may_say_so_in_any_way(tmp_path, text):
+    failed = row("a.jpg", confidence=text, success=0, r=(text, text), c=(text, text, text))
+    lost = row("b.jpg", confidence=text)
+    found = read_openface(write(tmp_path, failed, lost, row("c.jpg")), AUS)
+    assert found.table["image"].tolist() == ["c.jpg"]
+    assert set(found.dropped["reason"]) == {"OpenFace found no face (success 0)"}
+    with pytest.raises(LabelError, match=r"line 2: AU12_r is .*; expected a number"):
+        read_openface(write(tmp_path, row("a.jpg", r=(1, text))), AUS)
+
+
+@pytest.mark.parametrize(
+    ("separator", "point"), [(";", ","), (";", "."), ("\t", "."), ("\t", ",")]
+)
+@pytest.mark.parametrize("above", ["", "sep={}\n"])
+def test_other_separators(tmp_path, separator, point, above):
+    path = write(tmp_path, row("a-1.jpg", confidence=0.95, r=(0.5, 4.25)))
+    text = path.read_text().replace(",", separator).replace(".", point)
+    path.write_text(above.format(separator) + text.replace(f"1{point}jpg", "1.jpg"))
+    one = read_openface(path, AUS).table.iloc[0]
+    assert (one["image"], one["confidence"], one["AU12_r"]) == ("a-1.jpg", 0.95, 4.25)
+    path.write_text(path.read_text().replace("4", "9"))
+    with pytest.raises(LabelError, match=f"line {3 if above else 2}: AU12_r is 9.25"):
+        read_openface(path, AUS)
+
+
+def zipped(folder, name):
+    with zipfile.ZipFile(folder / "x.zip", "w") as archive:
+        archive.writestr(name, "x")
+    return (folder / "x.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("xl/workbook.xml", "an Excel workbook; open it"),
+        ("content.xml", "an OpenDocument spreadsheet"),
+        ("openface.csv", "a zip archive; unpack it with `unzip`"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old kind"),
+        (gzip.compress(HEADER.encode()), "compressed with gzip"),
+        (HEADER.encode("utf-16"), "text in UTF-16"),
+        (b"<!DOCTYPE html><html>", "an HTML or XML page"),
+        (b'{"image": 1}', "JSON"),
+    ],
+)
+def test_another_kind_of_file_is_named_for_what_it_is(tmp_path, content, kind):
+    path = tmp_path / "openface.csv"
+    path.write_bytes(zipped(tmp_path, content) if isinstance(content, str) else content)
+    with pytest.raises(LabelError) as error:
+        read_openface(path, AUS)
+    assert str(error.value).startswith(f"{path}, line 1: the file is not CSV but {kind}")
+
+
+def test_headers_among_the_rows(tmp_path):
+    path = write(tmp_path, row("a.jpg"), "\ufeff" + HEADER, row("b.jpg", c=(0, 0, 0)))
+    found = read_openface(path, AUS).table
+    assert found[["image", "AU01"]].to_numpy().tolist() == [["a.jpg", 1], ["b.jpg", 0]]
+    for other in (HEADER + ", AU02_c", HEADER.replace("AU12_r", "AU02_r")):
+        path = write(tmp_path, row("a.jpg"), other, row("b.jpg"))
+        with pytest.raises(LabelError, match="line 3: another header is there"):
+            read_openface(path, AUS)
+    (tmp_path / "all.csv").write_text(f"{IMAGE_HEADER}\n0, 1, 0, 0, 0, 0, 0, 0\n" * 2)
+    with pytest.raises(LabelError, match="line 3: the header is there again: several files"):
+        read_openface(tmp_path / "all.csv", AUS)
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        ("x_0, x_1, x_2, y_0, y_1, y_2", "30, 10, 20, 5, 45, 25"),
+        ("eye_lmk_x_0, eye_lmk_x_1, eye_lmk_y_0, eye_lmk_y_1", "10, 30, 45, 5"),
+        ("x, y, width, height", "10, 5, 20, 40"),
+        ("FaceRectX, FaceRectY, FaceRectWidth, FaceRectHeight", "10, 5, 20, 40"),
+        ("x_min, y_min, x_max, y_max", "nan, 0, 0, 0"),
+        ("face_x1, face_y1, face_x2, face_y2", "10, 5, 30, 45"),
+        ("X_0, Y_0, Z_0", "10, 5, 30"),
+        ("x_0, y_0", "?, 5"),
+    ],
+)
+def test_where_each_face_is(tmp_path, names, numbers):
+    path = write(tmp_path, f"{row()}, {numbers}", header=f"{HEADER}, {names}")
+    box = read_openface(path, AUS).faces[["left", "top", "right", "bottom"]].to_numpy()[0]
+    is_known = names[:3] not in ("X_0", "x_m") and "?" not in numbers
+    assert np.array_equal(box, [10, 5, 30, 45] if is_known else [np.nan] * 4, equal_nan=True)
+
+
+def test_rows_of_one_picture_are_its_faces_where_they_have_no_number(tmp_path):
+    header = HEADER.replace(" face,", "")
+    rows = [row(confidence=c).replace(" 0,", "", 1) for c in (0.85, 0.95)]
+    found = read_openface(write(tmp_path, *rows, header=header), AUS)
+    assert found.faces[["face", "line"]].to_numpy().tolist() == [[0, 2], [1, 3]]
+    assert found.table["face"].tolist() == [1]
+
+
+def test_links_to_folders_are_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "all").mkdir()
+    text = f"{IMAGE_HEADER}\n0, 0.98, 0.1, 1.5, 0.20, 1.00, 0.00, 0.00\n"
+    (tmp_path / "elsewhere/1.gif.csv").write_text(text)
+    (tmp_path / "all/anna").symlink_to(tmp_path / "elsewhere")
+    assert read_openface(tmp_path / "all", AUS).table["image"].tolist() == ["anna/1.gif"]

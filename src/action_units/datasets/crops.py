@@ -14,7 +14,12 @@ from kedro.io import AbstractDataset
 from action_units.errors import ArtifactError
 from action_units.faces.crops import UNFINISHED
 from action_units.faces.folders import Folder, place
-from action_units.facs.action_units import au_columns, aus_of_columns
+from action_units.facs.action_units import (
+    DISFA_AUS,
+    PRETRAIN_AUS,
+    au_columns,
+    aus_of_columns,
+)
 from action_units.facs.folds import read_fold_tables, read_web_tables
 from action_units.facs.label_tables import write_finetune_labels, write_pretrain_labels
 from action_units.facs.protocols import fold_protocol
@@ -47,6 +52,7 @@ class CropSet:
 class _Crops(AbstractDataset[CropSet, CropSet]):
     """What the two kinds of crops share."""
 
+    _AUS: tuple[int, ...]
     _IN_LABELS: tuple[str, ...] = ("image", "rectsize", "gender", "subject", "frame", "split")
 
     def __init__(
@@ -69,10 +75,13 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
 
     def save(self, data: CropSet) -> None:
         """Write the label CSVs and the details; the crops lie in their folder already."""
-        origin = {"origin": data.origin, "made_with": data.made_with}
+        aus = aus_of_columns(data.table.columns)
+        origin: dict[str, Any] = {"origin": data.origin, "made_with": data.made_with}
+        if aus != self._AUS:
+            origin["aus"] = aus
         write_text(self.path / _ORIGIN, json.dumps(origin) + "\n")
         self._write(data.table)
-        labels = {*self._IN_LABELS, *au_columns(aus_of_columns(data.table.columns))}
+        labels = {*self._IN_LABELS, *au_columns(aus)}
         details = [name for name in data.table if name not in labels]
         with atomic_write(self.path / _DETAILS) as file:
             data.table[["image", *details]].to_parquet(file, index=False)
@@ -94,8 +103,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         for notice in notices:
             logger.info("%s: %s", self.path, notice)
         table = self._with_details(table)
-        marker = self.path / _ORIGIN
-        known = json.loads(marker.read_text()) if marker.is_file() else {}
+        known = self._known()
         return CropSet(
             folder=self.images,
             table=table,
@@ -103,12 +111,24 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
             made_with=known.get("made_with"),
         )
 
+    def _known(self) -> dict[str, Any]:
+        """What was kept of the set beside its tables."""
+        path = self.path / _ORIGIN
+        known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        return known
+
     def _with_details(self, table: pd.DataFrame) -> pd.DataFrame:
         """What the label CSVs cannot hold: intensities, scores, where each crop is from."""
         path = self.path / _DETAILS
         if not path.is_file():
             return table
         details = pd.read_parquet(path).set_index("image")
+        if details.index.has_duplicates:
+            image = details.index[details.index.duplicated()][0]
+            raise ArtifactError(
+                f"{path} has {image} twice, so it is damaged; delete it to go without what the "
+                "label tables cannot hold, or run preprocessing again."
+            )
         if not table["image"].isin(details.index).all():
             logger.info("%s lacks some of the labelled crops, so it is not used", path)
             return table
@@ -131,7 +151,12 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
 
 
 class WebCropsDataset(_Crops):
-    """``train_label.csv`` and ``test_label.csv``: 18 AUs, 0 or 1, as OpenFace sees them."""
+    """``train_label.csv`` and ``test_label.csv``: 18 AUs, 0 or 1, as OpenFace sees them.
+
+    Tables of other AUs, as intensities alone give them, are read where this wrote them.
+    """
+
+    _AUS = PRETRAIN_AUS
 
     def __init__(
         self,
@@ -153,13 +178,16 @@ class WebCropsDataset(_Crops):
         self.allow_identity_overlap = allow_identity_overlap
 
     def _read(self) -> tuple[pd.DataFrame, list[str]]:
-        tables = read_web_tables(self.path, allow_identity_overlap=self.allow_identity_overlap)
+        aus = self._known().get("aus", self._AUS)
+        tables = read_web_tables(self.path, aus, self.allow_identity_overlap)
         return tables.table, tables.notices
 
     def _write(self, table: pd.DataFrame) -> None:
         for split in ("train", "test"):
             write_pretrain_labels(
-                table[table["split"] == split], self.path / f"{split}_label.csv"
+                table[table["split"] == split],
+                self.path / f"{split}_label.csv",
+                aus_of_columns(table.columns),
             )
 
 
@@ -170,6 +198,7 @@ class DisfaCropsDataset(_Crops):
     table of all frames; the folds of a run are drawn from its own protocol.
     """
 
+    _AUS = DISFA_AUS
     _FILES = fold_protocol("fg2020")
 
     def _read(self) -> tuple[pd.DataFrame, list[str]]:

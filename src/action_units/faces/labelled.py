@@ -1,5 +1,8 @@
-"""Crops beside their labels, matched by name and never by order."""
+"""Crops beside their labels, matched by name and place and never by order."""
 
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,48 +10,258 @@ import pandas as pd
 
 from action_units.errors import LabelError
 from action_units.faces.crops import CropResult
+from action_units.faces.photographs.matching import Matches, match_names
 from action_units.faces.quarantine import Quarantine
 from action_units.facs.openface import OpenFaceTable
+from action_units.facs.openface_csv import BOX
+
+logger = logging.getLogger(__name__)
+
+UNLABELLED, SEVERAL, ANOTHER = "openface", "several faces", "another face"
+"""What crops without a label are set aside for."""
+
+_NO_ROW = "OpenFace has no row of it"
+_FURTHEST = 0.4  # of the crop's face: how far from its middle that of OpenFace's face may be
+_LARGEST = 1.75  # of the crop's face: the width or height of OpenFace's face, also when turned
+_SMALLEST = 0.125
+_MANY = 0.1  # of the crops: more without a row than OpenFace finds no face in
+_SQUARE = r"\(\s*(-?\d+),\s*(-?\d+),\s*(\d+),\s*\d+\s*\)"
+
+
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """Crops with labels, and what became of the others.
+
+    Attributes:
+        crops: Numbers of the crops that have one, in their order.
+        rows: The number of the row of annotations of each.
+        aside: Of each other crop: the reason and the detail.
+        without_row: Numbers of the crops that no name in the annotations means.
+        names: What the names in the annotations mean.
+    """
+
+    crops: np.ndarray
+    rows: np.ndarray
+    aside: dict[int, tuple[str, str]]
+    without_row: list[int]
+    names: Matches
 
 
 def with_annotations(
-    crops: pd.DataFrame, annotations: OpenFaceTable, path: Path
+    crops: pd.DataFrame,
+    annotations: OpenFaceTable,
+    path: Path,
+    margin: float = 0.0,
+    others: Iterable[str] = (),
 ) -> tuple[pd.DataFrame, Quarantine]:
     """Put OpenFace's labels beside the crops.
 
-    Annotations are of photographs or of crops; whichever more names match decides.
+    Annotations are of photographs or of crops; whichever labels more of them decides. Of the
+    faces of a photograph the one that lies in the crop's square is taken. Where the file does
+    not say where faces are, one that is alone is taken.
 
     Args:
-        crops: With ``image``, the crop, and ``photograph``.
-        annotations: One row a picture.
+        crops: With ``image``, the crop, and ``photograph``; where faces have places also
+            ``source`` and ``angle``, and ``rectsize``.
+        annotations: OpenFace's rows.
         path: Where they were read, for the error's sentence.
+        margin: Of the crops, as in ``CropSettings``.
+        others: All photographs, where that is known: a name may mean one without a crop.
 
     Returns:
         The crops that have labels, in their order, and the others.
 
     Raises:
-        LabelError: No name matches.
+        LabelError: No name matches, no face lies in its crop, or a picture has two frames.
     """
-    labels = annotations.table.set_index("image")
-    matches = {name: crops[name].isin(labels.index) for name in ("photograph", "image")}
-    on = max(matches, key=lambda name: int(matches[name].sum()))
-    known = matches[on].to_numpy()
-    if not known.any():
-        shown = f"{crops['photograph'].iloc[0]}" if len(crops) else "none"
-        raise LabelError(
-            path,
-            f"none of its {len(labels):,} pictures ({labels.index[0]} is the first) is one of "
-            f"the {len(crops):,} photographs that were cropped ({shown} is the first); are "
-            "these the annotations of these photographs?",
-        )
-    kept = crops[known].reset_index(drop=True)
-    beside = labels.loc[kept[on]].reset_index(drop=True)
-    new = beside[[name for name in beside if name not in kept]]
-    reasons = annotations.dropped.drop_duplicates("image").set_index("image")["reason"]
+    crops = crops.reset_index(drop=True)
+    faces = annotations.table if annotations.faces is None else annotations.faces
+    faces = faces.reset_index(drop=True)
+    dropped = annotations.dropped.drop_duplicates("image").set_index("image")["reason"]
+    on, best = "photograph", _label(crops, "photograph", faces, dropped, margin, others)
+    if len(best.crops) < len(crops):
+        by_crop = _label(crops, "image", faces, dropped, margin)
+        if len(by_crop.crops) > len(best.crops):
+            on, best = "image", by_crop
+    if not len(best.crops):
+        raise LabelError(path, _why_none(crops, faces, best))
+    _warn_of_lost(path, crops[on], faces["image"], best)
+    kept = crops.iloc[best.crops].reset_index(drop=True)
+    notes = {*BOX, "file", "line", "found", "reason", "image"}
+    beside = faces.iloc[best.rows].reset_index(drop=True)
+    new = beside[[name for name in beside if name not in kept and name not in notes]]
+    if "faces" in new:
+        new = new.astype({"faces": np.int64})
     aside = Quarantine()
-    for photograph, name in crops.loc[~known, ["photograph", on]].itertuples(index=False):
-        aside.add(photograph, "openface", reasons.get(name, "OpenFace has no row of it"))
+    for crop, (reason, detail) in sorted(best.aside.items()):
+        aside.add(str(crops["photograph"].iloc[crop]), reason, detail)
     return pd.concat([kept, new], axis=1), aside
+
+
+def check_names(names: Iterable[str], annotations: OpenFaceTable, path: Path) -> list[str]:
+    """Refuse annotations of other photographs before these are cropped.
+
+    Args:
+        names: The photographs.
+        annotations: OpenFace's rows.
+        path: Where they were read, for the error's sentence.
+
+    Returns:
+        The photographs that have a usable row.
+
+    Raises:
+        LabelError: Not one is in the annotations.
+    """
+    names = list(names)
+    matches = match_names(annotations.table["image"], names)
+    if not matches.found:
+        ambiguous = next(iter(matches.ambiguous.values()), "")
+        raise LabelError(path, _other_pictures(annotations.table["image"], names, ambiguous))
+    return list(matches.found.values())
+
+
+def _label(
+    crops: pd.DataFrame,
+    on: str,
+    faces: pd.DataFrame,
+    dropped: "pd.Series[str]",
+    margin: float,
+    others: Iterable[str] = (),
+) -> _Labelled:
+    """Find the row of each crop, by the crops' names or by those of their photographs."""
+    names = match_names([*faces["image"], *dropped.index], [*crops[on], *others])
+    number = {name: crop for crop, name in enumerate(crops[on])}
+    crop_of = {n: number[found] for n, found in names.found.items() if found in number}
+    told = faces.assign(crop=faces["image"].map(crop_of), row=np.arange(len(faces)))
+    told = told[told["crop"].notna()].astype({"crop": int})
+    _check_frames(told)
+    told["fit"] = _fit(crops, on, told, margin)
+    if "found" in told:
+        told = told[told["found"].astype(bool)]
+    by = ["fit", *({"confidence"} & {*told})]
+    chosen = told.sort_values(by, kind="stable", na_position="first")
+    best = chosen.drop_duplicates("crop", keep="last").set_index("crop")
+    count = told.groupby("crop").size()
+    reasons = {crop_of[name]: why for name, why in dropped.items() if name in crop_of}
+    rows: dict[int, int] = {}
+    aside: dict[int, tuple[str, str]] = {}
+    without_row: list[int] = []
+    for crop in range(len(crops)):
+        if crop not in count.index:
+            name = crops[on].iloc[crop]
+            aside[crop] = (UNLABELLED, reasons.get(crop, names.unclear.get(name, _NO_ROW)))
+            if crop not in reasons:
+                without_row.append(crop)
+    for crop, n, fit, reason, row in zip(
+        best.index, count[best.index], best["fit"],
+        best["reason"] if "reason" in best else [""] * len(best), best["row"], strict=True,
+    ):  # fmt: skip
+        if np.isnan(fit) and n > 1:
+            aside[crop] = (SEVERAL, f"{n} faces, and the file does not say where they are")
+        elif fit < 0:
+            which = "the face" if n == 1 else f"any of the {n} faces"
+            aside[crop] = (ANOTHER, f"the crop does not show {which} that OpenFace found")
+        elif reason:
+            aside[crop] = (UNLABELLED, reason)
+        else:
+            rows[crop] = row
+    numbers = np.array(sorted(rows), int)
+    return _Labelled(numbers, np.array([rows[n] for n in sorted(rows)], int), aside,
+                     without_row, names)  # fmt: skip
+
+
+def _check_frames(told: pd.DataFrame) -> None:
+    """Refuse a picture with rows of two frames: whose labels they are cannot be known."""
+    if "frame" not in told:
+        return
+    first = told.groupby("crop")["frame"].transform("first")
+    other = (told["frame"] != first).to_numpy()
+    if other.any():
+        row, before = told.iloc[int(other.argmax())], first.iloc[int(other.argmax())]
+        raise LabelError(
+            row.get("file", "the annotations"),
+            f"{row['image']} is there as frame {row['frame']} and, before, as frame {before}; "
+            "a picture is one frame. Give each frame the name of its own picture.",
+            row.get("line"),
+        )
+
+
+def _fit(crops: pd.DataFrame, on: str, told: pd.DataFrame, margin: float) -> np.ndarray:
+    """How well OpenFace's faces fit the crops' squares, (N,).
+
+    The share of both that they have in common; -1 of a face that lies elsewhere or is of
+    another size; NaN where the file does not say where it is.
+    """
+    square, angle = ("source", "angle") if on == "photograph" else ("rectsize", None)
+    if not {*BOX} <= {*told} or square not in crops:
+        return np.full(len(told), np.nan)
+    crop = crops.iloc[told["crop"].to_numpy()]
+    squares = crop[square].str.extract(_SQUARE).to_numpy(np.float64)  # (N, 3)
+    left, top, right, bottom = (told[name].to_numpy(np.float64) for name in BOX)
+    dx = (left + right - 2 * squares[:, 0] - squares[:, 2]) / 2
+    dy = (top + bottom - 2 * squares[:, 1] - squares[:, 2]) / 2
+    if angle in crop:
+        # The square is turned about its middle; turn the face back by as much.
+        turned = np.radians(crop[angle].to_numpy(np.float64))
+        dx, dy = (
+            dx * np.cos(turned) + dy * np.sin(turned),
+            dy * np.cos(turned) - dx * np.sin(turned),
+        )
+    side = squares[:, 2] / (1 + 2 * margin)
+    width, height = right - left, bottom - top
+    larger = np.maximum(width, height)
+    near = (np.abs(dx) <= _FURTHEST * side) & (np.abs(dy) <= _FURTHEST * side)
+    alike = (larger <= _LARGEST * side) & (larger >= _SMALLEST * side)
+    across = np.minimum(dx + width / 2, side / 2) - np.maximum(dx - width / 2, -side / 2)
+    down = np.minimum(dy + height / 2, side / 2) - np.maximum(dy - height / 2, -side / 2)
+    common = np.maximum(across, 0) * np.maximum(down, 0)
+    share = common / (width * height + side * side - common)
+    fit = np.where(near & alike, share, -1.0)
+    fit[np.isnan(larger) | np.isnan(squares).any(axis=1)] = np.nan
+    return fit
+
+
+def _why_none(crops: pd.DataFrame, faces: pd.DataFrame, best: _Labelled) -> str:
+    if len(best.without_row) == len(crops):
+        ambiguous = next(iter(best.names.ambiguous.values()), "")
+        return _other_pictures(faces["image"], crops["photograph"], ambiguous)
+    details = pd.Series([detail for _, detail in best.aside.values()]).value_counts()
+    return (
+        f"not one of the {len(crops):,} crops gets a label, most often because "
+        f"{details.index[0]} ({details.iloc[0]:,} crops). Are the annotations of these very "
+        "photographs, at this size?"
+    )
+
+
+def _other_pictures(rows: Iterable[str], names: Iterable[str], ambiguous: str) -> str:
+    images, photographs = list(dict.fromkeys(rows)), list(names)
+    first, shown = (one[0] if one else "none" for one in (images, photographs))
+    hint = (
+        f"; {ambiguous}" if ambiguous else "; are these the annotations of these photographs?"
+    )
+    return (
+        f"none of its {len(images):,} pictures ({first} is the first) is one of the "
+        f"{len(photographs):,} photographs that are cropped ({shown} is the first){hint}"
+        f"{'.' if ambiguous else ''}"
+    )
+
+
+def _warn_of_lost(
+    path: Path, names: "pd.Series[str]", images: "pd.Series[str]", found: _Labelled
+) -> None:
+    """Name a photograph without a row and a row without a photograph, where both are many."""
+    left = [name for name in dict.fromkeys(images) if name not in found.names.found]
+    lost = found.without_row
+    if not lost or (not left and len(lost) < _MANY * len(names)):
+        return
+    text = f"{path}: {len(lost):,} of {len(names):,} photographs have no row in it"
+    text += f" ({names.iloc[lost[0]]} is the first)"
+    if left:
+        text += f", and {len(left):,} pictures in it are none of the photographs ({left[0]}"
+        text += " is the first)"
+    if ambiguous := next(iter(found.names.ambiguous.values()), ""):
+        text += f"; {ambiguous}"
+    logger.warning("%s. Their crops are not trained on.", text)
 
 
 def frames_with_crops(
@@ -66,7 +279,7 @@ def frames_with_crops(
         quarantine's. No row is lost.
     """
     crops = result.table.set_index("image").drop(columns=["subject", "frame"])
-    frames = labels.join(crops, on="image")
+    frames = labels.join(crops, on="image", validate="m:1")
     aside = result.quarantine.table().drop_duplicates("path")
     reasons = dict(zip(aside["path"], aside["reason"], strict=True))
     left_out = zip(excluded["image"], excluded["reason"], strict=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 from action_units.errors import ConfigurationError
 from action_units.faces.openface_program import ARGUMENTS, FaceLandmarkImg, Outcome
 from action_units.faces.quarantine import Quarantine, printable
-from action_units.facs.openface_csv import PICTURES
 from action_units.files import sweep, write_bytes, write_text
 from action_units.locks import locked
 from action_units.progress import Progress
+from action_units.trees import is_folder, is_picture, walk
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def annotate(
     out = Path(out).absolute()
     if batch < 1 or (workers is not None and workers < 1):
         raise ConfigurationError(f"batch={batch} and workers={workers} must be 1 or more.")
-    path = _find_binary(binary, photographs, out, extra_args)
+    path = find_binary(binary, photographs, out, extra_args)
     found = _list_photographs(photographs)
     command = shlex.join([path.name, *ARGUMENTS, *extra_args])
     quarantine = Quarantine()
@@ -115,8 +115,21 @@ def annotate(
 
 def how_to_run(photographs: Path | str, out: Path | str, extra_args: Sequence[str] = ()) -> str:
     """The command that a person can run instead, and where its files are expected."""
+    out = Path(out).absolute()
     command = ["FaceLandmarkImg", "-fdir", str(photographs), "-out_dir", str(out)]
-    return shlex.join([*command, *ARGUMENTS, *extra_args])
+    if not _has_folders(photographs):
+        return shlex.join([*command, *ARGUMENTS, *extra_args])
+    # The program reads one folder alone: run it in each, into folders of the same names.
+    find = shlex.join(["find", "-L", ".", "-type", "d", "-exec", command[0], "-fdir", "{}"])
+    into = shlex.join(["-out_dir", f"{out}/{{}}", *ARGUMENTS, *extra_args, ";"])
+    return f"(cd {shlex.quote(str(photographs))} && {find} {into})"
+
+
+def _has_folders(photographs: Path | str) -> bool:
+    return any(
+        branch.name and any(is_picture(entry.name) for entry in branch.entries)
+        for branch in walk(photographs)
+    )
 
 
 def _run(
@@ -199,12 +212,13 @@ def _write(batch: _Batch, out: Path) -> None:
             failed.unlink(missing_ok=True)
 
 
-def _find_binary(
+def find_binary(
     binary: Path | str | None,
     photographs: Path | str | Iterable[Path],
-    out: Path,
-    extra_args: Sequence[str],
+    out: Path | str,
+    extra_args: Sequence[str] = (),
 ) -> Path:
+    """OpenFace's program; raises ConfigurationError where there is none, as ``annotate``."""
     found = None if binary is None else shutil.which(binary)
     if found:
         return Path(found).absolute()
@@ -217,7 +231,7 @@ def _find_binary(
     raise ConfigurationError(
         f"{problem}. Name the FaceLandmarkImg of an OpenFace 2 that is installed, or run "
         f"`{how_to_run(folder, out, extra_args)}` where there is one and put its CSV files "
-        f"into {out}."
+        f"into {Path(out).absolute()}, where they are looked for."
     )
 
 
@@ -229,7 +243,7 @@ def _list_photographs(photographs: Path | str | Iterable[Path]) -> list[_Photogr
         found = [
             _Photograph(name, Path(path), changed)
             for name, path, changed in _files_below(folder)
-            if name.lower().endswith(PICTURES)
+            if is_picture(name)
         ]
         if not found:
             raise ConfigurationError(
@@ -259,15 +273,12 @@ def _check_command(out: Path, command: str) -> None:
     write_text(file, command + "\n")
 
 
-def _files_below(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, str, int]]:
+def _files_below(folder: Path | str) -> Iterator[tuple[str, str, int]]:
     """Every file at any depth: its name in the folder, its path, and when it changed."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files_below(entry.path, f"{name}/")
-            else:
-                yield name, entry.path, _changed(entry)
+    for branch in walk(folder):
+        for entry in branch.entries:
+            if not is_folder(entry):
+                yield branch.name + entry.name, entry.path, _changed(entry)
 
 
 def _changed(file: "Path | os.DirEntry[str]") -> int:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from action_units.files import temporary_folder
 
-ARGUMENTS = ("-aus",)
-"""What is always asked of it: action units and nothing else."""
+ARGUMENTS = ("-aus", "-2Dfp")
+"""What is always asked of it: action units, and landmarks, which say whose they are."""
 
 FACELESS = b"face, confidence\n"
 """What stands in the file of a photograph in which it found no face."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.decoding import Pixels
 from action_units.faces.quarantine import Quarantine
@@ -110,13 +109,9 @@ def with_detector(
     settings = classifier.faces.settings
     chosen = settings.detector
     if detector is not None and detector != chosen.name:
-        chosen = DetectorSettings.read(
-            {**chosen.model_dump(), "name": detector, "model": None, "score": None}, "detector"
-        )
+        chosen = replace(chosen, name=detector, model=None, score=None)
     if min_confidence is not None:
-        chosen = DetectorSettings.read(
-            {**chosen.model_dump(), "score": min_confidence}, "detector"
-        )
+        chosen = replace(chosen, score=min_confidence)
     if chosen == settings.detector:
         return classifier
     faces = FaceInput(replace(settings, detector=chosen), classifier.faces.size)

@@ -2,12 +2,19 @@
 
 import os
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_units.faces.photographs.naming import portable, stem_of, suffix_of
+from action_units.faces.photographs.naming import (
+    by_identity,
+    folder_of,
+    portable,
+    stem_of,
+    suffix_of,
+)
 from action_units.facs.names import parse_web_name
 from action_units.trees import is_picture
 
@@ -112,3 +119,24 @@ def test_what_a_picture_is():
     assert suffix_of("b/a.CSV") == ".csv"
     assert suffix_of("a") == "no suffix"
     assert suffix_of("b/.a.jpg") == "hidden"
+
+
+PEOPLE = ["Adriana Lima", "Müller", "O'Neil, Pat (actor)", "train/p0", 'a "b" c', "m.0d27_dy"]
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_people_are_found_by_the_names_of_their_folders(person, form):
+    folder = unicodedata.normalize(form, person)
+    identity = parse_web_name(stem_of(f"{folder}/1.jpg") + ".jpg").identity
+    values = by_identity({name: k for k, name in enumerate(PEOPLE)})
+    assert values[identity] == PEOPLE.index(person)
+    assert folder_of(identity) == folder
+    assert by_identity({identity: 7})[identity] == 7  # as crops' names have it
+
+
+def test_a_folder_s_own_name_goes_before_an_identity():
+    assert by_identity({"a=20b": 0, "a b": 1})["a=20b"] == 1
+    long = "Müller " * 40
+    identity = parse_web_name(stem_of(f"{long}/1.jpg") + ".jpg").identity
+    assert by_identity({long: 1})[identity] == 1

@@ -18,7 +18,10 @@ beside ``a.jpg``). What is longer than 170 bytes is cut and ends in ``=~`` and a
 import hashlib
 import os
 import re
+import unicodedata
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Literal, TypeVar
 
 from action_units.trees import PICTURES, is_hidden
 
@@ -29,6 +32,10 @@ _WEB = re.compile(
     r"([A-Za-z0-9_-][A-Za-z0-9._-]*)[/_](\d+)-FaceId-(\d+)(?:\.jpe?g|\.png)", re.ASCII
 )
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._-]")
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+_ESCAPED = re.compile(rb"=([0-9A-F]{2})")
+
+Value = TypeVar("Value")
 
 
 def suffix_of(name: str) -> str:
@@ -61,6 +68,28 @@ def stem_of(name: str, within: str = "") -> str:
         return f"{identity_of(_without_jpg(whole))}_0-FaceId-0"
     digest = hashlib.blake2b(os.fsencode(whole), digest_size=_NUMBER_BYTES).digest()
     return f"{identity_of(folder)}_{int.from_bytes(digest)}-FaceId-0"
+
+
+def by_identity(values: Mapping[str, Value]) -> dict[str, Value]:
+    """What people are given by the names of their folders, by the identities in crops' names.
+
+    A name with accents counts in both of its Unicode forms, since systems name folders in
+    one or the other. An identity itself counts too, where no folder is called so.
+    """
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        found[identity_of(name)] = value
+    for name, value in values.items():
+        for form in _FORMS:
+            found.setdefault(identity_of(unicodedata.normalize(form, name)), value)
+    return {**values, **found}
+
+
+def folder_of(identity: str) -> str:
+    """The name of the folder that an identity stands for, as far as it is not cut."""
+    raw = identity.replace("~", "/").encode() if "=~" not in identity else identity.encode()
+    whole = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
+    return whole.decode("utf-8", "backslashreplace")
 
 
 def identity_of(name: str) -> str:

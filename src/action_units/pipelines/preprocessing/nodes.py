@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,16 @@ from action_units.datasets.raw import DisfaRecordings, WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_photographs import crop_photographs as crop_files
 from action_units.faces.crop_videos import Video, crop_videos, find_videos
-from action_units.faces.labelled import frames_with_crops, lost_frames, with_annotations
-from action_units.faces.openface_binary import annotate
+from action_units.faces.labelled import (
+    check_names,
+    frames_with_crops,
+    lost_frames,
+    with_annotations,
+)
+from action_units.faces.openface_binary import annotate, find_binary
 from action_units.faces.packing import pack_crops
+from action_units.faces.photographs.folder import FolderSource
+from action_units.faces.photographs.naming import by_identity, folder_of, stem_of
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.sample.contact_sheet import contact_sheet
@@ -25,7 +33,8 @@ from action_units.facs.action_units import AU_NAMES, au_column
 from action_units.facs.disfa import read_frames, subjects_in
 from action_units.facs.exclusions import exclude, parse_exclusions
 from action_units.facs.identities import read_identities, web_people
-from action_units.facs.openface import read_openface
+from action_units.facs.openface import OpenFaceTable, read_openface
+from action_units.facs.openface_csv import csv_files_below
 from action_units.facs.sampling import hold_out, sample_faces
 from action_units.pipelines.preprocessing.settings import face_settings, workers_of
 from action_units.withdrawal import WithoutPeople, people_of
@@ -36,8 +45,65 @@ _SHOWN = 6  # faces of each AU on a contact sheet
 _TILE = 176  # pixels: wide enough for the name of an AU below a face
 
 
+@dataclass(frozen=True)
+class WebLabels:
+    """What is known of the photographs before any is cropped.
+
+    Attributes:
+        genders: The gender, 0 or 1, of each identity in the crops' names.
+        photographs: The photographs of a folder; of an archive, none.
+        annotations: OpenFace's CSV, or a folder of its CSVs; None where its program is run,
+            or a person is to run it on the crops.
+        table: What is in them.
+    """
+
+    genders: Mapping[str, int]
+    photographs: tuple[str, ...] = ()
+    annotations: Path | None = None
+    table: OpenFaceTable | None = None
+
+
+def read_web_labels(
+    photographs: WebPhotographs,
+    folder: Path,
+    withdrawn: pd.DataFrame,
+    preprocess: Mapping[str, Any],
+) -> WebLabels:
+    """Read all labels, and refuse what is missing or wrong before anything is cropped.
+
+    Args:
+        photographs: The photographs, who is on them, and annotations where there are some.
+        folder: Where OpenFace's files go.
+        withdrawn: Who need not be among the labels.
+        preprocess: The parameters of preprocessing.
+
+    Returns:
+        The labels, so far as they are there.
+    """
+    genders = by_identity(read_identities(photographs.identities))
+    source = open_photographs(photographs.photographs, photographs.kind)
+    in_folder = isinstance(source, FolderSource)
+    names = tuple(portion.id for portion in source.portions()) if in_folder else ()
+    openface = preprocess["openface"]
+    given = _given_annotations(photographs, folder, openface["binary"])
+    if given is None:
+        if in_folder or openface["binary"] is not None:
+            find_binary(
+                openface["binary"], photographs.photographs, folder, openface["arguments"]
+            )
+        return WebLabels(genders, names)
+    table = _read_openface(given, preprocess)
+    if in_folder:
+        images = [f"{stem_of(name)}.jpg" for name in check_names(names, table, given)]
+        gone = people_of(withdrawn["person"])
+        staying = [image for image in images if not any(one.is_in(image) for one in gone)]
+        web_people(staying, genders, photographs.identities, folder_of)
+    return WebLabels(genders, names, given, table)
+
+
 def crop_photographs(
     photographs: WebPhotographs,
+    labels: WebLabels,
     folder: Path,
     journal: Path,
     withdrawn: pd.DataFrame,
@@ -49,6 +115,7 @@ def crop_photographs(
 
     Args:
         photographs: Where they are.
+        labels: Theirs, so that nothing is cropped before these have been read.
         folder: Where the crops go.
         journal: Where it is noted what is done.
         withdrawn: Whose photographs are passed over.
@@ -78,6 +145,7 @@ def crop_photographs(
 
 def annotate_photographs(
     photographs: WebPhotographs,
+    labels: WebLabels,
     crops: pd.DataFrame,
     crop_folder: Path,
     folder: Path,
@@ -90,7 +158,8 @@ def annotate_photographs(
     their crops.
 
     Args:
-        photographs: The photographs, and annotations that are there already.
+        photographs: The photographs.
+        labels: With annotations that are there already.
         crops: A row a crop.
         crop_folder: Where they lie.
         folder: Where OpenFace's files go.
@@ -100,14 +169,14 @@ def annotate_photographs(
     Returns:
         Where the annotations are, and the quarantine table.
     """
+    if labels.annotations is not None:
+        return labels.annotations, Quarantine().table()
     binary = preprocess["openface"]["binary"]
-    if binary is None and photographs.annotations.exists():
-        return photographs.annotations, Quarantine().table()
     source = Path(photographs.photographs)
     if not source.is_dir() or photographs.kind not in ("auto", "folder"):
         source = crop_folder
     done = annotate(
-        source, folder, binary, workers or None, extra_args=preprocess["openface"]["arguments"]
+        source, folder, binary, workers, extra_args=preprocess["openface"]["arguments"]
     )
     _tell(done.quarantine, done.new, done.new + done.there, "photographs")
     return folder, done.quarantine.table()
@@ -116,6 +185,7 @@ def annotate_photographs(
 def label_faces(
     crops: pd.DataFrame,
     annotations: Path,
+    labels: WebLabels,
     photographs: WebPhotographs,
     folder: Path,
     preprocess: Mapping[str, Any],
@@ -126,6 +196,7 @@ def label_faces(
     Args:
         crops: A row a crop.
         annotations: OpenFace's CSV, or a folder of its CSVs.
+        labels: Those that were there before.
         photographs: Who the people are.
         folder: Where the crops lie.
         preprocess: The parameters of preprocessing.
@@ -136,13 +207,14 @@ def label_faces(
         photographs without usable annotations.
     """
     web = preprocess["web"]
-    found = read_openface(annotations, min_confidence=web["min_confidence"])
-    table, aside = with_annotations(crops, found, annotations)
-    genders = read_identities(photographs.identities)
-    people = web_people(table["image"], genders, photographs.identities)
+    found = labels.table or _read_openface(annotations, preprocess)
+    table, aside = with_annotations(
+        crops, found, annotations, preprocess["crop"]["margin"], labels.photographs
+    )
+    people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
     table = table.assign(subject=people["subject"], gender=people["gender"])
     held_out = table["subject"].isin(hold_out(table, web["held_out"], seed=seed))
-    train = sample_faces(table[~held_out], seed=seed, **web["sample"])
+    train = sample_faces(table[~held_out], seed=seed, **_sampling(web["sample"]))
     test = table[held_out]
     table = pd.concat(
         [train.assign(split="train"), test.assign(split="test")], ignore_index=True
@@ -248,6 +320,8 @@ def pack(
     Returns:
         The face store, and the quarantine table of crops that could not be read.
     """
+    if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
+        raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
     gone = {name for person in people_of(withdrawn["person"]) for name in person.names}
     table = crops.table[~crops.table["subject"].isin(gone)].assign(origin=crops.origin)
     packed = pack_crops(
@@ -286,6 +360,38 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
             captions += [f"{au_column(au)} {AU_NAMES[au]}"] * len(shown)
     _, png = cv2.imencode(".png", contact_sheet(pictures, captions, tile=_TILE))
     return png.tobytes()
+
+
+def _given_annotations(
+    photographs: WebPhotographs, folder: Path, binary: str | None
+) -> Path | None:
+    """Annotations that are there: a person's, or OpenFace's files where it puts them."""
+    if binary is not None:
+        return None
+    if photographs.annotations.exists():
+        return photographs.annotations
+    there = folder.is_dir() and any(True for _ in csv_files_below(folder))
+    return folder if there else None
+
+
+def _read_openface(path: Path, preprocess: Mapping[str, Any]) -> OpenFaceTable:
+    web = preprocess["web"]
+    return read_openface(
+        path,
+        min_confidence=web["min_confidence"],
+        suffix="",  # names are matched whatever their suffix
+        present_from=web["present_from"],
+    )
+
+
+def _sampling(sample: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"n", "per_identity", "identities", "even_gender"}
+    if unknown := sorted(set(sample) - known):
+        raise ConfigurationError(
+            f"preprocess.web.sample.{unknown[0]} is not a parameter; there are "
+            f"{', '.join(sorted(known))}."
+        )
+    return dict(sample)
 
 
 def _tell(quarantine: Quarantine, new: int, total: int, unit: str) -> None:

@@ -11,8 +11,21 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
     work = ["params:preprocess", "params:workers", "params:cluster"]
     cropping = [
         Node(
+            nodes.read_web_labels,
+            ["web_photographs", "web_openface", "withdrawn", "params:preprocess"],
+            "web_labels",
+            name="check_web_labels",  # sorts before all that crops, so it is done first
+        ),
+        Node(
             nodes.crop_photographs,
-            ["web_photographs", "web_crop_folder", "web_cropping", "withdrawn", *work],
+            [
+                "web_photographs",
+                "web_labels",
+                "web_crop_folder",
+                "web_cropping",
+                "withdrawn",
+                *work,
+            ],
             ["web_photograph_crops", "web_quarantine"],
             name="crop_photographs",
         ),
@@ -20,6 +33,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             nodes.annotate_photographs,
             [
                 "web_photographs",
+                "web_labels",
                 "web_photograph_crops",
                 "web_crop_folder",
                 "web_openface",
@@ -34,6 +48,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             [
                 "web_photograph_crops",
                 "web_annotations",
+                "web_labels",
                 "web_photographs",
                 "web_crop_folder",
                 "params:preprocess",
