@@ -24,12 +24,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from action_units.config import DetectorSettings
 from action_units.faces.crop_photographs import crop_photographs
 from action_units.faces.crop_videos import Video, crop_videos
 from action_units.faces.cropping import CropSettings
 from action_units.faces.crops import FaceSettings
 from action_units.faces.detection.registry import make_detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.packing import pack_crops
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.sample.identity import draw_identity

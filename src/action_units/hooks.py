@@ -2,18 +2,20 @@
 
 import logging
 import os
+from contextlib import ExitStack
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines, settings
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units.errors import ArtifactError
 from action_units.pipelines import lanes
-from action_units.pipelines.parameters import refuse_impossible, refuse_unknown
+from action_units.pipelines.parameters import read_parameters, refuse_impossible
+from action_units.threads import limited
 from action_units.training.distributed.launchers import refuse_launcher
 
 logger = logging.getLogger(__name__)
@@ -30,16 +32,11 @@ class BuildTheLanes:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check launcher and ``--params``; read ``fold`` and what else shapes pipelines."""
+        """Check launcher and all parameters; read what shapes the pipelines."""
         refuse_launcher(os.environ)
         loader = context.config_loader
-        parameters = loader["parameters"]
-        if loader.runtime_params:
-            plain = settings.CONFIG_LOADER_CLASS(
-                loader.conf_source, env=loader.env, **settings.CONFIG_LOADER_ARGS
-            )
-            refuse_unknown(loader.runtime_params, plain["parameters"])
-        if lanes.choose(parameters):
+        given = loader.runtime_params or {}
+        if lanes.choose(read_parameters(loader["parameters"], loader["globals"], given)):
             pipelines.configure("action_units.pipeline_registry")
 
 
@@ -64,6 +61,31 @@ class TellStages:
         """Name the page."""
         if "report" in pipeline.outputs():
             logger.info("The report: open %s", catalog["report"].path.resolve())
+
+
+class LimitThreads:
+    """Has ``threads`` hold in every stage, whatever it computes with."""
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Read the parameter."""
+        self._threads = catalog.load("params:threads")
+        self._limits = ExitStack()
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Set the limit in the thread that runs the node."""
+        self._limits.enter_context(limited(self._threads))
+
+    @hook_impl
+    def after_node_run(self) -> None:
+        """Restore what was set before."""
+        self._limits.close()
+
+    @hook_impl
+    def on_node_error(self) -> None:
+        """Restore what was set before."""
+        self._limits.close()
 
 
 class CheckParameters:

@@ -4,12 +4,19 @@ import logging
 import sys
 
 from action_units.config_loader import ProjectConfigLoader, ProjectContext
-from action_units.hooks import BuildTheLanes, CheckParameters, NameMissingInputs, TellStages
+from action_units.hooks import (
+    BuildTheLanes,
+    CheckParameters,
+    LimitThreads,
+    NameMissingInputs,
+    TellStages,
+)
 from action_units.tracking import TrackWithMlflow
 
 HOOKS = (
     BuildTheLanes(),
     CheckParameters(),
+    LimitThreads(),
     NameMissingInputs(),
     TellStages(),
     TrackWithMlflow(),

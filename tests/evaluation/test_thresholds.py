@@ -177,3 +177,21 @@ def test_an_au_without_a_threshold_is_named():
     content = FittedThresholds((0.25,), (False,), (0.8,)).to_json([12])
     with pytest.raises(ArtifactError, match="no AU 4: they have AUs 12"):
         FittedThresholds.from_json(content, [12, 4])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(one_au(), min_size=2, max_size=4), st.integers(0, 3))
+def test_a_threshold_is_the_median_of_those_fitted_to_each_draws_own_frames(people, seed):
+    labels, scores = (np.concatenate(part)[:, None] for part in zip(*people, strict=True))
+    who = np.repeat(np.arange(len(people)), [len(y) for y, _ in people])
+    fitted = choose_thresholds(labels, scores, 1, subjects=who, seed=seed)
+    draws = np.random.default_rng([seed, len(people)]).integers(
+        len(people), size=(RESAMPLES, len(people))
+    )
+    cuts = []
+    for draw in [range(len(people)), *draws]:
+        frames = np.concatenate([np.flatnonzero(who == person) for person in draw])
+        alone = choose_thresholds(labels[frames], scores[frames], 1)
+        cuts.append(np.nan if alone.fallback[0] else alone.values[0])
+    if not fitted.fallback[0]:
+        assert fitted.values[0] == np.nanmedian(cuts)  # bit for bit

@@ -20,6 +20,7 @@ from action_units.export.onnx_network import OnnxNetwork, ask, open_session
 from action_units.files import atomic_artifact
 from action_units.models.registry import BACKBONES
 from action_units.models.spec import NetworkSpec
+from action_units.threads import limited
 from action_units.training.data.arrays import resized
 from action_units.training.inference import predict
 from tests.export.made_up import made_up_faces, made_up_member
@@ -48,6 +49,12 @@ def single():
     """A network, and its ONNX file's content."""
     member = made_up_member()
     return member, to_onnx([member], 32, {"name": "x"})
+
+
+def test_a_session_keeps_to_the_limit_of_threads(single):
+    with limited(1):
+        options = open_session(single[1]).get_session_options()
+    assert options.intra_op_num_threads == 1
 
 
 @pytest.mark.parametrize(

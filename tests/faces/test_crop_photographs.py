@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError
 from action_units.faces.crop_photographs import crop_photographs
 from action_units.faces.cropping import CropSettings
 from action_units.faces.crops import UNFINISHED, FaceSettings
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.work.journal import Journal
 from action_units.faces.work.workers import Workers
@@ -102,12 +102,35 @@ def test_only_what_is_new_is_worked_on(folder, tmp_path, portraits):
 def test_a_changed_setting_does_all_again_and_is_named(folder, tmp_path, caplog):
     caplog.set_level("INFO")
     crop(folder, tmp_path)
-    larger = replace(SETTINGS, crop=replace(SETTINGS.crop, margin=0.2, suffix=".png"))
+    larger = replace(SETTINGS, crop=CropSettings(max_size=48, margin=0.2, suffix=".png"))
     assert crop(folder, tmp_path, settings=larger).new == 9
     assert "crop.margin was 0.1 and is now 0.2" in caplog.text
     assert all(name.endswith(".png") for name in files(tmp_path / "a"))  # the old are gone
     crop(folder, tmp_path, "fresh", larger)
     assert files(tmp_path / "a") == files(tmp_path / "fresh")
+
+
+def test_no_finished_crop_goes_before_its_successor_is_written(folder, tmp_path, portraits):
+    """A wrong setting sets every photograph aside; what was cropped before stays."""
+    crop(folder, tmp_path)
+    finished = files(tmp_path / "a")
+    narrow = replace(SETTINGS, max_megapixels=1e-6)
+    for _ in range(2):
+        none = crop(folder, tmp_path, settings=narrow)
+        assert none.table.empty
+        assert files(tmp_path / "a") == finished
+    (folder / "m.01_1-FaceId-0.jpg").unlink()  # withdrawn: its crop goes, whenever it was made
+    crop(folder, tmp_path, settings=narrow)
+    assert finished.keys() - files(tmp_path / "a").keys() == {"m.01_1-FaceId-0.jpg"}
+    png = replace(SETTINGS, crop=CropSettings(max_size=48, suffix=".png"))
+    crop(folder, tmp_path, settings=png)
+    assert {Path(name).suffix for name in files(tmp_path / "a")} == {".png"}
+
+
+def test_no_limit_is_none(folder, tmp_path):
+    usual = crop(folder, tmp_path)
+    endless = crop(folder, tmp_path, "b", replace(SETTINGS, max_megapixels=None))
+    assert endless.table.equals(usual.table)
 
 
 def test_what_is_not_ours_stays(folder, tmp_path):
@@ -286,7 +309,7 @@ def test_weights_are_looked_for_before_any_work(folder, tmp_path):
 def test_settings_come_back_from_what_was_noted_of_them():
     settings = FaceSettings(
         DetectorSettings(score=0.7, choose="central"),
-        CropSettings(0.2, 96, "eyes", ".png"),
+        CropSettings(margin=0.2, max_size=96, align="eyes", suffix=".png"),
         9.0,
     )
     noted = json.loads(json.dumps({**settings.made_with(), "size": 64}))

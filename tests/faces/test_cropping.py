@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.cropping import (
     Crop,
@@ -21,7 +22,6 @@ from action_units.faces.cropping import (
 )
 from action_units.faces.decoding import decode
 from action_units.faces.detection.base import Detection
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.facs.label_tables import parse_rectsize
 
 PHOTO = np.random.default_rng(0).integers(1, 256, (70, 90), dtype=np.uint8)  # nowhere zero
@@ -197,12 +197,12 @@ def test_a_crop_too_large_for_jpeg_is_unusable():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"margin": -0.1}, "between 0 and 2"),
-        ({"margin": float("nan")}, "between 0 and 2"),
-        ({"max_size": 0}, "1 pixel or more"),
-        ({"align": "nose"}, "none or eyes"),
-        ({"suffix": ".bmp"}, ".jpg or .png"),
-        ({"quality": 0}, "between 1 and 100"),
+        ({"margin": -0.1}, "a number from 0 to 2"),
+        ({"margin": float("nan")}, "a number from 0 to 2"),
+        ({"max_size": 0}, "a whole number from 1, or null"),
+        ({"align": "nose"}, "one of: none, eyes"),
+        ({"suffix": ".bmp"}, "one of: .jpg, .png"),
+        ({"quality": 0}, "a whole number from 1 to 100"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, words):

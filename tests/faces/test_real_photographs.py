@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from action_units.config import DetectorSettings
 from action_units.faces.alignment import with_exact_landmarks
 from action_units.faces.cropping import CropSettings, crop_face, encode_crop, resize_square
 from action_units.faces.decoding import decode, read_photograph
 from action_units.faces.detection.registry import make_detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.tracking import overlap
 from tests.faces.scenes import scene
 from tests.faces.ssd_files import needs_the_ssd

@@ -4,12 +4,13 @@ import pytest
 import yaml
 from docs import recipes
 
+from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.errors import ConfigurationError
-from action_units.faces.sample.config import DisfaSampleConfig, WebSampleConfig
 from action_units.pipelines import evaluation, finetuning, lanes, preprocessing
 from action_units.pipelines.lanes import Lanes
 from action_units.pipelines.settings import TrainingSettings
 from tests.conftest import PROJECT
+from tests.test_config import configured
 
 
 def settings(name):
@@ -48,17 +49,15 @@ def test_without_scratch_nothing_of_it_is_made_or_asked_for():
         assert not [n for n in pipeline.all_inputs() | pipeline.all_outputs() if "scratch" in n]
 
 
-@pytest.mark.parametrize(
-    ("parameters", "folds"), [({}, (1, 2, 3)), ({"fold": None}, (1, 2, 3)), ({"fold": 3}, (3,))]
-)
-def test_the_fold_parameter_chooses_the_lanes(parameters, folds):
-    assert lanes.read(parameters).folds == folds
+@pytest.mark.parametrize(("fold", "folds"), [(None, (1, 2, 3)), (3, (3,))])
+def test_the_fold_parameter_chooses_the_lanes(fold, folds):
+    assert lanes.read(Parameters.read(configured() | {"fold": fold})).folds == folds
 
 
-@pytest.mark.parametrize("fold", [0, 4, "3", True, 1.5])
+@pytest.mark.parametrize("fold", [0, 4, "3", True, 1.5, 3.0])
 def test_no_other_fold_is_taken(fold):
-    with pytest.raises(ConfigurationError, match="does not exist"):
-        lanes.read({"fold": fold})
+    with pytest.raises(ConfigurationError, match="^fold is .*a whole number from 1 to 3"):
+        Parameters.read(configured() | {"fold": fold})
 
 
 def test_the_recipes_in_configuration_are_valid():
@@ -80,8 +79,8 @@ def test_the_papers_recipe_is_the_papers():
 
 def test_the_samples_parameters_are_the_librarys_defaults():
     sample = settings("parameters_sample")["sample"]
-    assert WebSampleConfig.from_mapping(sample["web"]) == WebSampleConfig()
-    assert DisfaSampleConfig.from_mapping(sample["disfa"]) == DisfaSampleConfig()
+    assert WebSampleConfig.read(sample["web"]) == WebSampleConfig()
+    assert DisfaSampleConfig.read(sample["disfa"]) == DisfaSampleConfig()
 
 
 def test_the_page_of_options_is_the_codes():

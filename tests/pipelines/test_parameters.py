@@ -4,41 +4,39 @@ from copy import deepcopy
 
 import pytest
 
+from action_units.config import Parameters
 from action_units.errors import ConfigurationError
-from action_units.pipelines.parameters import refuse_impossible, refuse_unknown
-from tests.pipelines.test_lanes import settings
+from action_units.pipelines.parameters import read_parameters, refuse_impossible
+from tests.test_config import configured
 
-FILES = ("parameters", "parameters_recipes", "parameters_finetune", "parameters_evaluate")
-CONFIGURED = {name: value for file in FILES for name, value in settings(file).items()}
+CONFIGURED = configured()
 STAGES = {"preprocess", "pretrain", "finetune", "evaluate"}
-KNOWN = {"fold": None, "finetune": {"validation_subjects": 5}, "recipes": {"modern": {}}}
+PATHS = {"data": "sample", "run": "main", "protocol": "fg2020", "sample": {}}
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {},
-        {"fold": 3},
-        {"finetune": {"validation_subjects": 2}},
-        {"recipes": {"modern": {"finetune": {"patience": 3}}, "mine": {}}},
-    ],
-)
-def test_what_is_known_is_taken(given):
-    refuse_unknown(given, KNOWN)
+def test_what_is_configured_is_taken():
+    assert read_parameters(CONFIGURED, PATHS, {}) == Parameters.read(CONFIGURED)
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"folds": 3}, r"^folds is not a parameter. Did you mean fold\? There are"),
-        ({"finetune": {"validation": 3}}, r"finetune\.validation is not .*validation_subjects"),
-        ({"zzz": 1}, r"^zzz is not a parameter. There are finetune, fold, recipes\."),
-        ({"sample": {"web": {}}}, r"conf/local/parameters_sample\.yml"),
+        ({"sample": {"web": {}}}, r"^sample is not taken .*conf/local/parameters_sample\.yml"),
+        ({"data": "mine"}, r"^data is not taken from --params; .*conf/local/globals\.yml"),
     ],
 )
-def test_what_is_unknown_is_named(given, sentence):
+def test_what_the_catalog_reads_from_files_is_not_taken_from_params(given, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
-        refuse_unknown(given, KNOWN)
+        read_parameters(CONFIGURED | given, PATHS, given)
+
+
+@pytest.mark.parametrize(("name", "value"), [("run", "wide"), ("protocol", "standard")])
+def test_a_run_is_called_in_its_parameters_as_in_its_paths(name, value):
+    told = CONFIGURED | {name: value}
+    assert getattr(read_parameters(told, PATHS, {name: value}), name) == value
+    assert getattr(read_parameters(told, PATHS | {name: value}, {}), name) == value
+    with pytest.raises(ConfigurationError, match=f"{name} is {value} in a .*conf/local/glob"):
+        read_parameters(told, PATHS, {})
 
 
 def changed(place, value):
@@ -63,7 +61,6 @@ def test_what_is_configured_is_possible():
         ("pretrain", "threads", 0, "^threads is 0; it must be a whole number from 1"),
         ("pretrain", "seed", 1.5, "^seed is 1.5; it must be a whole number from 0"),
         ("finetune", "micro_batch", 0, "^micro_batch is 0; it must be a whole number from 1"),
-        ("finetune", "finetune.validation_subjects", 0, "^finetune.validation_subjects is 0; "),
         (
             "pretrain",
             "recipes.modern.pretrain.backbone_weights",
@@ -76,14 +73,15 @@ def test_what_is_configured_is_possible():
             "nowhere.pt",
             r"^recipes.modern.from_scratch: .* is nowhere.pt, and there is no such file",
         ),
-        ("evaluate", "evaluation.treatment", "best", "^evaluation: treatment 'best' of prob"),
+        ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs to"),
     ],
 )
 def test_what_is_impossible_is_refused_before_the_first_stage(stage, place, value, sentence):
     parameters = changed(place, value)
-    refuse_impossible(parameters, {"preprocess", "predict", "export"})
+    parameters["preprocess"]["detector"]["name"] = "ssd"
+    refuse_impossible(parameters, {"predict", "export"})
     with pytest.raises(ConfigurationError, match=sentence):
-        refuse_impossible(parameters, {"preprocess", stage})
+        refuse_impossible(parameters, {stage})
 
 
 def test_weights_of_a_stage_that_does_not_run_are_not_asked_for():

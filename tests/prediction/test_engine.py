@@ -19,6 +19,7 @@ from action_units.prediction.engine import Engine
 from action_units.prediction.loading import load_classifier
 from action_units.prediction.tables import arrow_table, data_frame
 from action_units.prediction.tracks import AllFaces
+from action_units.threads import cores, limited
 from tests.prediction.conftest import AUS, FACES, scene, write_video
 
 
@@ -43,6 +44,12 @@ def by_hand(path, classifier):
     raw = np.concatenate([classifier.probabilities(face[None]) for face in faces], axis=1)
     tracks, frames = [k[1] for k in keys], [k[0] for k in keys]
     return keys, *classifier.combine(raw, tracks, frames)
+
+
+def test_threads_limits_the_pool_whatever_workers_says(classifier):
+    with limited(1):
+        assert [Engine(classifier, workers=n).workers for n in (None, 3)] == [1, 1]
+    assert [Engine(classifier, workers=n).workers for n in (None, 3)] == [cores(), 3]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from action_units.prediction.flow import cores, in_order, prefetched
+from action_units.prediction.flow import in_order, prefetched
 
 
 @pytest.fixture
@@ -79,7 +79,3 @@ def test_closing_the_last_stage_ends_all_threads(pool):
     assert closed.wait(2)
     assert threading.active_count() <= before + 4  # the pool's own
     assert not [t for t in threading.enumerate() if t.name == "prefetch"]
-
-
-def test_there_is_a_core():
-    assert cores() >= 1

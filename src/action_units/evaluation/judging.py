@@ -118,7 +118,7 @@ def score(judged: Judged) -> dict[str, ModelScores]:
             },
             averages={
                 name: _score_line(judged, figure, name, columns)
-                for name, columns in _averages(judged.aus).items()
+                for name, columns in average_columns(judged.aus).items()
             },
         )
         for figure in judged.by_fold
@@ -144,7 +144,7 @@ def differences(first: Judged, second: Judged) -> dict[str, Differences]:
             },
             averages={
                 name: _difference_line(first, second, figure, name, columns)
-                for name, columns in _averages(first.aus).items()
+                for name, columns in average_columns(first.aus).items()
             },
         )
         for figure in first.by_fold
@@ -173,31 +173,43 @@ def _score_line(judged: Judged, figure: str, name: str, columns: list[int]) -> S
 def _difference_line(
     first: Judged, second: Judged, figure: str, name: str, columns: list[int]
 ) -> DifferenceLine:
-    firm = first.firm(figure, columns)
-    why = first.why(figure, columns) or second.why(figure, columns)
-
-    def apart(of_judged: str) -> Floats:
-        one, two = (getattr(judged, of_judged)[figure] for judged in (first, second))
-        return np.asarray(one - two, np.float64)
-
+    apart = first.pooled[figure] - second.pooled[figure]
+    drawn = first.pooled_drawn[figure] - second.pooled_drawn[figure]
     return DifferenceLine(
         name=name,
-        mean_of_folds=_estimate(
-            _mean(apart("by_fold")[None], columns)[0],
-            _mean(apart("by_fold_drawn"), columns),
-            firm,
-            why,
-        ),
+        mean_of_folds=mean_difference(first, second, figure, columns),
         pooled=_estimate(
-            mean_defined(apart("pooled")[columns]),
-            mean_defined(apart("pooled_drawn")[:, columns]),
-            firm,
-            why,
+            mean_defined(apart[columns]),
+            mean_defined(drawn[:, columns]),
+            first.firm(figure, columns),
+            first.why(figure, columns) or second.why(figure, columns),
         ),
     )
 
 
-def _averages(aus: tuple[int, ...]) -> dict[str, list[int]]:
+def mean_difference(first: Judged, second: Judged, figure: str, columns: list[int]) -> Estimate:
+    """By how much the mean of folds of some AUs differs, first minus second, as `differences`.
+
+    Args:
+        first: One network.
+        second: The other, tested on the same frames.
+        figure: Which metric.
+        columns: The AUs' columns.
+    """
+    apart = (first.by_fold[figure] - second.by_fold[figure])[:, columns]
+    drawn = (
+        first.by_fold_drawn[figure][..., columns] - second.by_fold_drawn[figure][..., columns]
+    )
+    every = list(range(len(columns)))
+    return _estimate(
+        _mean(apart[None], every)[0],
+        _mean(drawn, every),
+        first.firm(figure, columns),
+        first.why(figure, columns) or second.why(figure, columns),
+    )
+
+
+def average_columns(aus: tuple[int, ...]) -> dict[str, list[int]]:
     """The columns of each set that averages run over."""
     return {
         name: [aus.index(au) for au in members]

@@ -1,6 +1,6 @@
 """The probability from which an AU is called present, chosen on validation subjects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.metrics import (
+    MISSING,
     Floats,
+    Ints,
+    Labels,
     Ranking,
     checked,
     checked_subjects,
     confusion,
     f1,
-    rank,
 )
 
 DEFAULT_THRESHOLD = 0.5
@@ -114,15 +116,16 @@ def choose_thresholds(
         PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
     """
     y, p = checked(labels, probabilities)
-    draws, fitted_on = [np.arange(len(y))], ()
+    subject, times, fitted_on = np.zeros(len(y), np.intp), np.ones((1, 1), np.int64), ()
     if subjects is not None:
-        who = checked_subjects(subjects, len(y))
-        draws += _draws(who, seed)
-        fitted_on = tuple(np.unique(who).tolist())
-    cuts = np.full((len(draws), y.shape[1]), np.nan)  # (R + 1, A)
-    for row, frames in enumerate(draws):
-        for column in range(y.shape[1]):
-            cut = _best(rank(y[frames, column], p[frames, column]), minimum_positives)
+        ids, subject = np.unique(checked_subjects(subjects, len(y)), return_inverse=True)
+        times = np.concatenate([np.ones((1, ids.size), np.int64), _draws(ids.size, seed)])
+        fitted_on = tuple(ids.tolist())
+    cuts = np.full((len(times), y.shape[1]), np.nan)  # (R + 1, A)
+    for column in range(y.shape[1]):
+        rankings = _rankings(y[:, column], p[:, column], subject, times)
+        for row, ranking in enumerate(rankings):
+            cut = _best(ranking, minimum_positives)
             cuts[row, column] = np.nan if cut is None else cut
     fallback = np.isnan(cuts[0])  # an AU is fitted where all the frames together allow it
     values = np.full(y.shape[1], DEFAULT_THRESHOLD)
@@ -134,14 +137,36 @@ def choose_thresholds(
     )
 
 
-def _draws(subjects: NDArray[Any], seed: int) -> list[NDArray[np.intp]]:
-    """Frames of `RESAMPLES` draws of the subjects, with replacement."""
-    ids, index = np.unique(subjects, return_inverse=True)
-    frames = [np.flatnonzero(index == i) for i in range(len(ids))]
-    drawn = np.random.default_rng([seed, len(ids)]).integers(
-        len(ids), size=(RESAMPLES, len(ids))
+def _draws(n_subjects: int, seed: int) -> Ints:
+    """How often each subject is in each of `RESAMPLES` draws with replacement, (R, S)."""
+    drawn = np.random.default_rng([seed, n_subjects]).integers(
+        n_subjects, size=(RESAMPLES, n_subjects)
     )
-    return [np.concatenate([frames[i] for i in draw]) for draw in drawn]
+    return np.stack([np.bincount(draw, minlength=n_subjects) for draw in drawn])
+
+
+def _rankings(
+    labels: Labels, scores: Floats, subject: NDArray[np.intp], times: Ints
+) -> Iterator[Ranking]:
+    """As `rank` of the frames of each draw, with all frames sorted once.
+
+    Args:
+        labels: 1, 0 or −1 (left out), (N,).
+        scores: Higher is more positive, (N,).
+        subject: Index of each frame's subject, (N,).
+        times: How often each subject is drawn, (R, S).
+    """
+    order = np.argsort(scores)[::-1]
+    order = order[labels[order] != MISSING]
+    falling, who = scores[order], subject[order]
+    last = np.flatnonzero(np.append(np.diff(falling) != 0, True))[: falling.size]
+    positive = np.flatnonzero(labels[order] == 1)
+    found_at = np.searchsorted(positive, last, side="right")  # positive frames so far
+    for drawn in times:
+        frames = np.cumsum(drawn[who])[last]
+        tp = np.concatenate([[0], np.cumsum(drawn[who[positive]])])[found_at]
+        there = np.diff(frames, prepend=0) > 0  # scores that a drawn frame has
+        yield Ranking(falling[last][there], tp[there], (frames - tp)[there])
 
 
 def _best(ranking: Ranking, minimum_positives: int) -> float | None:

@@ -7,11 +7,12 @@ subjects what each is worth beside the raw figure.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from action_units.config import TreatmentOption
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.calibration import (
@@ -21,7 +22,7 @@ from action_units.evaluation.calibration import (
     fit_temperature,
 )
 from action_units.evaluation.comparison import judge_folds
-from action_units.evaluation.judging import differences, score
+from action_units.evaluation.judging import average_columns, mean_difference
 from action_units.evaluation.leaks import refuse_chosen_on_test
 from action_units.evaluation.metrics import Floats
 from action_units.evaluation.smoothing import Smoothing, choose_smoothing
@@ -32,14 +33,7 @@ _CALIBRATIONS: dict[str, Callable[..., Calibration]] = {
     "isotonic": fit_isotonic,
 }
 
-OPTIONS = (
-    "raw",
-    "temperature",
-    "isotonic",
-    "smoothing",
-    "smoothing + temperature",
-    "smoothing + isotonic",
-)
+OPTIONS = get_args(TreatmentOption)
 """What can be done, in the order to show it."""
 
 
@@ -183,11 +177,10 @@ def gain_table(folds: Mapping[int, tuple[Answers, Answers]], seed: int = 0) -> p
         judged[option] = judge_folds(treated, seed)
     rows = []
     for option, found in judged.items():
-        gains = differences(found, judged["raw"])
-        for measure, scores in score(found).items():
-            for average, line in scores.averages.items():
-                value = line.mean_of_folds
-                gain = gains[measure].averages[average].mean_of_folds
+        for measure in found.by_fold:
+            for average, columns in average_columns(found.aus).items():
+                value = found.over_folds(measure, columns)
+                gain = mean_difference(found, judged["raw"], measure, columns)
                 rows.append(
                     {
                         "option": option,

@@ -18,6 +18,7 @@ from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces
 from action_units.facs.action_units import au_columns
 from action_units.files import verify
+from action_units.threads import thread_limit
 
 SCHEMA = 1
 """Of the metadata in an ONNX file."""
@@ -42,7 +43,7 @@ class OnnxNetwork:
 
         Args:
             path: The file.
-            threads: To compute on; 0 is one for each core.
+            threads: To compute on; 0 is what ``threads.limited`` sets, or one for each core.
 
         Raises:
             ArtifactError: Missing, damaged, or not an ONNX file of this project.
@@ -88,14 +89,16 @@ def open_session(content: bytes, threads: int = 0) -> Any:
 
     Args:
         content: Of the file.
-        threads: To compute on; 0 is one for each core.
+        threads: To compute on; 0 is what ``threads.limited`` sets, or one for each core.
 
     Raises:
         ConfigurationError: ONNX Runtime is not installed.
     """
     runtime = import_onnx("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or thread_limit() or 0
+    # Threads that wait do not take a core from other programs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 

@@ -6,50 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.decoding import Pixels, to_gray
 from action_units.faces.detection.base import Detection
-from action_units.faces.detection.settings import DetectorSettings
-
-_SUFFIXES = (".jpg", ".png")
-_ALIGNMENTS = ("none", "eyes")
-
-
-@dataclass(frozen=True)
-class CropSettings:
-    """How faces are cut out.
-
-    Attributes:
-        margin: Grows the detector's box on each side, in parts of its size.
-        max_size: Larger crops are made smaller to it, in pixels; None keeps them.
-        align: ``eyes`` turns the crop until the eyes are level; ``none`` does not.
-        suffix: ``.jpg`` or ``.png``.
-        quality: Of JPEG, 1 to 100.
-    """
-
-    margin: float = 0.1
-    max_size: int | None = 300
-    align: str = "none"
-    suffix: str = ".jpg"
-    quality: int = 95
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be; raises ConfigurationError."""
-        if not 0 <= self.margin <= 2:
-            raise ConfigurationError(f"margin={self.margin!r} must lie between 0 and 2.")
-        if self.max_size is not None and self.max_size < 1:
-            raise ConfigurationError(f"max_size={self.max_size!r} must be 1 pixel or more.")
-        if self.align not in _ALIGNMENTS:
-            raise ConfigurationError(
-                f"align={self.align!r} is unknown: crops are aligned by "
-                f"{' or '.join(_ALIGNMENTS)}."
-            )
-        if self.suffix not in _SUFFIXES:
-            raise ConfigurationError(
-                f"suffix={self.suffix!r} is unknown: crops are {' or '.join(_SUFFIXES)}."
-            )
-        if not 1 <= self.quality <= 100:
-            raise ConfigurationError(f"quality={self.quality!r} must lie between 1 and 100.")
 
 
 def check_alignment(detector: DetectorSettings, crop: CropSettings) -> None:

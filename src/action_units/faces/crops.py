@@ -4,18 +4,18 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pandas as pd
 
+from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.alignment import with_exact_landmarks
-from action_units.faces.cropping import CropSettings, check_alignment, crop_face, encode_crop
+from action_units.faces.cropping import check_alignment, crop_face, encode_crop
 from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import make_detector, model_sha256
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.folders import Folder, is_local, names_in, place, put_many, sizes_in
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.work.journal import Entry, Journal
@@ -47,12 +47,12 @@ class FaceSettings:
     Attributes:
         detector: How faces are looked for.
         crop: How they are cut out.
-        max_megapixels: The largest photograph that is decoded.
+        max_megapixels: The largest photograph that is decoded; None is no limit.
     """
 
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     crop: CropSettings = field(default_factory=CropSettings)
-    max_megapixels: float = MAX_MEGAPIXELS
+    max_megapixels: float | None = MAX_MEGAPIXELS
 
     def __post_init__(self) -> None:
         """Refuse what cannot go together; raises ConfigurationError."""
@@ -68,7 +68,11 @@ class FaceSettings:
             "weights": model_sha256(self.detector)[:16],
             "score": self.detector.lowest_score,
         }
-        return {**asdict(self), "detector": {**asdict(self.detector), **used}}
+        return {
+            "detector": {**self.detector.model_dump(), **used},
+            "crop": self.crop.model_dump(),
+            "max_megapixels": self.max_megapixels,
+        }
 
     @classmethod
     def from_dict(cls, made_with: Mapping[str, Any]) -> Self:
@@ -78,12 +82,8 @@ class FaceSettings:
             ArtifactError: One is missing or cannot be.
         """
         try:
-            names = {
-                kind: [one.name for one in fields(kind)]
-                for kind in (DetectorSettings, CropSettings)
-            }
-            detector = {name: made_with["detector"][name] for name in names[DetectorSettings]}
-            crop = {name: made_with["crop"][name] for name in names[CropSettings]}
+            detector = {n: made_with["detector"][n] for n in DetectorSettings.model_fields}
+            crop = {n: made_with["crop"][n] for n in CropSettings.model_fields}
             return cls(
                 DetectorSettings(**detector),
                 CropSettings(**crop),
@@ -216,14 +216,24 @@ class CropFolder:
     def finish(self, portions: set[str]) -> None:
         """Delete what killed runs and earlier inputs left, and forget those inputs.
 
+        The earlier crops of a portion that gave none this time stay, in no table, until it
+        gives some or leaves the input: what set it aside may have been a wrong setting.
+
         Args:
             portions: The input of now.
         """
         journal = self.journal
+        stays = [
+            entry
+            for entry in journal.void
+            if entry.rows and entry.id in portions and not journal.done[entry.id].rows
+        ]
         stale = {row[0] for entry in journal.void for row in entry.rows}
         for name, entry in journal.done.items():
             if name not in portions:
                 stale.update(row[0] for row in entry.rows)
+        for entry in stays:
+            stale.difference_update(row[0] for row in entry.rows)
         for name in portions if stale else ():
             stale.difference_update(row[0] for row in journal.done[name].rows)
         for name in names_in(self.path):
@@ -231,4 +241,4 @@ class CropFolder:
                 (self.path / name).unlink(missing_ok=True)
         if is_local(self.path):
             sweep(self.path)
-        journal.tidy(portions)
+        journal.tidy(portions, stays)

@@ -16,8 +16,11 @@ they were first seen, finds them.
 
 import hashlib
 import io
+import math
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,9 @@ from action_units.faces.truncation import check_end
 Pixels = npt.NDArray[np.uint8]
 
 MAX_MEGAPIXELS = 64.0
-"""Pictures above it are refused before they are decoded; Pillow's own cap is 179."""
+"""Pictures above it are refused before they are decoded."""
+
+Image.MAX_IMAGE_PIXELS = None  # the cap is the caller's; Pillow's would refuse what that allows
 
 _MAX_BYTES = 512 << 20
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -65,7 +70,7 @@ class Photograph:
 
 
 def read_photograph(
-    path: Path | str, gray: bool = False, max_megapixels: float = MAX_MEGAPIXELS
+    path: Path | str, gray: bool = False, max_megapixels: float | None = MAX_MEGAPIXELS
 ) -> Photograph:
     """Read a picture from a file.
 
@@ -73,7 +78,7 @@ def read_photograph(
         path: The file; its name may be any bytes.
         gray: Give gray pixels whatever the picture has, which is faster than
             converting colours afterwards.
-        max_megapixels: The largest picture that is decoded, in 10⁶ pixels.
+        max_megapixels: The largest picture that is decoded, in 10⁶ pixels; None is no limit.
 
     Raises:
         UnusableFace: The picture cannot be used. Reasons: ``missing``, ``not a file``,
@@ -106,30 +111,38 @@ def read_content(path: Path | str) -> bytes:
 
 
 def decode(
-    content: bytes, gray: bool = False, max_megapixels: float = MAX_MEGAPIXELS
+    content: bytes, gray: bool = False, max_megapixels: float | None = MAX_MEGAPIXELS
 ) -> Pixels:
     """Decode the bytes of a picture; see ``read_photograph``."""
-    if gray and (plain := decode_plain_jpeg(content, max_megapixels * 1e6)) is not None:
+    most = math.inf if max_megapixels is None else max_megapixels * 1e6
+    if gray and (plain := decode_plain_jpeg(content, most)) is not None:
         return plain
-    try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > max_megapixels * 1e6:
-                raise UnusableFace(
-                    "too large",
-                    f"{width:,} × {height:,} pixels are above {max_megapixels:g} megapixels",
-                )
+    with _decoding(content):
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    with image:
+        width, height = image.size
+        if width * height > most:
+            raise UnusableFace(
+                "too large",
+                f"{width:,} × {height:,} pixels are above {max_megapixels:g} megapixels",
+            )
+        check_end(image, content)
+        with _decoding(content):
             if gray and image.format == "JPEG" and image.mode == "RGB":
                 image.draft("L", image.size)
-            check_end(image, content)
             image.load()
-            return _upright(_pixels(image, gray), _orientation(image))
+        return _upright(_pixels(image, gray), _orientation(image))
+
+
+@contextmanager
+def _decoding(content: bytes) -> Iterator[None]:
+    """What a decoder raises, told as what is wrong with the picture."""
+    try:
+        yield
     except UnusableFace:
         raise
     except UnidentifiedImageError:
         raise _unidentified(content) from None
-    except Image.DecompressionBombError as error:
-        raise UnusableFace("too large", str(error)) from None
     except MemoryError:
         raise UnusableFace("too large", "there is not enough memory to decode it") from None
     except Exception as error:  # a decoder may raise anything on hostile bytes
@@ -152,9 +165,14 @@ def _pixels(image: Image.Image, gray: bool) -> Pixels:
     if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         return _opaque(image, gray)
     if mode in ("1", "L"):
-        return np.asarray(image.convert("L"), np.uint8)
-    rgb = np.asarray(image if mode == "RGB" else image.convert("RGB"), np.uint8)
+        return np.asarray(_converted(image, "L"), np.uint8)
+    rgb = np.asarray(image if mode == "RGB" else _converted(image, "RGB"), np.uint8)
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY if gray else cv2.COLOR_RGB2BGR))
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    with _decoding(b""):
+        return image.convert(mode)
 
 
 def _deep(image: Image.Image) -> Pixels:
@@ -167,7 +185,7 @@ def _deep(image: Image.Image) -> Pixels:
 
 def _opaque(image: Image.Image, gray: bool) -> Pixels:
     """A picture with transparency, laid on white."""
-    rgba = image.convert("RGBA")
+    rgba = _converted(image, "RGBA")
     if not any(rgba.getchannel("A").getextrema()):
         raise UnusableFace("transparent", "every pixel is wholly transparent")
     laid = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

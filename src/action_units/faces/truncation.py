@@ -112,7 +112,7 @@ def _has_all_pages(content: bytes) -> bool:
             seen += 1
             if seen > _MOST_PAGES:
                 raise UnusableFace("damaged", f"the TIFF has more than {_MOST_PAGES:,} pages")
-    except struct.error:
+    except (struct.error, OverflowError):  # a place beyond the file, or beyond any
         return False
     return True
 

@@ -1,16 +1,11 @@
 """Which lanes the pipelines have: chosen by parameters, before they are built."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.errors import ConfigurationError
+from action_units.config import Parameters
 from action_units.facs.protocols import fold_protocol
-
-_STARTS = ("raw", "crops")
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Lanes:
 current = Lanes()
 
 
-def choose(parameters: Mapping[str, Any]) -> bool:
+def choose(parameters: Parameters) -> bool:
     """Take the lanes from a run's parameters.
 
     Args:
@@ -40,9 +35,6 @@ def choose(parameters: Mapping[str, Any]) -> bool:
 
     Returns:
         Whether they differ from the last run's in this process.
-
-    Raises:
-        ConfigurationError: An unknown protocol, fold or start.
     """
     global current
     chosen = read(parameters)
@@ -51,29 +43,14 @@ def choose(parameters: Mapping[str, Any]) -> bool:
     return changed
 
 
-def read(parameters: Mapping[str, Any]) -> Lanes:
-    """The lanes that parameters ask for; raises as ``choose``."""
-    protocol = fold_protocol(parameters.get("protocol", "fg2020"))
-    fold = parameters.get("fold")
-    if fold is not None:
-        protocol.test_subjects(fold)
-    folds = protocol.folds if fold is None else (fold,)
-    run = parameters.get("run", "main")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", str(run)) or run == "comparisons":
-        raise ConfigurationError(
-            f"run={run!r} cannot name a run: letters, digits, points and hyphens can."
-        )
-    start = parameters.get("preprocess", {}).get("start_from", "raw")
-    if start not in _STARTS:
-        raise ConfigurationError(
-            f"preprocess.start_from={start!r} is unknown; choose one of {', '.join(_STARTS)}."
-        )
-    from_scratch = parameters.get("finetune", {}).get("also_from_scratch", True)
-    if not isinstance(from_scratch, bool):
-        raise ConfigurationError(
-            f"finetune.also_from_scratch={from_scratch!r} must be true or false."
-        )
-    return Lanes(folds=folds, start_from=start, from_scratch=from_scratch)
+def read(parameters: Parameters) -> Lanes:
+    """The lanes that parameters ask for."""
+    fold = parameters.fold
+    return Lanes(
+        folds=fold_protocol(parameters.protocol).folds if fold is None else (fold,),
+        start_from=parameters.preprocess.start_from,
+        from_scratch=parameters.finetune.also_from_scratch,
+    )
 
 
 def lane(nodes: list[Node], fold: int, shared: set[str], tag: str) -> Pipeline:

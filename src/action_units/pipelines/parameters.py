@@ -1,49 +1,50 @@
 """A run's parameters, checked before its first stage."""
 
 from collections.abc import Mapping, Set
-from difflib import get_close_matches
 from typing import Any
 
+from action_units.config import Globals, Parameters
 from action_units.errors import ConfigurationError
 from action_units.pipelines.settings import TrainingSettings, told
 
-_FREE = ("recipes",)  # checked option by option when the recipe is read
+# What the catalog reads before --params is heard, and where it is changed instead.
+_IN_FILES = {
+    "sample": "put it into conf/local/parameters_sample.yml and delete the rendered folder",
+    "data": "put it into conf/local/globals.yml",
+}
 
 
-def refuse_unknown(given: Mapping[str, Any], known: Mapping[str, Any], above: str = "") -> None:
-    """Refuse a parameter that nothing reads.
+def read_parameters(
+    parameters: Any, global_values: Mapping[str, Any], given: Mapping[str, Any]
+) -> Parameters:
+    """All parameters of a run, each of its type and in its range.
 
     Args:
-        given: What ``--params`` said, nested.
-        known: The parameters of the configuration, nested.
-        above: Names of the mappings that these are in, with dots.
+        parameters: As Kedro has put them together from the files and ``--params``.
+        global_values: Those of ``globals.yml``.
+        given: What ``--params`` said.
 
     Raises:
-        ConfigurationError: A name is unknown, or belongs to the sample, whose
-            parameters the catalog reads before ``--params`` is heard.
+        ConfigurationError: One is unknown, missing or wrong; belongs into a file; or says
+            another run or protocol than the catalog's paths.
     """
-    for key, value in given.items():
-        name = f"{above}{key}"
-        if name == "sample":
+    for name, instead in _IN_FILES.items():
+        if name in given:
+            raise ConfigurationError(f"{name} is not taken from --params; {instead}.")
+    paths = {name: global_values.get(name) for name in Globals.model_fields}
+    in_paths = Globals.read(paths | {n: given[n] for n in paths if n in given})
+    read = Parameters.read(parameters)
+    for name in ("run", "protocol"):
+        if getattr(read, name) != getattr(in_paths, name):
             raise ConfigurationError(
-                "the sample's parameters are not taken from --params; put them into "
-                "conf/local/parameters_sample.yml and delete the rendered folder."
+                f"{name} is {getattr(read, name)} in a file of parameters, and paths are made "
+                f"with {getattr(in_paths, name)}; put it into conf/local/globals.yml instead."
             )
-        if key not in known:
-            near = get_close_matches(str(key), [str(other) for other in known], 1)
-            meant = f"Did you mean {above}{near[0]}? " if near else ""
-            raise ConfigurationError(
-                f"{name} is not a parameter. {meant}There are {above}"
-                f"{f', {above}'.join(sorted(map(str, known)))}."
-            )
-        if isinstance(value, Mapping) and isinstance(known[key], Mapping) and key not in _FREE:
-            refuse_unknown(value, known[key], f"{name}.")
+    return read
 
 
 def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
     """Refuse what a later stage could not do, which may be hours away.
-
-    What preprocessing, prediction and export are asked is read by their first nodes.
 
     Args:
         parameters: The whole of a run's parameters.
@@ -51,28 +52,24 @@ def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
 
     Raises:
         ConfigurationError: A value is none that its stage can take.
+        ArtifactError: The detector's weights are missing or others.
     """
     if stages & {"pretrain", "finetune"}:
         _check_training(parameters, stages)
-    if "evaluate" in stages:
-        from action_units.evaluation.treatment import check_option
+    if "preprocess" in stages and parameters["preprocess"]["start_from"] == "raw":
+        from action_units.pipelines.preprocessing.settings import face_settings
 
-        with told("evaluation"):
-            check_option(parameters["evaluation"]["treatment"])
+        with told("preprocess"):
+            face_settings(parameters["preprocess"]).made_with()
 
 
 def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:
     from action_units.models.pretrained import PretrainedWeights
 
-    settings, finetune = TrainingSettings.read(parameters), parameters["finetune"]
-    held_out = finetune["validation_subjects"]
-    if "finetune" in stages and (type(held_out) is not int or held_out < 1):
-        raise ConfigurationError(
-            f"finetune.validation_subjects is {held_out!r}; it must be a whole number from 1."
-        )
+    settings = TrainingSettings.read(parameters)
     begin = {
         "pretrain": "pretrain" in stages,
-        "from_scratch": "finetune" in stages and finetune["also_from_scratch"],
+        "from_scratch": "finetune" in stages and parameters["finetune"]["also_from_scratch"],
     }
     for part in (part for part, runs in begin.items() if runs):
         weights = getattr(settings, part).backbone_weights

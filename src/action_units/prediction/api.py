@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.decoding import Pixels
 from action_units.faces.quarantine import Quarantine
@@ -109,9 +110,13 @@ def with_detector(
     settings = classifier.faces.settings
     chosen = settings.detector
     if detector is not None and detector != chosen.name:
-        chosen = replace(chosen, name=detector, model=None, score=None)
+        chosen = DetectorSettings.read(
+            {**chosen.model_dump(), "name": detector, "model": None, "score": None}, "detector"
+        )
     if min_confidence is not None:
-        chosen = replace(chosen, score=min_confidence)
+        chosen = DetectorSettings.read(
+            {**chosen.model_dump(), "score": min_confidence}, "detector"
+        )
     if chosen == settings.detector:
         return classifier
     faces = FaceInput(replace(settings, detector=chosen), classifier.faces.size)

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
+from action_units.config import CropSettings
 from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.treatment import Treatment
-from action_units.faces.cropping import CropSettings
 from action_units.faces.crops import FaceSettings, cut
 from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection

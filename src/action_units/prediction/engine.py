@@ -29,9 +29,10 @@ from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.video import listed, read_frames
 from action_units.prediction.classifier import Classifier
-from action_units.prediction.flow import cores, in_order, prefetched
+from action_units.prediction.flow import in_order, prefetched
 from action_units.prediction.tables import NO_FACE, Key, Rows
 from action_units.prediction.tracks import check_mode, make_tracker
+from action_units.threads import cores, thread_limit
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,8 @@ class Engine:
         Args:
             classifier: What is asked.
             faces: ``all``, or ``one``: the face that preprocessing takes.
-            workers: Threads; None for one a core.
+            workers: Threads, where ``threads.limited`` sets no other number; None is one
+                for each core.
             batch_size: Faces that are asked about at once; None takes the networks' own.
                 Changes speed and memory only.
 
@@ -128,7 +130,7 @@ class Engine:
             if value is not None and (type(value) is not int or value < 1):
                 raise ConfigurationError(f"{name}={value!r} must be a whole number from 1.")
         self.classifier, self.mode = classifier, faces
-        self.workers = workers or cores()
+        self.workers = thread_limit() or workers or cores()
         blocks = [getattr(member.network, "block", _FACES) for member in classifier.members]
         self.batch_size = batch_size or max(blocks)
 

@@ -5,7 +5,6 @@ takes the same memory; an error in any thread is raised where the last stage is 
 and closing the last stage ends all threads.
 """
 
-import os
 import queue
 import threading
 from collections import deque
@@ -101,10 +100,3 @@ def close(items: object) -> None:
     """End a stage before its end, where it can be ended."""
     if isinstance(items, Generator):
         items.close()
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

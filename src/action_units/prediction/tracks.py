@@ -8,15 +8,14 @@ given to another person, and a person who comes back later gets a new one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 
+from action_units.config import FacesMode
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.detection.base import Detection, chosen
 from action_units.faces.tracking import PATIENCE, Box, nearness
-
-MODES = ("all", "one")
 
 
 class Tracker(Protocol):
@@ -42,7 +41,7 @@ def make_tracker(mode: str) -> Tracker:
 
 def check_mode(mode: str) -> None:
     """Refuse what is no choice of faces; raises ConfigurationError."""
-    if mode not in MODES:
+    if mode not in get_args(FacesMode):
         raise ConfigurationError(
             f"faces={mode!r} is unknown: all follows every face, one takes the face that "
             "preprocessing takes."

@@ -2,9 +2,9 @@
 
 from typing import Any, Literal, get_args
 
+from action_units.config import InMemory
 from action_units.errors import ConfigurationError
 from action_units.training.curves import summary_writer
-from action_units.training.data.streaming import InMemory
 from action_units.training.devices import check_choices, check_devices, choose_machine
 
 

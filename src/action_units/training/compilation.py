@@ -1,16 +1,13 @@
 """A network whose forward and backward pass torch's compiler has fused."""
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from action_units.errors import ConfigurationError
 from action_units.models.dropout import dropouts
-
-Compilation = Literal["none", "default", "reduce-overhead", "max-autotune"]
-"""``none``, or a mode of ``torch.compile``; ``reduce-overhead`` records CUDA graphs."""
 
 _COMPILERS = ("torch._dynamo", "torch._inductor")
 
@@ -20,7 +17,7 @@ def compiled(network: nn.Module, mode: str) -> Callable[[Tensor], Tensor]:
 
     Args:
         network: In training mode.
-        mode: One of ``Compilation``; ``none`` gives the network itself.
+        mode: One of ``config.Compilation``; ``none`` gives the network itself.
 
     Returns:
         Takes and gives what the network does. It raises ConfigurationError where the

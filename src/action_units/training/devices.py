@@ -9,12 +9,11 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from action_units.config import Compilation, Precision
 from action_units.errors import ConfigurationError
-from action_units.training.compilation import Compilation
+from action_units.threads import check_threads, cores
 
 logger = logging.getLogger(__name__)
-
-Precision = Literal["auto", "fp32", "tf32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Machine:
             ``bf16`` (mixed: weights stay float32).
         threads: Threads of one CPU operation.
         devices: How many processes train together, each on a device of its own.
-        compilation: How the network's passes are compiled, see ``compilation.Compilation``.
+        compilation: How the network's passes are compiled, see ``config.Compilation``.
     """
 
     device: str
@@ -177,8 +176,7 @@ def check_choices(precision: Any, threads: Any, compilation: Any) -> None:
             raise ConfigurationError(
                 f"{name} is {value!r}; it must be one of: {', '.join(get_args(kind))}."
             )
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
+    check_threads(threads)
 
 
 def kind_of(device: str) -> str:
@@ -193,14 +191,7 @@ def visible_devices(kind: str) -> int:
     """
     if kind == "cuda":
         return torch.cuda.device_count()
-    return max(2, available_cores()) if kind == "cpu" else 1
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(2, cores()) if kind == "cpu" else 1
 
 
 def check_devices(devices: int | str | None, device: str) -> int | Literal["torchrun"]:

@@ -24,7 +24,8 @@ import torch
 import torch.distributed as dist
 
 from action_units.errors import ActionUnitsError, ConfigurationError
-from action_units.training.devices import available_cores, kind_of, visible_devices
+from action_units.threads import cores
+from action_units.training.devices import kind_of, visible_devices
 from action_units.training.distributed.job import Job
 from action_units.training.distributed.processes import MEETING, leave_note
 from action_units.training.distributed.team import LostProcessError, Team
@@ -93,7 +94,7 @@ def _place(job: Job, environment: Mapping[str, str]) -> tuple[Job, Team]:
         )
     threads = job.threads
     if kind == "cpu" and threads is None:
-        threads = max(1, available_cores() // beside)
+        threads = max(1, cores() // beside)
     device = f"cuda:{local}" if kind == "cuda" else kind
     return (
         replace(job, device=device, threads=threads),

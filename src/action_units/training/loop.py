@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from action_units.config import InMemory
 from action_units.differences import differences
 from action_units.errors import ConfigurationError
 from action_units.files import temporary_folder
@@ -25,7 +26,7 @@ from action_units.training.arguments import check_arguments
 from action_units.training.checkpoints import Checkpoints
 from action_units.training.curves import curve_log
 from action_units.training.data.arrays import Faces, TrainingData
-from action_units.training.data.streaming import InMemory, Windows, stream_faces
+from action_units.training.data.streaming import Windows, stream_faces
 from action_units.training.devices import choose_machine
 from action_units.training.distributed.job import Job
 from action_units.training.distributed.processes import JobWritten, remove_job, run_processes

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from action_units.config import DetectorSettings
 from action_units.errors import UnusableFace
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import make_detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.tracking import PATIENCE, overlap
 from tests.faces.ssd_files import needs_the_ssd
 

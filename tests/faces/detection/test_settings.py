@@ -2,21 +2,21 @@
 
 import pytest
 
+from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError
-from action_units.faces.detection.settings import DetectorSettings
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"name": "haar"}, "yunet and ssd are there"),
+        ({"name": "haar"}, "one of: yunet, ssd"),
         ({"choose": "first"}, "largest, central, surest"),
-        ({"score": 1.5}, "between 0 and 1"),
-        ({"score": 0.0}, "between 0 and 1"),
-        ({"score": float("nan")}, "between 0 and 1"),
-        ({"longest_side": 10}, "at least 64 pixels"),
-        ({"overhang": -0.1}, "between 0 and 1"),
-        ({"overhang": float("nan")}, "between 0 and 1"),
+        ({"score": 1.5}, "score is 1.5; it must be a number above 0 and below 1, or null"),
+        ({"score": 0.0}, "a number"),
+        ({"score": float("nan")}, "a number"),
+        ({"longest_side": 10}, "a whole number from 64 to 16384"),
+        ({"overhang": -0.1}, "a number"),
+        ({"overhang": float("nan")}, "a number"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, words):

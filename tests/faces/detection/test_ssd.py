@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from action_units.config import DetectorSettings
 from action_units.faces.detection.registry import make_detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.tracking import overlap
 from tests.faces.scenes import face_and_box, scene
 from tests.faces.ssd_files import needs_the_ssd

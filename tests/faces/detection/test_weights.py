@@ -7,9 +7,9 @@ import sys
 import cv2
 import pytest
 
+from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError
 from action_units.faces.detection.registry import make_detector, model_sha256
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.detection.weights import SSD, SSD_LAYERS, YUNET, read_weights
 from tests.faces.ssd_files import needs_the_ssd
 
@@ -76,7 +76,7 @@ def test_packages_are_found_without_being_imported(name):
     code = (
         "import sys\n"
         "from action_units.faces.detection.registry import make_detector\n"
-        "from action_units.faces.detection.settings import DetectorSettings\n"
+        "from action_units.config import DetectorSettings\n"
         f"make_detector(DetectorSettings(name={name!r}))\n"
         f"assert {package!r} not in sys.modules"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.faces.sample.canvas import Bytes, Floats, Pose
-from action_units.faces.sample.config import DisfaSampleConfig, WebSampleConfig
 from action_units.faces.sample.disfa import write_subject
 from action_units.faces.sample.identity import Identity, draw_identity
 from action_units.faces.sample.render import render_face

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from action_units.faces.sample.config import DisfaSampleConfig
+from action_units.config import DisfaSampleConfig
 from action_units.faces.sample.disfa import write_disfa_sample
 from action_units.faces.sample.disfa_plan import (
     COMBINATIONS,
@@ -59,7 +59,7 @@ def test_the_written_labels_are_the_planned_ones(small: Path) -> None:
 
 
 def test_any_number_of_workers_writes_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    write_disfa_sample(tmp_path / "one", SMALL.as_mapping(), workers=1)
+    write_disfa_sample(tmp_path / "one", SMALL.model_dump(), workers=1)
     one = {p.relative_to(tmp_path / "one"): p.read_bytes() for p in files(tmp_path / "one")}
     two = {p.relative_to(small): p.read_bytes() for p in files(small)}
     assert one == two

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.faces.sample.config import WebSampleConfig
+from action_units.config import WebSampleConfig
 from action_units.faces.sample.web import list_photographs, true_intensities, write_web_sample
 from action_units.faces.sample.web_labels import PRESENT_FROM, labelled_chance, openface_csv
 from action_units.facs.action_units import PRETRAIN_AUS, au_columns
@@ -48,7 +48,7 @@ def test_the_layout_parses_back(small: Path) -> None:
 
 
 def test_any_number_of_workers_writes_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    write_web_sample(tmp_path, SMALL.as_mapping(), workers=1)
+    write_web_sample(tmp_path, SMALL.model_dump(), workers=1)
     files = [path.relative_to(small) for path in small.rglob("*") if path.is_file()]
     assert len(files) == 94
     for name in files:

@@ -94,7 +94,7 @@ def test_any_executor_will_do():
     [
         ({"count": -1}, "workers=-1 must be 0 or more"),
         ({"count": True}, "workers=True must be"),
-        ({"engine": "slurm"}, "engine='slurm' is unknown: choose local, dask"),
+        ({"engine": "slurm"}, "engine is 'slurm'; it must be local, dask"),
         ({"engine": "dask"}, "needs the address of its scheduler"),
     ],
 )

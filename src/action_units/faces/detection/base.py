@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from action_units.config import DetectorSettings
 from action_units.errors import UnusableFace
 from action_units.faces.decoding import Pixels
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.tracking import PATIENCE, Box, continuation
 
 

@@ -1,7 +1,7 @@
 """From settings to a detector."""
 
+from action_units.config import DetectorSettings
 from action_units.faces.detection.base import Detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.detection.ssd import Ssd
 from action_units.faces.detection.weights import SSD, SSD_LAYERS, YUNET, read_weights
 from action_units.faces.detection.yunet import YuNet

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError
 from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection, Detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.detection.weights import SSD, SSD_LAYERS, read_weights
 
 _INPUT = (300, 300)

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from action_units.config import DetectorSettings
 from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection, Detector
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.detection.weights import YUNET, read_weights
 
 _LANDMARKS = 5

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.faces.sample.canvas import Bytes, Floats, Pose
-from action_units.faces.sample.config import DisfaSampleConfig, WebSampleConfig
 from action_units.faces.sample.disfa import render_frame
 from action_units.faces.sample.disfa_plan import SUBJECTS, intensities
 from action_units.faces.sample.identity import draw_identity

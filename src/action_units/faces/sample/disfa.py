@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from action_units.config import DisfaSampleConfig
 from action_units.errors import ArtifactError
 from action_units.faces.sample.canvas import Floats, Pose
-from action_units.faces.sample.config import DisfaSampleConfig
 from action_units.faces.sample.disfa_plan import SUBJECTS, intensities
 from action_units.faces.sample.identity import Identity, draw_identity
 from action_units.faces.sample.layout import folder_made_once, run_tasks
@@ -47,8 +47,8 @@ def write_disfa_sample(
         ArtifactError: The folder holds something else, or the disk refused.
     """
     if isinstance(config, Mapping):
-        config = DisfaSampleConfig.from_mapping(config)
-    with folder_made_once(Path(folder), "disfa", config.as_mapping(), remake) as making:
+        config = DisfaSampleConfig.read(config, "sample.disfa")
+    with folder_made_once(Path(folder), "disfa", config.model_dump(), remake) as making:
         if making is None:
             return False
         (making / "Videos_RightCamera").mkdir()

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from action_units.config import DisfaSampleConfig
 from action_units.faces.sample.canvas import Floats
-from action_units.faces.sample.config import DisfaSampleConfig
 from action_units.facs.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.facs.protocols import PROTOCOLS
 

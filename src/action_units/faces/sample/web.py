@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from action_units.config import WebSampleConfig
 from action_units.faces.sample.canvas import Bytes, Floats
-from action_units.faces.sample.config import WebSampleConfig
 from action_units.faces.sample.disfa import draw_gain
 from action_units.faces.sample.identity import draw_identity
 from action_units.faces.sample.layout import folder_made_once, run_tasks
@@ -58,8 +58,8 @@ def write_web_sample(
         ArtifactError: The folder holds something else, or the disk refused.
     """
     if isinstance(config, Mapping):
-        config = WebSampleConfig.from_mapping(config)
-    with folder_made_once(Path(folder), "web", config.as_mapping(), remake) as making:
+        config = WebSampleConfig.read(config, "sample.web")
+    with folder_made_once(Path(folder), "web", config.model_dump(), remake) as making:
         if making is None:
             return False
         (making / "photographs").mkdir()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from action_units.config import WebSampleConfig
 from action_units.faces.sample.canvas import Floats
-from action_units.faces.sample.config import WebSampleConfig
 from action_units.facs.action_units import PRETRAIN_AUS, au_column, au_columns
 
 PRESENT_FROM = 1.5

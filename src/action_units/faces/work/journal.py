@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,14 +115,23 @@ class Journal:
         for entry in entries:
             self._take(entry)
 
-    def tidy(self, wanted: Iterable[str]) -> None:
-        """Forget portions that are no longer wanted, and everything void."""
+    def tidy(self, wanted: Iterable[str], kept: Sequence[Entry] = ()) -> None:
+        """Forget portions that are no longer wanted, and what is void.
+
+        Args:
+            wanted: The portions of now.
+            kept: Of what is void, that whose crops stay, so that a later run finds them.
+        """
         keep = set(wanted)
-        if not self.void and keep >= self.done.keys():
+        if len(kept) == len(self.void) and keep >= self.done.keys():
             return
         self.done.keep(keep)
-        self.void = []
+        self.void = list(kept)
         with atomic_write(self.path) as file:
+            if kept:
+                file.write(_line(self.heading | {"made_with": None}))
+            for entry in kept:
+                file.write(_line([entry.plain()]))
             file.write(_line(self.heading))
             for entry in self.done.values():
                 file.write(_line([entry.plain()]))

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import cv2
 from joblib.externals.loky import get_reusable_executor
 
+from action_units.config import ClusterSettings
 from action_units.errors import ActionUnitsError, ArtifactError, ConfigurationError
 
 Task = TypeVar("Task")
@@ -55,17 +56,9 @@ class Workers:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be; raises ConfigurationError."""
-        if self.count is not None and (isinstance(self.count, bool) or self.count < 0):
+        if self.count is not None and (type(self.count) is not int or self.count < 0):
             raise ConfigurationError(f"workers={self.count!r} must be 0 or more.")
-        if self.engine not in ("local", "dask") and ":" not in self.engine:
-            raise ConfigurationError(
-                f"engine={self.engine!r} is unknown: choose local, dask, or module:name of "
-                "something that makes a concurrent.futures.Executor."
-            )
-        if self.engine == "dask" and not self.address:
-            raise ConfigurationError(
-                "engine=dask needs the address of its scheduler, such as tcp://10.0.0.1:8786."
-            )
+        ClusterSettings(engine=self.engine, address=self.address, options=dict(self.options))
 
     def alone(self) -> "Workers":
         """One process of this machine, for a task that may kill it."""

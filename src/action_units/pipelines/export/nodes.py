@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from action_units.errors import ConfigurationError
 from action_units.faces.store import FaceStore
 
 
@@ -19,16 +18,10 @@ def export(
         card: The run's model card.
         exported: Where the folder is made: ``fold3``, or ``ensemble`` of all folds.
         parameters: All parameters of the run.
-
-    Raises:
-        ConfigurationError: An option of ``export`` is neither true nor false.
     """
     from action_units.export.package import export_run
 
     fold, options = parameters["fold"], parameters["export"]
-    for name in ("onnx", "int8"):
-        if not isinstance(options[name], bool):
-            raise ConfigurationError(f"export.{name}={options[name]!r} must be true or false.")
     export_run(
         models,
         exported / ("ensemble" if fold is None else f"fold{fold}"),

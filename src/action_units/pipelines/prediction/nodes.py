@@ -57,8 +57,9 @@ def predict_source(
     opened = open_source(str(source), folder)
     classifier = load_classifier(models if model is None else str(model), fold, device=device)
     classifier = with_detector(classifier, settings["detector"], settings["min_confidence"])
+    options = settings["faces"], workers or None, settings["batch_size"]
     with locked(folder):
-        with Engine(classifier, settings["faces"], workers, settings["batch_size"]) as engine:
+        with Engine(classifier, *options) as engine:
             done = predict_into(opened, engine, folder)
         draw(done, annotate=settings["annotate"], timeline=settings["timeline"])
     logger.info("Predictions: %s", folder)

@@ -176,7 +176,7 @@ def annotate_photographs(
     if not source.is_dir() or photographs.kind not in ("auto", "folder"):
         source = crop_folder
     done = annotate(
-        source, folder, binary, workers, extra_args=preprocess["openface"]["arguments"]
+        source, folder, binary, workers or None, extra_args=preprocess["openface"]["arguments"]
     )
     _tell(done.quarantine, done.new, done.new + done.there, "photographs")
     return folder, done.quarantine.table()
@@ -214,7 +214,7 @@ def label_faces(
     people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
     table = table.assign(subject=people["subject"], gender=people["gender"])
     held_out = table["subject"].isin(hold_out(table, web["held_out"], seed=seed))
-    train = sample_faces(table[~held_out], seed=seed, **_sampling(web["sample"]))
+    train = sample_faces(table[~held_out], seed=seed, **web["sample"])
     test = table[held_out]
     table = pd.concat(
         [train.assign(split="train"), test.assign(split="test")], ignore_index=True
@@ -320,8 +320,6 @@ def pack(
     Returns:
         The face store, and the quarantine table of crops that could not be read.
     """
-    if isinstance(face_size, bool) or not isinstance(face_size, int) or face_size < 16:
-        raise ConfigurationError(f"face_size={face_size!r} must be a whole number from 16.")
     gone = {name for person in people_of(withdrawn["person"]) for name in person.names}
     table = crops.table[~crops.table["subject"].isin(gone)].assign(origin=crops.origin)
     packed = pack_crops(
@@ -382,16 +380,6 @@ def _read_openface(path: Path, preprocess: Mapping[str, Any]) -> OpenFaceTable:
         suffix="",  # names are matched whatever their suffix
         present_from=web["present_from"],
     )
-
-
-def _sampling(sample: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"n", "per_identity", "identities", "even_gender"}
-    if unknown := sorted(set(sample) - known):
-        raise ConfigurationError(
-            f"preprocess.web.sample.{unknown[0]} is not a parameter; there are "
-            f"{', '.join(sorted(known))}."
-        )
-    return dict(sample)
 
 
 def _tell(quarantine: Quarantine, new: int, total: int, unit: str) -> None:

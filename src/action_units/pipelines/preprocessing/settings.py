@@ -1,15 +1,11 @@
 """The parameters of preprocessing, as the library takes them."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from action_units.errors import ConfigurationError
-from action_units.faces.cropping import CropSettings
+from action_units.config import ClusterSettings, CropSettings, DetectorSettings
 from action_units.faces.crops import FaceSettings
-from action_units.faces.detection.settings import DetectorSettings
 from action_units.faces.work.workers import Workers
-
-Settings = TypeVar("Settings")
 
 
 def face_settings(preprocess: Mapping[str, Any]) -> FaceSettings:
@@ -19,25 +15,12 @@ def face_settings(preprocess: Mapping[str, Any]) -> FaceSettings:
         ConfigurationError: A parameter is unknown or outside its choices.
     """
     return FaceSettings(
-        detector=_made(DetectorSettings, preprocess["detector"], "preprocess.detector"),
-        crop=_made(CropSettings, preprocess["crop"], "preprocess.crop"),
+        detector=DetectorSettings.read(preprocess["detector"], "preprocess.detector"),
+        crop=CropSettings.read(preprocess["crop"], "preprocess.crop"),
         max_megapixels=preprocess["max_megapixels"],
     )
 
 
 def workers_of(workers: int | None, cluster: Mapping[str, Any]) -> Workers:
     """Who does the work; raises as ``face_settings``."""
-    return _made(Workers, {"count": workers, **cluster}, "cluster")
-
-
-def _made(kind: Callable[..., Settings], values: Mapping[str, Any], name: str) -> Settings:
-    try:
-        return kind(**values)
-    except TypeError as error:
-        if "'" not in str(error):
-            raise
-        unknown = str(error).split("'")[1]
-        raise ConfigurationError(
-            f"{name}.{unknown} is not a parameter; conf/base has those there are, each with a "
-            "sentence."
-        ) from None
+    return Workers(workers, **ClusterSettings.read(cluster, "cluster").model_dump())

@@ -9,15 +9,13 @@ thread reads the next window, block by block, while the faces of this one are tr
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from action_units.config import InMemory
 from action_units.training.data.arrays import Faces, Rows, TrainingData, resized
-
-InMemory = Literal["auto", "always", "blocks"]
 
 BLOCK = 1024
 """Faces of a block."""
