@@ -78,10 +78,9 @@ def test_new_files_are_their_owners_alone_whatever_the_umask(
         with atomic_artifact(tmp_path / "d" / "four") as opened:
             opened.write(b"x")
         with locked(tmp_path / "e"):
-            pass
+            found = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
     finally:
         os.umask(before)
-    found = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
     assert len(found) == 11
     assert {mode for path, mode in found.items() if path.is_file()} == {file}
     assert {mode for path, mode in found.items() if path.is_dir()} == {folder}
