@@ -6,6 +6,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from action_units.errors import ActionUnitsError
+from action_units.signals import orderly_end
 
 
 def _ours(error: BaseException | None) -> ActionUnitsError | None:
@@ -22,7 +23,8 @@ class _Run(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with orderly_end():
+                return super().invoke(ctx)
         except Exception as error:
             ours = _ours(error)
             if ours is None:

@@ -1,12 +1,11 @@
 """The command ``action-units``: use a trained classifier, or run the pipelines.
 
 Exit codes: 0, all is done; 1, all is done but something was set aside; 2, it could not be
-done, and a sentence says why; 130, stopped by Ctrl-C.
+done, and a sentence says why; 130, stopped by Ctrl-C; 143, by SIGTERM or SIGHUP.
 """
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +13,9 @@ import click
 
 from action_units import __version__
 from action_units.errors import ActionUnitsError, ConfigurationError
+from action_units.signals import orderly_end
 
-SET_ASIDE, REFUSED, STOPPED = 1, 2, 130
+SET_ASIDE, REFUSED = 1, 2
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,12 +31,10 @@ class _Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with orderly_end():
+                return super().invoke(ctx)
         except ActionUnitsError as error:
             raise _Refused(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("Stopped; what was finished stays, nothing is half-written.", err=True)
-            ctx.exit(STOPPED)
 
 
 class _Group(click.Group):
@@ -217,14 +215,13 @@ def live(
     from action_units.prediction.loading import load_classifier
 
     classifier = load_classifier(model, fold, device=device)
-    with suppress(KeyboardInterrupt):  # is how it ends
-        serve(
-            classifier,
-            host=host,
-            port=port,
-            max_upload_mb=max_upload_mb,
-            open_browser=open_browser,
-        )
+    serve(
+        classifier,
+        host=host,
+        port=port,
+        max_upload_mb=max_upload_mb,
+        open_browser=open_browser,
+    )
 
 
 @main.command(short_help="Write a run's networks as files for others.")

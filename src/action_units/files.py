@@ -77,6 +77,30 @@ def modes() -> tuple[int, int]:
     return _MODES[shared]
 
 
+def umask() -> int:
+    """The umask under which other libraries' files get the permissions of ours."""
+    return 0o777 & ~modes()[1]
+
+
+def share(audience: str | None) -> None:
+    """Choose who may use what this process and its children will make.
+
+    Args:
+        audience: ``group`` or ``everyone``; None leaves it as it is.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if audience is None:
+        return
+    if audience not in _MODES:
+        raise ConfigurationError(
+            f"share_files is {audience!r}; it must be group, everyone or null."
+        )
+    os.environ[SHARE] = audience
+    os.umask(umask())  # for what other libraries write
+
+
 def set_mode(path: Path | str) -> None:
     """Give a new file or folder its permissions, where the disk has permissions."""
     file, folder = modes()

@@ -2,7 +2,9 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -13,12 +15,17 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units.errors import ArtifactError
+from action_units.files import share
+from action_units.locks import locked
 from action_units.pipelines import lanes
 from action_units.pipelines.parameters import read_parameters, refuse_impossible
 from action_units.threads import limited
 from action_units.training.distributed.launchers import refuse_launcher
 
 logger = logging.getLogger(__name__)
+
+_SHARED = "preprocess"  # the tag of stages whose products runs of all names share
+_LOCK = ".run.lock"  # beside the locks of the library, which nodes take themselves
 
 
 class BuildTheLanes:
@@ -102,6 +109,81 @@ class CheckParameters:
         """
         stages = {tag for node in pipeline.nodes for tag in node.tags}
         refuse_impossible(catalog.load("parameters"), stages)
+
+
+class KeepFolders:
+    """Keeps each folder that a run writes into to that run, and its files to their owner.
+
+    Runs of different names share what preprocessing makes. A run that goes on to further
+    stages therefore waits for a stage of preprocessing that another run is at, where a run
+    of preprocessing alone is refused.
+    """
+
+    def __init__(self) -> None:
+        self._run = ExitStack()
+        self._stages: dict[str, ExitStack] = {}
+        self._catalog: CatalogProtocol[Any, Any] | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read who else may use new files; raises ConfigurationError."""
+        share(context.config_loader["parameters"]["share_files"])
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Lock the folders of this run alone, once nothing else refuses it.
+
+        Raises:
+            ArtifactError: Another run is at work in one.
+        """
+        self._release()  # what a notebook's interrupted run has kept
+        own = [node for node in pipeline.nodes if _SHARED not in node.tags]
+        if own and len(own) < len(pipeline.nodes):
+            self._catalog = catalog
+        for folder in _folders_of(own or pipeline.nodes, catalog):
+            self._run.enter_context(locked(folder, name=_LOCK))
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Lock the folders of a stage of preprocessing, when another run has left them."""
+        if self._catalog is None or _SHARED not in node.tags or node.name in self._stages:
+            return
+        stage = self._stages[node.name] = ExitStack()
+        for folder in _folders_of([node], self._catalog):
+            stage.enter_context(locked(folder, name=_LOCK, wait=True))
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Leave the folders of a stage of preprocessing."""
+        if dataset_name == node.outputs[-1] and node.name in self._stages:
+            self._stages.pop(node.name).close()
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Leave all folders."""
+        self._release()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Leave all folders."""
+        self._release()
+
+    def _release(self) -> None:
+        for stack in (*self._stages.values(), self._run):
+            stack.close()
+        self._stages, self._catalog = {}, None
+
+
+def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[Path]:
+    """The folders on this computer that nodes' outputs lie in, in order."""
+    folders = set()
+    for name in {name for node in nodes for name in node.outputs}:
+        path = getattr(catalog.get(name), "path", None)
+        if isinstance(path, Path):
+            folders.add(path.parent if path.suffix else path)
+    return sorted(folders)
 
 
 class NameMissingInputs:

@@ -65,7 +65,7 @@ def locked(folder: Path | str, *, name: str = ".lock", wait: bool = False) -> It
 
 
 def _acquire(path: Path, wait: bool) -> BaseFileLock:
-    lock: BaseFileLock = FileLock(path)
+    lock: BaseFileLock = FileLock(path, thread_local=False)
     try:
         _wait(lock, path, wait)
     except OSError as error:
@@ -73,7 +73,7 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
             raise
         # Another name: the file of a lock that the disk does not have says nothing.
         path = path.with_name(f"{path.name}.held")
-        lock = SoftFileLock(path)
+        lock = SoftFileLock(path, thread_local=False)
         _wait(lock, path, wait)
     if not isinstance(lock, SoftFileLock):  # that one writes the same itself
         path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")

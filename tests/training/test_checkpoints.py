@@ -70,10 +70,11 @@ def test_a_crash_at_any_step_changes_nothing(monkeypatch, tmp_path, whole, steps
     assert resumed.model.provenance == whole.model.provenance
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("steps", [3, 8])
-def test_sigterm_saves_and_exits(monkeypatch, tmp_path, whole, steps, caplog):
+def test_sigterm_saves_and_exits(monkeypatch, tmp_path, whole, steps, number, caplog):
     with monkeypatch.context() as patch:
-        crash_after(patch, steps, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        crash_after(patch, steps, lambda: os.kill(os.getpid(), number))
         with pytest.raises(Interrupted) as stopped:
             quick(checkpoint_folder=tmp_path)
     assert stopped.value.code == 143
@@ -81,7 +82,7 @@ def test_sigterm_saves_and_exits(monkeypatch, tmp_path, whole, steps, caplog):
     with caplog.at_level(logging.INFO):
         assert weights_hash(quick(checkpoint_folder=tmp_path)) == weights_hash(whole)
     assert f"resumes after step {steps} of 24" in caplog.text
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("where", ["last step", "evaluation"])

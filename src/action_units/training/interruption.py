@@ -1,4 +1,4 @@
-"""Stopping when asked to: SIGTERM and SIGINT end a training at the next step boundary."""
+"""Stopping when asked to: signals end a training at the next step boundary."""
 
 import signal
 import threading
@@ -24,15 +24,15 @@ class StopRequest:
         self.number: int | None = None
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Note the signal; a second SIGINT does not wait for the step to end."""
+        """Note the signal; SIGHUP is SIGTERM, and a second SIGINT does not wait."""
         if self.number is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.number = number
+        self.number = signal.SIGTERM if number == signal.SIGHUP else number
 
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Note SIGTERM and SIGINT instead of dying from them.
+    """Note SIGTERM, SIGINT and SIGHUP instead of dying from them.
 
     Python lets only the main thread handle signals; in another thread nothing changes
     and the request stays empty.
@@ -44,7 +44,10 @@ def stop_request() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {n: signal.signal(n, request.receive) for n in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, request.receive) for number in numbers}
     try:
         yield request
     finally:

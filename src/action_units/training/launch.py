@@ -24,6 +24,7 @@ import torch
 import torch.distributed as dist
 
 from action_units.errors import ActionUnitsError, ConfigurationError
+from action_units.signals import orderly_end
 from action_units.threads import cores
 from action_units.training.devices import kind_of, visible_devices
 from action_units.training.distributed.job import Job
@@ -59,9 +60,10 @@ def main() -> None:
     if MEETING in os.environ:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        job, team = _place(Job.read(folder), os.environ)
-        with _joined(team):
-            train_job(team, job)
+        with orderly_end():
+            job, team = _place(Job.read(folder), os.environ)
+            with _joined(team):
+                train_job(team, job)
     except ActionUnitsError as error:
         leave_note(folder, rank, error)
         print(f"Process {rank + 1} on {socket.gethostname()}: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ process works on in one go; what a kill interrupts is redone by the shard.
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -99,11 +100,13 @@ def work_through(
             journal.add(entries)
             progress.advance(sum(portion.weight for portion in shard))
 
-        for shard, entries in each(_Task(job), _shards(todo, shard_weight, hands), workers):
-            if isinstance(entries, WorkerDied):
-                died.append(shard)
-            else:
-                note(shard, entries)
+        shards = _shards(todo, shard_weight, hands)
+        with closing(each(_Task(job), shards, workers)) as results:
+            for shard, entries in results:
+                if isinstance(entries, WorkerDied):
+                    died.append(shard)
+                else:
+                    note(shard, entries)
         for shard in died:
             note(shard, _alone(shard, job))
     return work

@@ -8,12 +8,13 @@ not, and its Dask backend waits for ever for a task that killed its workers.
 import ctypes
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -76,7 +77,11 @@ class Workers:
             executor = get_reusable_executor(
                 max_workers=count, timeout=60, initializer=_end_with, initargs=(os.getpid(),)
             )
-            yield executor, count
+            try:
+                yield executor, count
+            except BaseException:  # a task may take minutes, and nobody waits for it
+                executor.shutdown(kill_workers=True)
+                raise
         elif self.engine == "dask":
             with self._dask() as found:
                 yield found
@@ -113,7 +118,7 @@ class Workers:
 
 def each(
     function: Callable[[Task], Result], tasks: Iterable[Task], workers: Workers | None = None
-) -> Iterator[tuple[Task, Result | WorkerDied]]:
+) -> Generator[tuple[Task, Result | WorkerDied], None, None]:
     """Do tasks, and give each with its result as soon as it is done, in any order.
 
     A few tasks a worker are submitted at once, so memory does not grow with their
@@ -181,16 +186,17 @@ def in_order(
     """
     early: dict[int, Result] = {}
     following = 0
-    for (number, _), result in each(_Numbered(function), enumerate(tasks), workers):
-        if isinstance(result, WorkerDied):
-            raise ArtifactError(
-                "a worker process was killed, perhaps for want of memory; run again with fewer "
-                "workers."
-            )
-        early[number] = result
-        while following in early:
-            yield early.pop(following)
-            following += 1
+    with closing(each(_Numbered(function), enumerate(tasks), workers)) as results:
+        for (number, _), result in results:
+            if isinstance(result, WorkerDied):
+                raise ArtifactError(
+                    "a worker process was killed, perhaps for want of memory; run again with "
+                    "fewer workers."
+                )
+            early[number] = result
+            while following in early:
+                yield early.pop(following)
+                following += 1
 
 
 @dataclass(frozen=True)
@@ -219,11 +225,16 @@ def _is_of_engine(error: BaseException) -> bool:
 
 
 def _end_with(parent: int) -> None:
-    """Let this process end when the run that started it was killed and cannot end it."""
+    """Let this process end with the run that started it, and not before.
+
+    A terminal sends Ctrl-C and its own end to all processes; the run ends its workers then.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1)
+            time.sleep(0.2)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,65 @@
+"""How a command ends when a signal tells it to: in one line, and leaving nothing behind."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from action_units.files import umask
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code after Ctrl-C, 130."""
+
+
+class Terminated(SystemExit):
+    """SIGTERM or SIGHUP arrived; the exit code is 143."""
+
+
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """Run a command so that signals end it through its ``finally`` clauses, in one line.
+
+    Ctrl-C ends with exit code 130, SIGTERM with 143; SIGHUP, as of a terminal that is closed,
+    is treated as SIGTERM, unless ``nohup`` has it ignored. Files of other libraries get the
+    permissions of our own too, by the umask.
+
+    Raises:
+        SystemExit: A signal arrived.
+        ConfigurationError: ``ACTION_UNITS_SHARE_FILES`` has an unknown value.
+    """
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {signal.SIGTERM: _terminate, signal.SIGHUP: _hang_up}
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            del handlers[signal.SIGHUP]
+    mask = os.umask(umask())
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("Ctrl-C")
+        raise SystemExit(INTERRUPTED) from None
+    except Terminated:
+        _say("a signal")
+        raise
+    finally:
+        os.umask(mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(128 + number)
+
+
+def _hang_up(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGTERM)  # whoever handles that one now
+
+
+def _say(what: str) -> None:
+    print(
+        f"Stopped by {what}; what was finished stays, nothing is half-written.", file=sys.stderr
+    )
