@@ -434,6 +434,7 @@ class Parameters(Settings):
     micro_batch: Count | Literal["auto"] | None
     faces_in_memory: InMemory
     tensorboard: bool
+    share_files: Literal["group", "everyone"] | None
     workers: Annotated[int, Field(ge=0, le=4096)] | None
     person: Annotated[str, Field(min_length=1)] | None
     cluster: ClusterSettings

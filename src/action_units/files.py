@@ -87,18 +87,10 @@ def share(audience: str | None) -> None:
 
     Args:
         audience: ``group`` or ``everyone``; None leaves it as it is.
-
-    Raises:
-        ConfigurationError: It is something else.
     """
-    if audience is None:
-        return
-    if audience not in _MODES:
-        raise ConfigurationError(
-            f"share_files is {audience!r}; it must be group, everyone or null."
-        )
-    os.environ[SHARE] = audience
-    os.umask(umask())  # for what other libraries write
+    if audience is not None:
+        os.environ[SHARE] = audience
+        os.umask(umask())  # for what other libraries write
 
 
 def set_mode(path: Path | str) -> None:

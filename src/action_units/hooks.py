@@ -124,9 +124,9 @@ class KeepFolders:
         self._stages: dict[str, ExitStack] = {}
         self._catalog: CatalogProtocol[Any, Any] | None = None
 
-    @hook_impl
+    @hook_impl(trylast=True)  # when all parameters have been found right
     def after_context_created(self, context: KedroContext) -> None:
-        """Read who else may use new files; raises ConfigurationError."""
+        """Read who else may use new files."""
         share(context.config_loader["parameters"]["share_files"])
 
     @hook_impl(trylast=True)
