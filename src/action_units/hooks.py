@@ -186,6 +186,37 @@ def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> li
     return sorted(folders)
 
 
+class CheckRecordings:
+    """Refuses raw data of DISFA that cannot be worked on, before hours of other work."""
+
+    @hook_impl
+    def before_pipeline_run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Match recordings, labels, exclusions and folds.
+
+        Raises:
+            ActionUnitsError: Something is missing, damaged or does not fit.
+        """
+        names = {node.name for node in pipeline.nodes}
+        if "crop_recordings" not in names or not catalog.exists("disfa_recordings"):
+            return
+        from action_units.facs.protocols import refuse_uncovered
+        from action_units.pipelines.preprocessing.nodes import disfa_plan
+
+        parameters = catalog.load("parameters")
+        recordings, withdrawn = catalog.load("disfa_recordings"), catalog.load("withdrawn")
+        plan = disfa_plan(recordings, parameters["preprocess"], withdrawn)
+        if any("finetune" in node.tags for node in pipeline.nodes):
+            refuse_uncovered(
+                parameters["protocol"],
+                lanes.current.folds,
+                plan.labels["subject"],
+                parameters["finetune"]["validation_subjects"],
+            )
+        plan.check()
+
+
 class NameMissingInputs:
     """Refuses a run whose inputs are not there yet, naming the command that makes them."""
 

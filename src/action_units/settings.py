@@ -7,6 +7,7 @@ from action_units.config_loader import ProjectConfigLoader, ProjectContext
 from action_units.hooks import (
     BuildTheLanes,
     CheckParameters,
+    CheckRecordings,
     KeepFolders,
     LimitThreads,
     NameMissingInputs,
@@ -16,6 +17,7 @@ from action_units.tracking import TrackWithMlflow
 
 HOOKS = (
     BuildTheLanes(),
+    CheckRecordings(),
     CheckParameters(),
     KeepFolders(),
     LimitThreads(),

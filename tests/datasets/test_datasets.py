@@ -124,6 +124,22 @@ def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
     pd.testing.assert_frame_equal(found[columns], wanted[columns], check_dtype=False)
 
 
+@pytest.mark.parametrize(
+    "subjects", [("SN001", "SN002"), ("SN006",), ("SN001", "SN006", "SN003")]
+)
+def test_of_a_few_subjects_only_folds_that_have_some_are_written(tmp_path, subjects, caplog):
+    """SN001 and SN003 test fold 2, SN002 and SN006 fold 1, and nobody of them fold 3."""
+    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset.save(CropSet(tmp_path, disfa_table(), "own"))  # whose files of fold 3 must go
+    table = disfa_table()
+    dataset.save(CropSet(tmp_path, table[table["subject"].isin(subjects)], "own"))
+    assert not (tmp_path / "fold3_test.csv").exists()
+    assert all(path.stat().st_size for path in tmp_path.glob("*.csv"))
+    caplog.set_level("INFO")
+    assert set(dataset.load().table["subject"]) == set(subjects)
+    assert "but fold" not in caplog.text  # it is no other protocol that a subject is not there
+
+
 def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
     dataset = DisfaCropsDataset(path=str(tmp_path / "fine_tune_images"))
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))

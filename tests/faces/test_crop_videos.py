@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from action_units.errors import LabelError
-from action_units.faces.crop_videos import Video, crop_videos, find_videos
+from action_units.faces.crop_videos import Video, crop_videos
 from action_units.faces.crops import UNFINISHED
+from action_units.faces.disfa_recordings import find_recordings
 from action_units.faces.work.workers import Workers
 from tests.faces.encoded import encode, likeness, needs_ffmpeg
 
@@ -32,7 +33,7 @@ def videos(portraits, tmp_path_factory):
 
 
 def jobs(folder, frames=(4, 3)):
-    found = find_videos(folder)
+    found = find_recordings(folder).videos
     return [
         Video(path, subject, n)
         for (subject, path), n in zip(found.items(), frames, strict=True)
@@ -138,16 +139,3 @@ def test_finished_videos_stay_done_when_another_is_refused(videos, tmp_path):
 def test_a_missing_video_is_named(tmp_path):
     with pytest.raises(LabelError, match=r"gone\.avi"):
         crop([Video(tmp_path / "gone.avi", "SN001", 3)], tmp_path / "out")
-
-
-def test_videos_are_found_by_subject(tmp_path):
-    with pytest.raises(LabelError, match="no video is there"):
-        find_videos(tmp_path)
-    for name in ("RightVideoSN003_comp.avi", "RightVideoSN001.avi", "LeftVideoSN001_comp.avi",
-                 "RightVideo.txt"):  # fmt: skip
-        (tmp_path / name).touch()
-    assert list(find_videos(tmp_path)) == ["SN001", "SN003"]
-    assert list(find_videos(tmp_path, "Left")) == ["SN001"]
-    (tmp_path / "RightVideoSN001_comp.avi").touch()
-    with pytest.raises(LabelError, match=r"RightVideoSN001\.avi and RightVideoSN001_comp\.avi"):
-        find_videos(tmp_path)

@@ -1,5 +1,7 @@
 """BP4D's occurrence and intensity files, as public code reads them."""
 
+import shutil
+
 import pytest
 
 from action_units.errors import LabelError
@@ -132,3 +134,31 @@ def test_a_folder_without_codes_is_named(tmp_path):
     for read in (read_bp4d, read_bp4d_intensities):
         with pytest.raises(LabelError, match="no recording with codes"):
             read(tmp_path)
+
+
+def test_copies_and_other_files_are_named_and_never_read(occ, intensities, caplog):
+    before = read_bp4d(occ).table, read_bp4d_intensities(intensities, (6, 12)).table
+    write_occurrence(occ / "F001_T1 (1).csv", range(100, 104))
+    write_occurrence(occ / "F003_T1 - Copy.csv", range(3))
+    (intensities / "AU06/F001_T1_AU06 2.csv").write_text("100,5\n")
+    shutil.copytree(intensities / "AU06", intensities / "AU06 (1)")
+    caplog.clear()
+    assert read_bp4d(occ).table.equals(before[0])
+    assert "Passed over 3 files or folders" in caplog.text
+    assert "F001_T1 (1).csv" in caplog.text
+    assert "F003_T1 - Copy.csv" in caplog.text
+    caplog.clear()
+    assert read_bp4d_intensities(intensities, (6, 12)).table.equals(before[1])
+    assert "Passed over 2 files or folders" in caplog.text
+    assert "F001_T1_AU06 2.csv" in caplog.text
+    assert "AU06 (1)" in caplog.text
+
+
+def test_a_doubled_folder_and_other_case_are_read(occ, intensities):
+    before = read_bp4d(occ).table, read_bp4d_intensities(intensities, (6, 12)).table
+    for folder in (occ, intensities):
+        for path in list(folder.rglob("F*.csv")):
+            path.rename(path.with_name(path.name.lower()))
+        shutil.move(shutil.move(folder, folder.parent / "inner"), folder / folder.name)
+    assert read_bp4d(occ).table.equals(before[0])
+    assert read_bp4d_intensities(intensities, (6, 12)).table.equals(before[1])

@@ -1,10 +1,13 @@
 """DISFA's own label files, sound and faulty."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.facs.disfa import (
+    find_labels,
     occurrence,
     read_frames,
     read_intensities,
@@ -139,3 +142,71 @@ def test_crops_are_numbered_from_0_and_labels_from_1(folder):
     first = table.iloc[0]
     assert (first["image"], first["frame"]) == ("RightVideoSN001_00000000.jpg", 1)
     assert [parse_disfa_name(name).frame for name in table["image"]] == table["frame"].tolist()
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["ActionUnit_Labels/SN001", "DISFA/ActionUnit_Labels/ActionUnit_Labels/SN001",
+     "ActionUnit_Labels (1)/sn1", "ActionUnit_Labels/SN001/SN001", "flat"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["SN001_au{}.txt", "SN001_AU{}.TXT", "sn1_au0{}.txt"])
+def test_labels_are_found_however_deep_and_whatever_their_case(folder, tmp_path, place, name):
+    to = tmp_path / "copy" / place
+    to.mkdir(parents=True)
+    for au in AUS:
+        (folder / f"SN001/SN001_au{au}.txt").rename(
+            to / name.replace("0{}", "{:02d}").format(au)
+        )
+    assert subjects_in(tmp_path / "copy") == ("SN001",)
+    assert (read_intensities(tmp_path / "copy", "SN001", AUS).to_numpy() == TRUTH).all()
+
+
+def test_copies_and_other_files_beside_labels_are_named_and_never_read(folder):
+    for copy in ("SN001 2", "SN001 - Copy", "SN001 (1)", "Copy of SN001", "SN002 2"):
+        shutil.copytree(folder / "SN001", folder / copy)
+        (folder / copy / "SN001_au1.txt").write_text("1,5\n2,5\n3,5\n4,5\n5,5\n")
+    for name in ("SN001_au1 (1).txt", "SN001_au1.txt.bak", ".DS_Store", "._SN001_au1.txt"):
+        (folder / "SN001" / name).write_text("1,5\n")
+    found = find_labels(folder)
+    assert (read_intensities(found, "SN001", AUS).to_numpy() == TRUTH).all()
+    assert list(found.files) == ["SN001"]
+    assert sorted(path.name for path in found.passed_over) == [
+        ".DS_Store", "._SN001_au1.txt", "Copy of SN001", "SN001 (1)", "SN001 - Copy", "SN001 2",
+        "SN001_au1 (1).txt", "SN001_au1.txt.bak", "SN002 2",
+    ]  # fmt: skip
+    (folder / "SN001/SN001_au1.txt").unlink()
+    with pytest.raises(LabelError, match=r"SN001_au1\.txt: .*SN001_au1 \(1\)\.txt"):
+        read_intensities(folder, "SN001", AUS)
+
+
+def test_labels_in_two_places_are_one_or_differ(folder):
+    shutil.copytree(folder / "SN001", folder / "again/SN001")
+    (folder / "link").symlink_to(folder)  # without end
+    (folder / "loop").symlink_to(folder / "loop")
+    found = find_labels(folder)
+    assert (read_intensities(found, "SN001", AUS).to_numpy() == TRUTH).all()
+    assert {path.parent for path in found.passed_over} == {folder / "again/SN001"}
+    (folder / "again/SN001/SN001_au12.txt").write_text("1,1\n")
+    with pytest.raises(LabelError, match=r"again/SN001/SN001_au12\.txt: .* differs"):
+        find_labels(folder)
+
+
+def test_a_subject_s_file_in_another_s_folder_is_refused(folder):
+    (folder / "SN002").mkdir()
+    (folder / "SN001/SN001_au2.txt").rename(folder / "SN002/SN001_au2.txt")
+    with pytest.raises(LabelError, match=r"SN001_au2\.txt: it lies in the folder of SN002"):
+        find_labels(folder)
+
+
+def test_an_empty_folder_beside_others_has_its_files_missing(folder):
+    (folder / "SN003").mkdir()
+    assert subjects_in(folder) == ("SN001", "SN003")
+    with pytest.raises(LabelError, match=r"SN003_au1\.txt: the label file .* is missing"):
+        read_frames(folder, ["SN001", "SN003"], AUS)
+
+
+def test_without_labels_the_sentence_says_what_is_there(tmp_path):
+    (tmp_path / "Landmark_Points").mkdir()
+    (tmp_path / "readme.txt").touch()
+    with pytest.raises(LabelError, match=r"there is Landmark_Points/, readme\.txt"):
+        find_labels(tmp_path)

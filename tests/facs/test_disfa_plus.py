@@ -1,5 +1,7 @@
 """DISFA+'s label files, as public code reads them."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,34 @@ def test_presence_is_from_2_as_for_disfa(folder):
     raw, present = read_disfa_plus(folder, AUS), read_disfa_plus(folder, AUS).present()
     assert (present.table["AU12"] == (raw.table["AU12"] >= 2)).all()
     assert present.table["AU12"].dtype == np.int8
+
+
+def test_copies_and_other_files_are_named_and_never_read(folder, caplog):
+    before = read_disfa_plus(folder, AUS).table
+    trial = folder / "SN001/A1_AU1_TrailNo_1"
+    shutil.copytree(trial, trial.with_name(trial.name + " 2"))
+    shutil.copytree(folder / "SN001", folder / "SN001 - Copy")
+    (trial / "AU1 (1).txt").write_text("000.jpg 5\n")
+    (trial / ".DS_Store").touch()
+    caplog.clear()
+    assert read_disfa_plus(folder, AUS).table.equals(before)
+    assert "Passed over 4 files or folders" in caplog.text
+    for name in ("TrailNo_1 2", "SN001 - Copy", "AU1 (1).txt", ".DS_Store"):
+        assert name in caplog.text
+    (trial / "AU1.txt").unlink()
+    with pytest.raises(LabelError, match=r"AU1\.txt: the label file of this AU is missing"):
+        read_disfa_plus(folder, AUS)
+
+
+def test_a_doubled_folder_other_case_and_pictures_beside_are_no_obstacle(
+    folder, tmp_path_factory
+):
+    before = read_disfa_plus(folder, AUS).table
+    outer = tmp_path_factory.mktemp("outer")
+    shutil.copytree(folder, outer / "Labels/Labels")
+    (outer / "Labels/Labels/SN027").rename(outer / "Labels/Labels/sn27")
+    for path in list(outer.rglob("AU1.txt")):
+        path.rename(path.with_name("au01.TXT"))
+    (outer / "Images/SN001/A1_AU1_TrailNo_1").mkdir(parents=True)
+    (outer / "Images/SN001/A1_AU1_TrailNo_1/000.jpg").touch()
+    assert read_disfa_plus(outer, AUS).table.equals(before)

@@ -1,5 +1,6 @@
 """Fold protocols and the draw of validation subjects."""
 
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from action_units.facs.protocols import (
     DISFA_SUBJECTS,
     PROTOCOLS,
     fold_protocol,
+    refuse_uncovered,
     split_subjects,
 )
 
@@ -94,3 +96,33 @@ def test_what_cannot_be_is_refused_with_a_sentence(call, sentence):
     with pytest.raises(ConfigurationError) as error:
         split_subjects(*call)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "subjects", "folds", "n", "words"),
+    [
+        ("fg2020", ["SN001", "SN002", "SN003"], (1, 2, 3), 5,
+         ["fold 1 of protocol 'fg2020' leaves 2 subjects",
+          "What can be trained: `--params protocol=fg2020,fold=1,finetune.validation_subjects=1`"]),
+        ("fg2020", ["SN001", "SN002", "SN003", "SN005"], (3,), 1,
+         ["fold 3 of protocol 'fg2020' tests on",
+          "`--params protocol=fg2020,fold=1` or `--params protocol=fg2020,fold=2`"]),
+        ("standard", ["SN001", "SN002"], (1,), 1, ["No fold of it can be trained"]),
+        ("fg2020", ["SN001", "SN014", "SN003", "SN002"], (1,), 1,
+         ["subject 'SN014' belongs to no fold"]),
+    ],
+)  # fmt: skip
+def test_folds_without_subjects_are_refused_and_the_way_on_is_one(
+    protocol, subjects, folds, n, words
+):
+    with pytest.raises(ConfigurationError) as error:
+        refuse_uncovered(protocol, folds, subjects, n)
+    for word in words:
+        assert word in str(error.value)
+    for fold, held_out in re.findall(r"fold=(\d)(?:,\S*subjects=(\d))?", str(error.value)):
+        refuse_uncovered(protocol, [int(fold)], subjects, int(held_out or n))
+
+
+def test_folds_that_the_subjects_fill_are_not_refused():
+    refuse_uncovered("standard", (1, 2, 3), ["SN001", "SN002", "SN006", "SN003"], 1)
+    refuse_uncovered("fg2020", (1, 2), ["SN001", "SN002", "SN006", "SN003"], 1)

@@ -1,14 +1,26 @@
 """Preprocessing of a person's own raw data: again, with exclusions, and refused."""
 
 import os
+import re
+import shutil
 import sys
 
 import pandas as pd
 import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 
+from action_units.datasets.raw import DisfaRecordingsDataset
+from action_units.datasets.withdrawn import WithdrawnDataset
+from action_units.errors import ActionUnitsError
 from action_units.faces.sample.disfa import write_disfa_sample
 from action_units.faces.sample.layout import MARKER
 from action_units.faces.sample.web import write_web_sample
+from action_units.hooks import CheckRecordings
+from action_units.pipelines.finetuning import create_pipeline as create_finetuning
+from action_units.pipelines.lanes import Lanes
+from action_units.pipelines.preprocessing import create_pipeline as create_preprocessing
 from tests.pipelines.conftest import make_project
 
 QUICK = "threads=1,face_size=32,preprocess.crop.max_size=64"
@@ -87,7 +99,10 @@ def test_exclusions_keep_their_rows_and_reasons(project):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (",preprocess.disfa.camera=Left", "no video is there; expected LeftVideoSN001"),
+        (
+            ",preprocess.disfa.camera=Left",
+            "no video is there; expected LeftVideoSN001.*preprocess.disfa.camera=Right",
+        ),
         (",preprocess.detector.name=hog", "detector name='hog' is unknown"),
         (",cluster.engine=slurm", "engine='slurm' is unknown: choose local, dask"),
         (",preprocess.web.sample.n=9000", "9000|9,000"),
@@ -129,6 +144,95 @@ for photograph in photographs:
             print(*names, sep=", ", file=file)
             print("0", *(row[name] for name in names[1:]), sep=", ", file=file)
 """
+
+
+@pytest.fixture
+def three(project, tmp_path):
+    """A project of three of the subjects, under names that people's disks have."""
+    few = make_project(tmp_path / "three")
+    raw, own = (each.path / "data/01_raw" for each in (project, few))
+    shutil.copytree(raw / "web", own / "web")
+    for subject in ("SN001", "SN002", "SN003"):
+        for part in (
+            f"Videos_RightCamera/RightVideo{subject}_comp.avi",
+            f"ActionUnit_Labels/{subject}",
+        ):
+            to = own / "disfa" / part.replace("Videos", "Video")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (raw / "disfa" / part).is_dir() else shutil.copy)(
+                raw / "disfa" / part, to
+            )
+    return few
+
+
+def shorten(labels):
+    for path in labels.iterdir():
+        path.write_text(path.read_text().rstrip().rpartition("\n")[0])
+
+
+def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
+    disfa = three.path / "data/01_raw/disfa"
+    shutil.copytree(disfa / "ActionUnit_Labels/SN001", disfa / "ActionUnit_Labels/SN001 2")
+    (disfa / "Video_RightCamera/RightVideoSN001_comp (1).avi").touch()
+    shorten(disfa / "ActionUnit_Labels/SN002")
+    printed = preprocess(three, fails=True)
+    assert "Traceback" not in printed
+    assert "Cropping" not in printed  # not even the photographs, which come first
+    assert "24 frames can be decoded, but 23 have labels" in printed
+    way = re.search(r"preprocess\.disfa\.frame_count_tolerance=1", printed)[0]
+    printed = preprocess(three, f",{way}")
+    assert "Passed over 2 files or folders beside the recordings and label files" in printed
+    assert "ActionUnit_Labels/SN001 2" in printed
+    frames = table(three, "disfa_frames.parquet")
+    assert frames.groupby("subject").size().to_dict() == {"SN001": 24, "SN002": 23, "SN003": 24}
+    assert "no label" in set(table(three, "quarantine/disfa.csv")["reason"])
+    assert "fold3_test.csv is not written: no subject of it is there" in printed
+    written = {
+        path.name for path in three.path.glob("data/03_primary/raw/fine_tune_images/*.csv")
+    }
+    assert written == {"fold1_train.csv", "fold1_test.csv", "fold2_train.csv",
+                       "fold2_test.csv", "fold3_train.csv"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parameters", "stages", "words"),
+    [
+        (lambda d: (d / "ActionUnit_Labels/SN002/SN002_au12.txt").unlink(), {}, False,
+         r"SN002_au12\.txt: the label file of this AU is missing"),
+        (lambda d: shutil.rmtree(d / "ActionUnit_Labels"), {}, False, "no subject's label folder"),
+        (lambda d: shorten(d / "ActionUnit_Labels/SN001"), {}, False, "frame_count_tolerance=1"),
+        (lambda d: (d / "Video_RightCamera/RightVideoSN003_comp.avi").write_bytes(b"RIFF"), {},
+         False, r"RightVideoSN003_comp\.avi"),
+        (lambda d: None, {"exclude": [{"subject": "SN004", "reason": "x"}]}, False,
+         "disfa.exclude names SN004"),
+        (lambda d: None, {"exclude": [{"subject": "SN001", "frames": "9-99", "reason": "x"}]},
+         False, "SN001 has frames 1 to 24"),
+        (lambda d: None, {"camera": "Left"}, False, "preprocess.disfa.camera=Right"),
+        (lambda d: None, {}, True, "fold=1,finetune.validation_subjects=1"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters, stages, words):
+    disfa = three.path / "data/01_raw/disfa"
+    base = three.path / "conf/base"
+    preprocessing = yaml.safe_load((base / "parameters_preprocess.yml").read_text())[
+        "preprocess"
+    ]
+    given = {"preprocess": preprocessing, "protocol": "fg2020",
+             "finetune": {"validation_subjects": 5}}  # fmt: skip
+    raw = DisfaRecordingsDataset(path=str(disfa))
+    gone = WithdrawnDataset(path=str(three.path / "data/withdrawn.csv"))
+    inputs = {"parameters": MemoryDataset(given), "disfa_recordings": raw, "withdrawn": gone}
+    catalog = DataCatalog(inputs)
+    job = create_preprocessing(Lanes())
+    check = CheckRecordings().before_pipeline_run
+    check(pipeline=job, catalog=catalog)
+    spoil(disfa)
+    preprocessing["disfa"] |= parameters
+    inputs = {"parameters": MemoryDataset(given), "disfa_recordings": raw, "withdrawn": gone}
+    catalog = DataCatalog(inputs)
+    job += create_finetuning(Lanes()) if stages else Pipeline([])
+    with pytest.raises(ActionUnitsError, match=words):
+        check(pipeline=job, catalog=catalog)
 
 
 @pytest.mark.slow

@@ -210,4 +210,9 @@ class DisfaCropsDataset(_Crops):
             tested = table["subject"].isin(self._FILES.test_subjects(fold))
             parts: Mapping[str, pd.DataFrame] = {"train": table[~tested], "test": table[tested]}
             for part, rows in parts.items():
-                write_finetune_labels(rows, self.path / f"fold{fold}_{part}.csv")
+                path = self.path / f"fold{fold}_{part}.csv"
+                if len(rows):
+                    write_finetune_labels(rows, path)
+                else:  # of subjects who are not there (any more)
+                    path.unlink(missing_ok=True)
+                    logger.info("%s is not written: no subject of it is there", path)

@@ -47,18 +47,12 @@ class DisfaRecordings:
     """DISFA's videos and the experts' codes.
 
     Attributes:
-        folder: With ``Videos_RightCamera``, ``Videos_LeftCamera`` or both.
-        labels: DISFA's ``ActionUnit_Labels``.
+        folder: In which the recordings and ``ActionUnit_Labels`` lie, at any depth.
         origin: ``rendered``, or the name of the folder that a person put there.
     """
 
     folder: Path
-    labels: Path
     origin: str
-
-    def videos(self, camera: str) -> Path:
-        """The folder of the videos of one camera, ``Right`` or ``Left``."""
-        return self.folder / f"Videos_{camera}Camera"
 
 
 class _RawFolder(AbstractDataset[None, Any]):
@@ -165,7 +159,7 @@ class DisfaRecordingsDataset(_RawFolder):
     def load(self) -> DisfaRecordings:
         """The places of the parts."""
         origin = self._origin()
-        return DisfaRecordings(self.path, self.path / "ActionUnit_Labels", origin)
+        return DisfaRecordings(self.path, origin)
 
     def _render(self) -> None:
         if write_disfa_sample(self.path, self.sample or {}):

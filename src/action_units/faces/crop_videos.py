@@ -1,12 +1,12 @@
-"""From DISFA's videos to a folder of crops and a table of them.
+"""From DISFA's videos, or their extracted frames, to a folder of crops and a table of them.
 
 A video is worked on as a whole: only when its last frame has been decoded is it known
 that frames and labels belong together.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from action_units.errors import LabelError, UnusableFace
@@ -21,15 +21,19 @@ from action_units.faces.crops import (
     cut,
     detector_of_thread,
 )
+from action_units.faces.decoding import Pixels, read_photograph
 from action_units.faces.detection.base import Detection
-from action_units.faces.folders import Folder, place
-from action_units.faces.video import read_frames
+from action_units.faces.folders import Folder, place, stamps_in
+from action_units.faces.video import check_video, listed, read_frames
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import work_through
 from action_units.faces.work.workers import Workers
 from action_units.facs.names import disfa_image
 
 _COLUMNS = (*COLUMNS, "subject", "frame")
+
+_NEARLY = 5
+"""Recordings that are longer or shorter by more frames than that are other recordings."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,16 @@ class Video:
         subject: Who it shows, such as ``SN001``.
         frames: How many frames have labels.
         camera: ``Right`` or ``Left``.
+        pictures: Its extracted frames in their order, if `path` is their folder.
+        tolerance: By how many frames recording and labels may differ at their end.
     """
 
     path: Path
     subject: str
     frames: int
     camera: str = "Right"
+    pictures: tuple[Path, ...] | None = None
+    tolerance: int = 0
 
     @property
     def id(self) -> str:
@@ -56,6 +64,10 @@ class Video:
     @property
     def stamp(self) -> str:
         """Differs where the file or the number of labels does."""
+        if self.pictures is not None:
+            stamps = stamps_in(self.path)
+            own = [(path.name, stamps.get(path.name)) for path in self.pictures]
+            return f"{sha256(repr(own).encode()).hexdigest()}-{self.frames}"
         try:
             status = self.path.stat()
         except OSError:
@@ -137,10 +149,17 @@ class CropVideos:
         crops: list[tuple[str, bytes]] = []
         detector = detector_of_thread(self.settings.detector)
         last: tuple[int, Detection] | None = None
-        for frame, pixels in enumerate(read_frames(video.path, video.frames), 1):
-            suffix = self.settings.crop.suffix
+        suffix = self.settings.crop.suffix
+        frame = 0
+        for frame, pixels in enumerate(_pixels(video, self.settings.max_megapixels), 1):
+            if frame > video.frames + video.tolerance:
+                continue  # only to count them
             name = disfa_image(video.subject, frame, video.camera, suffix)
             try:
+                if frame > video.frames:
+                    raise UnusableFace("no label", "it comes after the last frame with a label")
+                if isinstance(pixels, UnusableFace):
+                    raise pixels
                 if last is None:
                     face = detector.best(pixels)
                 else:
@@ -153,36 +172,63 @@ class CropVideos:
                 continue
             crops.append((name, content))
             entry.rows.append([*row, video.subject, frame])
+        _refuse_another_length(video, frame)
+        for missing in range(frame + 1, video.frames + 1):
+            name = disfa_image(video.subject, missing, video.camera, suffix)
+            detail = f"label {missing} of {video.path.name} comes after the last frame"
+            entry.set_aside.append([name, "no frame", detail, ""])
         with CropWriter(place(self.out)) as writer:
             for name, content in crops:
                 writer.add(name, content)
+        if any(line[1] == "unreadable" for line in entry.set_aside):
+            # A disk or a network that fails now may not do so in the next run.
+            entry = replace(entry, stamp="")
         return entry
 
 
-def find_videos(folder: Path | str, camera: str = "Right") -> dict[str, Path]:
-    """DISFA's videos of one camera, by subject.
-
-    Args:
-        folder: With files such as ``RightVideoSN001_comp.avi``.
-        camera: ``Right`` or ``Left``.
+def count_frames(video: Video) -> int:
+    """How many frames a recording has, read no further than is needed to be sure.
 
     Raises:
-        LabelError: There is none, or a subject has two.
+        LabelError: It cannot be read, or its frames are not as many as its labels.
     """
-    folder = Path(folder)
-    found: dict[str, Path] = {}
-    for path in sorted(folder.glob(f"{camera}Video*")):
-        match = re.fullmatch(rf"{camera}Video(SN\d{{3}})(_\w+)?\.\w+", path.name, re.ASCII)
-        if match is None:
-            continue
-        if match[1] in found:
-            raise LabelError(
-                folder,
-                f"{found[match[1]].name} and {path.name} are both of {match[1]}; keep one.",
-            )
-        found[match[1]] = path
-    if not found:
-        raise LabelError(
-            folder, f"no video is there; expected {camera}VideoSN001_comp.avi and so on."
+    if video.pictures is not None:
+        frames = len(video.pictures)
+    else:
+        held = check_video(video.path)
+        next(read_frames(video.path, None))
+        frames = held or listed(video.path).frames or 0
+        if held is None and frames != video.frames:
+            # What a container says of itself may be wrong.
+            frames = sum(1 for _ in read_frames(video.path, None))
+    _refuse_another_length(video, frames)
+    return frames
+
+
+def _refuse_another_length(video: Video, frames: int) -> None:
+    apart = abs(frames - video.frames)
+    if apart <= video.tolerance:
+        return
+    what = "can be decoded" if video.pictures is None else "lie there"
+    way = ""
+    if apart <= _NEARLY:
+        lost = "frames have no label" if frames > video.frames else "labels have no frame"
+        way = (
+            f" If it is sure that only the last {lost} and frame 1 has label 1, "
+            f"preprocess.disfa.frame_count_tolerance={apart} leaves the surplus out."
         )
-    return found
+    raise LabelError(
+        video.path,
+        f"{frames:,} frames {what}, but {video.frames:,} have labels; labels and frames cannot "
+        f"be matched. Replace the recording by a whole copy.{way}",
+    )
+
+
+def _pixels(video: Video, max_megapixels: float) -> Iterator[Pixels | UnusableFace]:
+    if video.pictures is None:
+        yield from read_frames(video.path, None)
+    for path in video.pictures or ():
+        try:
+            yield read_photograph(path, max_megapixels=max_megapixels).pixels
+        except UnusableFace as error:
+            yield error

@@ -22,6 +22,7 @@ import numpy as np
 from action_units.errors import LabelError
 from action_units.facs.action_units import AUSet, au_column
 from action_units.facs.recordings import MISSING, CodedFrames, Recording, coded_frames
+from action_units.facs.walking import tell_passed_over, walk
 
 BP4D_AUS: AUSet = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 """The twelve AUs whose occurrence the literature on BP4D reports."""
@@ -29,7 +30,7 @@ BP4D_AUS: AUSet = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 BP4D_INTENSITY_AUS: AUSet = (6, 10, 12, 14, 17)
 """The five AUs that are coded with intensities."""
 
-_NAME = re.compile(r"([FM]\d{3})_(T\d{1,2})(?:_AU(\d\d))?\.csv", re.ASCII)
+_NAME = re.compile(r"([FM]\d{3})_(T\d{1,2})(?:_AU(\d\d))?\.csv", re.ASCII | re.IGNORECASE)
 _CODE = re.compile(r"\s*(\d{1,9})\s*", re.ASCII)
 _NOT_SCORED = 9
 
@@ -44,13 +45,10 @@ def read_bp4d(folder: Path | str, aus: Sequence[int] = BP4D_AUS) -> CodedFrames:
     Raises:
         LabelError: A file lacks an AU, or a cell is not 0, 1 or 9; names file and line.
     """
-    folder = Path(folder)
     recordings = []
-    for path in sorted(folder.glob("*.csv")):
-        match = _NAME.fullmatch(path.name)
-        if match and match[3] is None:
-            frames, codes = _read_occurrence(path, aus)
-            recordings.append(Recording(match[1], match[2], frames, codes, path))
+    for path, subject, task, _ in _files(folder, with_au=False):
+        frames, codes = _read_occurrence(path, aus)
+        recordings.append(Recording(subject, task, frames, codes, path))
     return coded_frames(recordings, aus, "presence", folder)
 
 
@@ -66,15 +64,13 @@ def read_bp4d_intensities(
     Raises:
         LabelError: A task lacks the file of an AU, or a line is not a frame and 0–5 or 9.
     """
-    folder = Path(folder)
     tasks: dict[tuple[str, str], dict[int, Path]] = {}
-    for path in sorted(folder.rglob("*.csv")):
-        match = _NAME.fullmatch(path.name)
-        if match and match[3] is not None and int(match[3]) in aus:
-            files = tasks.setdefault((match[1], match[2]), {})
-            if int(match[3]) in files:
-                raise LabelError(path, f"the same file lies in {files[int(match[3])].parent}.")
-            files[int(match[3])] = path
+    for path, subject, task, au in _files(folder, with_au=True):
+        if au in aus:
+            files = tasks.setdefault((subject, task), {})
+            if au in files:
+                raise LabelError(path, f"the same file lies in {files[au].parent}.")
+            files[au] = path
     recordings = []
     for (subject, task), files in tasks.items():
         if missing := [au for au in aus if au not in files]:
@@ -90,6 +86,24 @@ def read_bp4d_intensities(
         path = files[aus[0]]
         recordings.append(Recording(subject, task, np.array(frames), np.array(codes), path))
     return coded_frames(recordings, aus, "intensity", folder)
+
+
+def _files(folder: Path | str, with_au: bool) -> list[tuple[Path, str, str, int]]:
+    """Files of codes with their subject, task and AU (0 without); tells what else is there."""
+    found: list[tuple[Path, str, str, int]] = []
+    passed_over: list[Path] = []
+    for place, names in walk(folder, passed_over):
+        matches = {name: _NAME.fullmatch(name) for name in names}
+        here = [
+            (place / name, match[1].upper(), match[2].upper(), int(match[3] or 0))
+            for name, match in matches.items()
+            if match and bool(match[3]) == with_au
+        ]
+        if here:
+            passed_over += [place / name for name, match in matches.items() if match is None]
+        found += here
+    tell_passed_over(passed_over, "files of codes")
+    return found
 
 
 def _read_occurrence(path: Path, aus: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

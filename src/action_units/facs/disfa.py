@@ -6,6 +6,7 @@ An intensity is a whole number from 0 (absent) to 5 (maximal).
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,35 +15,111 @@ import pandas as pd
 from action_units.errors import ConfigurationError, LabelError
 from action_units.facs.action_units import DISFA_AUS, au_columns
 from action_units.facs.names import disfa_image
+from action_units.facs.walking import few, refuse_different, subject_of, walk, what_is_there
 
 PRESENT_FROM = 2
 """The intensity from which an AU counts as present, as in the literature on DISFA."""
 
+_FILE = re.compile(
+    r"(?:(SN[ _-]?\d+)[ _-]?)?AU[ _-]?0*(\d{1,2})\.txt", re.ASCII | re.IGNORECASE
+)
 _LINES = re.compile(r"^(\d{1,8}),([0-5])$", re.ASCII | re.MULTILINE)
 _LINE = re.compile(r"\s*(-?\d{1,18})\s*,\s*(-?\d{1,18})\s*", re.ASCII)
 _MOST = 5
 
 
-def subjects_in(folder: Path | str) -> tuple[str, ...]:
-    """The subjects that have a folder of label files, sorted.
+@dataclass(frozen=True)
+class LabelFiles:
+    """Where label files lie.
+
+    Attributes:
+        root: The folder that was looked through.
+        folders: Of each subject, sorted.
+        files: Of each subject, by AU.
+        passed_over: What lies beside them and is no label file by its name.
+    """
+
+    root: Path
+    folders: dict[str, Path]
+    files: dict[str, dict[int, Path]]
+    passed_over: list[Path]
+
+    def of(self, subject: str, aus: Sequence[int]) -> list[Path]:
+        """A subject's files of some AUs.
+
+        Raises:
+            LabelError: One is missing.
+        """
+        for au in aus:
+            if au in self.files[subject]:
+                continue
+            folder = self.folders[subject]
+            similar = [p.name for p in self.passed_over if p.parent == folder]
+            there = f" Passed over in its folder: {few(similar)}." if similar else ""
+            raise LabelError(
+                folder / f"{subject}_au{au}.txt",
+                f"the label file of this AU is missing.{there}",
+            )
+        return [self.files[subject][au] for au in aus]
+
+
+def find_labels(folder: Path | str) -> LabelFiles:
+    """Find the label files of all subjects, however deep and in whatever case.
+
+    Args:
+        folder: DISFA's ``ActionUnit_Labels``, or a folder that it lies in.
 
     Raises:
-        LabelError: There is no folder, or none of a subject in it.
+        LabelError: There is no subject's, or a file lies in two places and differs.
     """
     folder = Path(folder)
-    found = [path.name for path in folder.glob("SN[0-9][0-9][0-9]") if path.is_dir()]
-    if not found:
-        raise LabelError(folder, "no subject's label folder is there; expected SN001, SN002, …")
-    return tuple(sorted(found))
+    files: dict[str, dict[int, Path]] = {}
+    folders: dict[str, Path] = {}
+    passed_over: list[Path] = []
+    empty: list[tuple[str, Path]] = []
+    for place, names in walk(folder, passed_over):
+        owner = subject_of(place.name)
+        matches = {name: _FILE.fullmatch(name) for name in names}
+        if not any(matches.values()) and owner:
+            empty.append((owner, place))
+        for name, match in matches.items():
+            subject = match and (subject_of(match[1]) if match[1] else owner)
+            if match and subject:
+                if owner and subject != owner:
+                    raise LabelError(place / name, f"it lies in the folder of {owner}.")
+                there = files.setdefault(subject, {}).setdefault(int(match[2]), place / name)
+                folders.setdefault(subject, place)
+                if there != place / name:
+                    refuse_different(there, place / name)
+                    passed_over.append(place / name)
+            elif any(matches.values()):
+                passed_over.append(place / name)
+    for subject, place in empty:
+        if any(place.parent == other.parent for other in folders.values()):
+            folders.setdefault(subject, place)
+            files.setdefault(subject, {})
+    if not files:
+        raise LabelError(
+            folder,
+            "no subject's label folder is there; expected SN001, SN002, … with SN001_au1.txt "
+            "and so on, in ActionUnit_Labels or elsewhere below; "
+            f"{what_is_there(folder)}.",
+        )
+    return LabelFiles(folder, dict(sorted(folders.items())), files, passed_over)
+
+
+def subjects_in(folder: Path | str) -> tuple[str, ...]:
+    """The subjects that have a folder of label files, sorted; raises as ``find_labels``."""
+    return tuple(find_labels(folder).folders)
 
 
 def read_intensities(
-    folder: Path | str, subject: str, aus: Sequence[int] = DISFA_AUS
+    folder: Path | str | LabelFiles, subject: str, aus: Sequence[int] = DISFA_AUS
 ) -> pd.DataFrame:
     """Read one subject's label files.
 
     Args:
-        folder: DISFA's ``ActionUnit_Labels``.
+        folder: DISFA's ``ActionUnit_Labels``, or what was found in it.
         subject: Such as ``SN001``.
         aus: The AUs to read.
 
@@ -54,7 +131,13 @@ def read_intensities(
         LabelError: A file is missing, a line is not ``frame,intensity``, a frame is
             missing or repeated, an intensity is not 0–5, or files differ in length.
     """
-    paths = [Path(folder) / subject / f"{subject}_au{au}.txt" for au in aus]
+    found = folder if isinstance(folder, LabelFiles) else find_labels(folder)
+    if subject not in found.files:
+        raise LabelError(
+            found.root,
+            f"{subject} has no label folder; there are {few(found.folders)}.",
+        )
+    paths = found.of(subject, aus)
     columns = [_read_file(path) for path in paths]
     for path, column in zip(paths, columns, strict=True):
         if len(column) != len(columns[0]):
@@ -73,7 +156,7 @@ def occurrence(intensities: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_frames(
-    folder: Path | str,
+    folder: Path | str | LabelFiles,
     subjects: Iterable[str],
     aus: Sequence[int] = DISFA_AUS,
     camera: str = "Right",
@@ -82,7 +165,7 @@ def read_frames(
     """The labels of every frame of some subjects, by the names of their crops.
 
     Args:
-        folder: DISFA's ``ActionUnit_Labels``.
+        folder: DISFA's ``ActionUnit_Labels``, or what was found in it.
         subjects: Such as ``SN001``; their order and repeats do not matter.
         aus: The AUs to read, in the order of the columns.
         camera: ``Right`` or ``Left``: whose crops are named. Both have the same labels.
@@ -97,8 +180,9 @@ def read_frames(
         ConfigurationError: No subject, or an unknown camera.
     """
     parts = []
+    found = folder if isinstance(folder, LabelFiles) else find_labels(folder)
     for subject in sorted(set(subjects)):
-        intensities = read_intensities(folder, subject, aus)
+        intensities = read_intensities(found, subject, aus)
         names = [disfa_image(subject, frame, camera, suffix) for frame in intensities.index]
         key = pd.DataFrame({"image": names, "subject": subject, "frame": intensities.index})
         levels = intensities.add_suffix("_r").reset_index(drop=True)

@@ -11,7 +11,7 @@ which the trial's folder of pictures uses too.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,10 @@ import numpy as np
 from action_units.errors import LabelError
 from action_units.facs.action_units import DISFA_AUS
 from action_units.facs.recordings import CodedFrames, Recording, coded_frames
+from action_units.facs.walking import refuse_different, subject_of, tell_passed_over, walk
 
 _LINE = re.compile(r"\s*(\d{1,9})\.(?:jpg|jpeg|png|bmp)[\s,]+(-?\d{1,9})\s*", re.ASCII | re.I)
+_FILE = re.compile(r"AU[ _-]?0*(\d{1,2})\.txt", re.ASCII | re.IGNORECASE)
 _PICTURE = re.compile(r"\s*\d+\.", re.ASCII)
 _MOST_HEADER_LINES = 2
 
@@ -29,20 +31,37 @@ def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Coded
     """Read the intensities of every trial.
 
     Args:
-        folder: DISFA+'s ``Labels``.
+        folder: DISFA+'s ``Labels``, or a folder that it lies in. What lies beside label files,
+            and copies of trials, are named in the log.
         aus: The AUs to read.
 
     Raises:
         LabelError: A file is missing or has a line that is not a picture and an intensity
             0–5, a picture is there twice, or files of a trial differ in their pictures.
     """
-    folder = Path(folder)
-    trials = sorted(path for path in folder.glob("SN[0-9][0-9][0-9]/*") if path.is_dir())
-    return coded_frames([_read_trial(trial, aus) for trial in trials], aus, "intensity", folder)
+    recordings = []
+    passed_over: list[Path] = []
+    for trial, names in walk(folder, passed_over):
+        subject = subject_of(trial.parent.name)
+        pictures_only = names and not any(name.lower().endswith(".txt") for name in names)
+        if subject is None or subject_of(trial.name) is not None or pictures_only:
+            continue
+        files: dict[int, Path] = {}
+        for name in names:
+            match = _FILE.fullmatch(name)
+            if match is None:
+                passed_over.append(trial / name)
+            elif (there := files.setdefault(int(match[1]), trial / name)) != trial / name:
+                refuse_different(there, trial / name)
+        recordings.append(_read_trial(subject, trial, files, aus))
+    tell_passed_over(passed_over, "label files")
+    return coded_frames(recordings, aus, "intensity", folder)
 
 
-def _read_trial(trial: Path, aus: Sequence[int]) -> Recording:
-    paths = [trial / f"AU{au}.txt" for au in aus]
+def _read_trial(
+    subject: str, trial: Path, files: Mapping[int, Path], aus: Sequence[int]
+) -> Recording:
+    paths = [files.get(au, trial / f"AU{au}.txt") for au in aus]
     columns = [_read_file(path) for path in paths]
     frames = sorted(columns[0])
     for path, column in zip(paths, columns, strict=True):
@@ -53,7 +72,7 @@ def _read_trial(trial: Path, aus: Sequence[int]) -> Recording:
                 f"{paths[0].name}; every AU of a trial must have the same pictures.",
             )
     codes = np.array([[column[frame] for column in columns] for frame in frames])
-    return Recording(trial.parent.name, trial.name, np.array(frames), codes, trial)
+    return Recording(subject, trial.name, np.array(frames), codes, trial)
 
 
 def _read_file(path: Path) -> dict[int, int]:

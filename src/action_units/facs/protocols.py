@@ -152,6 +152,44 @@ def split_subjects(
     )
 
 
+def refuse_uncovered(
+    protocol: str, folds: Iterable[int], subjects: Iterable[str], n_validation: int
+) -> None:
+    """Refuse folds that the subjects cannot fill, and say which they can.
+
+    Args:
+        protocol: The protocol's name.
+        folds: The folds that are to be trained.
+        subjects: The subjects that there will be.
+        n_validation: How many of the training subjects validate.
+
+    Raises:
+        ConfigurationError: As ``split_subjects``.
+    """
+    present = sorted(set(subjects))
+    try:
+        for fold in folds:
+            split_subjects(protocol, fold, present, n_validation, seed=0)
+    except ConfigurationError as error:
+        if set(present) - set(fold_protocol(protocol).subjects):
+            raise
+        outside = {
+            fold: len(present)
+            - len(set(present) & set(fold_protocol(protocol).test_subjects(fold)))
+            for fold in fold_protocol(protocol).folds
+        }
+        can = [fold for fold, rest in outside.items() if 2 <= rest < len(present)]
+        if not can:
+            raise ConfigurationError(
+                f"{error} No fold of it can be trained with these subjects: one is needed to "
+                "test, and two outside its group to train and to validate."
+            ) from None
+        least = min(outside[fold] for fold in can)
+        fewer = f",finetune.validation_subjects={least - 1}" if least <= n_validation else ""
+        ways = " or ".join(f"`--params protocol={protocol},fold={fold}{fewer}`" for fold in can)
+        raise ConfigurationError(f"{error} What can be trained: {ways}.") from None
+
+
 def _listed(items: Iterable[object], word: str = "and") -> str:
     """Items as a sentence lists them: ``1, 2 and 3``."""
     names = [str(item) for item in items]

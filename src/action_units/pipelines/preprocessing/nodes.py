@@ -12,9 +12,10 @@ import pandas as pd
 
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
-from action_units.errors import ConfigurationError, LabelError
+from action_units.errors import ConfigurationError
 from action_units.faces.crop_photographs import crop_photographs as crop_files
-from action_units.faces.crop_videos import Video, crop_videos, find_videos
+from action_units.faces.crop_videos import crop_videos
+from action_units.faces.disfa_recordings import DisfaPlan, plan_recordings
 from action_units.faces.labelled import (
     check_names,
     frames_with_crops,
@@ -30,12 +31,12 @@ from action_units.faces.quarantine import Quarantine
 from action_units.faces.sample.contact_sheet import contact_sheet
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import AU_NAMES, au_column
-from action_units.facs.disfa import read_frames, subjects_in
-from action_units.facs.exclusions import exclude, parse_exclusions
+from action_units.facs.exclusions import parse_exclusions
 from action_units.facs.identities import read_identities, web_people
 from action_units.facs.openface import OpenFaceTable, read_openface
 from action_units.facs.openface_csv import csv_files_below
 from action_units.facs.sampling import hold_out, sample_faces
+from action_units.facs.walking import tell_passed_over
 from action_units.pipelines.preprocessing.settings import face_settings, workers_of
 from action_units.withdrawal import WithoutPeople, people_of
 
@@ -256,49 +257,37 @@ def crop_recordings(
         reason where it has no crop; and how many frames each subject lost.
     """
     settings = face_settings(preprocess)
-    camera = preprocess["disfa"]["camera"]
-    exclusions = parse_exclusions(preprocess["disfa"]["exclude"])
-    coded = subjects_in(recordings.labels)
-    videos = find_videos(recordings.videos(camera), camera)
-    left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
-    left_out |= dict.fromkeys({*coded, *videos} & set(withdrawn["person"]), "withdrawn")
-    for subject in sorted((set(coded) ^ set(videos)) - set(left_out)):
-        what = "no video" if subject not in videos else "no label folder"
-        raise LabelError(
-            recordings.labels if subject not in coded else recordings.videos(camera),
-            f"{subject} has {what}; put it there, or exclude the subject "
-            f"(preprocess.disfa.exclude: [{{subject: {subject}, reason: …}}]).",
-        )
-    if unknown := sorted(set(left_out) - set(coded) - set(videos)):
-        raise ConfigurationError(
-            f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
-            "nor labels."
-        )
-    subjects = [subject for subject in coded if subject not in left_out]
-    labels = read_frames(
-        recordings.labels, subjects, camera=camera, suffix=settings.crop.suffix
-    )
-    counts = labels.groupby("subject").size()
-    _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
-    result = crop_videos(
-        [Video(videos[s], s, int(counts[s]), camera) for s in subjects],
-        folder,
-        journal,
-        settings,
-        workers_of(workers, cluster),
-    )
-    frames = frames_with_crops(labels, result, excluded)
-    for subject, reason in left_out.items():
+    plan = disfa_plan(recordings, preprocess, withdrawn)
+    tell_passed_over(plan.passed_over, "recordings and label files")
+    result = crop_videos(plan.videos, folder, journal, settings, workers_of(workers, cluster))
+    frames = frames_with_crops(plan.labels, result, plan.excluded)
+    for subject, reason in plan.left_out.items():
         result.quarantine.add(subject, "excluded", f"the whole subject: {reason}")
-    for row in excluded.itertuples():
+    for row in plan.excluded.itertuples():
         result.quarantine.add(str(row.image), "excluded", str(row.reason))
     lost = lost_frames(frames)
     for row in lost[lost["lost"] > 0].itertuples():
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
-    _tell(result.quarantine, result.new, len(labels), "frames")
+    _tell(result.quarantine, result.new, len(plan.labels), "frames")
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
     crops = CropSet(folder, table, recordings.origin, settings.made_with())
     return crops, result.quarantine.table(), frames, lost
+
+
+def disfa_plan(
+    recordings: DisfaRecordings, preprocess: Mapping[str, Any], withdrawn: pd.DataFrame
+) -> DisfaPlan:
+    """Match recordings and labels, as preprocessing is asked to; raises as that does."""
+    disfa = preprocess["disfa"]
+    return plan_recordings(
+        recordings.folder,
+        disfa["camera"],
+        parse_exclusions(disfa["exclude"]),
+        face_settings(preprocess).crop.suffix,
+        disfa["first_frame"],
+        disfa["frame_count_tolerance"],
+        set(withdrawn["person"]),
+    )
 
 
 def pack(

@@ -1,0 +1,324 @@
+"""DISFA's recordings, as videos or as extracted frames, put together with their labels.
+
+Nothing is decoded for that, so that what does not fit is known before any work is done.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from action_units.errors import ConfigurationError, LabelError
+from action_units.faces.crop_videos import Video, count_frames
+from action_units.facs.disfa import find_labels, read_frames
+from action_units.facs.exclusions import Exclusion, exclude
+from action_units.facs.names import CAMERAS
+from action_units.facs.walking import (
+    few,
+    refuse_different,
+    subject_of,
+    walk,
+    what_is_there,
+)
+from action_units.trees import PICTURES
+
+VIDEOS = (
+    ".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".asf",
+    ".flv", ".ts", ".mts", ".m2ts", ".mxf", ".ogv", ".3gp",
+)  # fmt: skip
+"""Suffixes, in any case, by which a file counts as a recording."""
+
+_NAME = re.compile(
+    r"(?:(?:right|left)[ _-]?(?:videos?|camera)?[ _-]?)?(SN[ _-]?\d+)(?:_\w+)?[ _-]*",
+    re.ASCII | re.IGNORECASE,
+)
+_CAMERA = re.compile(r"(?:(?<![A-Za-z])|(?=[RL]))((?i:right|left))", re.ASCII)
+_NUMBERED = re.compile(r"(.*?)(\d{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Where the recordings of one camera lie.
+
+    Attributes:
+        videos: Of each subject, the file.
+        pictures: Of each subject without a video, its extracted frames, the first first.
+        left_out: Subjects of whom something is there, but is not needed.
+        passed_over: What lies beside them and is no recording by its name.
+    """
+
+    videos: dict[str, Path]
+    pictures: dict[str, tuple[Path, ...]]
+    left_out: set[str]
+    passed_over: list[Path]
+
+
+@dataclass(frozen=True)
+class DisfaPlan:
+    """What is to be cropped.
+
+    Attributes:
+        videos: The recordings, each with its number of labels.
+        labels: A row a coded frame, as ``read_frames`` gives it.
+        excluded: Those of them that a person leaves out, with the ``reason``.
+        left_out: Whole subjects that are left out, and why.
+        passed_over: What lies beside recordings and labels and was not read.
+    """
+
+    videos: list[Video]
+    labels: pd.DataFrame
+    excluded: pd.DataFrame
+    left_out: dict[str, str]
+    passed_over: list[Path]
+
+    def check(self) -> None:
+        """Open every recording and count where its length is in doubt.
+
+        Raises:
+            LabelError: One cannot be read, or its frames are not as many as its labels.
+        """
+        for video in self.videos:
+            count_frames(video)
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """Pictures of one folder whose names differ by a number only."""
+
+    folder: Path
+    names: list[tuple[int, str]] = field(default_factory=list)
+
+    def in_order(self, first: int | None) -> tuple[Path, ...]:
+        """The pictures by their numbers, which must begin at `first` and have no gap."""
+        ordered = sorted(self.names)
+        numbers = [number for number, _ in ordered]
+        begin = numbers[0] if first is None else first
+        if numbers[0] != begin or begin not in (0, 1):
+            raise LabelError(
+                self.folder,
+                f"its frames begin with {ordered[0][1]}; expected number "
+                f"{'0 or 1' if first is None else first}"
+                + (
+                    " (preprocess.disfa.first_frame)."
+                    if first is not None
+                    else ": if frames are missing, extract them again."
+                ),
+            )
+        for place, (number, name) in enumerate(ordered, begin):
+            if number == place:
+                continue
+            before = ordered[place - begin - 1][1]
+            problem = (
+                f"{before} and {name} have the same number."
+                if number < place
+                else f"frame number {place} is missing between {before} and {name}."
+            )
+            raise LabelError(self.folder, f"{problem} Extract the frames again.")
+        return tuple(self.folder / name for _, name in ordered)
+
+
+def plan_recordings(
+    folder: Path | str,
+    camera: str = "Right",
+    exclusions: Iterable[Exclusion] = (),
+    suffix: str = ".jpg",
+    first_frame: int | None = None,
+    tolerance: int = 0,
+    withdrawn: Collection[str] = (),
+) -> DisfaPlan:
+    """Find recordings and labels, and match them.
+
+    Args:
+        folder: In which both lie, at any depth.
+        camera: ``Right`` or ``Left``.
+        exclusions: What is left out.
+        suffix: Of the crops.
+        first_frame: See ``find_recordings``.
+        tolerance: By how many frames a recording and its labels may differ.
+        withdrawn: People who must not be used; most are none of DISFA's.
+
+    Raises:
+        LabelError: A subject lacks a recording or labels, or the labels cannot be trusted.
+        ConfigurationError: An exclusion or another argument cannot be.
+    """
+    if first_frame not in (None, 0, 1) or isinstance(first_frame, bool):
+        raise ConfigurationError(
+            f"preprocess.disfa.first_frame is {first_frame!r}; it must be 0, 1 or null."
+        )
+    if type(tolerance) is not int or tolerance < 0:
+        raise ConfigurationError(
+            f"preprocess.disfa.frame_count_tolerance is {tolerance!r}; it must be a whole "
+            "number from 0."
+        )
+    exclusions = tuple(exclusions)
+    left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
+    coded = find_labels(folder)
+    found = find_recordings(folder, camera, first_frame, {*left_out, *withdrawn})
+    recorded = {*found.videos, *found.pictures, *found.left_out}
+    left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
+    passed_over = sorted({*coded.passed_over, *found.passed_over})
+    for subject in sorted((set(coded.files) ^ recorded) - set(left_out)):
+        lacks = (
+            "no label folder"
+            if subject in recorded
+            else f"no video and no extracted frames of the {camera.lower()} camera"
+        )
+        similar = [path for path in passed_over if subject in path.name] or passed_over
+        there = f" Passed over: {few(str(path) for path in similar)}." if similar else ""
+        raise LabelError(
+            folder,
+            f"{subject} has {lacks}; put it there, or exclude the subject "
+            f"(preprocess.disfa.exclude: [{{subject: {subject}, reason: …}}]).{there}",
+        )
+    if unknown := sorted(set(left_out) - set(coded.files) - recorded):
+        raise ConfigurationError(
+            f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
+            "nor labels."
+        )
+    subjects = [subject for subject in coded.folders if subject not in left_out]
+    labels = read_frames(coded, subjects, camera=camera, suffix=suffix)
+    _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
+    counts = labels.groupby("subject").size()
+    for subject, pictures in found.pictures.items() if first_frame is None else ():
+        if subject in counts and abs(len(pictures) - counts[subject]) in range(
+            1, tolerance + 1
+        ):
+            raise LabelError(
+                pictures[0].parent,
+                f"{len(pictures):,} extracted frames for {counts[subject]:,} labels, so the "
+                "number of the first must be said: preprocess.disfa.first_frame=0 or =1.",
+            )
+    videos = [
+        Video(
+            found.videos[s] if s in found.videos else found.pictures[s][0].parent,
+            s,
+            int(counts[s]),
+            camera,
+            None if s in found.videos else found.pictures[s],
+            tolerance,
+        )
+        for s in subjects
+    ]
+    return DisfaPlan(videos, labels, excluded, left_out, passed_over)
+
+
+def find_recordings(
+    folder: Path | str,
+    camera: str = "Right",
+    first_frame: int | None = None,
+    left_out: Collection[str] = (),
+) -> Recordings:
+    """Find a camera's videos or, where a subject has none, its extracted frames.
+
+    A video is ``RightVideoSN001_comp.avi`` or named likewise. Extracted frames are pictures
+    of one folder whose names end in a number; the name, the folder or one above it says the
+    subject. Where neither says the camera, either is meant.
+
+    Args:
+        folder: In which they lie, at any depth.
+        camera: ``Right`` or ``Left``.
+        first_frame: The number of the first extracted frame, 0 or 1; None goes by the
+            lowest.
+        left_out: Subjects of whom nothing needs to be sound.
+
+    Raises:
+        LabelError: There is none, a subject has two, or a frame is missing or there twice.
+        ConfigurationError: An unknown camera.
+    """
+    if camera not in CAMERAS:
+        raise ConfigurationError(
+            f"preprocess.disfa.camera is {camera!r}; choose {' or '.join(CAMERAS)}."
+        )
+    folder = Path(folder)
+    videos: dict[str, Path] = {}
+    groups: dict[str, list[_Pictures]] = {}
+    passed_over: list[Path] = []
+    strange: list[Path] = []
+    n_other = 0
+    for place, names in walk(folder, passed_over):
+        above = [place.name, *(parent.name for parent in place.parents)]
+        above = above[: len(place.relative_to(folder).parts)]
+        here: dict[str, _Pictures] = {}
+        rest: list[Path] = []
+        found = False
+        for name in names:
+            stem, suffix = Path(name).stem, Path(name).suffix.lower()
+            numbered = _NUMBERED.fullmatch(stem) if suffix in PICTURES else None
+            own = numbered[1] if numbered else stem
+            subject = None
+            if suffix in VIDEOS:
+                subject = _subject([own])
+            elif numbered:
+                subject = _subject([own, *above])
+            if subject is None:
+                rest.append(place / name)
+            elif _camera([own, *above]) not in (camera, None):
+                n_other += 1
+            elif numbered:
+                key = f"{subject} {own}"
+                if key not in here:
+                    here[key] = _Pictures(place)
+                    groups.setdefault(subject, []).append(here[key])
+                here[key].names.append((int(numbered[2]), name))
+            elif subject not in videos:
+                videos[subject] = place / name
+            elif subject not in left_out:
+                refuse_different(videos[subject], place / name)
+                passed_over.append(place / name)
+            found |= subject is not None
+        if found:
+            passed_over += rest
+        else:
+            strange += [path for path in rest if path.suffix.lower() in (*VIDEOS, *PICTURES)]
+    pictures = {
+        subject: _choose(subject, candidates, first_frame, passed_over)
+        for subject, candidates in groups.items()
+        if subject not in videos and subject not in left_out
+    }
+    passed_over += [one.folder for name in groups.keys() & videos for one in groups[name]]
+    if not videos and not groups:
+        other = next(one for one in CAMERAS if one != camera)
+        there = what_is_there(folder)
+        if n_other:
+            there = (
+                f"there are {n_other:,} files of the {other.lower()} camera, which "
+                f"preprocess.disfa.camera={other} takes"
+            )
+        elif strange:
+            there += f"; names not understood: {few(map(str, strange))}"
+        raise LabelError(
+            folder,
+            f"no video is there; expected {camera}VideoSN001_comp.avi and so on, in "
+            f"Videos_{camera}Camera or elsewhere below, or extracted frames such as "
+            f"{camera}VideoSN001_comp/00001.jpg or SN001/0.png; {there}.",
+        )
+    return Recordings(videos, pictures, {*groups} & {*left_out}, passed_over)
+
+
+def _choose(
+    subject: str, candidates: list[_Pictures], first: int | None, passed_over: list[Path]
+) -> tuple[Path, ...]:
+    """Take the extracted frames among a subject's numbered pictures."""
+    chosen, *others = sorted(candidates, key=lambda one: -len(one.names))
+    if others and 2 * len(others[0].names) > len(chosen.names):
+        one, other = (min(part.names)[1] for part in (chosen, others[0]))
+        raise LabelError(
+            chosen.folder / one,
+            f"it and {others[0].folder / other} both begin extracted frames of {subject}; "
+            "keep one of the two.",
+        )
+    passed_over += [one.folder / name for one in others for _, name in one.names]
+    return chosen.in_order(first)
+
+
+def _subject(names: Iterable[str]) -> str | None:
+    """Whom the first of the names that names a subject names."""
+    matches = (_NAME.fullmatch(name) for name in names)
+    return next((subject_of(match[1]) for match in matches if match), None)
+
+
+def _camera(names: Iterable[str]) -> str | None:
+    matches = (_CAMERA.search(name) for name in names)
+    return next((match[1].capitalize() for match in matches if match), None)

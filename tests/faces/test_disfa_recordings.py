@@ -1,0 +1,314 @@
+"""DISFA's recordings as they lie on people's disks, and what they are matched with."""
+
+import shutil
+
+import cv2
+import pytest
+
+from action_units.errors import ConfigurationError, LabelError
+from action_units.faces.crop_videos import Video, crop_videos
+from action_units.faces.disfa_recordings import find_recordings, plan_recordings
+from action_units.faces.video import read_frames
+from action_units.faces.work.workers import Workers
+from action_units.facs.action_units import DISFA_AUS
+from action_units.facs.exclusions import parse_exclusions
+from tests.faces.test_crop_videos import files, write_video
+
+
+def touch(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Videos_RightCamera/RightVideoSN001_comp.avi",
+        "Video_RightCamera/RightVideoSN001_comp.avi",
+        "Videos_RightCamera/Videos_RightCamera/RightVideoSN001_Comp.AVI",
+        "DISFA/DISFA/Videos_RightCamera/RightVideoSN001.mp4",
+        "video_rightcamera/rightvideosn1_comp.mkv",
+        "Videos_RightCamera/SN001.avi",
+        "Right/SN001_comp.mov",
+        "RightVideoSN001_comp.wmv",
+        "videos/SN001.avi",
+    ],
+)
+def test_a_video_is_found_wherever_it_lies(tmp_path, name):
+    touch(tmp_path, name, "Videos_LeftCamera/LeftVideoSN001_comp.avi",
+          "Landmark_Points/SN001/0001_lm.txt")  # fmt: skip
+    found = find_recordings(tmp_path)
+    assert found.videos == {"SN001": tmp_path / name}
+    assert found.passed_over == []
+
+
+def test_what_lies_beside_the_videos_is_named_and_not_read(tmp_path):
+    names = [f"Videos_RightCamera/{name}" for name in (
+        "Thumbs.db", ".DS_Store", "._RightVideoSN001_comp.avi", "notes.txt",
+        "RightVideoSN001_comp (1).avi", "RightVideoSN001_comp - Copy.avi",
+        "RightVideoSN001_comp.avi.part", "RightVideoSN001_comp.txt")]  # fmt: skip
+    good = "Videos_RightCamera/RightVideoSN001_comp.avi"
+    touch(tmp_path, *names, good, "Videos_RightCamera 2/RightVideoSN001_comp.avi")
+    found = find_recordings(tmp_path)
+    assert found.videos == {"SN001": tmp_path / good}
+    passed = {str(path.relative_to(tmp_path)) for path in found.passed_over}
+    assert passed == {*names, "Videos_RightCamera 2"}
+
+
+def test_both_folders_of_a_camera_may_be_there(tmp_path):
+    touch(tmp_path, "Videos_RightCamera/RightVideoSN001_comp.avi")
+    (tmp_path / "Video_RightCamera").symlink_to("Videos_RightCamera")
+    assert list(find_recordings(tmp_path).videos) == ["SN001"]
+    (tmp_path / "Video_RightCamera").unlink()
+    shutil.copytree(tmp_path / "Videos_RightCamera", tmp_path / "Video_RightCamera")
+    found = find_recordings(tmp_path)
+    assert len(found.passed_over) == len(found.videos) == 1
+    touch(tmp_path, "Video_RightCamera/RightVideoSN002_comp.avi")
+    assert list(find_recordings(tmp_path).videos) == ["SN001", "SN002"]
+    (tmp_path / "Video_RightCamera/RightVideoSN001_comp.avi").write_bytes(b"another")
+    with pytest.raises(LabelError, match=r"RightVideoSN001_comp\.avi is of the same subject"):
+        find_recordings(tmp_path)
+
+
+def test_without_a_recording_the_sentence_says_what_is_there(tmp_path):
+    touch(tmp_path, "clips/person1.avi", "ActionUnit_Labels/x.txt")
+    with pytest.raises(
+        LabelError, match="no video is there; expected RightVideoSN001"
+    ) as error:
+        find_recordings(tmp_path)
+    assert "there is ActionUnit_Labels/, clips/; names not understood: " in str(error.value)
+    assert "clips/person1.avi" in str(error.value)
+    touch(tmp_path, "Videos_LeftCamera/LeftVideoSN001_comp.avi")
+    with pytest.raises(
+        LabelError, match=r"1 files of the left .*preprocess\.disfa\.camera=Left"
+    ):
+        find_recordings(tmp_path)
+    assert list(find_recordings(tmp_path, "Left").videos) == ["SN001"]
+    with pytest.raises(ConfigurationError, match="choose Right or Left"):
+        find_recordings(tmp_path, "Middle")
+
+
+FRAMES = [
+    ("RightVideoSN001_comp/RightVideoSN001_comp_{:05d}.jpg", 1),
+    ("Videos_RightCamera/RightVideoSN001_comp/{:05d}.png", 1),
+    ("img/SN001/{}.png", 0),
+    ("img/sn1/{}.PNG", 1),
+    ("SN001/frame_{:04d}.png", 1),
+    ("SN001/frames/frame-{}.bmp", 0),
+    ("flat/RightVideoSN001_{:08d}.jpeg", 0),
+]
+
+
+@pytest.mark.parametrize(("name", "first"), FRAMES)
+def test_extracted_frames_are_found_in_the_order_of_their_numbers(tmp_path, name, first):
+    names = [name.format(first + k) for k in range(12)]
+    touch(tmp_path, *names)
+    for said in (None, first):
+        assert find_recordings(tmp_path, first_frame=said).pictures == {
+            "SN001": tuple(tmp_path / name for name in names)
+        }
+    with pytest.raises(LabelError, match=f"expected number {1 - first} .*first_frame"):
+        find_recordings(tmp_path, first_frame=1 - first)
+
+
+def test_copies_and_others_among_extracted_frames_are_named(tmp_path):
+    good = [f"SN001/{k}.png" for k in range(3)]
+    odd = ["SN001/0 (1).png", "SN001/1 2.png", "SN001/._2.png", "SN001/Thumbs.db",
+           "SN001/SN001.txt"]  # fmt: skip
+    touch(tmp_path, *good, *odd, "SN001 2/0.png")
+    found = find_recordings(tmp_path)
+    assert [path.name for path in found.pictures["SN001"]] == ["0.png", "1.png", "2.png"]
+    passed = {str(path.relative_to(tmp_path)) for path in found.passed_over}
+    assert passed == {*odd, "SN001 2"}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("0.png", "1.png", "3.png"), r"frame number 2 is missing between 1\.png and 3\.png"),
+        (("0.png", "1.png", "1.jpg", "2.png"), r"1\.jpg and 1\.png have the same number"),
+        (("2.png", "3.png"), r"begin with 2\.png; expected number 0 or 1"),
+        (("a_0.png", "a_1.png", "b_0.png", "b_1.png"), "both begin extracted frames of SN001"),
+    ],
+)
+def test_extracted_frames_that_may_not_meet_their_labels_are_refused(tmp_path, names, words):
+    touch(tmp_path, *(f"SN001/{name}" for name in names))
+    with pytest.raises(LabelError, match=words):
+        find_recordings(tmp_path)
+    assert find_recordings(tmp_path, left_out={"SN001"}).pictures == {}
+
+
+def test_a_video_is_read_rather_than_its_extracted_frames(tmp_path):
+    touch(tmp_path, "v/RightVideoSN001_comp.avi", "f/SN001/5.png", "f/SN002/0.png")
+    found = find_recordings(tmp_path)
+    assert (list(found.videos), list(found.pictures)) == (["SN001"], ["SN002"])
+    assert found.passed_over == [tmp_path / "f/SN001"]
+
+
+@pytest.fixture
+def disfa(portraits, tmp_path):
+    """Two subjects of four frames; the third frame of the first shows somebody else."""
+    root = tmp_path / "disfa"
+    who = {"SN001": [0, 0, 1, 0], "SN002": [2] * 4}
+    for subject, people in who.items():
+        videos, labels = root / "Videos_RightCamera", root / "ActionUnit_Labels" / subject
+        videos.mkdir(exist_ok=True, parents=True)
+        labels.mkdir(parents=True)
+        write_video(videos / f"RightVideo{subject}_comp.avi", [portraits[k] for k in people])
+        for au in DISFA_AUS:
+            lines = [f"{frame},{(au + frame) % 6}" for frame in range(1, 5)]
+            (labels / f"{subject}_au{au}.txt").write_text("\n".join(lines))
+    return root
+
+
+def extract(disfa, name, first):
+    """Replace the videos by their frames, as ffmpeg and others name them."""
+    for subject in ("SN001", "SN002"):
+        video = disfa / f"Videos_RightCamera/RightVideo{subject}_comp.avi"
+        for number, pixels in enumerate(read_frames(video, None), first):
+            path = disfa / name.replace("SN001", subject).format(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), pixels)
+    shutil.rmtree(disfa / "Videos_RightCamera")
+
+
+def crop(disfa, out, **options):
+    plan = plan_recordings(disfa, **options)
+    plan.check()
+    done = crop_videos(plan.videos, out, out.with_suffix(".work"), workers=Workers(0))
+    return plan, done
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("img/SN001/{}.png", 0), ("RightVideoSN001_comp/{:05d}.bmp", 1)]
+)
+def test_extracted_frames_give_the_crops_of_the_video_under_the_same_labels(
+    disfa, tmp_path, name, first
+):
+    before, from_video = crop(disfa, tmp_path / "1")
+    extract(disfa, name, first)
+    after, from_pictures = crop(disfa, tmp_path / "2")
+    assert from_pictures.table.equals(from_video.table)
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    assert after.labels.equals(before.labels)
+    again = crop_videos(after.videos, tmp_path / "2", tmp_path / "2.work", workers=Workers(0))
+    assert again.new == 0
+
+
+def test_a_damaged_extracted_frame_is_set_aside_and_shifts_nothing(disfa, tmp_path):
+    crop(disfa, tmp_path / "1")
+    extract(disfa, "img/SN001/{}.png", 0)
+    (disfa / "img/SN001/1.png").write_bytes(b"<html>")
+    plan, done = crop(disfa, tmp_path / "2")
+    row = done.quarantine.table().iloc[0]
+    assert (row["path"], row["reason"]) == ("RightVideoSN001_00000001.jpg", "not an image")
+    assert done.table["frame"].tolist() == [1, 3, 4, 1, 2, 3, 4]
+    lost = files(tmp_path / "1")
+    del lost["RightVideoSN001_00000001.jpg"]
+    assert files(tmp_path / "2") == lost
+    (disfa / "img/SN001/1.png").write_bytes((disfa / "img/SN001/0.png").read_bytes())
+    assert len(crop_videos(plan.videos, tmp_path / "2", tmp_path / "2.work",
+                           workers=Workers(0)).table) == 8  # fmt: skip
+
+
+@pytest.mark.parametrize("extracted", [False, True])
+@pytest.mark.parametrize("labels", [3, 5])
+def test_a_frame_more_or_less_than_labels_has_a_way_on_that_shifts_nothing(
+    disfa, tmp_path, extracted, labels
+):
+    _, whole = crop(disfa, tmp_path / "1")
+    for path in (disfa / "ActionUnit_Labels/SN001").iterdir():
+        lines = [f"{frame},{frame % 6}" for frame in range(1, labels + 1)]
+        path.write_text("\n".join(lines))
+    options = {}
+    if extracted:
+        extract(disfa, "img/SN001/{}.png", 0)
+        options = {"first_frame": 0}
+    with pytest.raises(LabelError, match=rf"4 frames .* {labels} have labels") as error:
+        crop(disfa, tmp_path / "2", **options)
+    assert "preprocess.disfa.frame_count_tolerance=1" in str(error.value)
+    if extracted:
+        with pytest.raises(LabelError, match=r"preprocess\.disfa\.first_frame=0 or =1"):
+            plan_recordings(disfa, tolerance=1)
+    plan, done = crop(disfa, tmp_path / "3", tolerance=1, **options)
+    kept = whole.table.query(f"subject != 'SN001' or frame <= {labels}")
+    assert done.table.equals(kept.reset_index(drop=True))
+    assert (plan.labels["subject"] == "SN001").sum() == labels
+    row = done.quarantine.table().iloc[0]
+    surplus = {3: ("RightVideoSN001_00000003.jpg", "no label"),
+               5: ("RightVideoSN001_00000004.jpg", "no frame")}  # fmt: skip
+    assert (row["path"], row["reason"]) == surplus[labels]
+    crops = files(tmp_path / "1")
+    if labels == 3:
+        del crops["RightVideoSN001_00000003.jpg"]
+    assert files(tmp_path / "3") == crops
+
+
+def test_more_than_the_tolerance_is_refused_after_cropping_too(disfa, tmp_path):
+    video = find_recordings(disfa).videos["SN001"]
+    for frames in (2, 6):
+        job = Video(video, "SN001", frames, tolerance=1)
+        with pytest.raises(LabelError, match=f"4 frames can be decoded, but {frames} have"):
+            crop_videos([job], tmp_path / "out", tmp_path / "work", workers=Workers(0))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (lambda d: (d / "Videos_RightCamera/RightVideoSN002_comp.avi").write_bytes(b"RIFF"),
+         r"RightVideoSN002_comp\.avi"),
+        (lambda d: (d / "Videos_RightCamera/RightVideoSN002_comp.avi").rename(
+            d / "Videos_RightCamera/RightVideoSN002_comp (1).avi"),
+         r"SN002 has no video .*RightVideoSN002_comp \(1\)\.avi"),
+        (lambda d: shutil.rmtree(d / "ActionUnit_Labels/SN002"),
+         r"SN002 has no label folder; put it there, or exclude .*\{subject: SN002, reason: …\}"),
+        (lambda d: (d / "ActionUnit_Labels/SN002/SN002_au6.txt").write_text("1,7"),
+         r"SN002_au6\.txt, line 1: frame 1 has intensity 7"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_before_anything_is_cropped(disfa, fault, words):
+    fault(disfa)
+    with pytest.raises(LabelError, match=words):
+        plan_recordings(disfa).check()
+    left_out = parse_exclusions([{"subject": "SN002", "reason": "x"}])
+    plan = plan_recordings(disfa, exclusions=left_out)
+    plan.check()
+    assert [video.subject for video in plan.videos] == ["SN001"]
+    assert plan.left_out == {"SN002": "x"}
+
+
+@pytest.mark.parametrize(
+    ("exclusion", "words"),
+    [
+        ({"subject": "SN009"}, "exclude names SN009"),
+        ({"subject": "SN009", "frames": 1}, "names a subject that is not there"),
+        ({"subject": "SN001", "frames": "3-9"}, "SN001 has frames 1 to 4"),
+    ],
+)
+def test_exclusions_of_what_is_not_there_are_refused(disfa, exclusion, words):
+    with pytest.raises(ConfigurationError, match=words):
+        plan_recordings(disfa, exclusions=parse_exclusions([{**exclusion, "reason": "x"}]))
+
+
+@pytest.mark.parametrize("options", [{"first_frame": 2}, {"first_frame": True},
+                                     {"tolerance": -1}, {"tolerance": "1"}])  # fmt: skip
+def test_options_outside_their_choices_are_refused(disfa, options):
+    with pytest.raises(ConfigurationError, match=r"preprocess\.disfa\.f.* must be"):
+        plan_recordings(disfa, **options)
+
+
+def test_a_container_that_lists_a_wrong_length_is_counted(disfa, monkeypatch):
+    from action_units.faces import crop_videos as module
+
+    plan = plan_recordings(disfa)
+    monkeypatch.setattr(module, "check_video", lambda path: None)
+    monkeypatch.setattr(module, "listed", lambda path: module_listed(7))
+    plan.check()
+
+
+def module_listed(frames):
+    from action_units.faces.video import Listed
+
+    return Listed(20.0, frames)
