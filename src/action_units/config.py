@@ -223,6 +223,8 @@ class DisfaSettings(Settings):
     """DISFA's recordings."""
 
     camera: Literal["Right", "Left"]
+    first_frame: Annotated[int, Field(ge=0, le=1)] | None
+    frame_count_tolerance: Annotated[int, Field(ge=0)]
     exclude: Annotated[list[Any], AfterValidator(_exclusions)] | None
 
 

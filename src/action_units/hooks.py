@@ -214,7 +214,7 @@ class CheckRecordings:
                 plan.labels["subject"],
                 parameters["finetune"]["validation_subjects"],
             )
-        plan.check()
+        plan.check(parameters["preprocess"]["max_megapixels"])
 
 
 class NameMissingInputs:

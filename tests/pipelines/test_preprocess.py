@@ -178,7 +178,7 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
     printed = preprocess(three, fails=True)
     assert "Traceback" not in printed
     assert "Cropping" not in printed  # not even the photographs, which come first
-    assert "24 frames can be decoded, but 23 have labels" in printed
+    assert "24 frames are in the file, but 23 have labels" in printed
     way = re.search(r"preprocess\.disfa\.frame_count_tolerance=1", printed)[0]
     printed = preprocess(three, f",{way}")
     assert "Passed over 2 files or folders beside the recordings and label files" in printed

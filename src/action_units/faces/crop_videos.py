@@ -24,16 +24,13 @@ from action_units.faces.crops import (
 from action_units.faces.decoding import Pixels, read_photograph
 from action_units.faces.detection.base import Detection
 from action_units.faces.folders import Folder, place, stamps_in
-from action_units.faces.video import check_video, listed, read_frames
+from action_units.faces.video import listed, read_frames, refuse_another_count
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import work_through
 from action_units.faces.work.workers import Workers
 from action_units.facs.names import disfa_image
 
 _COLUMNS = (*COLUMNS, "subject", "frame")
-
-_NEARLY = 5
-"""Recordings that are longer or shorter by more frames than that are other recordings."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +149,6 @@ class CropVideos:
         suffix = self.settings.crop.suffix
         frame = 0
         for frame, pixels in enumerate(_pixels(video, self.settings.max_megapixels), 1):
-            if frame > video.frames + video.tolerance:
-                continue  # only to count them
             name = disfa_image(video.subject, frame, video.camera, suffix)
             try:
                 if frame > video.frames:
@@ -172,7 +167,6 @@ class CropVideos:
                 continue
             crops.append((name, content))
             entry.rows.append([*row, video.subject, frame])
-        _refuse_another_length(video, frame)
         for missing in range(frame + 1, video.frames + 1):
             name = disfa_image(video.subject, missing, video.camera, suffix)
             detail = f"label {missing} of {video.path.name} comes after the last frame"
@@ -186,48 +180,31 @@ class CropVideos:
         return entry
 
 
-def count_frames(video: Video) -> int:
-    """How many frames a recording has, read no further than is needed to be sure.
+def check_recording(video: Video, max_megapixels: float | None) -> None:
+    """Refuse a recording that cannot be cropped, decoding no more than is needed for that.
+
+    Args:
+        video: The recording.
+        max_megapixels: The largest frame that is decoded.
 
     Raises:
         LabelError: It cannot be read, or its frames are not as many as its labels.
     """
-    if video.pictures is not None:
-        frames = len(video.pictures)
-    else:
-        held = check_video(video.path)
-        next(read_frames(video.path, None))
-        frames = held or listed(video.path).frames or 0
-        if held is None and frames != video.frames:
-            # What a container says of itself may be wrong.
-            frames = sum(1 for _ in read_frames(video.path, None))
-    _refuse_another_length(video, frames)
-    return frames
+    frames = _pixels(video, max_megapixels)
+    next(frames)
+    if video.pictures is None and listed(video.path, max_megapixels).frames != video.frames:
+        # What a container says of itself may be wrong, so all are counted.
+        for _ in frames:
+            pass
 
 
-def _refuse_another_length(video: Video, frames: int) -> None:
-    apart = abs(frames - video.frames)
-    if apart <= video.tolerance:
-        return
-    what = "can be decoded" if video.pictures is None else "lie there"
-    way = ""
-    if apart <= _NEARLY:
-        lost = "frames have no label" if frames > video.frames else "labels have no frame"
-        way = (
-            f" If it is sure that only the last {lost} and frame 1 has label 1, "
-            f"preprocess.disfa.frame_count_tolerance={apart} leaves the surplus out."
-        )
-    raise LabelError(
-        video.path,
-        f"{frames:,} frames {what}, but {video.frames:,} have labels; labels and frames cannot "
-        f"be matched. Replace the recording by a whole copy.{way}",
-    )
-
-
-def _pixels(video: Video, max_megapixels: float) -> Iterator[Pixels | UnusableFace]:
+def _pixels(video: Video, max_megapixels: float | None) -> Iterator[Pixels | UnusableFace]:
     if video.pictures is None:
-        yield from read_frames(video.path, None)
-    for path in video.pictures or ():
+        yield from read_frames(video.path, video.frames, max_megapixels, video.tolerance)
+        return
+    frames = len(video.pictures)
+    refuse_another_count(video.path, "lie there", frames, video.frames, video.tolerance)
+    for path in video.pictures:
         try:
             yield read_photograph(path, max_megapixels=max_megapixels).pixels
         except UnusableFace as error:

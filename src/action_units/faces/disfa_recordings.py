@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.crop_videos import Video, count_frames
+from action_units.faces.crop_videos import Video, check_recording
+from action_units.faces.decoding import MAX_MEGAPIXELS
 from action_units.facs.disfa import find_labels, read_frames
 from action_units.facs.exclusions import Exclusion, exclude
 from action_units.facs.names import CAMERAS
@@ -73,14 +74,14 @@ class DisfaPlan:
     left_out: dict[str, str]
     passed_over: list[Path]
 
-    def check(self) -> None:
-        """Open every recording and count where its length is in doubt.
+    def check(self, max_megapixels: float | None = MAX_MEGAPIXELS) -> None:
+        """Open every recording, and count where its length is in doubt.
 
         Raises:
             LabelError: One cannot be read, or its frames are not as many as its labels.
         """
         for video in self.videos:
-            count_frames(video)
+            check_recording(video, max_megapixels)
 
 
 @dataclass(frozen=True)
@@ -141,17 +142,8 @@ def plan_recordings(
 
     Raises:
         LabelError: A subject lacks a recording or labels, or the labels cannot be trusted.
-        ConfigurationError: An exclusion or another argument cannot be.
+        ConfigurationError: An exclusion is of what is not there.
     """
-    if first_frame not in (None, 0, 1) or isinstance(first_frame, bool):
-        raise ConfigurationError(
-            f"preprocess.disfa.first_frame is {first_frame!r}; it must be 0, 1 or null."
-        )
-    if type(tolerance) is not int or tolerance < 0:
-        raise ConfigurationError(
-            f"preprocess.disfa.frame_count_tolerance is {tolerance!r}; it must be a whole "
-            "number from 0."
-        )
     exclusions = tuple(exclusions)
     left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
     coded = find_labels(folder)
@@ -225,12 +217,7 @@ def find_recordings(
 
     Raises:
         LabelError: There is none, a subject has two, or a frame is missing or there twice.
-        ConfigurationError: An unknown camera.
     """
-    if camera not in CAMERAS:
-        raise ConfigurationError(
-            f"preprocess.disfa.camera is {camera!r}; choose {' or '.join(CAMERAS)}."
-        )
     folder = Path(folder)
     videos: dict[str, Path] = {}
     groups: dict[str, list[_Pictures]] = {}

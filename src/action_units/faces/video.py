@@ -25,14 +25,20 @@ from action_units.faces.video_stream import Frame, Undecodable, decode_video, op
 
 logger = logging.getLogger(__name__)
 
+_NEARLY = 5
+"""By so many frames videos and labels differ that belong together all the same."""
+
 _FASTEST = 1000  # frames a second; containers without a rate show one of their clock's
 
 
 def read_frames(
-    path: Path | str, expected: int | None, max_megapixels: float | None = MAX_MEGAPIXELS
+    path: Path | str,
+    expected: int | None,
+    max_megapixels: float | None = MAX_MEGAPIXELS,
+    tolerance: int = 0,
 ) -> Generator[Pixels, None, None]:
     """Give a video's frames without their times; see ``timed_frames``."""
-    with closing(timed_frames(path, expected, max_megapixels)) as frames:
+    with closing(timed_frames(path, expected, max_megapixels, 1, tolerance)) as frames:
         for frame in frames:
             yield frame.pixels
 
@@ -42,6 +48,7 @@ def timed_frames(
     expected: int | None,
     max_megapixels: float | None = MAX_MEGAPIXELS,
     threads: int = 1,
+    tolerance: int = 0,
 ) -> Generator[Frame, None, None]:
     """Give a video's frames, and refuse it where they are not as many as expected.
 
@@ -56,14 +63,17 @@ def timed_frames(
         max_megapixels: The largest frame, in 10⁶ pixels, once pixels are square; None for
             any.
         threads: That decode; the frames do not depend on it.
+        tolerance: By how many frames a video may be longer or shorter than its labels,
+            which only the end of the two may explain.
 
     Raises:
         LabelError: The video is missing or damaged, or has another number of frames, or
             too large ones.
     """
     path = Path(path)
-    held = check_video(path, expected)
+    held = check_video(path, expected, tolerance)
     wanted = held if expected is None else expected
+    most = None if wanted is None else wanted + tolerance
     decoded = lost = 0
     with closing(decode_video(path, max_megapixels, threads)) as frames:
         for frame in frames:
@@ -77,9 +87,8 @@ def timed_frames(
                     "later label would be off. Replace the video by a whole copy.",
                 )
             decoded += 1
-            if wanted is not None and decoded > wanted:
-                break
-            yield frame
+            if most is None or decoded <= most:
+                yield frame
     if wanted is None:
         if not decoded:
             raise LabelError(path, "no frame of it can be decoded. Replace it by a whole copy.")
@@ -87,22 +96,50 @@ def timed_frames(
             logger.warning(
                 "%s: %d frames decoded of the %d listed.", path, decoded, decoded + lost
             )
+    elif expected is not None:
+        refuse_another_count(path, "can be decoded", decoded, expected, tolerance)
     elif decoded != wanted:
-        count = f"more than {wanted:,}" if decoded > wanted else f"only {decoded:,}"
-        of = f"{wanted:,} have labels" if expected is not None else f"the file holds {wanted:,}"
         raise LabelError(
             path,
-            f"{count} frames can be decoded, but {of}; labels and frames cannot be matched. "
-            "Replace the video by a whole copy.",
+            f"{decoded:,} frames can be decoded, but the file holds {wanted:,}. Replace the "
+            "video by a whole copy.",
         )
 
 
-def check_video(path: Path | str, expected: int | None = None) -> int | None:
+def refuse_another_count(
+    path: Path, what: str, frames: int, labels: int, tolerance: int = 0
+) -> None:
+    """Refuse frames that are more or fewer than their labels, and say the way on.
+
+    Raises:
+        LabelError: They differ by more than the tolerance.
+    """
+    apart = abs(frames - labels)
+    if apart <= tolerance:
+        return
+    way = ""
+    if apart <= _NEARLY:
+        lost = "frames have no label" if frames > labels else "labels have no frame"
+        way = (
+            f" If it is sure that frame 1 has label 1 and only the last {lost}, "
+            f"preprocess.disfa.frame_count_tolerance={apart} leaves the surplus out."
+        )
+    raise LabelError(
+        path,
+        f"{'only ' if frames < labels else ''}{frames:,} frames {what}, but {labels:,} have "
+        f"labels; labels and frames cannot be matched. Replace them by a whole copy.{way}",
+    )
+
+
+def check_video(
+    path: Path | str, expected: int | None = None, tolerance: int = 0
+) -> int | None:
     """Look for damage that decoders pass over.
 
     Args:
         path: The video.
         expected: How many frames its labels have, where that is known.
+        tolerance: By how many the two may differ.
 
     Returns:
         How many frames the file holds, where each must decode by itself (Motion JPEG in
@@ -124,12 +161,8 @@ def check_video(path: Path | str, expected: int | None = None) -> int | None:
     if frames is None or frames.codec != b"MJPG":
         return None
     held = len(frames.sizes)
-    if expected is not None and held != expected:
-        raise LabelError(
-            path,
-            f"the file holds {held:,} frames, but {expected:,} have labels; labels and frames "
-            "cannot be matched.",
-        )
+    if expected is not None:
+        refuse_another_count(path, "are in the file", held, expected, tolerance)
     return held
 
 
