@@ -224,7 +224,7 @@ class DisfaSettings(Settings):
 
     camera: Literal["Right", "Left"]
     first_frame: Annotated[int, Field(ge=0, le=1)] | None
-    frame_count_tolerance: Annotated[int, Field(ge=0)]
+    frame_count_tolerance: Annotated[int, Field(ge=0, le=100)]
     exclude: Annotated[list[Any], AfterValidator(_exclusions)] | None
 
 
