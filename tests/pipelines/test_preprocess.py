@@ -103,8 +103,11 @@ def test_exclusions_keep_their_rows_and_reasons(project):
             ",preprocess.disfa.camera=Left",
             "no video is there; expected LeftVideoSN001.*preprocess.disfa.camera=Right",
         ),
-        (",preprocess.detector.name=hog", "detector name='hog' is unknown"),
-        (",cluster.engine=slurm", "engine='slurm' is unknown: choose local, dask"),
+        (
+            ",preprocess.detector.name=hog",
+            "preprocess.detector.name is 'hog'; it must be one of: yunet, ssd",
+        ),
+        (",cluster.engine=slurm", "cluster.engine is 'slurm'; it must be local, dask, or"),
         (",preprocess.web.sample.n=9000", "9000|9,000"),
     ],
 )
