@@ -8,10 +8,15 @@ __version__ = "0.1.0"
 
 # Read once, when the libraries are loaded, so this comes before any of them. OpenMP's threads
 # wait for each other by spinning, which on a machine with other work makes two threads many
-# times slower than one. ONNX Runtime's packages report the machine to their maker.
+# times slower than one. ONNX Runtime, MLflow and Kedro's plugin report to their makers.
 if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ |= {
+    "DO_NOT_TRACK": "1",
+    "KEDRO_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,7 @@
 """``kedro run``, with our errors said in one sentence instead of a traceback."""
 
+import sys
+from importlib import import_module
 from typing import Any
 
 import click
@@ -30,6 +32,12 @@ class _Run(click.Command):
             if ours is None:
                 raise
             raise click.ClickException(str(ours)) from error
+
+
+if sys.argv[1:2] == ["viz"]:
+    # It asks PyPI for a newer version of itself, and has no option against that.
+    _pypi: Any = import_module("kedro_viz.integrations.pypi")
+    _pypi.get_latest_version = lambda: None
 
 
 @click.group(name="action_units")

@@ -64,6 +64,8 @@ HEADLESS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # it would ask its maker
     "--hide-scrollbars",
 )
 OPTIONS = (*HEADLESS, "--virtual-time-budget=5000", "--window-size=1400,1000", "--dump-dom")
