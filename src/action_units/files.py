@@ -22,7 +22,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,9 @@ from action_units.errors import ArtifactError, ConfigurationError
 
 SHARE = "ACTION_UNITS_SHARE_FILES"
 """Environment variable: who else may use new files; ``group`` or ``everyone``."""
+
+SUMS = "SHA256SUMS"
+"""The file in which a folder keeps the hashes of its files, in the format of ``sha256sum``."""
 
 _MODES = {"": (0o600, 0o700), "group": (0o660, 0o770), "everyone": (0o644, 0o755)}
 _PART = ".part"
@@ -379,6 +382,62 @@ def verify(path: Path | str, made_by: str = "") -> Path:
 def _withdrawal_of(path: Path) -> Path:
     """Where it is noted that an artifact must not be used any more."""
     return path.with_name(path.name + ".withdrawn")
+
+
+def write_sums(folder: Path | str, names: Iterable[str]) -> None:
+    """Keep the SHA-256 of some of a folder's files, for ``check_sums`` or ``sha256sum -c``.
+
+    Args:
+        folder: The folder; the hashes go into its file ``SHA256SUMS``.
+        names: The files' paths in it.
+
+    Raises:
+        ArtifactError: The disk refused.
+    """
+    folder = Path(folder)
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in sorted(names)]
+    write_text(folder / SUMS, "".join(lines))
+
+
+def check_sums(folder: Path | str, made_by: str) -> bool:
+    """Check a folder's files against the hashes that ``write_sums`` kept.
+
+    Args:
+        folder: The folder.
+        made_by: What makes it again, as the end of a sentence.
+
+    Returns:
+        Whether there are hashes; the files of another maker have none.
+
+    Raises:
+        ArtifactError: A file is missing or is another than was written.
+    """
+    folder = Path(folder)
+    for name, known in _sums(folder).items():
+        path = folder / name
+        if not path.is_file() or sha256_of(path) != known:
+            what = "is not as it was written here" if path.is_file() else "is missing"
+            raise ArtifactError(
+                f"{path} {what}: {SUMS} beside it has another SHA-256. If you changed it on "
+                f"purpose, delete {folder / SUMS}, and the folder is read unchecked; otherwise "
+                f"{made_by}."
+            )
+    return (folder / SUMS).is_file()
+
+
+def renew_sums(folder: Path | str) -> None:
+    """Keep the hashes of a folder's files once more, after they were changed on purpose."""
+    folder = Path(folder)
+    if (folder / SUMS).is_file():
+        write_sums(folder, [name for name in _sums(folder) if (folder / name).is_file()])
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    try:
+        lines = (folder / SUMS).read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def _known_hashes(path: Path) -> dict[str, int]:

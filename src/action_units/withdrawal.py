@@ -40,6 +40,7 @@ from action_units.files import (
     atomic_write,
     manifest_of,
     mark_withdrawn,
+    renew_sums,
 )
 from action_units.locks import locked
 from action_units.trees import is_picture
@@ -395,6 +396,7 @@ def _delete_crops(folder: Folder, person: Person, done: Removal) -> None:
     if is_local(folder):
         for path in _files(folder, _TABLES):
             _filter_table(path, person, done)
+        renew_sums(folder)
 
 
 def _delete_files(folder: Path, person: Person, done: Removal) -> None:

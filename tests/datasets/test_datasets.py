@@ -1,6 +1,7 @@
 """Datasets keep the promises: whole files, checked when read, raw data never touched."""
 
 import json
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -143,9 +144,61 @@ def test_of_a_few_subjects_only_folds_that_have_some_are_written(tmp_path, subje
 def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
     dataset = DisfaCropsDataset(path=str(tmp_path / "fine_tune_images"))
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
-    (tmp_path / "fine_tune_images/origin.json").unlink()
+    for name in ("origin.json", "SHA256SUMS"):  # as in the authors' download
+        (tmp_path / "fine_tune_images" / name).unlink()
     assert dataset.load().origin == "fine_tune_images"
     assert dataset.load().made_with is None
+
+
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("train_label.csv", -2),  # the last label of the last face: 1 to 0
+        ("test_label.csv", -2),
+        ("origin.json", 12),  # a letter of the word rendered
+        ("details.parquet", 40),
+        ("SHA256SUMS", 0),
+    ],
+)
+def test_one_flipped_bit_in_what_was_written_here_is_refused(tmp_path, name, place):
+    dataset = WebCropsDataset(path=str(tmp_path))
+    table = web_table([("m.0a", "train"), ("m.0b_", "test")])
+    dataset.save(CropSet(tmp_path, table.assign(score=0.5), "rendered"))
+    assert dataset.load().origin == "rendered"
+    flip(tmp_path / name, place)
+    with pytest.raises(
+        DatasetError, match="is not as it was written here|is missing"
+    ) as refused:
+        dataset.load()
+    assert "`kedro run --pipeline preprocess` makes it again" in str(refused.value)
+    assert f"delete {tmp_path / 'SHA256SUMS'}" in str(refused.value)
+
+
+def test_labels_changed_on_purpose_are_read_when_the_hashes_are_deleted(tmp_path, caplog):
+    caplog.set_level("INFO")
+    dataset = WebCropsDataset(path=str(tmp_path))
+    dataset.save(CropSet(tmp_path, web_table([("m.0a", "train"), ("m.0b_", "test")]), "own"))
+    flip(tmp_path / "train_label.csv", -2)
+    (tmp_path / "SHA256SUMS").unlink()
+    assert dataset.load().table["AU45"].tolist() == [0, 1]
+    assert "has no SHA256SUMS, so its files are read unchecked" in caplog.text
+
+
+def test_the_hashes_are_those_of_sha256sum(tmp_path):
+    WebCropsDataset(path=str(tmp_path)).save(
+        CropSet(tmp_path, web_table([("m.0a", "train"), ("m.0b_", "test")]), "own")
+    )
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done
+    assert done.stdout.count(b": OK") == 4
 
 
 def web_table(people):

@@ -23,7 +23,7 @@ from action_units.facs.action_units import (
 from action_units.facs.folds import read_fold_tables, read_web_tables
 from action_units.facs.label_tables import write_finetune_labels, write_pretrain_labels
 from action_units.facs.protocols import fold_protocol
-from action_units.files import atomic_write, write_text
+from action_units.files import SUMS, atomic_write, check_sums, write_sums, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +79,23 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         origin: dict[str, Any] = {"origin": data.origin, "made_with": data.made_with}
         if aus != self._AUS:
             origin["aus"] = aus
+        (self.path / SUMS).unlink(missing_ok=True)
         write_text(self.path / _ORIGIN, json.dumps(origin) + "\n")
         self._write(data.table)
         labels = {*self._IN_LABELS, *au_columns(aus)}
         details = [name for name in data.table if name not in labels]
         with atomic_write(self.path / _DETAILS) as file:
             data.table[["image", *details]].to_parquet(file, index=False)
+        tables = [path.name for path in self.path.glob("*.csv")]
+        write_sums(self.path, [_ORIGIN, _DETAILS, *tables])
         (self.images / UNFINISHED).unlink(missing_ok=True)
 
     def load(self) -> CropSet:
         """Read and check the label CSVs; what is odd in them is logged.
 
         Raises:
-            ArtifactError: Crops and labels do not belong together yet.
+            ArtifactError: Crops and labels do not belong together yet, or a file is not as it
+                was written here.
             LabelError: The labels cannot be trusted.
         """
         if (self.images / UNFINISHED).exists():
@@ -99,6 +103,8 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
                 f"{self.images} is not finished: its crops were being made when that was "
                 "stopped; `kedro run --pipeline preprocess` goes on with it."
             )
+        if not check_sums(self.path, "`kedro run --pipeline preprocess` makes it again"):
+            logger.info("%s has no %s, so its files are read unchecked", self.path, SUMS)
         table, notices = self._read()
         for notice in notices:
             logger.info("%s: %s", self.path, notice)

@@ -120,6 +120,21 @@ def test_a_sample_that_cannot_be_replaced_stays(tmp_path, monkeypatch) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["sample"]
 
 
+@pytest.mark.parametrize("name", ["labels/au1.txt", "openface.csv", MARKER])
+def test_a_flipped_bit_in_a_label_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "sample"
+    with folder_made_once(folder, "test", {"seed": 1}) as making:
+        assert making is not None
+        (making / "labels").mkdir()
+        (making / "labels" / "au1.txt").write_text("1,0\n")
+        (making / "openface.csv").write_text("a.jpg,1\n")
+    assert not make(folder, {"seed": 1})
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+    with pytest.raises(ArtifactError, match="not as it was written here|left alone"):
+        make(folder, {"seed": 1})
+
+
 def test_a_sample_is_its_owners_alone(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     with folder_made_once(folder, "test", {"seed": 1}) as making:

@@ -14,10 +14,12 @@ from action_units.errors import ArtifactError
 from action_units.faces.work.workers import Workers, in_order
 from action_units.files import (
     advice,
+    check_sums,
     make_folder,
     set_mode,
     sweep,
     temporary_folder,
+    write_sums,
     write_text,
 )
 from action_units.progress import Progress
@@ -49,7 +51,8 @@ def folder_made_once(
         The temporary folder to fill, or None where the sample already lies there whole.
 
     Raises:
-        ArtifactError: The folder holds something else, or the disk refused.
+        ArtifactError: The folder holds something else, its labels are not as they were
+            written, or the disk refused.
     """
     stamp = {"sample": kind, "renderer": RENDERER_VERSION, "config": dict(config)}
     stamp = json.loads(json.dumps(stamp))
@@ -65,7 +68,10 @@ def folder_made_once(
             make_folder(new)
             yield new
             write_text(new / MARKER, json.dumps(stamp, indent=2, sort_keys=True) + "\n")
-            for path in new.rglob("*"):
+            made = list(new.rglob("*"))
+            labels = [path for path in made if path.suffix in (".csv", ".txt", ".json")]
+            write_sums(new, [path.relative_to(new).as_posix() for path in labels])
+            for path in made:
                 set_mode(path)
             if hasattr(os, "sync"):
                 os.sync()  # thousands of small files: one flush for all of them
@@ -118,6 +124,7 @@ def _is_there(folder: Path, stamp: Mapping[str, Any], remake: bool) -> bool:
             "another folder."
         )
     if found == stamp:
+        check_sums(folder, f"delete {folder}, and it is rendered again")
         return True
     if remake:
         return False
