@@ -28,6 +28,36 @@ def encode(path, frames, *options, rate=25, pixels="bgr24"):
     return path
 
 
+VARIABLE = (
+    "-vf",
+    "setpts='if(lt(N,20),N,20+(N-20)*4)'",
+    "-fps_mode",
+    "vfr",
+    "-pix_fmt",
+    "yuv420p",
+)
+"""Of frames at 20 a second: after the first 20 there are 5 a second."""
+
+SHOWN = [n / 20 if n < 20 else 1 + (n - 20) / 5 for n in range(30)]
+"""When 30 such frames are shown, in seconds."""
+
+
+def without(content, element, size):
+    """A Matroska file that lacks what this element tells: a blank of its length instead."""
+    at = content.index(element)
+    length = len(element) + size - 2
+    return (
+        content[:at] + bytes([0xEC, 0x80 | length]) + bytes(length) + content[at + length + 2 :]
+    )
+
+
+def as_a_browser_writes(path):
+    """Take away a WebM's length, and how long a frame is."""
+    content = without(path.read_bytes(), b"\x23\xe3\x83\x84", 4)
+    path.write_bytes(without(content, b"\x44\x89\x88", 8))
+    return path
+
+
 def likeness(one, other):
     """Peak signal to noise of two pictures, in decibels."""
     error = np.square(one.astype(float) - other.astype(float)).mean()

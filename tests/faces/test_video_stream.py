@@ -1,6 +1,8 @@
 """Frames as they are to be seen: of two fields each, of pixels that are not square, turned."""
 
 import io
+import json
+import subprocess
 from fractions import Fraction
 
 import av
@@ -9,9 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from action_units.faces.video import read_frames
+from action_units.faces.video import read_frames, timed_frames
 from tests.faces.broken_videos import number_in, numbered, write_numbered
-from tests.faces.encoded import encode, likeness, needs_ffmpeg
+from tests.faces.encoded import (
+    SHOWN,
+    VARIABLE,
+    as_a_browser_writes,
+    encode,
+    likeness,
+    needs_ffmpeg,
+    run,
+)
 
 N = 12
 FRAMES = [numbered(k) for k in range(N)]
@@ -101,6 +111,72 @@ def test_fields_of_motion_jpeg_are_joined(tmp_path):
     found = list(read_frames(path, N))
     assert [number_in(frame) for frame in found] == list(range(N))
     assert min(map(likeness, found, FRAMES)) > 22
+
+
+B_FRAMES = ("-c:v", "libx264", "-bf", "3", "-pix_fmt", "yuv420p")
+TIMED = {
+    "constant.mp4": (B_FRAMES, 25),
+    "ntsc.mp4": (B_FRAMES, "30000/1001"),
+    "ntsc.mkv": (B_FRAMES, "30000/1001"),
+    "variable.mp4": (VARIABLE, 20),
+    "variable.mkv": (VARIABLE, 20),
+    "later.ts": ((*B_FRAMES, "-muxdelay", "2", "-output_ts_offset", "7.3"), 25),
+    "later.mkv": ((*B_FRAMES, "-output_ts_offset", "3.21"), 25),
+    "motion.avi": (("-c:v", "mjpeg", "-q:v", "3"), 20),
+    "b frames.avi": (("-c:v", "mpeg4", "-bf", "2"), 25),
+    "browser.webm": ((*VARIABLE, "-c:v", "libvpx", "-deadline", "realtime"), 20),
+    "flash.flv": (("-c:v", "flv"), 25),
+    "windows.wmv": (("-c:v", "wmv2"), 25),
+}
+
+
+def times_by_ffprobe(path):
+    command = (
+        "ffprobe -v quiet -select_streams v:0 -of json "
+        "-show_entries stream=start_time:frame=best_effort_timestamp_time"
+    )
+    done = subprocess.run([*command.split(), path], capture_output=True, check=True)
+    told = json.loads(done.stdout)
+    start = float(told["streams"][0]["start_time"])
+    times = (frame.get("best_effort_timestamp_time", "nan") for frame in told["frames"])
+    return np.array([float(time) - start for time in times])
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("name", TIMED)
+def test_frames_are_timed_as_they_are_shown(tmp_path, caplog, name, threads):
+    options, rate = TIMED[name]
+    path = encode(tmp_path / name, [numbered(k) for k in range(30)], *options, rate=rate)
+    if name == "browser.webm":
+        as_a_browser_writes(path)
+    found = [frame.seconds for frame in timed_frames(path, None, threads=threads)]
+    expected = times_by_ffprobe(path)
+    if np.isnan(expected[-1]):  # as in an AVI file, of which frames build on later ones
+        expected[-1] = expected[-2] + 1 / rate
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    if options[:2] == VARIABLE[:2]:
+        np.testing.assert_allclose(found, SHOWN, atol=1e-3)
+    assert not caplog.text
+
+
+@needs_ffmpeg
+def test_frames_that_an_edit_list_leaves_out_are_not_missed(tmp_path, caplog):
+    whole = encode(tmp_path / "a.mp4", [numbered(k) for k in range(30)], *B_FRAMES)
+    path = tmp_path / "b.mp4"
+    run("-ss", "0.5", "-i", whole, "-c", "copy", path)
+    found = list(timed_frames(path, None))
+    np.testing.assert_allclose([f.seconds for f in found], times_by_ffprobe(path), atol=1e-4)
+    assert number_in(found[0].pixels) == 30 - len(found)
+    assert not caplog.text
+
+
+@needs_ffmpeg
+def test_raw_streams_have_no_times_of_their_own(tmp_path):
+    path = encode(tmp_path / "a.h264", FRAMES, *B_FRAMES)
+    found = list(timed_frames(path, N))
+    assert [number_in(frame.pixels) for frame in found] == list(range(N))
+    assert np.isnan([frame.seconds for frame in found]).all()
 
 
 def test_motion_jpeg_gives_the_pixels_that_opencv_gives(tmp_path):

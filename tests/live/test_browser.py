@@ -13,6 +13,7 @@ import uvicorn
 
 from action_units.live.limits import Limits
 from action_units.live.server import create_app
+from tests.faces.encoded import VARIABLE, as_a_browser_writes, encode, needs_ffmpeg
 from tests.live.browser import Browser, has_browser
 from tests.live.conftest import jpeg, scene, write_video
 
@@ -125,6 +126,19 @@ def test_a_video_shows_its_timeline_and_gives_its_table(page: Browser, webm: Pat
     rows = list(csv.DictReader(io.StringIO(page.wait_for("window.table"))))
     assert [row["frame"] for row in rows if row["success"] == "0"] == ["17", "18", "19", "20"]
     nothing_scrolls_sideways(page)
+
+
+@needs_ffmpeg
+def test_boxes_come_with_the_frames_of_a_browsers_own_recording(page: Browser, tmp_path: Path):
+    """Its rate varies, and the file says neither a rate nor a length."""
+    frames = [scene({1: 20})] * 20 + [scene({})] * 5 + [scene({1: 20, 2: 220})] * 5
+    options = (*VARIABLE, "-c:v", "libvpx", "-deadline", "realtime", "-b:v", "2M")
+    recorded = encode(tmp_path / "recorded.webm", frames, *options, rate=20)
+    page.choose_files("#file", [as_a_browser_writes(recorded)])
+    page.wait_for(DONE)
+    for moment, boxes in ((0.5, "blue"), (1.3, ""), (2.3, "blue orange"), (0.97, "blue")):
+        page.evaluate(f"document.querySelector('#video').currentTime = {moment}")
+        page.wait_for(f"{OVERLAY} === '{boxes}'")
 
 
 def test_a_video_that_the_browser_cannot_play_still_has_a_timeline(

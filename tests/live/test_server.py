@@ -177,7 +177,7 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(client, uploads, content
 
 
 def test_a_video_that_breaks_off_says_so_in_its_last_line(client, webm, uploads, monkeypatch):
-    def broken(self, path):
+    def broken(self, path, max_megapixels):
         yield from ()
         raise ActionUnitsError("frame 3 is damaged.")
 
@@ -200,7 +200,7 @@ def test_when_the_page_goes_the_work_ends_and_the_file_is_deleted(
 ):
     closed, there = [], []
 
-    def endless(self, path):
+    def endless(self, path, max_megapixels):
         try:
             rows = next(iter(real(self, path)))
             while True:
@@ -272,7 +272,7 @@ def test_when_the_page_goes_while_it_sends_the_file_is_deleted(classifier, webm,
 def test_one_upload_at_a_time(client, webm, monkeypatch):
     seen = []
 
-    def asks_again(self, path):
+    def asks_again(self, path, max_megapixels):
         other = client.post("/api/look", content=webm.read_bytes())
         seen.append((other.status_code, other.json()["error"]))
         yield from ()

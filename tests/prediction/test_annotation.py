@@ -10,10 +10,11 @@ import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
 from action_units.faces.decoding import to_gray
-from action_units.faces.video import listed, read_frames
+from action_units.faces.video import listed, read_frames, timed_frames
 from action_units.prediction.annotation import CODECS, annotate
 from action_units.prediction.lettering import mask, put
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
+from tests.faces.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
 from tests.prediction.drawn import AUS, table, video
 
 BOX = (20.0, 30.0, 50.0, 60.0)
@@ -25,6 +26,21 @@ def face(face_id: int = 0, p: float = 0.6, called: bool = True) -> ShownFace:
     )
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", CODECS)
+def test_a_copy_of_a_variable_rate_lasts_as_long_as_its_source(tmp_path: Path, suffix: str):
+    frames = [np.full((96, 128, 3), 8 * n, np.uint8) for n in range(30)]
+    source = encode(tmp_path / "in.mp4", frames, *VARIABLE, rate=20)
+    made = table({n: [0] for n in range(1, 31)})
+    made["timestamp"] = [frame.seconds for frame in timed_frames(source, None)]
+    out = annotate(source, made, tmp_path / f"out{suffix}")
+    times = [frame.seconds for frame in timed_frames(out, None)]
+    if suffix == ".avi":  # which has one rate
+        assert times[-1] == pytest.approx(SHOWN[-1], abs=0.2)
+    else:
+        np.testing.assert_allclose(times, SHOWN, atol=1e-3)
+
+
 @pytest.mark.parametrize("suffix", CODECS)
 @pytest.mark.parametrize("rate", [20.0, 29.97])
 def test_a_video_keeps_its_frames_and_its_rate(
@@ -32,7 +48,10 @@ def test_a_video_keeps_its_frames_and_its_rate(
 ):
     source = video(tmp_path / "in.avi", 7, rate)
     out = annotate(
-        source, table({n: [0] for n in range(1, 8)}), tmp_path / f"out{suffix}", name="model"
+        source,
+        table({n: [0] for n in range(1, 8)}, rate=rate),
+        tmp_path / f"out{suffix}",
+        name="model",
     )
     frames = list(read_frames(out, None))
     assert len(frames) == 7
@@ -158,7 +177,8 @@ def test_a_full_disk_leaves_the_old_copy(tmp_path: Path):
         timeout=120,
         check=False,
     )
-    assert "could not be written whole" in done.stderr
+    assert "ArtifactError: " in done.stderr
+    assert "could not be written (File too large); what was there" in done.stderr
     assert out.read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.avi"]
 

@@ -13,14 +13,16 @@ from action_units.errors import ConfigurationError, LabelError, UnusableFace
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import Listed, read_frames
+from action_units.faces.video import read_frames
+from action_units.faces.video_stream import Frame
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine
 from action_units.prediction.loading import load_classifier
 from action_units.prediction.tables import arrow_table, data_frame
 from action_units.prediction.tracks import AllFaces
 from action_units.threads import cores, limited
-from tests.prediction.conftest import AUS, FACES, scene, write_video
+from tests.faces.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
+from tests.prediction.conftest import AUS, FACES, scene
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +173,11 @@ def test_an_error_in_any_thread_is_raised_and_ends_all(
         )
     else:
 
-        def broken(path, expected):
-            yield from [scene({0: 5})] * 3
+        def broken(*_):
+            yield from [Frame(scene({0: 5}), 0.0)] * 3
             raise MemoryError("no room")
 
-        monkeypatch.setattr("action_units.prediction.engine.read_frames", broken)
+        monkeypatch.setattr("action_units.prediction.engine.timed_frames", broken)
     before = threading.active_count()
     with pytest.raises(MemoryError, match="no room"), Engine(use, batch_size=2) as engine:
         list(engine.video(two_people))
@@ -200,14 +202,26 @@ def test_what_was_set_for_threads_is_put_back(classifier):
     assert (torch.get_num_threads(), cv2.getNumThreads()) == before
 
 
-def test_a_video_without_a_frame_rate_has_no_timestamps(
+def test_a_video_that_says_no_times_has_no_timestamps(
     classifier, tmp_path, caplog, monkeypatch
 ):
-    monkeypatch.setattr("action_units.prediction.engine.listed", lambda _: Listed(None, None))
+    frames = [Frame(scene({0: 10}), float("nan"))] * 2
+    monkeypatch.setattr(
+        "action_units.prediction.engine.timed_frames", lambda *_: (frame for frame in frames)
+    )
     with Engine(classifier) as engine:
-        found = table(engine.video(write_video(tmp_path / "v.avi", [scene({0: 10})] * 2)))
+        found = table(engine.video(tmp_path / "v.h264"))
     assert found["timestamp"].isna().all()
-    assert "names no frame rate" in caplog.text
+    assert "does not say when its frames are shown" in caplog.text
+
+
+@needs_ffmpeg
+def test_timestamps_are_those_of_the_frames(classifier, tmp_path):
+    frames = [np.zeros((96, 128, 3), np.uint8)] * 30
+    path = encode(tmp_path / "v.mp4", frames, *VARIABLE, rate=20)
+    with Engine(classifier) as engine:
+        found = table(engine.video(path))
+    np.testing.assert_allclose(found["timestamp"], SHOWN, atol=1e-4)
 
 
 def test_memory_does_not_grow_with_the_length(classifier, monkeypatch):
@@ -216,11 +230,8 @@ def test_memory_does_not_grow_with_the_length(classifier, monkeypatch):
 
     def peak(frames):
         monkeypatch.setattr(
-            "action_units.prediction.engine.read_frames",
-            lambda path, expected: (small.copy() for _ in range(frames)),
-        )
-        monkeypatch.setattr(
-            "action_units.prediction.engine.listed", lambda _: Listed(20.0, frames)
+            "action_units.prediction.engine.timed_frames",
+            lambda *_: (Frame(small.copy(), n / 20) for n in range(frames)),
         )
         gc.collect()
         tracemalloc.start()

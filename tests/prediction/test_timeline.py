@@ -67,6 +67,14 @@ def test_a_video_without_a_rate_is_drawn_by_frames():
     assert axes.get_xlim() == (0, 5)
 
 
+def test_frames_of_a_variable_rate_stand_at_their_own_seconds():
+    made = table({n: [0] for n in range(1, 6)})
+    made["timestamp"] = [0.0, 0.1, 0.2, 1.2, 2.2]
+    axes = draw_timeline(made, 0).axes[0]
+    (steps,) = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    assert steps.get_data().edges == pytest.approx([0.0, 0.1, 0.2, 1.2, 2.2, 2.75])
+
+
 def test_each_face_has_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     one = draw_timelines(table({1: [3], 2: []}), tmp_path / "one.png", title="in.avi")
     assert one == [tmp_path / "one.png"]

@@ -194,6 +194,6 @@ def listed(path: Path | str, max_megapixels: float | None = MAX_MEGAPIXELS) -> L
             if not frames and rate and container.duration:
                 frames = round(rate * container.duration / av.time_base)
             return Listed(float(rate) if rate else None, max(0, frames) or None)
-    except (LabelError, OSError):
+    except LabelError:
         check_video(path)  # which says why, where it knows
         raise

@@ -79,7 +79,10 @@ def open_video(
     """
     # By its number: a name could be taken for an address or a pattern of names, and so no
     # playlist reaches another file either.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise LabelError(path, f"the file cannot be read ({error.strerror}).") from None
     options = {"fd": str(descriptor), "protocol_whitelist": "fd"}
     if max_megapixels is not None:
         options["max_pixels"] = str(int(max_megapixels * 1e6))

@@ -91,7 +91,7 @@ class Desk:
             said = listed(path)
             begin = {"kind": kind, "width": width, "height": height, "rate": said.rate}
             begin["frames"] = said.frames
-            rows = self._engine.video(path)
+            rows = self._engine.video(path, most)
         else:
             raise ActionUnitsError(
                 "This is neither a picture (JPEG, PNG, WebP, BMP, TIFF, GIF) nor a video (such "

@@ -1,40 +1,41 @@
 """Annotated copies of pictures and videos, from a table of predictions."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.decoding import Pixels, read_photograph
-from action_units.faces.video import listed, read_frames
+from action_units.faces.video import listed, timed_frames
 from action_units.facs.action_units import au_columns, aus_of_columns
-from action_units.files import (
-    advice,
-    give_name,
-    make_folder,
-    sync,
-    temporary_folder,
-    write_bytes,
-)
+from action_units.files import atomic_write, write_bytes
 from action_units.prediction.contents import kind_of_file
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
 from action_units.progress import Progress
 
-CODECS = {".webm": "VP80", ".mp4": "mp4v", ".avi": "MJPG"}
+CODECS = {".webm": "libvpx", ".mp4": "mpeg4", ".avi": "mjpeg"}
 """What a video is written with, by its suffix.
 
-VP8 in WebM plays in every browser and in the usual players, and OpenCV's wheel can encode
-it. That wheel has no H.264, and no browser plays the older MPEG-4 that it puts into MP4;
-VP9 takes three times as long. MPEG-4 (``.mp4``, for players such as VLC) and Motion JPEG
-(``.avi``, for editing programs) are some twenty times as fast to write as VP8.
+VP8 in WebM plays in every browser and in the usual players. MPEG-4 (``.mp4``, for players
+such as VLC) and Motion JPEG (``.avi``, for editing programs) are some ten times as fast to
+write. An AVI file has one rate, the source's average; in the others each frame keeps its time.
 """
+
+_TICKS = {".webm": Fraction(1, 1000), ".mp4": Fraction(1, 60_000)}  # seconds
+_QUALITY = {"flags": "+qscale", "global_quality": "354"}  # 3 of 31, best is 1
+_VP8 = {"deadline": "realtime", "cpu-used": "4", "crf": "10"}
+_BITS = 0.35  # a pixel, at most: VP8 wants a limit
 
 Ints = npt.NDArray[np.int64]
 
@@ -48,7 +49,7 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
         source: The picture or video, which is decoded again.
         table: Its predictions, of this source alone.
         out: A picture's copy is a PNG; a video's is ``.webm``, which browsers play, or
-            ``.mp4`` or ``.avi``. The frame rate and the number of frames stay.
+            ``.mp4`` or ``.avi``. The frames stay, each with its time.
         name: Of the classifier; stands in every picture.
 
     Returns:
@@ -79,18 +80,21 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
 
 
 def _annotate_video(source: Path, frames: "_Frames", out: Path, name: str) -> None:
-    rate = listed(source).rate
+    rate = frames.rate or listed(source).rate or _RATE
     with (
-        _encoder(out, rate or _RATE, frames.count) as write,
+        closing(timed_frames(source, None)) as decoded,
+        _encoder(out, rate) as write,
         Progress(f"Annotating {source.name}", frames.count, "frames") as progress,
     ):
         panel, number = None, 0
-        for number, pixels in enumerate(read_frames(source, None), 1):
+        for number, frame in enumerate(decoded, 1):
             if number > frames.count:
                 break
-            panel = panel or Panel(_size(pixels), frames.aus, frames.columns, name)
-            note = f"frame {number:,}" + (f" · {(number - 1) / rate:.2f} s" if rate else "")
-            write(panel.draw(pixels, frames.faces(number), frames.slots, note))
+            panel = panel or Panel(_size(frame.pixels), frames.aus, frames.columns, name)
+            timed = not np.isnan(frame.seconds)
+            note = f"frame {number:,}" + (f" · {frame.seconds:.2f} s" if timed else "")
+            drawn = panel.draw(frame.pixels, frames.faces(number), frames.slots, note)
+            write(drawn, frame.seconds if timed else (number - 1) / rate)
             progress.advance()
         if number != frames.count:
             more = "more than " if number > frames.count else ""
@@ -101,66 +105,48 @@ def _annotate_video(source: Path, frames: "_Frames", out: Path, name: str) -> No
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """Without what OpenCV prints: that WebM has no such tag for VP8, which it then writes."""
-    sys.stderr.flush()
-    heard = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(heard, 2)
-        os.close(nowhere)
-        os.close(heard)
+def _encoder(out: Path, rate: float) -> Iterator[Callable[[Pixels, float], None]]:
+    """Encode a video that takes its name when it is whole.
+
+    Yields:
+        What takes the frames, each with its time in seconds.
+    """
+    average = Fraction(rate).limit_denominator(1001)
+    tick = _TICKS.get(out.suffix, 1 / average)
+    step = max(1, round(1 / (average * tick)))
+    last = -1
+    with atomic_write(out) as file, _closed(av.open(file, "w", out.suffix[1:])) as container:
+        stream = cast(VideoStream, container.add_stream(CODECS[out.suffix], average))
+        context = stream.codec_context
+        context.time_base = tick
+        context.pix_fmt = "yuvj420p" if out.suffix == ".avi" else "yuv420p"
+        context.options = _VP8 if out.suffix == ".webm" else _QUALITY
+
+        def write(pixels: Pixels, seconds: float) -> None:
+            nonlocal last
+            if last < 0:
+                context.width, context.height = _size(pixels)
+                context.bit_rate = int(_BITS * context.width * context.height * average)
+            frame = VideoFrame.from_ndarray(pixels, "bgr24")
+            due = round(seconds / tick) if out.suffix in _TICKS else last + 1
+            frame.pts = last = max(due, last + 1)
+            frame.time_base, frame.duration = tick, step
+            container.mux(stream.encode(frame))
+
+        yield write
+        container.mux(stream.encode(None))
 
 
 @contextmanager
-def _encoder(out: Path, rate: float, expected: int) -> Iterator[Callable[[Pixels], None]]:
-    """Encode a video that takes its name when it is whole; yields what takes the frames."""
-    with ExitStack() as stack:
-        try:
-            make_folder(out.parent)
-            # A folder of its own, because the encoder wants a name with the right suffix.
-            folder = stack.enter_context(temporary_folder("annotating", out.parent))
-        except OSError as error:
-            raise ArtifactError(
-                f"{out} could not be written ({error.strerror or error}). {advice(error)}"
-            ) from error
-        path = folder / f"video{out.suffix}"
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:  # OpenCV crashes on it
-            raise ConfigurationError(f"{out.parent!r} is not UTF-8; choose another.") from None
-        encoder: cv2.VideoWriter | None = None
-
-        def write(frame: Pixels) -> None:
-            nonlocal encoder
-            if encoder is None:
-                four = cv2.VideoWriter.fourcc(*CODECS[out.suffix])
-                size = _size(frame)
-                with _unheard():
-                    encoder = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, four, rate, size)
-                stack.callback(encoder.release)
-                if not encoder.isOpened():
-                    raise ArtifactError(
-                        f"{out}: OpenCV cannot encode {size[0]} × {size[1]} pixels here as "
-                        f"{CODECS[out.suffix]}; choose another of {', '.join(CODECS)}."
-                    )
-            encoder.write(frame)
-
-        yield write
-        if encoder is not None:
-            encoder.release()
-        # A full disk is no error to the encoder; but what it could not end has no length.
-        if not path.is_file() or abs((listed(path).frames or 0) - expected) > 1:
-            raise ArtifactError(
-                f"{out} could not be written whole; what was there before is untouched. Free "
-                "some space or choose another folder."
-            )
-        with path.open("rb") as file:
-            sync(file.fileno())
-        give_name(path, out)
+def _closed(container: OutputContainer) -> Iterator[OutputContainer]:
+    """Close a container; where writing failed before, that error is the one to tell."""
+    try:
+        yield container
+    except BaseException:
+        with suppress(av.FFmpegError, OSError):
+            container.close()
+        raise
+    container.close()
 
 
 class _Frames:
@@ -169,6 +155,7 @@ class _Frames:
     Attributes:
         aus: The AU of each column.
         count: How many frames or pictures it is of.
+        rate: Frames a second, on average; None where the table has no times.
         columns: How many faces have bars at the same time, at least 1.
         slots: The column of each face's bars, where it has one.
     """
@@ -185,6 +172,9 @@ class _Frames:
         self.count = max(images, len(numbers))
         if images == 1 and (numbers != np.arange(1, len(numbers) + 1)).any():
             raise ArtifactError(f"{source}: its table leaves out frames; predict it again.")
+        times = table["timestamp"] if "timestamp" in table else pd.Series(dtype=float)
+        length = float(times.max() - times.min())
+        self.rate = (self.count - 1) / length if length > 0 else None
         self._ids = table["face_id"].to_numpy(np.int64)
         self._confidence = table["confidence"].to_numpy(np.float64)
         self._boxes = table[["x", "y", "width", "height"]].to_numpy(np.float64)  # (N, 4)

@@ -27,7 +27,7 @@ from action_units.faces.decoding import Pixels, decode
 from action_units.faces.detection.base import Detection
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import listed, read_frames
+from action_units.faces.video import timed_frames
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.flow import in_order, prefetched
 from action_units.prediction.tables import NO_FACE, Key, Rows
@@ -37,6 +37,7 @@ from action_units.threads import cores, thread_limit
 logger = logging.getLogger(__name__)
 
 _FACES = 32  # that are asked about at once, where a network has no block of its own
+_DECODING = 4  # threads; more are of little use to a decoder
 _FRAMES_A_BATCH = 256  # a batch of frames without faces ends here
 _NAN = float("nan")
 
@@ -156,20 +157,28 @@ class Engine:
         self._pool.shutdown(cancel_futures=True)
         self._stack.close()
 
-    def video(self, path: Path) -> Generator[Rows, None, None]:
+    def video(
+        self, path: Path, max_megapixels: float | None = None
+    ) -> Generator[Rows, None, None]:
         """The rows of a video, in order.
+
+        Args:
+            path: The video.
+            max_megapixels: The largest frame, in 10⁶ pixels; None takes the largest
+                photograph that preprocessing took.
 
         Raises:
             LabelError: It is missing or damaged; use nothing of what was given before.
         """
-        rate = listed(path).rate
-        if rate is None:
-            logger.warning("%s names no frame rate: its frames have no timestamps.", path)
+        most = max_megapixels or self.classifier.faces.settings.max_megapixels
 
         def shots() -> Iterator[Shot]:
-            for n, pixels in enumerate(read_frames(path, None), 1):
-                seconds = _NAN if rate is None else round((n - 1) / rate, 4)
-                yield Shot("", n, seconds, pixels)
+            threads = min(_DECODING, self.workers)
+            with closing(timed_frames(path, None, most, threads)) as frames:
+                for n, frame in enumerate(frames, 1):
+                    if n == 1 and np.isnan(frame.seconds):
+                        logger.warning("%s does not say when its frames are shown.", path)
+                    yield Shot("", n, round(frame.seconds, 6), frame.pixels)
 
         look_ahead = self.classifier.look_ahead
         return self._rows(shots(), make_tracker(self.mode).follow, Quarantine(), look_ahead)

@@ -84,7 +84,8 @@ def draw_timeline(
     edges = np.linspace(0.0, frames, min(frames, POINTS) + 1)  # in frames, (B + 1,)
     own = table[table["face_id"] == face]
     place = (own["frame"].to_numpy(np.int64) - 1) * (len(edges) - 1) // frames
-    length, unit = _frame_length(table)
+    times, unit = _times(table)
+    moments = np.interp(edges, np.arange(len(times)), times)
     with settings(palette):
         figure = Figure(figsize=(10, 0.46 * len(aus) + 1.05), layout="constrained")
         rows = figure.subplots(len(aus), 1, sharex=True, squeeze=False)[:, 0]
@@ -94,11 +95,11 @@ def draw_timeline(
             np.fmax.at(highest, place, own[f"{column}_p"].to_numpy(np.float64))
             called = np.zeros(len(edges) - 1, np.bool_)
             called[place[(own[f"{column}_c"] == 1).to_numpy(np.bool_, na_value=False)]] = True
-            _draw_row(axes, edges * length, highest, called, palette)
+            _draw_row(axes, moments, highest, called, palette)
             name = f"{column} {AU_NAMES.get(au, '').lower()}"
             axes.set_ylabel(name, rotation=0, ha="right", va="center", color=palette.ink)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        rows[-1].set_xlim(0, frames * length)
+        rows[-1].set_xlim(moments[0], moments[-1])
         rows[-1].set_xlabel(unit)
         rows[-1].tick_params(labelbottom=True)
         figure.legend(
@@ -136,10 +137,11 @@ def _spans(chosen: Bools, edges: Floats) -> list[tuple[float, float]]:
     return list(zip(starts.tolist(), (stops - starts).tolist(), strict=True))
 
 
-def _frame_length(table: pd.DataFrame) -> tuple[float, str]:
-    """From one frame to the next, in seconds where the video has a rate; and the unit."""
-    row = int(table["frame"].to_numpy(np.int64).argmax())
-    seconds, frame = float(table["timestamp"].iloc[row]), int(table["frame"].iloc[row])
-    if frame > 1 and seconds > 0:
-        return seconds / (frame - 1), "seconds"
-    return 1.0, "frame"
+def _times(table: pd.DataFrame) -> tuple[Floats, str]:
+    """When each frame begins and the last one ends, and the unit: frames, if not seconds."""
+    seconds = table.drop_duplicates("frame").sort_values("frame")["timestamp"]
+    times = seconds.to_numpy(np.float64)
+    steps = np.diff(times)
+    if not len(steps) or not (steps >= 0).all() or not times[-1] > times[0]:
+        return np.arange(len(times) + 1, dtype=np.float64), "frame"
+    return np.append(times, times[-1] + np.median(steps)), "seconds"

@@ -106,7 +106,7 @@ function drawTimes() {
     `${whose}Line: probability, 0 to 1; shaded: present.` +
     (work.kind === "webcam" ? ` The last ${WINDOW} seconds.` : " Press to go there.");
   plot.setAttribute("aria-label", `${whose}Probability of each action unit over time.`);
-  drawTimeline(plot, track, aus, from, to, work.rate === null && work.kind === "video" ? "frame" : "s");
+  drawTimeline(plot, track, aus, from, to, work.times.length && !work.timed ? "frame" : "s");
   moveCursor();
 }
 
@@ -117,7 +117,7 @@ function moveCursor() {
   if (!seeks) return;
   const known = work.playable && Number.isFinite(video.duration);
   const length = known ? video.duration : work.end;
-  const unit = work.rate === null && !work.playable ? "frames" : "s";
+  const unit = work.times.length && !work.timed && !work.playable ? "frames" : "s";
   at("play").hidden = !work.playable;
   at("play").textContent = video.paused ? "Play" : "Pause";
   at("seek").max = length;
@@ -191,16 +191,18 @@ async function lookAt(file) {
 
 function started(mine, told) {
   mine.size = { width: told.width, height: told.height };
-  mine.rate = told.rate ?? null;
   mine.total = told.frames ?? null;
-  mine.step = mine.rate ? 1 / mine.rate : 1;
+  mine.step = told.rate ? 1 / told.rate : 1;
 }
 
 function received(mine, frames) {
   for (const { frame, seconds, faces: found } of frames) {
+    const time = seconds ?? frame - 1;
+    mine.timed = seconds !== null;
     mine.frames.set(frame, found);
-    mine.end = (seconds ?? frame - 1) + mine.step;
-    mine.keep(seconds ?? frame - 1, found);
+    mine.times.push(time);
+    mine.end = Math.max(mine.end, time + mine.step);
+    mine.keep(time, found);
   }
   if (mine.kind === "picture") show(frames[0].faces);
   else showMoment();
@@ -221,9 +223,9 @@ function finished(mine, count) {
 // The faces of the moment that the video shows.
 function showMoment() {
   if (work.kind !== "video") return;
-  const last = work.frames.size;
-  const frame = Math.floor(work.moment / work.step + 0.01) + 1;
-  show(work.frames.get(work.whole ? Math.min(frame, last) : frame) ?? []);
+  const frame = work.frameAt(work.moment);
+  const known = work.whole || work.moment < work.end;
+  show((known && work.frames.get(frame)) || []);
   moveCursor();
 }
 
