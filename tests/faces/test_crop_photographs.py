@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from upath import UPath
 
 from action_units.config import DetectorSettings
-from action_units.errors import ArtifactError
+from action_units.errors import ArtifactError, LabelError
 from action_units.faces.crop_photographs import crop_photographs
 from action_units.faces.cropping import CropSettings
 from action_units.faces.crops import UNFINISHED, FaceSettings
@@ -319,3 +320,19 @@ def test_settings_come_back_from_what_was_noted_of_them():
     del noted["crop"]["margin"]
     with pytest.raises(ArtifactError, match="margin"):
         FaceSettings.from_dict(noted)
+
+
+def test_where_nothing_is_usable_the_work_stops_early(tmp_path, portraits, monkeypatch):
+    monkeypatch.setattr("action_units.faces.crop_photographs.FIRST", 20)
+    (tmp_path / "photos").mkdir()
+    for k in range(60):
+        (tmp_path / "photos" / f"{k:02d}.jpg").write_text("version https://git-lfs.github.com")
+    with pytest.raises(LabelError) as error:
+        crop(tmp_path / "photos", tmp_path, "a")
+    assert re.search(
+        r"00\.jpg: not an image: the content is of no known image format\. Not one of the first "
+        r"(\d+) photographs is usable \(\1 not an image\)", str(error.value)
+    )  # fmt: skip
+    assert int(re.search(r"first (\d+)", str(error.value))[1]) < 60
+    (tmp_path / "photos" / "00.jpg").write_bytes(jpeg(portraits[0]))
+    assert len(crop(tmp_path / "photos", tmp_path, "b").table) == 1

@@ -397,7 +397,7 @@ def zipped(folder, name):
     [
         ("xl/workbook.xml", "an Excel workbook; open it"),
         ("content.xml", "an OpenDocument spreadsheet"),
-        ("openface.csv", "a zip archive; unpack it with `unzip`"),
+        ("openface.csv", "a zip archive; unpack it: `unzip "),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old kind"),
         (gzip.compress(HEADER.encode()), "compressed with gzip"),
         (HEADER.encode("utf-16"), "text in UTF-16"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from action_units.errors import UnusableFace
+from action_units.errors import LabelError, UnusableFace
 from action_units.faces.crops import (
     COLUMNS,
     KILLED,
@@ -33,6 +33,10 @@ from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import work_through
 from action_units.faces.work.workers import Workers
 
+FIRST = 1000
+"""So many photographs must not all be unusable for other reasons than showing no face."""
+
+_NO_FACE = "no face"  # the reason of detectors
 _COLUMNS = (*COLUMNS, "photograph", "source_sha256")
 
 
@@ -59,6 +63,7 @@ def crop_photographs(
     Raises:
         ArtifactError: The detector's model is missing, another run is at it, or a
             disk refused.
+        LabelError: Not one of the first photographs, ``FIRST`` or a few more, is usable.
     """
     settings = settings or FaceSettings()
     portions = list(source.portions())
@@ -66,7 +71,8 @@ def crop_photographs(
         folder = CropFolder(out, done)
         folder.begin()
         job = CropPhotographs(str(out), settings)
-        work = work_through(portions, job, done, folder.has, workers)
+        check = None if any(entry.rows for entry in done.done.values()) else _CheckFirst()
+        work = work_through(portions, job, done, folder.has, workers, check=check)
         ids = [portion.id for portion in portions]
         if repeated := _repeated(done.done, ids):
             # One of each pair has overwritten the other; the first is made again.
@@ -75,6 +81,32 @@ def crop_photographs(
             work_through(portions, job, done, folder.has, workers)
         folder.finish(set(ids))
         return crop_result((done.done[name] for name in ids), _COLUMNS, work)
+
+
+class _CheckFirst:
+    """Stops the work where all photographs at the beginning are unusable."""
+
+    def __init__(self) -> None:
+        self._aside: list[list[str]] | None = []
+
+    def __call__(self, entries: list[Entry]) -> None:
+        """Look at what came of some photographs; raises LabelError."""
+        if self._aside is None:
+            return
+        self._aside += [line for entry in entries for line in entry.set_aside]
+        if any(entry.rows for entry in entries) or any(
+            one[1] == _NO_FACE for one in self._aside
+        ):
+            self._aside = None
+        elif len(self._aside) >= FIRST:
+            counts = Counter(reason for _, reason, _, _ in self._aside).most_common(4)
+            path, reason, detail, _ = self._aside[0]
+            raise LabelError(
+                path,
+                f"{reason}: {detail}. Not one of the first {len(self._aside):,} photographs is "
+                f"usable ({', '.join(f'{n:,} {reason}' for reason, n in counts)}); are these "
+                "photographs, and whole?",
+            )
 
 
 @dataclass(frozen=True)

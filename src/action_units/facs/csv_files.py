@@ -2,10 +2,17 @@
 
 import csv
 import io
+import shlex
 import zipfile
 from pathlib import Path
 
 from action_units.errors import LabelError
+
+_COMPRESSED = {
+    b"\x1f\x8b": ("gzip", ".gz", "gunzip"),
+    b"BZh": ("bzip2", ".bz2", "bunzip2"),
+    b"\xfd7zXZ": ("xz", ".xz", "unxz"),
+}
 
 SEPARATORS = ",;\t"
 """A file's columns are separated by one of these; the header decides which."""
@@ -13,9 +20,6 @@ SEPARATORS = ",;\t"
 _SPREADSHEET = "open it in a spreadsheet program and save it as CSV (UTF-8)"
 _STARTS = {
     b"\xd0\xcf\x11\xe0": f"an Excel workbook of the old kind; {_SPREADSHEET}",
-    b"\x1f\x8b": "compressed with gzip; unpack it with `gunzip --stdout FILE > OTHER.csv`",
-    b"BZh": "compressed with bzip2; unpack it with `bunzip2 --stdout FILE > OTHER.csv`",
-    b"\xfd7zXZ": "compressed with xz; unpack it with `unxz --stdout FILE > OTHER.csv`",
     b"\xff\xfe": "text in UTF-16; save it as CSV in UTF-8",
     b"\xfe\xff": "text in UTF-16; save it as CSV in UTF-8",
     b"PAR1": "a Parquet file; write the table as CSV",
@@ -39,6 +43,17 @@ def check_is_csv(path: Path, start: bytes) -> None:
     """
     if start.startswith(b"PK\x03\x04"):
         raise LabelError(path, f"the file is not CSV but {_kind_of_zip(path)}.", 1)
+    for signature, (kind, suffix, command) in _COMPRESSED.items():
+        if start.startswith(signature):
+            file = shlex.quote(str(path))
+            packed = shlex.quote(f"{path}{suffix}")
+            how = f"mv {file} {packed} && {command} {packed}"
+            if path.name.endswith(suffix):
+                how = f"{command} --keep {file}"
+                kind += f" (name {path.name.removesuffix(suffix)} in its place)"
+            raise LabelError(
+                path, f"the file is not CSV but compressed with {kind}; unpack it: `{how}`.", 1
+            )
     for signature, kind in _STARTS.items():
         if start.startswith(signature):
             raise LabelError(path, f"the file is not CSV but {kind}.", 1)
@@ -73,4 +88,4 @@ def _kind_of_zip(path: Path) -> str:
         return f"an Excel workbook; {_SPREADSHEET}"
     if "content.xml" in names:
         return f"an OpenDocument spreadsheet; {_SPREADSHEET}"
-    return "a zip archive; unpack it with `unzip`"
+    return f"a zip archive; unpack it: `unzip {shlex.quote(str(path))}`"

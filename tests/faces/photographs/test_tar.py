@@ -276,7 +276,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     for name, error, says in (
         ("zipped.tar", ConfigurationError, "is compressed whatever its name says"),
         ("a.tgz", ConfigurationError, "is compressed, and cannot be read from the middle"),
-        ("none.tar", LabelError, "no member of it is a picture"),
+        ("none.tar", LabelError, r"no member of it is a picture by its name \(1 \.json; the f"),
         ("empty", LabelError, r"there is no \*\.tar file"),
         ("x-{00..02}.tar", LabelError, r"x-00\.tar: there is no such file"),
         ("x-*.tar", LabelError, r"there is no \*\.tar file"),
@@ -302,3 +302,13 @@ def test_any_damage_gives_all_pictures_or_a_reason(path):
         assert len(found) == N or bad
         ended += bool(bad)
     assert ended > 100
+
+
+def test_a_tar_without_pictures_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(tar_module, "FIRST_MEMBERS", 3)
+    others = [(f"{k}.cls", b"1") for k in range(4)]
+    write_tar(tmp_path / "a.tar", others)
+    with pytest.raises(LabelError, match=r"none of the first 3 members .*3 \.cls.*is 0\.cls"):
+        next(TarSource(tmp_path / "a.tar").portions())
+    write_tar(tmp_path / "a.tar", [*others[:2], ("a.jpg", picture(1)), *others[2:]])
+    assert len(read_all(TarSource(tmp_path / "a.tar"))) == 1

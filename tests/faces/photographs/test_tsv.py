@@ -234,3 +234,25 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     ):
         with pytest.raises(error, match=says):
             list(TsvSource(tmp_path / name).portions())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a\t1\thttp://x\t/9j/\n" * 3000, r"line 1: 4 columns, expected 7: MID, .*; the line "
+         r"begins 'a\\t1\\thttp://x\\t/9j/'\. Not one of the first 1,000 lines is a face's"),
+        (b"\n\nmid,rank,url\nm.0,1,x\n", "line 3: 1 columns.*'mid,rank,url'.*first 2 lines"),
+        (line(0, data=b"!") * 5, "line 1: face data: no base64.*first 5 lines"),
+    ],
+)  # fmt: skip
+def test_a_file_of_something_else_is_refused_at_once(path, content, says):
+    path.write_bytes(content)
+    with pytest.raises(LabelError, match=says):
+        next(TsvSource(path).portions())
+
+
+def test_a_face_among_the_first_lines_is_enough(path):
+    path.write_bytes(b"mid\trank\n" + b"?\n" * 998 + line(0))
+    found = read_all(TsvSource(path))
+    assert len(found) == 1000
+    assert found[-1].content == picture(0)

@@ -4,13 +4,33 @@ import glob
 import itertools
 import os
 import re
+import shlex
 from pathlib import Path
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.photographs.places import Place, place_of
 
-COMPRESSED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
-_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"PK\3\4")
+# What unpacks a file of each suffix, beside it or into a folder.
+_UNPACK = {
+    (".gz", ".tgz"): "gunzip --keep",
+    (".bz2", ".tbz", ".tbz2"): "bunzip2 --keep",
+    (".xz", ".txz"): "unxz --keep",
+    (".zst", ".tzst"): "unzstd",
+    (".lz4",): "unlz4",
+    (".zip",): "unzip -d",
+    (".7z",): "7z x",
+    (".rar",): "unrar x",
+}
+_MAGIC = {
+    b"\x1f\x8b": ".gz",
+    b"BZh": ".bz2",
+    b"\xfd7zXZ": ".xz",
+    b"\x28\xb5\x2f\xfd": ".zst",
+    b"\x04\x22\x4d\x18": ".lz4",
+    b"PK\3\4": ".zip",
+    b"7z\xbc\xaf": ".7z",
+    b"Rar!": ".rar",
+}
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST = 1_000_000
@@ -63,11 +83,21 @@ def find(path: str | os.PathLike[str], suffix: str) -> list[tuple[str, Place]]:
 
 def refuse_compressed(place: Place) -> None:
     """Raise ConfigurationError where a file's name says that it is compressed."""
-    if place.path.lower().endswith(COMPRESSED):
+    if command := _unpacking(str(place)):
         raise ConfigurationError(
-            f"{place} is compressed, and cannot be read from the middle. Unpack it first, such "
-            f"as with `gunzip --keep`; photographs hardly shrink."
+            f"{place} is compressed, and cannot be read from the middle. Unpack it first, with "
+            f"`{command}`, and name what that makes; photographs hardly shrink."
         )
+
+
+def _unpacking(path: str) -> str:
+    """The command that unpacks a file by its suffix; empty where it is not compressed."""
+    for suffixes, command in _UNPACK.items():
+        for suffix in suffixes:
+            if path.lower().endswith(suffix):
+                into = [path[: -len(suffix)]] if command == "unzip -d" else []
+                return " ".join([command, *map(shlex.quote, (*into, path))])
+    return ""
 
 
 def _check(file: Place) -> None:
@@ -76,11 +106,14 @@ def _check(file: Place) -> None:
         raise LabelError(str(file), "there is no such file.")
     with file.open() as opened:
         start = opened.read(6)
-    if start.startswith(_MAGIC):
-        raise ConfigurationError(
-            f"{file} is compressed whatever its name says, and cannot be read from the middle. "
-            "Unpack it first."
-        )
+    for magic, suffix in _MAGIC.items():
+        if start.startswith(magic):
+            packed = f"{file}{suffix}"
+            raise ConfigurationError(
+                f"{file} is compressed whatever its name says, and cannot be read from the "
+                f"middle. Unpack it first, with `mv {shlex.quote(str(file))} "
+                f"{shlex.quote(packed)} && {_unpacking(packed)}`."
+            )
 
 
 def _glob(pattern: Place) -> list[Place]:

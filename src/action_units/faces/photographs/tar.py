@@ -25,12 +25,15 @@ from action_units.faces.photographs.naming import portable, stem_of, suffix_of
 from action_units.faces.photographs.patterns import find
 from action_units.faces.photographs.places import MAX_BYTES, Place
 from action_units.faces.photographs.tar_walk import Member, walk
-from action_units.trees import is_picture
+from action_units.trees import PICTURES, is_picture
 
 logger = logging.getLogger(__name__)
 
 RUN = 512
 """Photographs of a portion, at most."""
+
+FIRST_MEMBERS = 100_000
+"""So many members at the beginning must not all be something else than pictures."""
 
 _RUN_BYTES = 64 << 20
 _USUAL_BYTES = 64 << 10
@@ -121,7 +124,7 @@ class TarSource:
                 ``set-{000..123}.tar``; a path or a URL.
             run: Photographs of a portion, at most.
         """
-        self.path, self.run = path, run
+        self.path, self.run, self._first = path, run, ""
         self.ignored: Counter[str] = Counter()
 
     def portions(self) -> Iterator[TarPortion]:
@@ -130,23 +133,34 @@ class TarSource:
         A tar that is damaged is given up to there; its last portion tells of it.
         """
         self.ignored.clear()
-        found = False
+        self._first, found = "", False
         for name, place in find(self.path, ".tar"):
             size, stamp = place.size_and_stamp()
             if place.store is not None:
                 found = True
                 yield TarPortion(name, place, 0, size, stamp, max(1, size // _USUAL_BYTES))
                 continue
-            for portion in self._runs(name, place, size, stamp):
+            for portion in self._runs(name, place, size, stamp, found):
                 found = True
                 yield portion
         if self.ignored:
             counts = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
             logger.info("%s: passed over members that are no pictures: %s", self.path, counts)
         if not found:
-            raise LabelError(str(self.path), "no member of it is a picture by its name.")
+            raise self._without_pictures("no member of it")
 
-    def _runs(self, name: str, place: Place, size: int, stamp: str) -> Iterator[TarPortion]:
+    def _without_pictures(self, which: str) -> LabelError:
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
+        first = f"; the first is {self._first}" if self._first else ""
+        return LabelError(
+            str(self.path),
+            f"{which} is a picture by its name ({kinds or 'it has none'}{first}); a picture's "
+            f"name ends in {', '.join(PICTURES)}.",
+        )
+
+    def _runs(
+        self, name: str, place: Place, size: int, stamp: str, found: bool
+    ) -> Iterator[TarPortion]:
         seen: set[str] = set()
         start, pictures, again, damaged = 0, 0, list[int](), False
         with place.open(sparsely=True) as file:
@@ -167,10 +181,16 @@ class TarSource:
                 text = member_name(member)
                 if not member.regular or not is_picture(text):
                     self.ignored[suffix_of(text) if member.regular else "no file"] += 1
+                    self._first = self._first or portable(text)
+                    if not found and self.ignored.total() == FIRST_MEMBERS:
+                        raise self._without_pictures(
+                            f"none of the first {FIRST_MEMBERS:,} members"
+                        )
                     continue
                 if text in seen:
                     again.append(member.header)
                 seen.add(text)
+                found = True
                 pictures += 1
         if pictures or damaged:
             yield TarPortion(name, place, start, size, stamp, max(1, pictures), tuple(again))

@@ -36,8 +36,13 @@ RANGE = 16 << 20
 MAX_LINE = 64 << 20
 """Longer lines are passed over without being held in memory."""
 
+FIRST_LINES = 1000
+"""So many lines at the beginning of a file, or those of its first MiB, must not all be
+something else than faces."""
+
 _BLOCK = 1 << 20
 _SAMPLE = 4096
+_SHOWN = 120  # bytes of a line
 _COLUMNS = "MID, rank, image URL, page URL, face id, face rectangle, face data"
 _FACE_ID = re.compile(r"FaceId-(\d+)", re.ASCII)
 
@@ -104,7 +109,11 @@ class TsvSource:
         self.ignored: Counter[str] = Counter()
 
     def portions(self) -> Iterator[TsvPortion]:
-        """The ranges of each file; raises as ``patterns.find``."""
+        """The ranges of each file.
+
+        Raises:
+            LabelError: Not one of a file's first lines is a face's; or as ``patterns.find``.
+        """
         for name, place in find(self.path, ".tsv"):
             size, whole = place.size_and_stamp()
             if not size:
@@ -112,7 +121,9 @@ class TsvSource:
                     str(place), f"the file is empty; expected lines of {_COLUMNS}."
                 )
             with place.open(sparsely=True) as file:
-                line = _mean_line(file)
+                block = file.read(_BLOCK)
+                _check_first_lines(place, block, is_all=len(block) == size)
+                line = len(block) / max(1, block.count(b"\n"))  # about its bytes
                 closed = size if place.store is not None else _end_of_lines(file, size)
                 for start in range(0, size, self.range_bytes):
                     stop = min(start + self.range_bytes, size)
@@ -120,6 +131,30 @@ class TsvSource:
                     stamp = _stamp(file, start, stop, size, closed) if local else whole
                     weight = max(1, round((stop - start) / line))
                     yield TsvPortion(name, place, start, stop, stamp, weight)
+
+
+def _check_first_lines(place: Place, block: bytes, is_all: bool) -> None:
+    """Refuse a file whose first lines are all no face's, and say what they look like."""
+    lines = block.split(b"\n")
+    seen: list[tuple[int, bytes, str]] = []
+    for number, line in enumerate(lines if is_all else lines[:-1], 1):
+        if not line.strip():
+            continue
+        try:
+            parse_line(line.rstrip(b"\r"))
+            return
+        except UnusableFace as error:
+            seen.append((number, line, error.detail))
+        if len(seen) == FIRST_LINES:
+            break
+    if seen:
+        number, line, why = seen[0]
+        raise LabelError(
+            str(place),
+            f"{why}; the line begins {line[:_SHOWN].decode('utf-8', 'replace')!r}. Not one of "
+            f"the first {len(seen):,} lines is a face's.",
+            number,
+        )
 
 
 def parse_line(
@@ -197,12 +232,6 @@ def _skip_line(file: IO[bytes]) -> int:
         if part.endswith(b"\n"):
             break
     return skipped
-
-
-def _mean_line(file: IO[bytes]) -> float:
-    """About how many bytes a line has, of those at the beginning."""
-    block = file.read(_BLOCK)
-    return len(block) / max(1, block.count(b"\n"))
 
 
 def _end_of_lines(file: IO[bytes], size: int) -> int:

@@ -70,6 +70,8 @@ def work_through(
     workers: Workers | None = None,
     shard_weight: int = 128,
     unit: str = "photographs",
+    *,
+    check: Callable[[list[Entry]], None] | None = None,
 ) -> Work:
     """Do every portion that is not done, and note each shard when it is finished.
 
@@ -84,6 +86,7 @@ def work_through(
         workers: Who does the work.
         shard_weight: About how many pictures a shard has.
         unit: What a picture is called, in the plural, for the progress.
+        check: Is shown what each shard gave, and raises where it is no use to go on.
 
     Raises:
         ArtifactError: Processes die whatever they work on.
@@ -98,6 +101,8 @@ def work_through(
 
         def note(shard: Shard[AnyPortion], entries: list[Entry]) -> None:
             journal.add(entries)
+            if check is not None:
+                check(entries)
             progress.advance(sum(portion.weight for portion in shard))
 
         shards = _shards(todo, shard_weight, hands)

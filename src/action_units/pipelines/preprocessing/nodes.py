@@ -140,6 +140,12 @@ def crop_photographs(
         )
     total = len(result.table) + len(result.quarantine)
     _tell(result.quarantine, result.new, total, "photographs")
+    if result.table.empty:
+        raise LabelError(
+            photographs.photographs,
+            f"not one of {total:,} photographs gave a crop ({result.quarantine.summary()}); "
+            "the quarantine table says why.",
+        )
     return result.table, result.quarantine.table()
 
 
