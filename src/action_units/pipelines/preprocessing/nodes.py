@@ -12,6 +12,7 @@ import pandas as pd
 
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
+from action_units.errors import LabelError
 from action_units.faces.crop_photographs import crop_photographs as crop_files
 from action_units.faces.crop_videos import crop_videos
 from action_units.faces.disfa_recordings import DisfaPlan, plan_recordings
