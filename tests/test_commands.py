@@ -98,7 +98,10 @@ def test_pictures_are_drawn_on_request(models, photographs, tmp_path):
         ([".", "--fold", "7"], "no model is there; expected a run's folder with fold7"),
         ([".", "--device", "tpu"], "device 'tpu' is not there"),
         ([".", "--workers", "0"], "workers=0 must be a whole number from 1"),
-        ([".", "--min-confidence", "3"], "score=3.0 must lie between 0 and 1"),
+        (
+            [".", "--min-confidence", "3"],
+            "score is 3.0; it must be a number above 0 and below 1",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_two(

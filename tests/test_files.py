@@ -20,6 +20,7 @@ from action_units.files import (
     atomic_artifact,
     atomic_write,
     manifest_of,
+    reading,
     sweep,
     verify,
     write_bytes,
@@ -225,6 +226,41 @@ def test_every_flipped_bit_is_found(tmp_path_factory, content, data):
         verify(path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\xff\xfe\x00", b"{}", b"abc  file.txt\n", b"A" * 64]
+)
+def test_a_damaged_manifest_is_named(tmp_path, content):
+    path = tmp_path / "file.txt"
+    with atomic_artifact(path) as file:
+        file.write(b"whole")
+    manifest_of(path).write_bytes(content)
+    with pytest.raises(
+        ArtifactError, match=r"file\.txt cannot .* file\.txt\.sha256 is damaged"
+    ):
+        verify(path)
+    with atomic_artifact(path) as file:  # and making it again helps
+        file.write(b"again")
+    assert verify(path).read_bytes() == b"again"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ValueError("line 1\nline 2"), r"is damaged and cannot be read \(line 1 line 2\)"),
+        (KeyError("faces"), r"is damaged and cannot be read \('faces'\)"),
+        (RecursionError(), r"is damaged and cannot be read \(RecursionError\)"),
+        (OSError(5, "Input/output error"), r"cannot be read \(Input/output error\)"),
+        (ArtifactError("the treatment has no part"), r"index\.json: the treatment has no part"),
+    ],
+)
+def test_what_a_reader_raises_is_said_of_its_file(tmp_path, error, sentence):
+    path = tmp_path / "index.json"
+    with pytest.raises(ArtifactError, match=sentence) as told, reading(path, "kedro run"):
+        raise error
+    assert str(path) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 def test_the_manifest_is_one_that_sha256sum_reads(tmp_path):
     with atomic_artifact(tmp_path / "weights") as file:
         file.write(b"abc")
@@ -239,7 +275,7 @@ def test_missing_file_and_missing_manifest_are_told_apart(tmp_path):
     with pytest.raises(ArtifactError, match="not there yet. `kedro run` makes it"):
         verify(path, "kedro run")
     path.write_bytes(b"abc")
-    with pytest.raises(ArtifactError, match="no manifest"):
+    with pytest.raises(ArtifactError, match="manifest .* is not beside it"):
         verify(path)
 
 

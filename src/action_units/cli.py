@@ -1,37 +1,77 @@
-"""``kedro run``, with our errors said in one sentence instead of a traceback."""
+"""``kedro run``, with errors that a person can mend said in one sentence."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from action_units.errors import ActionUnitsError
+from action_units.sentences import sentence_of
 from action_units.signals import orderly_end
 
-
-def _ours(error: BaseException | None) -> ActionUnitsError | None:
-    """The error of ours behind an exception of Kedro's, if there is one."""
-    while error is not None:
-        if isinstance(error, ActionUnitsError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+_NODES = ("node_names", "from_nodes", "to_nodes")
 
 
 class _Run(click.Command):
     """Kedro's run command; a problem that the user can mend ends in a plain message."""
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _told():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with orderly_end():
-                return super().invoke(ctx)
-        except Exception as error:
-            ours = _ours(error)
-            if ours is None:
-                raise
-            raise click.ClickException(str(ours)) from error
+        with _told(ctx.params), orderly_end():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _told(options: dict[str, Any] | None = None) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        if options is None:
+            sentence = f"The command line cannot be read: {sentence}"
+        elif isinstance(error, ValueError):  # Kedro's, of nodes and pipelines
+            sentence = _misspelt(options) or sentence
+        raise click.ClickException(sentence) from error
+
+
+def _misspelt(options: dict[str, Any]) -> str | None:
+    """Which name on the command line is none, with the nearest that there is."""
+    from kedro.framework.project import pipelines
+
+    pipelines.set_requested(None)
+    names = [options.get("pipeline"), *options.get("pipelines", ())]
+    if wrong := _first_unknown([name for name in names if name], list(pipelines)):
+        return f"There is no pipeline {wrong}"
+    chosen = [pipelines[name] for name in names if name] or [pipelines["__default__"]]
+    nodes = [node for pipeline in chosen for node in pipeline.nodes]
+    there = {
+        **{option: [node.name for node in nodes] for option in _NODES},
+        "tags": sorted({tag for node in nodes for tag in node.tags}),
+        "namespaces": sorted({node.namespace for node in nodes if node.namespace}),
+    }
+    for option, known in there.items():
+        if wrong := _first_unknown(options.get(option) or (), known):
+            kind = "node" if option in _NODES else option.removesuffix("s")
+            return f"There is no {kind} {wrong}"
+    return None
+
+
+def _first_unknown(given: Any, known: list[str]) -> str | None:
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            return f"{name!r}.{meant} There are {', '.join(known)}."
+    return None
 
 
 if sys.argv[1:2] == ["viz"]:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from action_units import __version__
-from action_units.errors import ActionUnitsError, ConfigurationError
+from action_units.errors import ConfigurationError
+from action_units.sentences import sentence_of
 from action_units.signals import orderly_end
 
 SET_ASIDE, REFUSED = 1, 2
@@ -33,8 +34,10 @@ class _Command(click.Command):
         try:
             with orderly_end():
                 return super().invoke(ctx)
-        except ActionUnitsError as error:
-            raise _Refused(str(error)) from error
+        except Exception as error:
+            if (sentence := sentence_of(error)) is None:
+                raise
+            raise _Refused(sentence) from error
 
 
 class _Group(click.Group):

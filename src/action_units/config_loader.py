@@ -13,8 +13,10 @@ from fnmatch import fnmatch
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
+from omegaconf import DictConfig, OmegaConf
 
 from action_units.errors import ConfigurationError
 
@@ -108,6 +110,19 @@ class ProjectConfigLoader(OmegaConfigLoader):
             _replace(merged, PATHS[key], self._absolute)
         return merged
 
+    def load_and_merge_dir_config(self, conf_path: str, *args: Any, **options: Any) -> Any:
+        """Kedro's, which does not name the file, or counts its lines from 0.
+
+        Raises:
+            ConfigurationError: A file is no YAML; names it and the line.
+        """
+        try:
+            return super().load_and_merge_dir_config(conf_path, *args, **options)
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError):
+            for path in sorted(Path(conf_path).rglob("*.y*ml")):
+                _refuse_damaged(path)
+            raise
+
     def _absolute(self, name: str, text: str) -> str:
         """The path that a setting means, as absolute."""
         assert self.project is not None
@@ -134,6 +149,18 @@ class ProjectContext(KedroContext):
         super().__init__(*args, **kwargs)
         if isinstance(self.config_loader, ProjectConfigLoader):
             self.config_loader.project = self.project_path
+
+
+def _refuse_damaged(path: Path) -> None:
+    try:
+        content = OmegaConf.load(path)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise ConfigurationError(f"{path}{line}: this is no YAML ({what}).") from error
+    if not isinstance(content, DictConfig):
+        raise ConfigurationError(f"{path}: names with values are expected, not a list.")
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,6 +18,7 @@ import fcntl
 import glob
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -39,6 +40,7 @@ _MODES = {"": (0o600, 0o700), "group": (0o660, 0o770), "everyone": (0o644, 0o755
 _PART = ".part"
 _ABANDONED = 24 * 3600  # seconds without a write, where the disk cannot say who uses a file
 _BLOCK = 1 << 20
+_HASH = re.compile(rb"^([0-9a-f]{64})\s", re.MULTILINE)
 
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_FOLDER_SYNC = {*_UNSUPPORTED, errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR}
@@ -360,16 +362,17 @@ def verify(path: Path | str, made_by: str = "") -> Path:
     if not path.is_file():
         raise ArtifactError(f"{path} is not there yet.{hint}")
     if (withdrawal := _withdrawal_of(path)).is_file():
+        reason = withdrawal.read_text(errors="replace").strip()
         raise ArtifactError(
-            f"{path} was made with the data of a person who has withdrawn "
-            f"({withdrawal.read_text().strip()}); train it again with `kedro run` and the "
-            "parameters that made it."
+            f"{path} was made with the data of a person who has withdrawn ({reason}); train it "
+            "again with `kedro run` and the parameters that made it."
         )
     known = _known_hashes(path)
     if not known:
+        state = "is damaged" if manifest_of(path).exists() else "is not beside it"
         raise ArtifactError(
-            f"{path} has no manifest {manifest_of(path).name} beside it, so nothing says "
-            f"that it is whole.{hint}"
+            f"{path} cannot be trusted: its manifest {manifest_of(path).name} {state}, so "
+            f"nothing says that it is whole. Delete it and make it again.{hint}"
         )
     if sha256_of(path) not in known:
         raise ArtifactError(
@@ -377,6 +380,35 @@ def verify(path: Path | str, made_by: str = "") -> Path:
             f"{manifest_of(path).name}. Delete both and make it again.{hint}"
         )
     return path
+
+
+@contextmanager
+def reading(path: Path | str, made_by: str = "") -> Iterator[None]:
+    """Say of a file that it is damaged where what is in it cannot be understood.
+
+    Args:
+        path: The file that is read within; only its reader may be called there.
+        made_by: The command that makes it.
+
+    Raises:
+        ArtifactError: Whatever the reader raised; names the file.
+    """
+    try:
+        yield
+    except (MemoryError, ConfigurationError):
+        raise
+    except OSError as error:
+        what = error.strerror or error
+        raise ArtifactError(f"{path} cannot be read ({what}); look at the disk.") from error
+    except ArtifactError as error:
+        named = str(Path(path).parent) in str(error)
+        raise error if named else ArtifactError(f"{path}: {error}") from error
+    except Exception as error:  # a reader may raise anything on damaged bytes
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        again = f"`{made_by}` makes it again" if made_by else "make it again"
+        raise ArtifactError(
+            f"{path} is damaged and cannot be read ({told}); delete it, and {again}."
+        ) from error
 
 
 def _withdrawal_of(path: Path) -> Path:
@@ -433,10 +465,11 @@ def renew_sums(folder: Path | str) -> None:
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    try:
-        lines = (folder / SUMS).read_text().splitlines()
-    except FileNotFoundError:
+    path = folder / SUMS
+    if not path.is_file():
         return {}
+    with reading(path):
+        lines = path.read_text().splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
@@ -444,8 +477,7 @@ def _known_hashes(path: Path) -> dict[str, int]:
     manifest = manifest_of(path)
     if not manifest.is_file():
         return {}
-    lines = manifest.read_text().splitlines()
-    return {line.split()[0]: 0 for line in lines if line.strip()}
+    return {digest.decode(): 0 for digest in _HASH.findall(manifest.read_bytes())}
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

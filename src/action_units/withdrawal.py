@@ -40,6 +40,7 @@ from action_units.files import (
     atomic_write,
     manifest_of,
     mark_withdrawn,
+    reading,
     renew_sums,
 )
 from action_units.locks import locked
@@ -454,7 +455,8 @@ def _mentions(path: Path, person: Person) -> bool:
 def _filter_table(path: Path, person: Person, done: Removal) -> None:
     """Take the person's rows out of a table, which stays as it was where it has none."""
     if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
+        with reading(path):
+            table = pd.read_parquet(path)
         drop = _shows(table, person)
         if drop.any():
             kept = table[~drop].reset_index(drop=True)

@@ -98,3 +98,31 @@ def test_a_misspelt_option_of_the_last_stage_stops_a_run_before_its_first(empty_
     assert "recipes.modern.finetune: 'patiense' is not an option" in printed
     assert "[1/" not in printed
     assert not (empty_project.path / "data").exists()
+
+
+def test_a_wrong_value_of_a_file_stops_every_pipeline_before_its_first_node(empty_project):
+    own = empty_project.path / "conf/local/parameters.yml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("preprocess:\n  crop:\n    margin: abc\n")
+    printed = empty_project.kedro("run", "--env", "tiny", "--pipeline", "compare", fails=True)
+    assert printed.splitlines() == [
+        "Error: preprocess.crop.margin is 'abc'; it must be a number from 0 to 2."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--nodes", "pack_disfa_face"],
+            "no node 'pack_disfa_face'. Did you mean pack_disfa_fac",
+        ),
+        (["--tags", "evaluat"], "There is no tag 'evaluat'. Did you mean evaluate? There are "),
+        (["--pipeline", "preproces"], "no pipeline 'preproces'. Did you mean preprocess?"),
+        (["--params", "seed=[1"], "The command line cannot be read: while parsing a flow seq"),
+    ],
+)
+def test_a_misspelt_option_is_one_line(empty_project, options, sentence):
+    printed = empty_project.kedro("run", "--env", "tiny", *options, fails=True)
+    assert sentence in printed
+    assert len(printed.splitlines()) == 1

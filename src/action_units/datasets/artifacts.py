@@ -17,7 +17,7 @@ from kedro_datasets._typing import ImagePreview, JSONPreview, TablePreview
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.tables import to_csv
-from action_units.files import atomic_artifact, verify
+from action_units.files import atomic_artifact, reading, verify
 
 
 class Artifact(AbstractDataset[Any, Any]):
@@ -43,7 +43,9 @@ class Artifact(AbstractDataset[Any, Any]):
 
     def load(self) -> Any:
         """Read the file, once its hash has been found right."""
-        return self._decode(verify(self.path).read_bytes())
+        content = verify(self.path).read_bytes()
+        with reading(self.path):
+            return self._decode(content)
 
     def save(self, data: Any) -> None:
         """Write the whole file, or leave the one that was there."""

@@ -23,12 +23,20 @@ from action_units.facs.action_units import (
 from action_units.facs.folds import read_fold_tables, read_web_tables
 from action_units.facs.label_tables import write_finetune_labels, write_pretrain_labels
 from action_units.facs.protocols import fold_protocol
-from action_units.files import SUMS, atomic_write, check_sums, write_sums, write_text
+from action_units.files import (
+    SUMS,
+    atomic_write,
+    check_sums,
+    reading,
+    write_sums,
+    write_text,
+)
 
 logger = logging.getLogger(__name__)
 
 _ORIGIN = "origin.json"
 _DETAILS = "details.parquet"
+_PREPROCESS = "kedro run --pipeline preprocess"
 
 
 @dataclass(frozen=True)
@@ -120,15 +128,16 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
     def _known(self) -> dict[str, Any]:
         """What was kept of the set beside its tables."""
         path = self.path / _ORIGIN
-        known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-        return known
+        with reading(path, _PREPROCESS):
+            return dict(json.loads(path.read_text())) if path.is_file() else {}
 
     def _with_details(self, table: pd.DataFrame) -> pd.DataFrame:
         """What the label CSVs cannot hold: intensities, scores, where each crop is from."""
         path = self.path / _DETAILS
         if not path.is_file():
             return table
-        details = pd.read_parquet(path).set_index("image")
+        with reading(path, _PREPROCESS):
+            details = pd.read_parquet(path).set_index("image")
         if details.index.has_duplicates:
             image = details.index[details.index.duplicated()][0]
             raise ArtifactError(

@@ -13,7 +13,7 @@ from action_units.datasets.artifacts import JsonDataset, TableDataset
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.run_folder import fold_files
-from action_units.files import verify
+from action_units.files import reading, verify
 
 
 class _ReadOnly(AbstractDataset[None, Any]):
@@ -132,7 +132,9 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     """
     found = {}
     for file in fold_files(path, "evaluation.json").values():
-        evaluation = FoldEvaluation.from_json(JsonDataset(path=str(file)).load())
+        content = JsonDataset(path=str(file)).load()
+        with reading(file, "kedro run --pipeline evaluate"):
+            evaluation = FoldEvaluation.from_json(content)
         folder, networks = predictions / file.parent.name, list(evaluation.models)
         found[evaluation.fold] = EvaluatedFold(
             evaluation,
@@ -151,7 +153,8 @@ def _tables(
         path = verify(
             folder / f"{name}_{what}.parquet", made_by=f"kedro run --pipeline {stage}"
         )
-        tables[name] = pd.read_parquet(path)
+        with reading(path, f"kedro run --pipeline {stage}"):
+            tables[name] = pd.read_parquet(path)
     return tables
 
 

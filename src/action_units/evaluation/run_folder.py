@@ -6,7 +6,7 @@ from pathlib import Path
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.treatment import Treatment
-from action_units.files import verify
+from action_units.files import reading, verify
 
 MODEL = "finetuned.safetensors"
 """A fold's network."""
@@ -50,8 +50,9 @@ def read_treatment(model: Path, aus: tuple[int, ...]) -> tuple[Treatment, str]:
         ArtifactError: It is missing or damaged.
     """
     path = verify(treatment_of(model), made_by="kedro run --pipeline evaluate")
-    content = json.loads(path.read_text())
-    return Treatment.from_json(content, aus), str(content.get("weights", ""))
+    with reading(path, "kedro run --pipeline evaluate"):
+        content = json.loads(path.read_text())
+        return Treatment.from_json(content, aus), str(content.get("weights", ""))
 
 
 def refuse_other_weights(model: Path, sha256: str, fitted_to: str) -> None:

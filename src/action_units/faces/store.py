@@ -21,7 +21,14 @@ import pandas as pd
 
 from action_units.errors import ArtifactError
 from action_units.facs.action_units import au_columns
-from action_units.files import atomic_artifact, atomic_write, sha256_of, verify, write_text
+from action_units.files import (
+    atomic_artifact,
+    atomic_write,
+    reading,
+    sha256_of,
+    verify,
+    write_text,
+)
 
 Faces = npt.NDArray[np.uint8]
 Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]]
@@ -153,6 +160,11 @@ class FaceStore:
         """
         folder = Path(folder)
         path = verify(folder / INDEX_NAME, made_by)
+        with reading(path, made_by):
+            return cls._open(folder, path, made_by)
+
+    @classmethod
+    def _open(cls, folder: Path, path: Path, made_by: str) -> Self:
         index = json.loads(path.read_text())
         if index["format"] != _FORMAT:
             raise ArtifactError(

@@ -18,7 +18,7 @@ from action_units.evaluation.run_folder import (
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.crops import FaceSettings
-from action_units.files import sha256_of, verify
+from action_units.files import reading, sha256_of, verify
 from action_units.prediction.classifier import Classifier, FaceInput, Member
 
 if TYPE_CHECKING:
@@ -156,8 +156,10 @@ def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Treatment:
             "the calibration and smoothing that `evaluation.treatment` asks for.",
             model,
         )
-        fitted = FittedThresholds.from_json(json.loads(verify(thresholds).read_text()), aus)
-        return Treatment(fitted)
+        verify(thresholds)
+        with reading(thresholds, "kedro run --pipeline finetune"):
+            content = json.loads(thresholds.read_text())
+            return Treatment(FittedThresholds.from_json(content, aus))
     raise ArtifactError(
         f"{model}: there is no {treatment_of(model).name} beside it, so nothing says from "
         "which probability on an AU is present; `kedro run --pipeline evaluate` makes it."

@@ -1,0 +1,109 @@
+"""What is said in place of a traceback where a person can mend what is wrong."""
+
+import errno
+from collections.abc import Iterator
+from types import TracebackType
+
+from action_units.errors import ActionUnitsError
+from action_units.files import advice
+
+# Of these parts of Kedro, and of what opens URLs, an error is about what a person has typed or
+# configured; within nodes, runners and datasets it may be a mistake of the program.
+_SPEAK_OF_INPUT = (
+    "fsspec",
+    "kedro.config",
+    "kedro.framework",
+    "kedro.io.catalog_config_resolver",
+    "kedro.io.core",
+    "kedro.io.data_catalog",
+    "kedro.pipeline.pipeline",
+    "kedro.runner",
+    "kedro.utils",
+    "omegaconf",
+    "upath",
+    "yaml",
+)
+_OF_INPUT = (ValueError, KeyError, AttributeError)
+_OF_CONFIGURATION = ("yaml.", "omegaconf.", "kedro.config", "kedro.framework.cli")
+_OF_NETWORKS = ("aiohttp", "botocore", "gcsfs", "google", "requests", "s3fs", "urllib3")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """One sentence for an error that a person can mend; None for a mistake of the program.
+
+    Args:
+        error: Perhaps wrapped in another, such as Kedro's ``DatasetError``.
+    """
+    chain = list(_chain(error))
+    for one in chain:
+        if isinstance(one, ActionUnitsError):
+            return str(one)
+    return next((told for one in chain if (told := _told(one)) is not None), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _told(error: BaseException) -> str | None:
+    module = type(error).__module__
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_disk(error)
+    if isinstance(error, ImportError):
+        return _of_package(error)
+    if isinstance(error, MemoryError):
+        return (
+            f"There is not enough memory: {_line(error) or 'it is used up.'} Run again with "
+            "fewer workers or a smaller batch, or free some."
+        )
+    if module.startswith(_OF_CONFIGURATION) or module.partition(".")[0] in _OF_NETWORKS:
+        return _line(error)
+    place, function = _raised_in(error.__traceback__)
+    if module.startswith("kedro.io") and (error.__cause__ is None or function == "from_config"):
+        return _line(error)
+    if isinstance(error, _OF_INPUT) and place.startswith(_SPEAK_OF_INPUT):
+        return _line(error)
+    return None
+
+
+def _of_disk(error: OSError) -> str:
+    where = str(error.filename) if error.filename is not None else ""
+    what = error.strerror or type(error).__name__
+    if isinstance(error, FileNotFoundError) and where:
+        return f"{where} is not there."
+    if error.errno in _FULL and not where:
+        return (
+            f"{what}: a disk, the folder of temporary files (TMPDIR) or /dev/shm is full; free "
+            "some space and run again."
+        )
+    return f"{where}: {what}. {advice(error)}" if where else f"The system refused: {what}."
+
+
+def _of_package(error: ImportError) -> str | None:
+    """A package that is not installed; a name that a package of ours lacks is a mistake."""
+    missing = isinstance(error, ModuleNotFoundError) and error.name is not None
+    if missing and not str(error.name).startswith("action_units"):
+        return (
+            f"This needs the package {error.name}, which is not installed: pip install "
+            f"{str(error.name).partition('.')[0]}."
+        )
+    told_by_package = error.name is None and "cannot import name" not in str(error)
+    return f"A package is missing: {_line(error)}" if told_by_package else None
+
+
+def _raised_in(trace: TracebackType | None) -> tuple[str, str]:
+    """Module and function that an error was raised in."""
+    place, function = "", ""
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        place, function = str(frame.f_globals.get("__name__", "")), frame.f_code.co_name
+    return place, function
+
+
+def _line(error: BaseException) -> str:
+    """An error's own words in one line."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return " ".join(str(text).split()).rstrip(".") + "." if str(text).strip() else ""
