@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import subprocess
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from action_units.errors import LabelError
 from action_units.faces.video import read_frames, timed_frames
 from tests.faces.broken_videos import number_in, numbered, write_numbered
 from tests.faces.encoded import (
@@ -177,6 +179,178 @@ def test_raw_streams_have_no_times_of_their_own(tmp_path):
     found = list(timed_frames(path, N))
     assert [number_in(frame.pixels) for frame in found] == list(range(N))
     assert np.isnan([frame.seconds for frame in found]).all()
+
+
+PLAIN = ("-c:v", "libx264", "-crf", "8", "-pix_fmt", "yuv420p")
+
+
+def turn(path, a, b, c, d):
+    """Write a display matrix into an MP4 file (ISO/IEC 14496-12, 8.3.2)."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    struct.pack_into(
+        ">9i", content, at, a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30
+    )
+    path.write_bytes(content)
+
+
+TURNS = {
+    (1, 0, 0, 1): lambda frame: frame,
+    (0, 1, -1, 0): lambda frame: np.rot90(frame, -1),  # a telephone held upright
+    (-1, 0, 0, -1): lambda frame: np.rot90(frame, 2),
+    (0, -1, 1, 0): lambda frame: np.rot90(frame),
+    (-1, 0, 0, 1): np.fliplr,
+    (1, 0, 0, -1): np.flipud,
+    (0, 1, 1, 0): lambda frame: np.swapaxes(frame, 0, 1),
+    (0, -1, -1, 0): lambda frame: np.swapaxes(np.rot90(frame, 2), 0, 1),
+}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("matrix", TURNS)
+def test_turned_and_mirrored_frames_are_upright(tmp_path, matrix, suffix):
+    path = encode(tmp_path / f"a.{suffix}", FRAMES[:2], *PLAIN)
+    turn(path, *matrix)
+    found = list(read_frames(path, 2))
+    upright = [TURNS[matrix](frame) for frame in FRAMES[:2]]
+    assert [frame.shape for frame in found] == [frame.shape for frame in upright]
+    assert min(map(likeness, found, upright)) > 22
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("ratio", "shape"),
+    [
+        ("2/1", (120, 320)),
+        ("4/3", (120, 213)),
+        ("64/45", (120, 228)),
+        ("1/2", (240, 160)),
+        ("1/1", (120, 160)),
+        ("0/1", (120, 160)),
+        ("40/1", (120, 160)),
+    ],
+)
+def test_pixels_are_made_square(tmp_path, ratio, shape):
+    path = encode(tmp_path / "a.mp4", FRAMES[:2], *PLAIN, "-vf", f"setsar={ratio}")
+    found = list(read_frames(path, 2))
+    assert {frame.shape[:2] for frame in found} == {shape}
+    back = [cv2.resize(frame, (160, 120), interpolation=cv2.INTER_AREA) for frame in found]
+    assert min(map(likeness, back, FRAMES)) > 22
+
+
+@needs_ffmpeg
+def test_turned_pixels_that_are_not_square(tmp_path):
+    path = encode(tmp_path / "a.mp4", FRAMES[:2], *PLAIN, "-vf", "setsar=2")
+    turn(path, 0, 1, -1, 0)
+    assert {frame.shape for frame in read_frames(path, 2)} == {(320, 120, 3)}
+
+
+def coloured(matrix, levels, pixels, *more):
+    names = {"bt709": "bt709", "bt601": "smpte170m", "bt2020": "bt2020nc"}
+    scaled = f"scale=out_color_matrix={matrix}:out_range={levels},format={pixels}"
+    told = ("-colorspace", names[matrix], "-color_range", levels)
+    return "mkv", ("-vf", scaled, *told, "-c:v", "libx264", "-crf", "1", *more)
+
+
+HDR = ("-color_primaries", "bt2020", "-color_trc")
+COLOURED = {
+    "bt.601": coloured("bt601", "tv", "yuv420p"),
+    "bt.709": coloured("bt709", "tv", "yuv420p"),
+    "full range": coloured("bt709", "pc", "yuv420p"),
+    "4:4:4": coloured("bt709", "tv", "yuv444p"),
+    "10 bits": coloured("bt709", "tv", "yuv422p10le"),
+    "hdr pq": coloured("bt2020", "tv", "yuv420p10le", *HDR, "smpte2084"),
+    "hdr hlg": coloured("bt2020", "tv", "yuv420p10le", *HDR, "arib-std-b67"),
+    "12 bits": ("mov", ("-c:v", "prores_ks", "-pix_fmt", "yuva444p10le")),
+    "16 bits": ("mkv", ("-c:v", "ffv1", "-pix_fmt", "rgb48le")),
+    "alpha": ("mov", ("-c:v", "png", "-pix_fmt", "rgba")),
+    "motion jpeg": ("avi", ("-c:v", "mjpeg", "-pix_fmt", "yuvj422p", "-q:v", "2")),
+}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("size", [(64, 96), (63, 97)])
+@pytest.mark.parametrize("kind", COLOURED)
+def test_colours_are_those_that_were_encoded(tmp_path, kind, size):
+    suffix, options = COLOURED[kind]
+    colour = (60, 110, 200)
+    frames = [np.full((*size, 3), colour, np.uint8)] * 2
+    if size[0] % 2 and kind not in ("4:4:4", "12 bits", "16 bits", "alpha"):
+        pytest.skip("not of odd size, or not exact at its edge")
+    path = encode(tmp_path / f"a.{suffix}", frames, *options)
+    found = np.stack(list(read_frames(path, 2)))
+    assert found.shape == (2, *size, 3)
+    assert np.abs(found.astype(int) - colour).max() <= 4
+
+
+@needs_ffmpeg
+def test_gray_is_gray(tmp_path):
+    gray = [np.full((63, 97, 3), 131, np.uint8)] * 2
+    path = encode(tmp_path / "a.mkv", gray, "-c:v", "ffv1", "-pix_fmt", "gray16le")
+    assert np.abs(np.stack(list(read_frames(path, 2))).astype(int) - 131).max() <= 1
+
+
+def growing(path, sizes):
+    """Motion JPEG whose frames have these sizes."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *sizes[0], "yuvj420p"
+        for k, size in enumerate(sizes):
+            packet = av.Packet(cv2.imencode(".jpg", cv2.resize(FRAMES[0], size))[1].tobytes())
+            packet.stream, packet.pts, packet.dts = stream, k, k
+            packet.time_base = Fraction(1, 25)
+            file.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mkv"])
+def test_frames_of_another_size_are_scaled_to_the_first(tmp_path, suffix):
+    path = growing(tmp_path / f"a.{suffix}", [(160, 120), (320, 240), (80, 60)])
+    found = list(read_frames(path, 3))
+    assert {frame.shape for frame in found} == {(120, 160, 3)}
+    assert min(likeness(frame, FRAMES[0]) for frame in found) > 18
+
+
+def test_frames_of_another_shape_are_refused(tmp_path):
+    path = growing(tmp_path / "a.mkv", [(160, 120), (120, 160)])
+    with pytest.raises(LabelError, match="from 160 × 120 pixels to 120 × 160. Cut it into"):
+        list(read_frames(path, None))
+
+
+@pytest.mark.parametrize("sizes", [[(400, 300)], [(160, 120), (160, 120), (1600, 1200)]])
+@pytest.mark.parametrize("suffix", ["avi", "mkv", "mp4"])
+def test_large_frames_are_refused_also_where_they_grow(tmp_path, sizes, suffix):
+    path = growing(tmp_path / f"a.{suffix}", sizes)
+    with pytest.raises(LabelError, match="above 0.1 megapixels"):
+        list(read_frames(path, None, 0.1))
+    assert len(list(read_frames(path, None, None))) == len(sizes)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("coder", "suffix"), [("libx264", "h264"), ("libx265", "h265"), ("mpeg2video", "m2v")]
+)
+def test_large_frames_are_refused_where_a_stream_grows(tmp_path, coder, suffix):
+    large = [cv2.resize(frame, (640, 480)) for frame in FRAMES]
+    quiet = ("-x265-params", "log-level=none") if coder == "libx265" else ()
+    parts = [
+        encode(tmp_path / f"{k}.{suffix}", frames, "-c:v", coder, "-pix_fmt", "yuv420p", *quiet)
+        for k, frames in enumerate((FRAMES, large))
+    ]
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(LabelError, match="above 0.1 megapixels"):
+        list(read_frames(path, None, 0.1))
+    assert {frame.shape for frame in read_frames(path, None)} == {(120, 160, 3)}
+
+
+@needs_ffmpeg
+def test_stretching_counts_as_pixels(tmp_path):
+    path = encode(tmp_path / "a.mp4", FRAMES[:1], *PLAIN, "-vf", "setsar=4")
+    with pytest.raises(LabelError, match="640 × 120 pixels are above 0.05 megapixels"):
+        list(read_frames(path, None, 0.05))
 
 
 def test_motion_jpeg_gives_the_pixels_that_opencv_gives(tmp_path):

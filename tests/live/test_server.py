@@ -19,6 +19,7 @@ from action_units.errors import ActionUnitsError, ConfigurationError
 from action_units.live import desk as desk_module
 from action_units.live.limits import Limits
 from action_units.live.server import create_app, serve
+from tests.faces.encoded import encode, needs_ffmpeg
 from tests.live.conftest import jpeg, scene
 
 SCOPE = {
@@ -93,6 +94,14 @@ def test_a_video_gets_what_predict_says(client, classifier, webm, uploads):
     expected = predict(webm, classifier)
     assert answer["table"] == expected.to_csv(index=False, lineterminator="\n")
     assert left(uploads) == []
+
+
+@needs_ffmpeg
+def test_the_page_is_told_the_size_of_square_pixels(client, tmp_path):
+    options = ("-c:v", "mpeg4", "-vf", "setsar=2")
+    path = encode(tmp_path / "a.mp4", [scene({}, (64, 96))] * 2, *options)
+    answer = told(client.post("/api/look", content=path.read_bytes()))
+    assert (answer["width"], answer["height"]) == (192, 64)
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["length given", "length not given"])

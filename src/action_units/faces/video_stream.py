@@ -134,10 +134,15 @@ def decode_video(
                 continue
             try:
                 frames = stream.decode(packet)
-            except av.error.MemoryError:
-                raise
-            except av.FFmpegError:
+            except av.FFmpegError as error:
                 check_size(path, context.width, context.height, max_megapixels)
+                if isinstance(error, av.error.ArgumentError) and not context.width:
+                    # A decoder forgets a size that is above max_pixels, or that none can be.
+                    raise LabelError(
+                        path, f"a frame of it is above {max_megapixels:g} megapixels."
+                    ) from None
+                if isinstance(error, MemoryError):
+                    raise
                 yield Undecodable()
                 continue
             for frame in frames:
