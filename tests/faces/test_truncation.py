@@ -3,7 +3,9 @@
 import struct
 import warnings
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from action_units.errors import UnusableFace
 from action_units.faces.decoding import decode
@@ -71,3 +73,14 @@ def test_pages_without_end_are_refused():
     (entries,) = struct.unpack_from("<H", content, page)
     struct.pack_into("<I", content, page + 2 + 12 * entries, page)
     assert refused(bytes(content)) == "damaged"
+
+
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "jpeg"])
+def test_a_hole_in_a_compressed_tiff_is_refused(compression):
+    picture = Image.fromarray(np.kron(SMOOTH, np.ones((8, 8, 1), np.uint8)))
+    noise = np.random.default_rng(0).integers(0, 30, (*picture.size[::-1], 3), np.uint8)
+    picture = Image.fromarray(np.asarray(picture) // 2 + noise)
+    content = encoded(picture, "TIFF", compression=compression)
+    assert refused(content) is None
+    for place in range(2000, len(content) - 2000, len(content) // 12):
+        assert refused(content[:place] + bytes(512) + content[place + 512 :]) is not None

@@ -10,8 +10,11 @@ for most of them. What a decoder could do in more than one way is settled here:
 - Of an animation, or of a file of several pictures, the first one is taken; the file
   must be whole all the same.
 
-Flipped bits often decode without an error. Only the SHA-256 of the bytes, kept when
-they were first seen, finds them.
+Damage is found where a format shows it: JPEG (``jpeg.jpeg_fault``), PNG and TIFF with
+Deflate by their checksums, GIF by its codes, WebP where it lost whole blocks
+(``webp.webp_fault``). BMP files, and TIFF files without compression, have nothing that
+tells damage from a picture. Flipped bits often decode without an error. Only the SHA-256
+of the bytes, kept when they were first seen, finds them.
 """
 
 import hashlib
@@ -31,8 +34,10 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from action_units.errors import UnusableFace
-from action_units.faces.plain_jpeg import decode_plain_jpeg
+from action_units.faces.jpeg import decode_plain_jpeg, jpeg_fault
+from action_units.faces.png import SIGNATURE, plain_png
 from action_units.faces.truncation import check_end
+from action_units.faces.webp import webp_fault
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -117,10 +122,12 @@ def decode(
     most = math.inf if max_megapixels is None else max_megapixels * 1e6
     if gray and (plain := decode_plain_jpeg(content, most)) is not None:
         return plain
+    if content.startswith(SIGNATURE):
+        content = plain_png(content)
     with _decoding(content):
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
     with image:
-        width, height = image.size
+        form, (width, height) = image.format, image.size
         if width * height > most:
             raise UnusableFace(
                 "too large",
@@ -131,7 +138,17 @@ def decode(
             if gray and image.format == "JPEG" and image.mode == "RGB":
                 image.draft("L", image.size)
             image.load()
-        return _upright(_pixels(image, gray), _orientation(image))
+        pixels = _pixels(image, gray)
+        if fault := _fault(form, content, pixels):
+            raise UnusableFace("damaged", fault)
+        return _upright(pixels, _orientation(image))
+
+
+def _fault(form: str | None, content: bytes, pixels: Pixels) -> str | None:
+    """What is wrong with a file that a decoder made a picture of, as a clause."""
+    if form in ("JPEG", "MPO"):
+        return jpeg_fault(content)
+    return webp_fault(content, pixels) if form == "WEBP" else None
 
 
 @contextmanager

@@ -1,22 +1,26 @@
-"""Files that end before their format says, though a decoder may be content with them.
+"""Files that end before their format says, or whose checksums do not hold.
 
-Decoders stop once they have the pixels of the first picture, and so pass over the
-missing end of a PNG, an animation or a TIFF of several pages. A JPEG file needs no
-look here: Pillow refuses it without its end. What follows the end of a JPEG, such
-as a telephone's second picture, is not looked at.
+Decoders are content with them: they stop once they have the pixels of the first picture,
+and so pass over the missing end of an animation or a TIFF of several pages, and over the
+checksums of Deflate in a TIFF. PNG has a module of its own (``png``). What follows the end of
+a JPEG, such as a telephone's second picture, is not looked at.
 """
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 from PIL import Image
 
 from action_units.errors import UnusableFace
+from action_units.faces.jpeg import jpeg_fault
 
-_PNG_END = b"IEND\xaeB`\x82"
 _MOST_PAGES = 10_000
 _PLACES_AND_SIZES = ((273, 279), (324, 325), (513, 514))  # of TIFF's strips, tiles, JPEG
-_PLACES = frozenset(tag for pair in _PLACES_AND_SIZES for tag in pair)
+_COMPRESSION, _JPEG_TABLES = 259, 347
+_READ = frozenset((_COMPRESSION, *(tag for pair in _PLACES_AND_SIZES for tag in pair)))
+_DEFLATE, _JPEG = (8, 32946), 7
+_BLOCK = 1 << 20
 _INTEGERS = {3: "H", 4: "I", 16: "Q"}  # TIFF's types of whole numbers
 _TYPE_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
@@ -52,12 +56,10 @@ def check_end(image: Image.Image, content: bytes) -> None:
         content: Its bytes.
 
     Raises:
-        UnusableFace: It was cut short (``truncated``), or has more pages than make
-            sense (``damaged``).
+        UnusableFace: It was cut short (``truncated``); a checksum does not hold, or it
+            has more pages than make sense (``damaged``).
     """
-    if image.format == "PNG":
-        whole = content.rfind(_PNG_END) >= 0
-    elif image.format == "WEBP":
+    if image.format == "WEBP":
         whole = 8 + struct.unpack_from("<I", content, 4)[0] <= len(content)
     elif image.format == "BMP":
         whole = struct.unpack_from("<I", content, 2)[0] <= len(content)
@@ -122,6 +124,7 @@ def _end_of_page(content: bytes, order: str, layout: _Layout, start: int) -> int
     (count,) = struct.unpack_from(order + layout.count, content, start)
     at = start + struct.calcsize(layout.count)
     found: dict[int, tuple[int, ...]] = {}
+    tables = b""
     for _ in range(count):
         tag, kind = struct.unpack_from(f"{order}HH", content, at)
         number = layout.number(order, content, at + 4)
@@ -130,11 +133,32 @@ def _end_of_page(content: bytes, order: str, layout: _Layout, start: int) -> int
         place = inline if size <= layout.word else layout.number(order, content, inline)
         if place + size > len(content):
             return 0
-        if tag in _PLACES and kind in _INTEGERS:
+        if tag == _JPEG_TABLES:
+            tables = content[place : place + size]
+        if tag in _READ and kind in _INTEGERS:
             found[tag] = struct.unpack_from(f"{order}{number}{_INTEGERS[kind]}", content, place)
         at += 4 + 2 * layout.word
     for places, sizes in _PLACES_AND_SIZES:
         for place, size in zip(found.get(places, ()), found.get(sizes, ()), strict=False):
             if place + size > len(content):
                 return 0
+            strip = content[place : place + size]
+            _check_strip(strip, found.get(_COMPRESSION, (1,))[0], tables)
     return at
+
+
+def _check_strip(strip: bytes, compression: int, tables: bytes) -> None:
+    """Refuse a strip or tile of a TIFF where its compression shows that it is damaged."""
+    fault = None
+    if compression in _DEFLATE:
+        stream = zlib.decompressobj()
+        try:
+            while strip and not stream.eof:
+                stream.decompress(strip, _BLOCK)
+                strip = stream.unconsumed_tail
+        except zlib.error as error:
+            fault = str(error)
+    elif compression == _JPEG and strip.startswith(b"\xff\xd8"):
+        fault = jpeg_fault(tables[:-2] + strip[2:] if tables else strip)
+    if fault:
+        raise UnusableFace("damaged", f"a strip of the TIFF: {fault}")
