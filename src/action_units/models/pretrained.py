@@ -1,19 +1,17 @@
 """Weights of other people's training for a fresh backbone, from a local file."""
 
-import hashlib
-import io
 import logging
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.files import sha256_of
 from action_units.models.backbone import Backbone
+from action_units.models.torch_files import read_torch_file
 
 logger = logging.getLogger(__name__)
 
@@ -52,16 +50,15 @@ class PretrainedWeights:
                 f"Recipe option 'backbone_weights' is {path}, and there is no such file; give "
                 "the path of a .safetensors or .pt file, or null for random weights."
             )
-        content = path.read_bytes()
         try:
-            tensors = _tensors(content, path.suffix == ".safetensors")
+            tensors = _tensors(path)
         except Exception as error:  # whatever comes of a file that is not ours
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ArtifactError(
                 f"{path} does not hold plain tensors by name ({reason}). Save the network's "
                 "state_dict as .safetensors, or with torch.save."
             ) from error
-        return cls(path, hashlib.sha256(content).hexdigest(), tensors)
+        return cls(path, sha256_of(path), tensors)
 
     def fill(self, backbone: Backbone) -> None:
         """Give a backbone these weights; those of a classifier after it are left out.
@@ -102,16 +99,10 @@ class PretrainedWeights:
         )
 
 
-def _tensors(content: bytes, is_safetensors: bool) -> dict[str, Tensor]:
-    if is_safetensors:
-        return safetensors.torch.load(content)
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise ValueError("not a file of torch.save, or of a torch before 1.6")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        # torch.save does not compress; a small file that unfolds to gigabytes is no model.
-        if sum(member.file_size for member in archive.infolist()) > len(content):
-            raise ValueError("compressed")
-    found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+def _tensors(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return safetensors.torch.load_file(path)
+    found = read_torch_file(path)
     for wrapper in _WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
             found = found[wrapper]

@@ -18,6 +18,7 @@ from action_units.differences import differences
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, sha256_of, verify
 from action_units.locks import locked
+from action_units.models.torch_files import read_torch_file
 
 SCHEMA = 1
 NAME = "checkpoint.pt"
@@ -68,11 +69,11 @@ def load_checkpoint(folder: Path | str, identity: Mapping[str, Any]) -> Content 
         return None
     try:
         verify(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_torch_file(path)
         schema, found, state = content["schema"], content["identity"], content["state"]
     except ArtifactError as error:
         raise ArtifactError(f"{error} {RESTART}") from error
-    except Exception as error:  # whatever torch makes of a file that is not ours
+    except Exception as error:  # whatever comes of a file that is not ours
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArtifactError(
             f"{path} is whole but is not a checkpoint of this project ({reason}). {RESTART}"
