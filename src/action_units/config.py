@@ -420,6 +420,7 @@ class Parameters(Settings):
     protocol: Protocol
     run: RunName
     runs: Annotated[str, Field(description="names with colons between them: A:B")] | None
+    pretraining: bool
     fold: Annotated[int, Field(ge=1, le=3)] | None
     seed: Seed
     device: Annotated[

@@ -260,7 +260,9 @@ class NameMissingInputs:
             None,
         )
         if maker is None:
-            return "put the data there (README, section “Your own data”)"
+            alone = ", or leave it out by `--params pretraining=false`: DISFA alone will do"
+            place = "put the data there (README, section “Your own data”)"
+            return place + (alone if name in ("web_photographs", "web_crops") else "")
         options = f" --env {env}" if env and env != "local" else ""
         params = run_params.get("runtime_params") or {}
         kept = ",".join(f"{k}={params[k]}" for k in ("run", "protocol", "fold") if k in params)

@@ -1,6 +1,7 @@
 """Predictions and folds made up for the tests of the evaluation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,3 +100,11 @@ def made_up_fold(
         scratch=made_up_model(fold, skill=0.1, **options) if scratch else None,
         provenance=provenance or {"config_hash": "c", "data_sha256": "d"},
     )
+
+
+def from_scratch(fold: FoldEvaluation) -> FoldEvaluation:
+    """The same, of a run without pre-training."""
+    model = replace(
+        fold.finetuned, provenance={**fold.finetuned.provenance, "stage": "scratch"}
+    )
+    return replace(fold, finetuned=model)

@@ -6,7 +6,7 @@ import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.fold_checks import refuse_unlike_folds, warnings_of
-from tests.evaluation.made_up import made_up_fold
+from tests.evaluation.made_up import from_scratch, made_up_fold
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,8 @@ def test_a_subject_tested_twice_is_refused(folds):
 def test_no_folds_say_how_to_get_some():
     with pytest.raises(ConfigurationError, match="kedro run --pipeline evaluate"):
         refuse_unlike_folds([])
+
+
+def test_a_fold_that_was_not_pre_trained_is_not_averaged_with_others(folds):
+    with pytest.raises(ConfigurationError, match="their pretrained differs, True and False"):
+        refuse_unlike_folds([folds[0], from_scratch(folds[1])])

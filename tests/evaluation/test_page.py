@@ -19,6 +19,7 @@ from action_units.evaluation.theme import STAND_INS
 from action_units.facs.action_units import AU_NAMES, DISFA_AUS, au_column, au_columns
 from tests.evaluation.made_up import (
     GROUPS,
+    from_scratch,
     made_up_curve,
     made_up_fold,
     made_up_predictions,
@@ -420,3 +421,13 @@ def test_the_same_run_gives_the_same_page():
     }
     few = replace(EXTRAS, answers=one_au)
     assert render_report(run(), few) == render_report(run(), few)
+
+
+def test_without_pre_training_nothing_is_called_pre_trained():
+    summary = summarise([from_scratch(made_up_fold(n)) for n in (1, 2, 3)])
+    page = Page(render_report(summary))
+    assert "Trained on coded frames alone, from random weights" in page.words
+    assert "Fold 1, from scratch" in page.words
+    assert "re-train" not in page.words
+    assert "From scratch" in markdown_table(summary)
+    assert "re-train" not in markdown_table(summary) + latex_table(summary)

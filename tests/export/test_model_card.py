@@ -11,7 +11,7 @@ from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import summarise
 from action_units.export.model_card import refuse_other_card, render_card, with_export
 from action_units.facs.action_units import AU_NAMES, DISFA_AUS, au_column
-from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
+from tests.evaluation.made_up import GROUPS, from_scratch, made_up_fold, made_up_predictions
 from tests.export.made_up import made_up_member
 
 SHARED = {
@@ -278,3 +278,12 @@ def test_facts_of_the_export_stand_before_the_data(made):
         assert told in whole
     assert "eight-bit" not in whole
     assert "\n\n\n" not in whole
+
+
+def test_without_pre_training_no_web_set_is_spoken_of():
+    summary, members, _ = made_up_card(scratch=False)
+    alone = summarise([from_scratch(fold) for fold in summary.folds], 3)
+    card = render_card(alone, members, "x", 1.0, web_rendered=True)
+    assert "| Training | from random weights on rendered videos |" in card
+    for word in ("re-train", "web", "MS-Celeb", "OpenFace"):
+        assert word not in card.replace("web-page", "")

@@ -103,10 +103,11 @@ def test_what_cannot_be_is_refused_with_a_sentence(call, sentence):
     [
         ("fg2020", ["SN001", "SN002", "SN003"], (1, 2, 3), 5,
          ["fold 1 of protocol 'fg2020' leaves 2 subjects",
-          "What can be trained: `--params protocol=fg2020,fold=1,finetune.validation_subjects=1`"]),
+          "add `fold=1,finetune.validation_subjects=1` to --params"]),
         ("fg2020", ["SN001", "SN002", "SN003", "SN005"], (3,), 1,
-         ["fold 3 of protocol 'fg2020' tests on",
-          "`--params protocol=fg2020,fold=1` or `--params protocol=fg2020,fold=2`"]),
+         ["fold 3 of protocol 'fg2020' tests on", "add `fold=1` or `fold=2` to --params"]),
+        ("fg2020", ["SN001", "SN002", "SN003", "SN008"], (1, 2, 3), 5,
+         ["fold 1 of protocol", "add `finetune.validation_subjects=1` to --params"]),
         ("standard", ["SN001", "SN002"], (1,), 1, ["No fold of it can be trained"]),
         ("fg2020", ["SN001", "SN014", "SN003", "SN002"], (1,), 1,
          ["subject 'SN014' belongs to no fold"]),
@@ -119,8 +120,11 @@ def test_folds_without_subjects_are_refused_and_the_way_on_is_one(
         refuse_uncovered(protocol, folds, subjects, n)
     for word in words:
         assert word in str(error.value)
-    for fold, held_out in re.findall(r"fold=(\d)(?:,\S*subjects=(\d))?", str(error.value)):
-        refuse_uncovered(protocol, [int(fold)], subjects, int(held_out or n))
+    for way in re.findall("`(.*?)`", str(error.value)):
+        said = dict(part.rsplit("=", 1) for part in way.split(","))
+        allowed = [int(said["fold"])] if "fold" in said else folds
+        held_out = int(said.get("finetune.validation_subjects", n))
+        refuse_uncovered(protocol, allowed, subjects, held_out)
 
 
 def test_folds_that_the_subjects_fill_are_not_refused():

@@ -3,10 +3,11 @@
 import pytest
 import yaml
 from docs import recipes
+from kedro.pipeline import Pipeline
 
 from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.errors import ConfigurationError
-from action_units.pipelines import evaluation, finetuning, lanes, preprocessing
+from action_units.pipelines import evaluation, finetuning, lanes, preprocessing, pretraining
 from action_units.pipelines.lanes import Lanes
 from action_units.pipelines.settings import TrainingSettings
 from tests.conftest import PROJECT
@@ -38,9 +39,23 @@ def test_crops_at_hand_need_no_detection():
     assert {name for name in crops if not name.startswith("params:")} == {
         "web_crops",
         "disfa_crops",
+        "withdrawn",
         "web_faces_before",  # folders, to see whether there is anything new to pack
         "disfa_faces_before",
     }
+
+
+@pytest.mark.parametrize("start_from", ["raw", "crops"])
+def test_without_pre_training_the_whole_job_is_disfa_s_alone(start_from):
+    lanes = Lanes(pretraining=False, start_from=start_from, from_scratch=False)
+    stages = (preprocessing, pretraining, finetuning, evaluation)
+    job = sum((stage.create_pipeline(lanes) for stage in stages), Pipeline([]))
+    assert not [
+        n for n in job.all_inputs() | job.all_outputs() if "web" in n or "pretrain" in n
+    ]
+    names = [node.short_name for node in job.nodes]
+    assert names.count("Train From Scratch") == 3
+    assert job.outputs() >= {"report", "model_card"}
 
 
 def test_without_scratch_nothing_of_it_is_made_or_asked_for():

@@ -1,5 +1,6 @@
 """Preprocessing of a person's own raw data: again, with exclusions, and refused."""
 
+import json
 import os
 import re
 import shutil
@@ -236,6 +237,25 @@ def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters,
     job += create_finetuning(Lanes()) if stages else Pipeline([])
     with pytest.raises(ActionUnitsError, match=words):
         check(pipeline=job, catalog=catalog)
+
+
+@pytest.mark.slow
+def test_disfa_alone_goes_from_recordings_to_a_report(three):
+    shutil.rmtree(three.path / "data/01_raw/web")
+    shutil.copy(three.path / "conf/tiny/parameters_recipes.yml", three.path / "conf/local")
+    said = three.kedro("run", "--env", "raw", fails=True)
+    assert "or leave it out by `--params pretraining=false`" in said
+    alone = f"{QUICK},pretraining=false"
+    said = three.kedro("run", "--env", "raw", "--params", alone, fails=True)
+    assert "Cropping" not in said
+    way = re.search(r"add `(fold=1,\S*?)`", said)[1]
+    three.kedro("run", "--env", "raw", "--params", f"{alone},{way}")
+    folder = three.path / "data/08_reporting/raw/main/fg2020"
+    fold = json.loads((folder / "fold1/evaluation.json").read_text())
+    assert (fold["test"], len(fold["train"]), len(fold["validation"])) == (["SN002"], 1, 1)
+    assert fold["models"]["finetuned"]["provenance"]["stage"] == "scratch"
+    assert "from random weights" in (folder / "report.html").read_text()
+    assert "from random weights" in (folder / "model_card.md").read_text()
 
 
 @pytest.mark.slow

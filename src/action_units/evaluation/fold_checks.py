@@ -23,7 +23,8 @@ def refuse_unlike_folds(folds: Sequence[FoldEvaluation]) -> None:
 
     Raises:
         ConfigurationError: No fold, a fold twice, another protocol, other AUs, rendered
-            faces beside people's, or a subject tested in two folds.
+            faces beside people's, a pre-trained network beside one that is not, or a
+            subject tested in two folds.
     """
     if not folds:
         raise ConfigurationError(
@@ -37,7 +38,7 @@ def refuse_unlike_folds(folds: Sequence[FoldEvaluation]) -> None:
     first = folds[0]
     tested: dict[str, int] = {}
     for fold in folds:
-        for what in ("protocol", "rendered", "aus"):
+        for what in ("protocol", "rendered", "aus", "pretrained"):
             if getattr(fold, what) != getattr(first, what):
                 raise ConfigurationError(
                     f"folds {first.fold} and {fold.fold} cannot be averaged: their {what} "

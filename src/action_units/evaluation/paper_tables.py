@@ -41,8 +41,8 @@ def paper_table(summary: RunSummary) -> PaperTable:
     Args:
         summary: The run.
     """
-    models = {"finetuned": "Pre-trained", "scratch": "From scratch"}
-    scores = {title: summary.scores[n] for n, title in models.items() if n in summary.scores}
+    models = summary.folds[0].titles
+    scores = {models[name]: score for name, score in summary.scores.items()}
     heads = ["AU", "Floor", *scores]
     if summary.difference:
         heads.append("Gain")

@@ -89,7 +89,8 @@ class FoldEvaluation:
         train: Subjects trained on.
         validation: Subjects that chose epoch and thresholds.
         test: Subjects tested on.
-        finetuned: The pre-trained and fine-tuned network.
+        finetuned: The pre-trained and fine-tuned network; without pre-training, the one
+            that began at random weights.
         scratch: The same network without pre-training, where there is one.
         provenance: What both share: configuration hash, data hash, packages,
             device; any JSON values.
@@ -120,6 +121,17 @@ class FoldEvaluation:
                 )
         if self.scratch is not None:
             self._refuse_different_tests(self.finetuned, self.scratch)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the first network was pre-trained."""
+        return self.finetuned.provenance.get("stage") != "scratch"
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What the networks are called, by their names."""
+        first = "Pre-trained" if self.pretrained else "From scratch"
+        return {"finetuned": first, "scratch": "From scratch"}
 
     def _refuse_different_tests(self, one: ModelEvaluation, other: ModelEvaluation) -> None:
         """Two networks are compared pair by pair, so both must have had the same test."""

@@ -75,6 +75,11 @@ class RunSummary:
         return self.folds[0].protocol
 
     @property
+    def pretrained(self) -> bool:
+        """Whether the networks were pre-trained."""
+        return self.folds[0].pretrained
+
+    @property
     def rendered(self) -> bool:
         """The faces are rendered, not people's."""
         return self.folds[0].rendered

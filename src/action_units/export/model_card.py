@@ -110,6 +110,7 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
         if rendered and web_rendered
         else {"license": "other", "license_name": "as-the-training-data-allow"}
     )
+    web = "rendered-web-sample" if web_rendered else "web-photographs"
     content = {
         **licence,
         "library_name": "action-units",
@@ -117,10 +118,7 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
         "tags": ["facial-action-units", "facs", "multi-label", "safetensors", "onnx"]
         + (["rendered-data"] if rendered or web_rendered else [])
         + (["demonstration"] if rendered else []),
-        "datasets": [
-            data["type"],
-            "rendered-web-sample" if web_rendered else "web-photographs",
-        ],
+        "datasets": [data["type"], *([web] if summary.pretrained else [])],
         "metrics": ["f1", "roc_auc"],
         "model-index": [
             {

@@ -166,7 +166,7 @@ def refuse_uncovered(
     Raises:
         ConfigurationError: As ``split_subjects``.
     """
-    present = sorted(set(subjects))
+    folds, present = tuple(folds), sorted(set(subjects))
     try:
         for fold in folds:
             split_subjects(protocol, fold, present, n_validation, seed=0)
@@ -184,10 +184,14 @@ def refuse_uncovered(
                 f"{error} No fold of it can be trained with these subjects: one is needed to "
                 "test, and two outside its group to train and to validate."
             ) from None
-        least = min(outside[fold] for fold in can)
-        fewer = f",finetune.validation_subjects={least - 1}" if least <= n_validation else ""
-        ways = " or ".join(f"`--params protocol={protocol},fold={fold}{fewer}`" for fold in can)
-        raise ConfigurationError(f"{error} What can be trained: {ways}.") from None
+        asked = set(folds)
+        fold = [] if asked <= set(can) else [f"fold={one}" for one in can]
+        least = min(outside[one] for one in (asked if asked <= set(can) else can))
+        fewer = f"finetune.validation_subjects={least - 1}" if least <= n_validation else ""
+        ways = [",".join(filter(None, (one, fewer))) for one in fold or [""]]
+        raise ConfigurationError(
+            f"{error} What can be trained: add `{'` or `'.join(ways)}` to --params."
+        ) from None
 
 
 def _listed(items: Iterable[object], word: str = "and") -> str:

@@ -17,11 +17,14 @@ class Lanes:
         start_from: ``raw`` detects and crops faces; ``crops`` starts from the
             interchange format, as the authors of the method published it.
         from_scratch: Whether each fold is also trained without pre-training.
+        pretraining: Whether there is any pre-training; without, the one network of a fold
+            begins at random weights, and there is no web set.
     """
 
     folds: tuple[int, ...] = (1, 2, 3)
     start_from: str = "raw"
     from_scratch: bool = True
+    pretraining: bool = True
 
 
 current = Lanes()
@@ -49,7 +52,8 @@ def read(parameters: Parameters) -> Lanes:
     return Lanes(
         folds=fold_protocol(parameters.protocol).folds if fold is None else (fold,),
         start_from=parameters.preprocess.start_from,
-        from_scratch=parameters.finetune.also_from_scratch,
+        from_scratch=parameters.finetune.also_from_scratch and parameters.pretraining,
+        pretraining=parameters.pretraining,
     )
 
 

@@ -69,7 +69,8 @@ def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:
     settings = TrainingSettings.read(parameters)
     begin = {
         "pretrain": "pretrain" in stages,
-        "from_scratch": "finetune" in stages and parameters["finetune"]["also_from_scratch"],
+        "from_scratch": "finetune" in stages
+        and (parameters["finetune"]["also_from_scratch"] or not parameters["pretraining"]),
     }
     for part in (part for part, runs in begin.items() if runs):
         weights = getattr(settings, part).backbone_weights

@@ -70,7 +70,7 @@ def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
                 model = fold.models.get(name)
                 if model is None or model.curve.empty:
                     continue
-                label = "pre-trained" if name == "finetuned" else "from scratch"
+                label = fold.titles[name].lower()
                 judged = _judged(model.curve)
                 axes.plot(
                     judged["epoch"],

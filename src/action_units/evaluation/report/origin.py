@@ -103,10 +103,7 @@ def text_of(value: Any) -> str:
 def _by_fold(folds: Sequence[FoldEvaluation]) -> list[tuple[str, list[tuple[str, str]]]]:
     """What is recorded of the folds, then of each network."""
     parts = [("What the networks share", [fold.provenance for fold in folds])]
-    for name, title in (
-        ("finetuned", "Pre-trained and fine-tuned"),
-        ("scratch", "From scratch"),
-    ):
+    for name, title in folds[0].titles.items():
         having = [fold.models[name].provenance for fold in folds if name in fold.models]
         if len(having) == len(folds):
             parts.append((title, having))

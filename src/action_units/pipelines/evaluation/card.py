@@ -21,7 +21,7 @@ def write_model_card(
     folds: Mapping[int, EvaluatedFold],
     summary: Mapping[str, Any],
     models: Path,
-    pretraining_curve: pd.DataFrame,
+    pretraining_curve: pd.DataFrame | None = None,
 ) -> str:
     """Say what the run's networks are, how they did, and what they must not be used for.
 
@@ -29,7 +29,7 @@ def write_model_card(
         folds: All folds on disk.
         summary: Their summary.
         models: Folder of the run's models.
-        pretraining_curve: Of the pre-trained network.
+        pretraining_curve: Of the pre-trained network, where there is one.
 
     Returns:
         Markdown with Hugging Face's front matter.
@@ -43,10 +43,12 @@ def write_model_card(
     members = {
         fold: _as_judged(read_member(models / f"fold{fold}" / MODEL), fold) for fold in folds
     }
-    curves = [pretraining_curve, *(fold.finetuned.curve for fold in whole.folds)]
+    pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
+    curves = [pretraining, *(fold.finetuned.curve for fold in whole.folds)]
     seconds = sum(float(curve["seconds"].sum()) for curve in curves if "seconds" in curve)
     name = "/".join(models.resolve().parts[-3:])
-    return render_card(whole, members, name, seconds, web_rendered(models))
+    rendered = web_rendered(models) if whole.pretrained else whole.rendered
+    return render_card(whole, members, name, seconds, rendered)
 
 
 def _as_judged(member: "PackagedMember", fold: int) -> "PackagedMember":

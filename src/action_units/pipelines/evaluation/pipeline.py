@@ -28,6 +28,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
     A run of one fold writes that fold's files only; the summary and the page take
     the other folds as an earlier run left them, and say so where there are none.
     """
+    curve = ["pretraining_curve"] if lanes.pretraining else []
     folds = sum((_lane(fold, lanes.from_scratch) for fold in lanes.folds), Pipeline([]))
     return folds + Pipeline(
         [
@@ -64,15 +65,15 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
                     "quarantines",
                     "lost_frames",
                     "treatment_gains",
-                    "pretraining_curve",
                     "parameters",
+                    *curve,
                 ],
                 "report",
                 name="write_report",
             ),
             Node(
                 card.write_model_card,
-                ["evaluated_folds", "summary_json", "run_models", "pretraining_curve"],
+                ["evaluated_folds", "summary_json", "run_models", *curve],
                 "model_card",
                 name="write_model_card",
             ),

@@ -144,8 +144,8 @@ def write_report(
     quarantine: pd.DataFrame,
     lost: pd.DataFrame,
     treatments: pd.DataFrame,
-    pretraining_curve: pd.DataFrame,
     parameters: Mapping[str, Any],
+    pretraining_curve: pd.DataFrame | None = None,
 ) -> str:
     """Render the page of the run.
 
@@ -156,8 +156,8 @@ def write_report(
         quarantine: What could not be used.
         lost: How many frames each subject lost.
         treatments: What calibration and smoothing gain.
-        pretraining_curve: Of the pre-trained network.
         parameters: All parameters of the run.
+        pretraining_curve: Of the pre-trained network, where there is one.
 
     Returns:
         One HTML document that needs nothing else.
@@ -165,6 +165,7 @@ def write_report(
     from action_units.evaluation.report.page import PageExtras, render_report
 
     whole = _summary(folds, summary)
+    pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
     line = whole.scores["finetuned"].averages
     for name, average in line.items():
         logger.info(
@@ -183,12 +184,12 @@ def write_report(
         PageExtras(
             examples=_examples(folds, faces, len(whole.aus)),
             quarantine=quarantine,
-            pretraining_curve=pretraining_curve,
+            pretraining_curve=pretraining,
             title=f"Action unit report: {parameters['run']}",
             answers={number: fold.answers() for number, fold in folds.items()},
             treatments=treatments,
             lost=lost,
-            provenance=_provenance(whole, pretraining_curve, parameters),
+            provenance=_provenance(whole, pretraining, parameters),
         ),
     )
 

@@ -11,14 +11,15 @@ from action_units.pipelines.lanes import Lanes, lane
 def create_pipeline(lanes: Lanes) -> Pipeline:
     """A lane for each fold: split its subjects, train, fit thresholds.
 
-    With ``finetune.also_from_scratch`` each lane trains a second network with the
+    Without pre-training the networks of the lanes begin at random weights. With
+    ``finetune.also_from_scratch`` each lane trains a second network with the
     same budget and without pre-training, so that the report can tell what
     pre-training was worth.
     """
-    return sum((_lane(fold, lanes.from_scratch) for fold in lanes.folds), Pipeline([]))
+    return sum((_lane(fold, lanes) for fold in lanes.folds), Pipeline([]))
 
 
-def _lane(fold: int, from_scratch: bool) -> Pipeline:
+def _lane(fold: int, lanes: Lanes) -> Pipeline:
     split = update_wrapper(partial(nodes.split_subjects, fold=fold), nodes.split_subjects)
     stages = [
         Node(
@@ -27,19 +28,30 @@ def _lane(fold: int, from_scratch: bool) -> Pipeline:
             "split",
             name="split_subjects",
         ),
-        Node(
-            nodes.finetune,
-            ["disfa_faces", "split", "pretrained_model", "finetuned_checkpoints", "parameters"],
-            _outputs("finetuned"),
-            name="finetune",
-        ),
     ]
-    if from_scratch:
+    if lanes.pretraining:
+        stages.append(
+            Node(
+                nodes.finetune,
+                [
+                    "disfa_faces",
+                    "split",
+                    "pretrained_model",
+                    "finetuned_checkpoints",
+                    "parameters",
+                ],
+                _outputs("finetuned"),
+                name="finetune",
+            )
+        )
+    if lanes.from_scratch or not lanes.pretraining:
+        # A lane's first network bears the same name, whatever it began at.
+        variant = "scratch" if lanes.pretraining else "finetuned"
         stages.append(
             Node(
                 nodes.train_from_scratch,
-                ["disfa_faces", "split", "scratch_checkpoints", "parameters"],
-                _outputs("scratch"),
+                ["disfa_faces", "split", f"{variant}_checkpoints", "parameters"],
+                _outputs(variant),
                 name="train_from_scratch",
             )
         )

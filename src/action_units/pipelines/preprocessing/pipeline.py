@@ -7,9 +7,12 @@ from action_units.pipelines.preprocessing import nodes
 
 
 def create_pipeline(lanes: Lanes) -> Pipeline:
-    """Crop where there is raw data, and pack; with crops at hand, only pack."""
+    """Crop where there is raw data, and pack; with crops at hand, only pack.
+
+    Without pre-training only what is DISFA's.
+    """
     work = ["params:preprocess", "params:workers", "params:cluster"]
-    cropping = [
+    of_web = [
         Node(
             nodes.read_web_labels,
             ["web_photographs", "web_openface", "withdrawn", "params:preprocess"],
@@ -57,6 +60,8 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             ["web_crops", "web_labels_quarantine"],
             name="label_faces",
         ),
+    ]
+    of_disfa = [
         Node(
             nodes.crop_recordings,
             ["disfa_recordings", "disfa_crop_folder", "disfa_cropping", "withdrawn", *work],
@@ -66,7 +71,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
     ]
     packing = [
         node
-        for data in ("web", "disfa")
+        for data in (("web", "disfa") if lanes.pretraining else ("disfa",))
         for node in (
             Node(
                 nodes.pack,
@@ -88,6 +93,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             ),
         )
     ]
+    cropping = of_web + of_disfa if lanes.pretraining else of_disfa
     return Pipeline(
         (cropping if lanes.start_from == "raw" else []) + packing, tags="preprocess"
     )

@@ -8,6 +8,8 @@ from action_units.pipelines.pretraining import nodes
 
 def create_pipeline(lanes: Lanes) -> Pipeline:
     """One training run, whatever the folds: the web set knows nothing of them."""
+    if not lanes.pretraining:
+        return Pipeline([])
     return Pipeline(
         [
             Node(
