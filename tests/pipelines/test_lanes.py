@@ -54,7 +54,7 @@ def test_without_pre_training_the_whole_job_is_disfa_s_alone(start_from):
         n for n in job.all_inputs() | job.all_outputs() if "web" in n or "pretrain" in n
     ]
     names = [node.short_name for node in job.nodes]
-    assert names.count("Train From Scratch") == 3
+    assert names.count("train_from_scratch") == 3
     assert job.outputs() >= {"report", "model_card"}
 
 

@@ -185,10 +185,10 @@ def refuse_uncovered(
                 "test, and two outside its group to train and to validate."
             ) from None
         asked = set(folds)
-        fold = [] if asked <= set(can) else [f"fold={one}" for one in can]
+        choice = [""] if asked <= set(can) else [f"fold={one}" for one in can]
         least = min(outside[one] for one in (asked if asked <= set(can) else can))
         fewer = f"finetune.validation_subjects={least - 1}" if least <= n_validation else ""
-        ways = [",".join(filter(None, (one, fewer))) for one in fold or [""]]
+        ways = [",".join(filter(None, (one, fewer))) for one in choice]
         raise ConfigurationError(
             f"{error} What can be trained: add `{'` or `'.join(ways)}` to --params."
         ) from None
