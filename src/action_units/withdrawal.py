@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 
+from action_units.csv_text import plain_text
 from action_units.errors import ConfigurationError
 from action_units.faces.folders import Folder, is_local, names_in
 from action_units.faces.photographs.base import Photograph, PhotographSource, Portion
@@ -478,8 +479,8 @@ def _filter_table(path: Path, person: Person, done: Removal) -> None:
     kept_rows = [
         row
         for row in body
-        if not any(row[k] in person.names for k in named if k < len(row))
-        and not any(person.is_in(row[k]) for k in paths if k < len(row))
+        if not any(plain_text(row[k]) in person.names for k in named if k < len(row))
+        and not any(person.is_in(plain_text(row[k])) for k in paths if k < len(row))
     ]
     if len(kept_rows) == len(body):
         return

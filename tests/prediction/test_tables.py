@@ -99,3 +99,15 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path):
             add(rows_of(100, n))
         raise KeyboardInterrupt
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_photograph_called_as_a_formula_is_text_and_read_by_its_name(tmp_path):
+    names = ["=1+1.jpg", "+x.jpg", "'=2.jpg"]
+    keys = [(name, 1, 0.0, 0, 0.9, 1, 1.0, 2.0, 3.0, 4.0) for name in names]
+    rows = Rows(keys, np.full((3, 1), 0.5, np.float32), np.ones((3, 1), np.bool_), 3)
+    with table_files(tmp_path / "t", (4,), photographs=True) as add:
+        add(rows)
+    lines = (tmp_path / "t.csv").read_text().splitlines()[1:]
+    assert [line[:2] for line in lines] == ["'=", "'+", "''"]
+    for suffix in (".csv", ".parquet"):
+        assert read_table(tmp_path / f"t{suffix}")["image"].tolist() == names

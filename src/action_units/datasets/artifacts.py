@@ -15,8 +15,8 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview, JSONPreview, TablePreview
 
+from action_units.csv_text import as_written, to_csv
 from action_units.errors import ConfigurationError
-from action_units.evaluation.tables import to_csv
 from action_units.files import atomic_artifact, reading, verify
 
 
@@ -82,12 +82,13 @@ class TableDataset(Artifact):
             buffer = io.BytesIO()
             data.to_parquet(buffer, index=False)
             return buffer.getvalue()
-        return to_csv(data).encode()
+        return to_csv(data, undefined="n/a").encode()
 
     def _decode(self, content: bytes) -> pd.DataFrame:
         if self.path.suffix == ".parquet":
             return pd.read_parquet(io.BytesIO(content))
-        return pd.read_csv(io.BytesIO(content), na_values=["n/a"], keep_default_na=False)
+        table = pd.read_csv(io.BytesIO(content), na_values=["n/a"], keep_default_na=False)
+        return as_written(table)
 
     def preview(self, nrows: int = 40) -> TablePreview:
         """The first rows, for Kedro-Viz."""

@@ -45,11 +45,6 @@ def average_sets(aus: Sequence[int]) -> dict[str, tuple[int, ...]]:
     return sets
 
 
-def to_csv(table: pd.DataFrame) -> str:
-    """CSV with ``n/a`` for what is undefined."""
-    return table.to_csv(index=False, na_rep="n/a", lineterminator="\n")
-
-
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of plain Python values, None for what is undefined."""
     rows = table.to_dict(orient="records")

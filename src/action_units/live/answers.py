@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from action_units.csv_text import to_csv
 from action_units.facs.action_units import AU_NAMES, au_column
 from action_units.live.limits import Limits
 from action_units.prediction.classifier import Classifier
@@ -53,4 +54,4 @@ def csv_head(aus: Sequence[int], photographs: bool) -> str:
 def csv_lines(rows: Rows, aus: Sequence[int], photographs: bool) -> str:
     """Rows of the table, as ``action-units predict`` writes them."""
     table = data_frame(arrow_table([rows], aus, photographs))
-    return str(table.to_csv(header=False, index=False, lineterminator="\n"))
+    return to_csv(table, header=False)

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from action_units import __version__
+from action_units.csv_text import to_csv
 from action_units.errors import LabelError, UnusableFace
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.video import listed
@@ -91,7 +92,7 @@ def predict_into(source: Source, engine: Engine, out: Path | str) -> list[Outcom
     for outcome in done:
         quarantine.extend(outcome.quarantine)
     table = quarantine.table().drop(columns="sha256")
-    write_text(out / QUARANTINE, table.to_csv(index=False, lineterminator="\n"))
+    write_text(out / QUARANTINE, to_csv(table))
     if len(quarantine):
         logger.warning(
             "Set aside: %s; %s says which and why.", quarantine.summary(), out / QUARANTINE

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from action_units.csv_text import as_written, to_csv
 from action_units.facs.action_units import au_columns
 from action_units.files import atomic_write
 
@@ -98,7 +99,8 @@ def read_table(path: Path | str) -> pd.DataFrame:
     by_end = {"_p": "float32", "_c": "Int8"}
     types = {name: keys.get(name, by_end.get(name[-2:], "float64")) for name in names}
     # An image may be called NA or null: only what is empty is missing.
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    return as_written(table)
 
 
 @contextmanager
@@ -130,7 +132,7 @@ def table_files(
             table = arrow_table(waiting, aus, photographs)
             waiting.clear()
             writer.write_table(table.replace_schema_metadata(form.metadata))
-            text = data_frame(table).to_csv(header=False, index=False, lineterminator="\n")
+            text = to_csv(data_frame(table), header=False)
             csv.write(text.encode("utf-8", "surrogateescape"))
 
         def add(rows: Rows) -> None:

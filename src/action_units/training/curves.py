@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from action_units.csv_text import to_csv
 from action_units.errors import ConfigurationError
 from action_units.files import write_text
 from action_units.training.state import CURVE_COLUMNS
@@ -51,7 +52,7 @@ class CurveLog:
             (self._folder / NAME).unlink(missing_ok=True)
             return
         table = pd.DataFrame(list(curve), columns=list(CURVE_COLUMNS))
-        text = table.to_csv(index=False, na_rep="n/a", lineterminator="\n")
+        text = to_csv(table, undefined="n/a")
         write_text(self._folder / NAME, text)
         if self._writer is None:
             return
