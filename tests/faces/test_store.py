@@ -1,6 +1,7 @@
 """The face store: in memory, on disk, damaged."""
 
 import contextlib
+import io
 import json
 import os
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from action_units.errors import ArtifactError
 from action_units.faces import store as store_module
 from action_units.faces.store import FaceStore
+from action_units.files import atomic_artifact, sha256_of
 
 
 def make(n=7, seed=0, size=4):
@@ -173,3 +175,45 @@ def test_parts_that_do_not_belong_together_are_refused(change, words):
     parts = {"faces": store.faces, "table": store.table, "aus": store.aus} | change
     with pytest.raises(ValueError, match=words):
         FaceStore(**parts)
+
+
+def planted(folder, part, content):
+    """A store in which one file is another, as its maker could have written it."""
+    make().save(folder)
+    path = next(folder.glob(f"{part}-*"))
+    path.write_bytes(content)
+    index = json.loads((folder / "store.json").read_text())
+    index[f"{part}_sha256"] = sha256_of(path)
+    with atomic_artifact(folder / "store.json") as file:
+        file.write(json.dumps(index).encode())
+
+
+def test_a_table_that_says_more_than_the_faces_is_refused_unread(tmp_path, monkeypatch):
+    table = pd.DataFrame({"image": np.repeat("a" * 50, 1_000_000)})
+    planted(tmp_path, "table", table.to_parquet(index=False))
+    monkeypatch.delattr(pd, "read_parquet")
+    with pytest.raises(ArtifactError, match=r"1,000,000 rows .* expected 7, one for each"):
+        FaceStore.open(tmp_path)
+
+
+def test_a_table_that_unpacks_to_far_more_than_its_file_is_refused_unread(
+    tmp_path, monkeypatch
+):
+    table = make().table.assign(image=[f"{k}" * 1_000_000 for k in range(7)])
+    planted(tmp_path, "table", table.to_parquet(index=False, compression="zstd"))
+    monkeypatch.delattr(pd, "read_parquet")
+    with pytest.raises(ArtifactError, match=r"7 rows in [67],\d+,\d+ bytes"):
+        FaceStore.open(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(1 << 20, 1 << 10, 1 << 10), (7, 4, 2)])
+def test_faces_of_another_shape_than_the_file_has_are_refused(shape, tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    planted(tmp_path, "faces", header.getvalue() + bytes(7 * 4 * 4))
+    with pytest.raises(
+        ArtifactError, match=r"faces-\w+\.npy (does not hold|holds \(7, 4, 2\))"
+    ):
+        FaceStore.open(tmp_path)

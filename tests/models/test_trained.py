@@ -9,9 +9,16 @@ from safetensors.torch import save_file
 
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, manifest_of, sha256_of
+from action_units.models import trained
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, load_model, rehead, save_model
+from action_units.models.trained import (
+    TrainedModel,
+    load_model,
+    model_bytes,
+    rehead,
+    save_model,
+)
 
 SPEC = NetworkSpec(width=0.25, image_size=32)
 
@@ -119,3 +126,31 @@ def test_a_shared_head_starts_from_the_rows_in_common(model):
     assert torch.equal(new.network.head.linear.weight[0], old_row)
     assert not torch.equal(new.network.head.linear.weight[1], old_row)
     assert torch.sigmoid(new.network.head.linear.bias)[0].item() == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"aus": list(range(1_000_000))}, r"head.linear.\w+ is \[3"),
+        ({"spec": {"architecture": "vgg13", "width": 8, "image_size": 512}}, r"tensor \S+ is "),
+        ({"padding": "x" * (17 << 20)}, "header is 17,8"),
+    ],
+)
+def test_a_model_that_asks_for_more_than_its_file_has_is_refused_before_it_is_built(
+    model, tmp_path, monkeypatch, change, message
+):
+    content = model_bytes(model)
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    told = json.loads(header["__metadata__"]["action_units"]) | change
+    header["__metadata__"]["action_units"] = json.dumps(told)
+    text = json.dumps(header).encode()
+    with atomic_artifact(tmp_path / "m.safetensors") as file:
+        file.write(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+    def built(*_):
+        raise MemoryError("built")
+
+    monkeypatch.setattr(trained, "build_network", built)
+    with pytest.raises(ArtifactError, match=message):
+        load_model(tmp_path / "m.safetensors")

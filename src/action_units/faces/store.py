@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pyarrow import parquet
 
 from action_units.errors import ArtifactError
 from action_units.facs.action_units import au_columns
@@ -37,6 +38,7 @@ INDEX_NAME = "store.json"
 _FORMAT = 1
 _MADE_FROM = ".made_from"
 _BLOCK = 1 << 24
+_MOST_UNPACKED = 200  # bytes for each byte of a table's file and each of its rows
 _HEX = 16
 
 
@@ -179,11 +181,8 @@ class FaceStore:
                     f"the file that {INDEX_NAME} knows. Delete {folder} and make the store "
                     "again." + (f" `{made_by}` makes it." if made_by else "")
                 )
-        empty = 0 in index["shape"]
-        faces = np.load(
-            folder / index["faces"], mmap_mode=None if empty else "r", allow_pickle=False
-        )
-        table = pd.read_parquet(folder / index["table"])
+        faces = _mapped(folder / index["faces"], tuple(index["shape"]))
+        table = _table(folder / index["table"], len(faces))
         notes = index.get("notes", {})
         return cls(faces, table, tuple(index["aus"]), notes, _made_from(folder, index))
 
@@ -209,6 +208,40 @@ class FaceStore:
         buffer = io.BytesIO()
         self.table.to_parquet(buffer, index=False)
         return buffer.getvalue()
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Faces:
+    """The faces of a file, which has as many bytes as they need.
+
+    Raises:
+        ArtifactError: They are of another shape.
+    """
+    if 0 in shape:  # nothing can be mapped
+        return np.empty(shape, np.uint8)
+    try:
+        faces: Faces = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError) as error:
+        raise ArtifactError(f"{path} does not hold faces ({error}).") from error
+    if faces.shape != shape:
+        raise ArtifactError(f"{path} holds {faces.shape}, and {INDEX_NAME} says {shape}.")
+    return faces
+
+
+def _table(path: Path, rows: int) -> pd.DataFrame:
+    """The table of a file, whose size is looked at first: a few bytes may say a million rows.
+
+    Raises:
+        ArtifactError: It has another number of rows, or unpacks to far more than the file.
+    """
+    about = parquet.read_metadata(path)
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups)
+    if about.num_rows != rows or size > _MOST_UNPACKED * (path.stat().st_size + rows):
+        raise ArtifactError(
+            f"{path} has {about.num_rows:,} rows in {size:,} bytes; expected {rows:,}, one "
+            "for each face."
+        )
+    return pd.read_parquet(path)
 
 
 def _made_from(folder: Path, index: Mapping[str, Any]) -> str:

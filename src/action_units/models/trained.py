@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load, save
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from action_units.errors import ArtifactError
@@ -19,10 +20,13 @@ from action_units.facs.action_units import au_columns
 from action_units.files import atomic_artifact, verify
 from action_units.models.head import AUHead, initialise_head
 from action_units.models.model import TrainedModel as TrainedModel
-from action_units.models.registry import build_network
+from action_units.models.registry import BACKBONES, AUNetwork, build_network
 from action_units.models.spec import NetworkSpec
 
 SCHEMA = 1
+
+_LARGEST_HEADER = 16 << 20
+"""In bytes; a file's own say is some thousand, and the names of its tensors."""
 
 
 def model_bytes(model: TrainedModel) -> bytes:
@@ -70,13 +74,13 @@ def load_model(
             another architecture than asked for.
     """
     path = verify(path, made_by)
-    content = path.read_bytes()
     try:
-        header = _header(content)
+        header = _header(path)
         found = NetworkSpec.from_dict(header["spec"])
         found_aus = tuple(int(au) for au in header["aus"])
+        _check_shapes(path, found, len(found_aus))
         network = build_network(found, len(found_aus))
-        network.load_state_dict(load(content))
+        network.load_state_dict(load_file(path))
     except Exception as error:  # whatever comes of a file that is not ours
         raise ArtifactError(
             f"{path} is whole but is not a model that this version can read ({error})."
@@ -139,10 +143,33 @@ def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _header(content: bytes) -> dict[str, Any]:
+def _check_shapes(path: Path, spec: NetworkSpec, n_aus: int) -> None:
+    """Check that a file has the network's tensors, before memory is taken for a network.
+
+    Raises:
+        ValueError: It has not.
+    """
+    if spec.architecture == "timm":  # not each of its networks can be built without memory
+        return
+    with torch.device("meta"):
+        network = AUNetwork(BACKBONES[spec.architecture](spec), n_aus)
+    expected = {name: list(value.shape) for name, value in network.state_dict().items()}
+    with safe_open(path, "pt") as file:
+        found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    for name in expected.keys() | found.keys():
+        if expected.get(name) != found.get(name):
+            raise ValueError(
+                f"tensor {name} is {found.get(name)} and must be {expected.get(name)}"
+            )
+
+
+def _header(path: Path) -> dict[str, Any]:
     """The JSON of ``save_model`` in a safetensors file's header."""
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > _LARGEST_HEADER:
+            raise ValueError(f"its header is {size:,} bytes")
+        metadata = json.loads(file.read(size)).get("__metadata__", {})
     header: dict[str, Any] = json.loads(metadata["action_units"])
     if header["schema"] != SCHEMA:
         raise ValueError(f"schema {header['schema']}, this version reads {SCHEMA}")
