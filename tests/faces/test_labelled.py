@@ -194,14 +194,25 @@ def test_a_name_that_fits_two_photographs_labels_none(tmp_path, caplog):
     assert aside.table()["detail"].tolist() == ["1 fits p/1.jpg and q/1.jpg"]
     assert "1 fits p/1.jpg and q/1.jpg" in caplog.text
     with pytest.raises(LabelError, match=r"1 fits p/1\.jpg and q/1\.jpg\."):
-        check_names(["p/1.jpg", "q/1.jpg"], read(tmp_path, "1, 0, 0.9, 0, 1"), tmp_path)
+        check_names(
+            {"p/1.jpg": "c1", "q/1.jpg": "c2"}, read(tmp_path, "1, 0, 0.9, 0, 1"), tmp_path
+        )
 
 
 def test_annotations_of_other_photographs_are_refused_before_cropping(tmp_path):
     found = read(tmp_path, "x/1.jpg, 0, 0.9, 0, 1", "./p/2.csv, 0, 0.3, 0, 1")
+    mine = {"p/1.jpg": "c1.jpg", "p/2.jpg": "c2.jpg"}
     with pytest.raises(LabelError, match=r"none of its 1 pictures \(x/1\.jpg is the first\)"):
-        check_names(["p/1.jpg", "p/2.jpg"], found, tmp_path)
-    assert check_names(["x/1.png", "p/2.jpg"], found, tmp_path) == ["x/1.png"]
+        check_names(mine, found, tmp_path)
+    assert check_names({"x/1.png": "c7.jpg", **mine}, found, tmp_path) == ["c7.jpg"]
+    assert check_names(mine, read(tmp_path, "c2.csv, 0, 0.9, 0, 1"), tmp_path) == ["c2.jpg"]
+    header = HEADER.replace("face", "frame")
+    frames = [f"p/1.jpg, {k}, 0.9, 0, 1" for k in (1, 2)]
+    with pytest.raises(LabelError, match="line 3: p/1.jpg is there as frame 2"):
+        check_names(mine, read(tmp_path, *frames, header=header), tmp_path)
+    sequence = [f"p, {k}, 0.9, 0, 1" for k in (1, 2)]
+    with pytest.raises(LabelError, match="do not say which picture each is; run FaceLandmark"):
+        check_names(mine, read(tmp_path, *sequence, header=header), tmp_path)
 
 
 def frames():

@@ -177,7 +177,9 @@ def test_labels_are_refused_before_anything_is_cropped(made):
         with pytest.raises(LabelError, match=says):
             made.read()
     made.annotations.unlink()
-    with pytest.raises(ConfigurationError, match=f"put its CSV files into {made.folder}/files"):
+    with pytest.raises(
+        ConfigurationError, match=f"openface.csv is not there, and .* into {made.folder}/files"
+    ):
         made.read()
     made.params["openface"]["binary"] = "no-such-program"
     with pytest.raises(ConfigurationError, match="no-such-program is not there"):

@@ -1,7 +1,7 @@
 """Crops beside their labels, matched by name and place and never by order."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,26 +98,33 @@ def with_annotations(
     return pd.concat([kept, new], axis=1), aside
 
 
-def check_names(names: Iterable[str], annotations: OpenFaceTable, path: Path) -> list[str]:
+def check_names(
+    photographs: Mapping[str, str], annotations: OpenFaceTable, path: Path
+) -> list[str]:
     """Refuse annotations of other photographs before these are cropped.
 
     Args:
-        names: The photographs.
+        photographs: Of each, the name that its crop gets.
         annotations: OpenFace's rows.
         path: Where they were read, for the error's sentence.
 
     Returns:
-        The photographs that have a usable row.
+        The crops of those that have a usable row.
 
     Raises:
-        LabelError: Not one is in the annotations.
+        LabelError: Not one is in the annotations, or one has two frames.
     """
-    names = list(names)
-    matches = match_names(annotations.table["image"], names)
-    if not matches.found:
-        ambiguous = next(iter(matches.ambiguous.values()), "")
-        raise LabelError(path, _other_pictures(annotations.table["image"], names, ambiguous))
-    return list(matches.found.values())
+    images = annotations.table["image"]
+    matches = match_names(images, photographs)
+    found = {name: photographs[photograph] for name, photograph in matches.found.items()}
+    if not found:
+        found = match_names(images, photographs.values()).found
+    if not found:
+        raise LabelError(path, _other_pictures(annotations.table, list(photographs), matches))
+    faces = annotations.table if annotations.faces is None else annotations.faces
+    told = faces.assign(crop=faces["image"].map(found))
+    _check_frames(told[told["crop"].notna()])
+    return list(found.values())
 
 
 def _label(
@@ -223,8 +230,7 @@ def _fit(crops: pd.DataFrame, on: str, told: pd.DataFrame, margin: float) -> np.
 
 def _why_none(crops: pd.DataFrame, faces: pd.DataFrame, best: _Labelled) -> str:
     if len(best.without_row) == len(crops):
-        ambiguous = next(iter(best.names.ambiguous.values()), "")
-        return _other_pictures(faces["image"], crops["photograph"], ambiguous)
+        return _other_pictures(faces, list(crops["photograph"]), best.names)
     details = pd.Series([detail for _, detail in best.aside.values()]).value_counts()
     return (
         f"not one of the {len(crops):,} crops gets a label, most often because "
@@ -233,16 +239,20 @@ def _why_none(crops: pd.DataFrame, faces: pd.DataFrame, best: _Labelled) -> str:
     )
 
 
-def _other_pictures(rows: Iterable[str], names: Iterable[str], ambiguous: str) -> str:
-    images, photographs = list(dict.fromkeys(rows)), list(names)
+def _other_pictures(faces: pd.DataFrame, photographs: list[str], matches: Matches) -> str:
+    images = list(faces["image"].unique())
     first, shown = (one[0] if one else "none" for one in (images, photographs))
-    hint = (
-        f"; {ambiguous}" if ambiguous else "; are these the annotations of these photographs?"
-    )
+    why = "are these the annotations of these photographs?"
+    if matches.ambiguous:
+        why = f"{next(iter(matches.ambiguous.values()))}."
+    elif "frame" in faces:
+        why = (
+            "its rows are of the frames of videos or image sequences, and do not say which "
+            "picture each is; run FaceLandmarkImg, or add a column 'image'."
+        )
     return (
         f"none of its {len(images):,} pictures ({first} is the first) is one of the "
-        f"{len(photographs):,} photographs that are cropped ({shown} is the first){hint}"
-        f"{'.' if ambiguous else ''}"
+        f"{len(photographs):,} photographs that are cropped ({shown} is the first); {why}"
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_photographs import crop_photographs as crop_files
 from action_units.faces.crop_videos import crop_videos
 from action_units.faces.disfa_recordings import DisfaPlan, plan_recordings
@@ -89,13 +89,12 @@ def read_web_labels(
     given = _given_annotations(photographs, folder, openface["binary"])
     if given is None:
         if in_folder or openface["binary"] is not None:
-            find_binary(
-                openface["binary"], photographs.photographs, folder, openface["arguments"]
-            )
+            _check_program(photographs, folder, openface)
         return WebLabels(genders, names)
     table = _read_openface(given, preprocess)
     if in_folder:
-        images = [f"{stem_of(name)}.jpg" for name in check_names(names, table, given)]
+        suffix = preprocess["crop"]["suffix"]
+        images = check_names({name: stem_of(name) + suffix for name in names}, table, given)
         gone = people_of(withdrawn["person"])
         staying = [image for image in images if not any(one.is_in(image) for one in gone)]
         web_people(staying, genders, photographs.identities, folder_of)
@@ -365,6 +364,20 @@ def _given_annotations(
         return photographs.annotations
     there = folder.is_dir() and any(True for _ in csv_files_below(folder))
     return folder if there else None
+
+
+def _check_program(
+    photographs: WebPhotographs, folder: Path, openface: Mapping[str, Any]
+) -> None:
+    """Refuse to go on without annotations and without a program to make them."""
+    try:
+        find_binary(openface["binary"], photographs.photographs, folder, openface["arguments"])
+    except ConfigurationError as error:
+        if openface["binary"] is not None:
+            raise
+        raise ConfigurationError(
+            f"{photographs.annotations} is not there, and {error}"
+        ) from None
 
 
 def _read_openface(path: Path, preprocess: Mapping[str, Any]) -> OpenFaceTable:
