@@ -345,7 +345,8 @@ def test_intensities_alone_become_presence_from_a_threshold(tmp_path, kind, capl
     ]
     assert {one[f"AU{au:02d}"] for au in SCORED} == {0, 1}
     assert "AU28" not in found.table  # nobody knows, so it is not 0
-    assert "an AU counts as present from intensity 1; AU28 has none" in caplog.text
+    assert "an AU counts as present from intensity 1; the recipe's soft_targets" in caplog.text
+    assert "AU28 has none, so there are no labels of it" in caplog.text
     stricter = read_openface(path, present_from=2.5).table.iloc[0]
     assert [stricter[f"AU{au:02d}"] for au in SCORED] == [
         int(one[f"AU{au:02d}_r"] >= 2.5) for au in SCORED

@@ -165,7 +165,7 @@ def _tell_of_intensities(
     without = [au_column(au) for au in aus if au not in present and au not in intensities]
     logger.warning(
         "%s has intensities (AU01_r …) and no presence (AU01_c …): an AU counts as present "
-        "from intensity %g%s",
+        "from intensity %g; the recipe's soft_targets learns from the intensities themselves%s",
         path,
         present_from,
         f"; {', '.join(without)} has none, so there are no labels of it" if without else "",
