@@ -1,9 +1,11 @@
 """DISFA's recordings as they lie on people's disks, and what they are matched with."""
 
+import re
 import shutil
 
 import cv2
 import pytest
+import yaml
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_videos import Video, check_recording, crop_videos
@@ -262,7 +264,7 @@ def test_more_than_the_tolerance_is_refused_after_cropping_too(disfa, tmp_path):
             d / "Videos_RightCamera/RightVideoSN002_comp (1).avi"),
          r"SN002 has no video .*RightVideoSN002_comp \(1\)\.avi"),
         (lambda d: shutil.rmtree(d / "ActionUnit_Labels/SN002"),
-         r"SN002 has no label folder; put it there, or exclude .*\{subject: SN002, reason: …\}"),
+         r"SN002 has no label folder; put it there, or leave .*\{subject: SN002, reason: …\}"),
         (lambda d: (d / "ActionUnit_Labels/SN002/SN002_au6.txt").write_text("1,7"),
          r"SN002_au6\.txt, line 1: frame 1 has intensity 7"),
     ],
@@ -276,6 +278,23 @@ def test_what_does_not_fit_is_refused_before_anything_is_cropped(disfa, fault, w
     plan.check()
     assert [video.subject for video in plan.videos] == ["SN001"]
     assert plan.left_out == {"SN002": "x"}
+
+
+def test_of_many_subjects_without_a_video_one_line_leaves_all_out(disfa):
+    for number in range(3, 14):
+        shutil.copytree(
+            disfa / "ActionUnit_Labels/SN001", disfa / f"ActionUnit_Labels/{number}"
+        )
+        renamed = disfa / f"ActionUnit_Labels/SN{number:03d}"
+        (disfa / f"ActionUnit_Labels/{number}").rename(renamed)
+        for path in renamed.iterdir():
+            path.rename(path.with_name(path.name.replace("SN001", renamed.name)))
+    with pytest.raises(LabelError, match="SN003, .* and 6 more have no video") as error:
+        plan_recordings(disfa)
+    [line] = re.findall(r"parameters\.yml: (.*\}\})\.", str(error.value))
+    entries = yaml.safe_load(line)["preprocess"]["disfa"]["exclude"]
+    plan = plan_recordings(disfa, exclusions=parse_exclusions(entries))
+    assert [video.subject for video in plan.videos] == ["SN001", "SN002"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -151,19 +152,13 @@ def plan_recordings(
     recorded = {*found.videos, *found.pictures, *found.left_out}
     left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
     passed_over = sorted({*coded.passed_over, *found.passed_over})
-    for subject in sorted((set(coded.files) ^ recorded) - set(left_out)):
-        lacks = (
-            "no label folder"
-            if subject in recorded
-            else f"no video and no extracted frames of the {camera.lower()} camera"
-        )
-        similar = [path for path in passed_over if subject in path.name] or passed_over
-        there = f" Passed over: {few(str(path) for path in similar)}." if similar else ""
-        raise LabelError(
-            folder,
-            f"{subject} has {lacks}; put it there, or exclude the subject "
-            f"(preprocess.disfa.exclude: [{{subject: {subject}, reason: …}}]).{there}",
-        )
+    no_recording = f"no video and no extracted frames of the {camera.lower()} camera"
+    for lacks, there, others in (
+        (no_recording, recorded, coded.files),
+        ("no label folder", coded.files, recorded),
+    ):
+        if missing := sorted(set(others) - set(there) - set(left_out)):
+            _refuse_missing(folder, missing, lacks, passed_over)
     if unknown := sorted(set(left_out) - set(coded.files) - recorded):
         raise ConfigurationError(
             f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
@@ -194,6 +189,21 @@ def plan_recordings(
         for s in subjects
     ]
     return DisfaPlan(videos, labels, excluded, left_out, passed_over)
+
+
+def _refuse_missing(
+    folder: Path | str, subjects: list[str], lacks: str, passed_over: list[Path]
+) -> NoReturn:
+    similar = [p for p in passed_over if any(subject in p.name for subject in subjects)]
+    named = few(str(path) for path in similar or passed_over)
+    entries = ", ".join(f"{{subject: {subject}, reason: …}}" for subject in subjects)
+    raise LabelError(
+        folder,
+        f"{few(subjects)} {'has' if len(subjects) == 1 else 'have'} {lacks}; put it there, or "
+        "leave subjects out by this line in conf/local/parameters.yml: "
+        f"preprocess: {{disfa: {{exclude: [{entries}]}}}}."
+        + (f" Passed over: {named}." if named else ""),
+    )
 
 
 def find_recordings(
