@@ -143,3 +143,17 @@ def test_run_hands_its_arguments_to_kedro(tmp_path):
     )  # fmt: skip
     assert "--params" in done.stdout
     assert "--pipeline" in done.stdout
+
+
+def test_a_run_outside_of_a_project_is_exported_with_the_card_that_is_named(tmp_path):
+    from tests.export.made_up import write_run as write_evaluated
+
+    run = write_evaluated(tmp_path / "somewhere/run")
+    arguments = ("export", run, "--out", tmp_path / "out", "--no-onnx")
+    done = invoke(*arguments)
+    assert done.exit_code == 2
+    assert "`--card model_card.md`" in done.stderr
+    (tmp_path / "model_card.md").write_text("# Card of mine\n\n## Training and test data\n")
+    done = invoke(*arguments, "--card", tmp_path / "model_card.md")
+    assert done.exit_code == 0, done.output
+    assert "# Card of mine" in (tmp_path / "out/README.md").read_text()

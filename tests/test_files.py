@@ -255,7 +255,7 @@ def test_a_damaged_manifest_is_named(tmp_path, content):
 )
 def test_what_a_reader_raises_is_said_of_its_file(tmp_path, error, sentence):
     path = tmp_path / "index.json"
-    with pytest.raises(ArtifactError, match=sentence) as told, reading(path, "kedro run"):
+    with pytest.raises(ArtifactError, match=sentence) as told, reading(path, "`kedro run`"):
         raise error
     assert str(path) in str(told.value)
     assert "\n" not in str(told.value)
@@ -273,7 +273,7 @@ def test_the_manifest_is_one_that_sha256sum_reads(tmp_path):
 def test_missing_file_and_missing_manifest_are_told_apart(tmp_path):
     path = tmp_path / "weights"
     with pytest.raises(ArtifactError, match="not there yet. `kedro run` makes it"):
-        verify(path, "kedro run")
+        verify(path, "`kedro run`")
     path.write_bytes(b"abc")
     with pytest.raises(ArtifactError, match="manifest .* is not beside it"):
         verify(path)

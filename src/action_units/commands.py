@@ -231,9 +231,16 @@ def live(
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder.")
 @click.option("--fold", type=int, help="The network of one fold; all that are there without.")
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The run's model card, where the run lies in no project that has it.",
+)
 @click.option("--onnx/--no-onnx", default=True, show_default=True, help="Also as ONNX.")
 @click.option("--int8/--no-int8", default=True, show_default=True, help="Also in integers.")
-def export(model: Path, out: Path, fold: int | None, onnx: bool, int8: bool) -> None:
+def export(
+    model: Path, out: Path, fold: int | None, card: Path | None, onnx: bool, int8: bool
+) -> None:
     """Write a run's networks as files for others: weights, JSON, ONNX and a model card.
 
     MODEL is the folder of a run.
@@ -247,7 +254,8 @@ def export(model: Path, out: Path, fold: int | None, onnx: bool, int8: bool) -> 
         from action_units.export.package import export_run
     except ModuleNotFoundError as error:
         raise _missing(error, "onnx") from error
-    click.echo(str(export_run(model, out, fold=fold, onnx=onnx, int8=int8)))
+    text = None if card is None else card.read_text()
+    click.echo(str(export_run(model, out, fold=fold, card=text, onnx=onnx, int8=int8)))
 
 
 @main.command(
@@ -261,6 +269,9 @@ def run(arguments: tuple[str, ...]) -> None:
     from kedro.framework.cli.utils import find_run_command
     from kedro.framework.project import configure_project
 
+    from action_units import hints
+
+    hints.program = "action-units run"
     configure_project("action_units")
     find_run_command("action_units")(list(arguments), prog_name="action-units run")
 

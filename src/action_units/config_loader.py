@@ -8,7 +8,7 @@ absolute, so that the others would count from the folder a command is typed in.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -19,6 +19,7 @@ from kedro.framework.context import KedroContext
 from omegaconf import DictConfig, OmegaConf
 
 from action_units.errors import ConfigurationError
+from action_units.hints import leaves
 
 OWN = "local"
 """The folder of a person's own settings, which hold in every environment."""
@@ -135,7 +136,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if name in _PROGRAMS and path.name == text and not in_project.exists():
             return text
         typed = Path.cwd() / path
-        is_typed = any(name == given for given, _ in _leaves(self.runtime_params))
+        is_typed = any(name == given for given, _ in leaves(self.runtime_params))
         return str(
             typed if is_typed and (typed.exists() or not in_project.exists()) else in_project
         )
@@ -161,15 +162,6 @@ def _refuse_damaged(path: Path) -> None:
         raise ConfigurationError(f"{path}{line}: this is no YAML ({what}).") from error
     if not isinstance(content, DictConfig):
         raise ConfigurationError(f"{path}: names with values are expected, not a list.")
-
-
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping, with its name with dots."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _replace(

@@ -348,7 +348,7 @@ def verify(path: Path | str, made_by: str = "") -> Path:
 
     Args:
         path: The artifact.
-        made_by: The command that makes it, for the sentence where it is missing.
+        made_by: What makes it (``hints.command``), for the sentence where it is missing.
 
     Returns:
         The path, to be opened.
@@ -358,14 +358,14 @@ def verify(path: Path | str, made_by: str = "") -> Path:
             data of a person who has withdrawn.
     """
     path = Path(path)
-    hint = f" `{made_by}` makes it." if made_by else ""
+    hint = f" {made_by} makes it." if made_by else ""
     if not path.is_file():
         raise ArtifactError(f"{path} is not there yet.{hint}")
     if (withdrawal := _withdrawal_of(path)).is_file():
         reason = withdrawal.read_text(errors="replace").strip()
         raise ArtifactError(
             f"{path} was made with the data of a person who has withdrawn ({reason}); train it "
-            "again with `kedro run` and the parameters that made it."
+            f"again with the parameters that made it.{hint}"
         )
     known = _known_hashes(path)
     if not known:
@@ -388,7 +388,7 @@ def reading(path: Path | str, made_by: str = "") -> Iterator[None]:
 
     Args:
         path: The file that is read within; only its reader may be called there.
-        made_by: The command that makes it.
+        made_by: What makes it (``hints.command``).
 
     Raises:
         ArtifactError: Whatever the reader raised; names the file.
@@ -405,7 +405,7 @@ def reading(path: Path | str, made_by: str = "") -> Iterator[None]:
         raise error if named else ArtifactError(f"{path}: {error}") from error
     except Exception as error:  # a reader may raise anything on damaged bytes
         told = " ".join(str(error).split())[:200] or type(error).__name__
-        again = f"`{made_by}` makes it again" if made_by else "make it again"
+        again = f"{made_by} makes it again" if made_by else "make it again"
         raise ArtifactError(
             f"{path} is damaged and cannot be read ({told}); delete it, and {again}."
         ) from error

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from action_units import hints
 from action_units.errors import ArtifactError
 from action_units.files import share
 from action_units.locks import locked
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _SHARED = "preprocess"  # the tag of stages whose products runs of all names share
 _LOCK = ".run.lock"  # beside the locks of the library, which nodes take themselves
+_STAGES = ("preprocess", "pretrain", "finetune", "evaluate")
 
 
 class BuildTheLanes:
@@ -40,6 +43,7 @@ class BuildTheLanes:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check launcher and all parameters; read what shapes the pipelines."""
+        hints.current = _run_of(context)
         refuse_launcher(os.environ)
         loader = context.config_loader
         given = loader.runtime_params or {}
@@ -59,6 +63,7 @@ class TellStages:
     def before_node_run(self, node: Node) -> None:
         """Name the stage."""
         self._done += 1
+        hints.stage.set(_stage_of(node))
         logger.info("[%d/%d] %s", self._done, self._total, node.name)
 
     @hook_impl
@@ -222,7 +227,7 @@ class NameMissingInputs:
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Look at every free input before the first node runs.
 
@@ -238,33 +243,57 @@ class NameMissingInputs:
         ]
         if not missing:
             return
-        env = run_params.get("env")
         commands: dict[str, list[str]] = {}
-        for name in missing:
+        for name in sorted(missing, key=_rank):
             place = str(getattr(catalog.get(name), "path", name))
-            commands.setdefault(self._command(name, env, run_params), []).append(place)
+            commands.setdefault(_command(name), []).append(place)
         sentences = [
             f"Not there yet: {' and '.join(sorted(set(places)))}; {command}."
             for command, places in commands.items()
         ]
         raise ArtifactError(" ".join(sentences))
 
-    @staticmethod
-    def _command(name: str, env: str | None, run_params: dict[str, Any]) -> str:
-        maker = next(
-            (
-                stage
-                for stage in ("preprocess", "pretrain", "finetune", "evaluate")
-                if stage in pipelines and name in pipelines[stage].all_outputs()
-            ),
-            None,
-        )
-        if maker is None:
-            alone = ", or leave it out by `--params pretraining=false`: DISFA alone will do"
-            place = "put the data there (README, section “Your own data”)"
-            return place + (alone if name in ("web_photographs", "web_crops") else "")
-        options = f" --env {env}" if env and env != "local" else ""
-        params = run_params.get("runtime_params") or {}
-        kept = ",".join(f"{k}={params[k]}" for k in ("run", "protocol", "fold") if k in params)
-        options += f" --params {kept}" if kept and maker != "preprocess" else ""
-        return f"`kedro run --pipeline {maker}{options}` makes that"
+
+def _command(name: str) -> str:
+    """What makes a dataset, and how."""
+    stage = _maker(name)
+    if stage is None:
+        alone = ", or leave it out by `--params pretraining=false`: DISFA alone will do"
+        place = "put the data there (README, section “Your own data”)"
+        return place + (alone if name in ("web_photographs", "web_crops") else "")
+    return f"{hints.command(stage)} makes that"
+
+
+def _maker(name: str) -> str | None:
+    """The stage that makes a dataset."""
+    made = (s for s in _STAGES if s in pipelines and name in pipelines[s].all_outputs())
+    return next(made, None)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """The order in which what is missing is made."""
+    maker = _maker(name)
+    return (_STAGES.index(maker) if maker else -1, name)
+
+
+def _stage_of(node: Node) -> dict[str, Any]:
+    """A node's pipeline and, where it has one, fold."""
+    told: dict[str, Any] = {}
+    for tag in node.tags:
+        if tag in _STAGES:
+            told["pipeline"] = tag
+        elif fold := re.fullmatch(r"fold(\d)", tag):
+            told["fold"] = int(fold[1])
+    return told
+
+
+def _run_of(context: KedroContext) -> hints.Run:
+    """What the run was told."""
+    loader, own = context.config_loader, context.project_path / settings.CONF_SOURCE
+    elsewhere = str(loader.conf_source) != str(own)
+    return hints.Run(
+        context.project_path,
+        context.env,
+        str(loader.conf_source) if elsewhere else None,
+        loader.runtime_params,
+    )

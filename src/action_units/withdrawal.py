@@ -44,6 +44,7 @@ from action_units.files import (
     reading,
     renew_sums,
 )
+from action_units.hints import command
 from action_units.locks import locked
 from action_units.trees import is_picture
 
@@ -270,7 +271,7 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
     if not isinstance(name, str) or not name.strip():
         raise ConfigurationError(
             f"person={name!r} names nobody; give a subject or an identity, such as "
-            "`kedro run --pipeline withdraw --params person=SN010`."
+            f"{command('withdraw', person='SN010')}."
         )
     person = Person(name.strip())
     known = _subjects(layers.web_store) | _subjects(layers.coded_store)

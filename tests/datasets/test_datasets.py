@@ -176,7 +176,7 @@ def test_one_flipped_bit_in_what_was_written_here_is_refused(tmp_path, name, pla
         DatasetError, match="is not as it was written here|is missing"
     ) as refused:
         dataset.load()
-    assert "`kedro run --pipeline preprocess` makes it again" in str(refused.value)
+    assert "`kedro run --pipeline preprocess` (with the --env" in str(refused.value)
     assert f"delete {tmp_path / 'SHA256SUMS'}" in str(refused.value)
 
 

@@ -149,7 +149,7 @@ def test_every_flipped_bit_and_missing_file_is_refused(pattern, tmp_path):
 
 def test_a_store_that_was_never_made_says_what_makes_it(tmp_path):
     with pytest.raises(ArtifactError, match="`kedro run` makes it"):
-        FaceStore.open(tmp_path / "none", made_by="kedro run")
+        FaceStore.open(tmp_path / "none", made_by="`kedro run`")
 
 
 def test_a_store_of_another_format_is_refused(tmp_path, monkeypatch):

@@ -69,8 +69,8 @@ def test_a_flipped_bit_is_refused(model, tmp_path):
 
 
 def test_a_missing_model_names_the_command_that_makes_it(tmp_path):
-    with pytest.raises(ArtifactError, match="`kedro run --pipeline pretrain` makes it"):
-        load_model(tmp_path / "m", made_by="kedro run --pipeline pretrain")
+    with pytest.raises(ArtifactError, match="`kedro run` of pretraining makes it"):
+        load_model(tmp_path / "m", made_by="`kedro run` of pretraining")
 
 
 def test_a_model_of_other_aus_or_another_network_is_refused(model, tmp_path):

@@ -127,3 +127,20 @@ def test_an_exported_folder_answers_as_the_run(run_folder, tmp_path, place):
     assert exported.thresholds == pytest.approx(run.thresholds)
     one, other = (c.combine(c.probabilities(SOME))[0] for c in (run, exported))
     assert np.abs(one - other).max() < 1e-5
+
+
+def test_the_folder_that_exports_lie_in_means_the_one_that_fits(run_folder, tmp_path):
+    from action_units.export.package import export_run
+
+    place = tmp_path / "exported"
+    for name, fold in (("fold2", 2), ("fold1", 1), ("ensemble", None)):
+        if name == "ensemble":
+            with pytest.raises(ConfigurationError, match="exported folders fold1, fold2; name"):
+                load_classifier(place)
+        export_run(run_folder, place / name, fold=fold, onnx=False, card="# Card")
+        if name == "fold2":
+            assert len(load_classifier(place, device="cpu").members) == 1
+    wanted = load_classifier(run_folder, device="cpu")
+    assert load_classifier(place, device="cpu").thresholds == pytest.approx(wanted.thresholds)
+    one, other = load_classifier(place, 2, device="cpu"), load_classifier(place / "fold2")
+    assert one.name == other.name

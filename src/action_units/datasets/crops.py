@@ -31,12 +31,12 @@ from action_units.files import (
     write_sums,
     write_text,
 )
+from action_units.hints import command
 
 logger = logging.getLogger(__name__)
 
 _ORIGIN = "origin.json"
 _DETAILS = "details.parquet"
-_PREPROCESS = "kedro run --pipeline preprocess"
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         if (self.images / UNFINISHED).exists():
             raise ArtifactError(
                 f"{self.images} is not finished: its crops were being made when that was "
-                "stopped; `kedro run --pipeline preprocess` goes on with it."
+                f"stopped; {command('preprocess')} goes on with it."
             )
-        if not check_sums(self.path, "`kedro run --pipeline preprocess` makes it again"):
+        if not check_sums(self.path, f"{command('preprocess')} makes it again"):
             logger.info("%s has no %s, so its files are read unchecked", self.path, SUMS)
         table, notices = self._read()
         for notice in notices:
@@ -128,7 +128,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
     def _known(self) -> dict[str, Any]:
         """What was kept of the set beside its tables."""
         path = self.path / _ORIGIN
-        with reading(path, _PREPROCESS):
+        with reading(path, command("preprocess")):
             return dict(json.loads(path.read_text())) if path.is_file() else {}
 
     def _with_details(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -136,7 +136,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         path = self.path / _DETAILS
         if not path.is_file():
             return table
-        with reading(path, _PREPROCESS):
+        with reading(path, command("preprocess")):
             details = pd.read_parquet(path).set_index("image")
         if details.index.has_duplicates:
             image = details.index[details.index.duplicated()][0]

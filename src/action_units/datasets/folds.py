@@ -14,6 +14,7 @@ from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.run_folder import fold_files
 from action_units.files import reading, verify
+from action_units.hints import command
 
 
 class _ReadOnly(AbstractDataset[None, Any]):
@@ -133,7 +134,7 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     found = {}
     for file in fold_files(path, "evaluation.json").values():
         content = JsonDataset(path=str(file)).load()
-        with reading(file, "kedro run --pipeline evaluate"):
+        with reading(file, command("evaluate")):
             evaluation = FoldEvaluation.from_json(content)
         folder, networks = predictions / file.parent.name, list(evaluation.models)
         found[evaluation.fold] = EvaluatedFold(
@@ -150,10 +151,8 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     tables = {}
     for name in networks:
-        path = verify(
-            folder / f"{name}_{what}.parquet", made_by=f"kedro run --pipeline {stage}"
-        )
-        with reading(path, f"kedro run --pipeline {stage}"):
+        path = verify(folder / f"{name}_{what}.parquet", made_by=command(stage))
+        with reading(path, command(stage)):
             tables[name] = pd.read_parquet(path)
     return tables
 

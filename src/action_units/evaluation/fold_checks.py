@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.results import FoldEvaluation
+from action_units.hints import command
 
 _SHARED = {
     "config_hash": "configurations",
@@ -27,9 +28,7 @@ def refuse_unlike_folds(folds: Sequence[FoldEvaluation]) -> None:
             subject tested in two folds.
     """
     if not folds:
-        raise ConfigurationError(
-            "no fold has been evaluated yet: run `kedro run --pipeline evaluate`."
-        )
+        raise ConfigurationError(f"no fold has been evaluated yet: run {command('evaluate')}.")
     for fold, following in pairwise(folds):
         if fold.fold == following.fold:
             raise ConfigurationError(

@@ -19,6 +19,7 @@ from action_units.evaluation.leaks import (
 )
 from action_units.evaluation.metrics import Confusion
 from action_units.evaluation.thresholds import FittedThresholds
+from action_units.hints import command
 
 _PARTS = ("tp", "fp", "fn", "tn")
 
@@ -198,7 +199,7 @@ class FoldEvaluation:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(
                 f"the evaluation of a fold cannot be read ({error!r}): it was written by "
-                "another version; run `kedro run --pipeline evaluate` again."
+                f"another version; run {command('evaluate')} again."
             ) from error
 
 

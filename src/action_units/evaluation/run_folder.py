@@ -7,6 +7,7 @@ from pathlib import Path
 from action_units.errors import ArtifactError
 from action_units.evaluation.treatment import Treatment
 from action_units.files import reading, verify
+from action_units.hints import command
 
 MODEL = "finetuned.safetensors"
 """A fold's network."""
@@ -49,8 +50,8 @@ def read_treatment(model: Path, aus: tuple[int, ...]) -> tuple[Treatment, str]:
     Raises:
         ArtifactError: It is missing or damaged.
     """
-    path = verify(treatment_of(model), made_by="kedro run --pipeline evaluate")
-    with reading(path, "kedro run --pipeline evaluate"):
+    path = verify(treatment_of(model), made_by=command("evaluate"))
+    with reading(path, command("evaluate")):
         content = json.loads(path.read_text())
         return Treatment.from_json(content, aus), str(content.get("weights", ""))
 
@@ -69,6 +70,5 @@ def refuse_other_weights(model: Path, sha256: str, fitted_to: str) -> None:
     if fitted_to not in ("", sha256):
         raise ArtifactError(
             f"{model} was trained again after it was evaluated, so the thresholds in "
-            f"{treatment_of(model).name} are not its own; `kedro run --pipeline evaluate` fits "
-            "them anew."
+            f"{treatment_of(model).name} are not its own; {command('evaluate')} fits them anew."
         )

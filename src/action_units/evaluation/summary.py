@@ -17,6 +17,7 @@ from action_units.evaluation.judging import Judged, differences, judge, score
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.scores import Differences, Estimate, ModelScores, ScoreLine
 from action_units.evaluation.subject_statistics import SubjectStatistics
+from action_units.hints import command
 
 Predictions = Mapping[str, Mapping[int, pd.DataFrame]]
 """By network, by fold, as `Answers.read` takes them."""
@@ -173,7 +174,7 @@ class RunSummary:
                 raise ArtifactError(
                     f"the summary is of folds {content['folds']}, but folds "
                     f"{[fold.fold for fold in ordered]} are evaluated: run "
-                    "`kedro run --pipeline evaluate` again."
+                    f"{command('evaluate')} again."
                 )
             return cls(
                 folds=ordered,
@@ -188,7 +189,7 @@ class RunSummary:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(
                 f"the summary of a run cannot be read ({error!r}): it was written by another "
-                "version; run `kedro run --pipeline evaluate` again."
+                f"version; run {command('evaluate')} again."
             ) from error
 
 
@@ -254,7 +255,7 @@ def _judge(
         ):
             raise ConfigurationError(
                 f"the predictions of fold {fold.fold} ({name}) are not those that were "
-                "evaluated: run `kedro run --pipeline evaluate` again."
+                f"evaluated: run {command('evaluate')} again."
             )
     return judge_folds(asked, seed)
 

@@ -24,6 +24,7 @@ from action_units.evaluation.run_folder import (
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.files import sha256_of
+from action_units.hints import command
 from action_units.models.model import TrainedModel
 from action_units.models.trained import load_model
 
@@ -98,7 +99,7 @@ def read_member(path: Path) -> PackagedMember:
     Raises:
         ArtifactError: It is missing or damaged, or has not been evaluated.
     """
-    model = load_model(path, made_by="kedro run --pipeline finetune")
+    model = load_model(path, made_by=command("finetune"))
     treatment, fitted_to = read_treatment(path, model.aus)
     return PackagedMember(path.parent.name, model, treatment, sha256_of(path), fitted_to)
 
@@ -110,7 +111,9 @@ def refuse_unlike_members(members: Sequence[PackagedMember], place: str) -> None
         ArtifactError: None is there, or they tell other AUs or saw faces cut in other ways.
     """
     if not members:
-        raise ArtifactError(f"{place} has no trained network; `kedro run` makes them.")
+        raise ArtifactError(
+            f"{place} has no trained network; {command('finetune')} makes them."
+        )
     first = members[0]
     for member in members[1:]:
         for what, ours, theirs in (
@@ -125,7 +128,7 @@ def refuse_unlike_members(members: Sequence[PackagedMember], place: str) -> None
                 raise ArtifactError(
                     f"{place}: {first.name} and {member.name} were trained on different "
                     f"{what}, so they cannot answer as one; export one fold "
-                    "(`--params fold=1`)."
+                    "(`--params fold=1`, or `--fold 1` of action-units export)."
                 )
 
 

@@ -19,6 +19,7 @@ from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.export.members import PackagedMember
 from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.hints import command
 from action_units.progress import clock
 
 _WEIGHTS = re.compile(r"^\| \d+ \| `(\w{64})` \|$", re.MULTILINE)
@@ -179,8 +180,8 @@ def refuse_other_card(card: str, members: Sequence[PackagedMember]) -> None:
     if told and others:
         raise ArtifactError(
             f"{', '.join(others)}: the model card is of other weights, so its scores and the "
-            "thresholds beside the weights are not theirs; `kedro run --pipeline evaluate` "
-            "judges them anew."
+            f"thresholds beside the weights are not theirs; {command('evaluate')} judges them "
+            "anew."
         )
 
 

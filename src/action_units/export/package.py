@@ -36,6 +36,7 @@ from action_units.export.project import find_card, find_faces
 from action_units.faces.store import FaceStore
 from action_units.facs.action_units import au_columns
 from action_units.files import manifest_of, sha256_of, verify, write_many
+from action_units.hints import command
 from action_units.locks import locked
 from action_units.models.trained import load_model
 
@@ -45,7 +46,6 @@ SCHEMA = 1
 CONFIG, CARD = "config.json", "README.md"
 
 _WEIGHTS_OR_GRAPH = re.compile(r"(model|fold\d+)\.safetensors|model(-int8)?\.onnx")
-_EXPORT = "kedro run --pipeline export"
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,14 @@ def read_package(folder: Path | str) -> Package:
         ArtifactError: A file of theirs is missing, damaged or of another export.
     """
     folder = Path(folder)
-    path = verify(folder / CONFIG, made_by=_EXPORT)
+    path = verify(folder / CONFIG, made_by=command("export"))
     members = []
     try:
         config = json.loads(path.read_text())
         if config.get("schema") != SCHEMA:
             raise ArtifactError(
                 f"{path} has schema {config.get('schema')!r}; this version reads {SCHEMA}. "
-                f"Export again: `{_EXPORT}`."
+                f"Export again: {command('export')}."
             )
         for one in config["members"]:
             sha256 = config["sha256"][one["file"]]
@@ -218,10 +218,10 @@ def _told(members: Sequence[PackagedMember]) -> dict[str, Any]:
 
 
 def _check(path: Path, sha256: str) -> None:
-    if sha256_of(verify(path, made_by=_EXPORT)) != sha256:
+    if sha256_of(verify(path, made_by=command("export"))) != sha256:
         raise ArtifactError(
             f"{path} is not of the same export as the {CONFIG} beside it: its SHA-256 is "
-            f"another. Export again: `{_EXPORT}`."
+            f"another. Export again: {command('export')}."
         )
 
 

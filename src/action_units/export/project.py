@@ -5,6 +5,7 @@ from pathlib import Path
 from action_units.errors import ArtifactError
 from action_units.faces.store import INDEX_NAME, FaceStore
 from action_units.files import verify
+from action_units.hints import command
 
 
 def find_faces(run_folder: Path) -> FaceStore | None:
@@ -35,10 +36,11 @@ def find_card(run_folder: Path) -> str:
     if layer is None:
         raise ArtifactError(
             f"{run_folder} is not below a project's data/06_models, so its model card "
-            "cannot be found; give its text."
+            "cannot be found; name it: `--card model_card.md` of action-units export, or its "
+            "text as `card` of export_run."
         )
     path = layer.joinpath(*run_folder.resolve().parts[-3:], "model_card.md")
-    return verify(path, made_by="kedro run --pipeline evaluate").read_text()
+    return verify(path, made_by=command("evaluate")).read_text()
 
 
 def _store(run_folder: Path, name: str) -> Path | None:

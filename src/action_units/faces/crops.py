@@ -21,6 +21,7 @@ from action_units.faces.quarantine import Quarantine
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import Work
 from action_units.files import sweep
+from action_units.hints import command
 
 UNFINISHED = "UNFINISHED"
 """A file in a folder of crops while they do not all belong together yet."""
@@ -210,7 +211,7 @@ class CropFolder:
                 self.path,
                 "; ".join(self.journal.changed),
             )
-        text = "Crops are being made here. `kedro run --pipeline preprocess` goes on with it.\n"
+        text = f"Crops are being made here. {command('preprocess')} goes on with it.\n"
         put_many(self.path, {UNFINISHED: text.encode()})
 
     def finish(self, portions: set[str]) -> None:

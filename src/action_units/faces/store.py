@@ -155,7 +155,7 @@ class FaceStore:
 
         Args:
             folder: The store's folder.
-            made_by: The command that makes it, for the sentence where it is missing.
+            made_by: What makes it (``hints.command``), for the sentence where it is missing.
 
         Raises:
             ArtifactError: The store is missing, or a file of it is not what was saved.
@@ -179,7 +179,7 @@ class FaceStore:
                 raise ArtifactError(
                     f"{member} is {'damaged' if member.is_file() else 'missing'}: it is not "
                     f"the file that {INDEX_NAME} knows. Delete {folder} and make the store "
-                    "again." + (f" `{made_by}` makes it." if made_by else "")
+                    "again." + (f" {made_by} makes it." if made_by else "")
                 )
         faces = _mapped(folder / index["faces"], tuple(index["shape"]))
         table = _table(folder / index["table"], len(faces))

@@ -65,7 +65,7 @@ def load_model(
 
     Args:
         path: A file of ``save_model``.
-        made_by: The command that makes it, for the sentence where it is missing.
+        made_by: What makes it (``hints.command``), for the sentence where it is missing.
         aus: Refuse a model of other AUs.
         spec: Refuse a model of another architecture.
 

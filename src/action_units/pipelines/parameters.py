@@ -5,12 +5,13 @@ from typing import Any
 
 from action_units.config import Globals, Parameters
 from action_units.errors import ConfigurationError
+from action_units.hints import own_settings
 from action_units.pipelines.settings import TrainingSettings, told
 
 # What the catalog reads before --params is heard, and where it is changed instead.
 _IN_FILES = {
-    "sample": "put it into conf/local/parameters_sample.yml and delete the rendered folder",
-    "data": "put it into conf/local/globals.yml",
+    "sample": ("parameters_sample.yml", " and delete the rendered folder"),
+    "data": ("globals.yml", ""),
 }
 
 
@@ -28,9 +29,11 @@ def read_parameters(
         ConfigurationError: One is unknown, missing or wrong; belongs into a file; or says
             another run or protocol than the catalog's paths.
     """
-    for name, instead in _IN_FILES.items():
+    for name, (file, besides) in _IN_FILES.items():
         if name in given:
-            raise ConfigurationError(f"{name} is not taken from --params; {instead}.")
+            raise ConfigurationError(
+                f"{name} is not taken from --params; put it into {own_settings(file)}{besides}."
+            )
     paths = {name: global_values.get(name) for name in Globals.model_fields}
     in_paths = Globals.read(paths | {n: given[n] for n in paths if n in given})
     read = Parameters.read(parameters)
@@ -38,7 +41,8 @@ def read_parameters(
         if getattr(read, name) != getattr(in_paths, name):
             raise ConfigurationError(
                 f"{name} is {getattr(read, name)} in a file of parameters, and paths are made "
-                f"with {getattr(in_paths, name)}; put it into conf/local/globals.yml instead."
+                f"with {getattr(in_paths, name)}; put it into {own_settings('globals.yml')} "
+                "instead."
             )
     return read
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from action_units.errors import ConfigurationError
+from action_units.hints import own_settings
 from action_units.models.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class TrainingSettings:
         if name not in recipes:
             raise ConfigurationError(
                 f"recipe={name!r} is unknown; choose one of {', '.join(sorted(recipes))}, or "
-                "add it to `recipes` in conf/local/parameters_recipes.yml."
+                f"add it to `recipes` in {own_settings('parameters_recipes.yml')}."
             )
         parts = recipes[name]
         if odd := sorted(set(parts) ^ set(_PARTS)):

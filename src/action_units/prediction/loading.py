@@ -19,6 +19,7 @@ from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.crops import FaceSettings
 from action_units.files import reading, sha256_of, verify
+from action_units.hints import command
 from action_units.prediction.classifier import Classifier, FaceInput, Member
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXPORTED = "config.json"
-_MAKES = "`kedro run --pipeline finetune` makes it"
 
 
 def load_classifier(
@@ -52,8 +52,8 @@ def load_classifier(
         ConfigurationError: There is no such fold or device.
     """
     place = Path(place)
-    if (place / EXPORTED).is_file():
-        return _load_exported(place, fold, device, faces)
+    if exported := _exported(place, fold):
+        return _load_exported(exported, fold, device, faces)
     if place.suffix == ".onnx":
         return _load_onnx(place, fold, faces)
     paths = find_models(place, fold)
@@ -91,7 +91,8 @@ def find_models(place: Path, fold: int | None = None) -> list[Path]:
         what = MODEL if fold is None else f"fold{fold}/{MODEL}"
         raise ArtifactError(
             f"{place}: no model is there; expected a run's folder with {what} in it, such as "
-            f"data/06_models/sample/main/fg2020 ({_MAKES}), or a .safetensors file.{near}"
+            "data/06_models/sample/main/fg2020, or a .safetensors file; "
+            f"{command('finetune')} makes them.{near}"
         )
     return found
 
@@ -152,17 +153,18 @@ def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Treatment:
         return treatment
     if thresholds.is_file():
         logger.info(
-            "%s: thresholds as fine-tuning fitted them; `kedro run --pipeline evaluate` adds "
-            "the calibration and smoothing that `evaluation.treatment` asks for.",
+            "%s: thresholds as fine-tuning fitted them; %s adds the calibration and smoothing "
+            "that `evaluation.treatment` asks for.",
             model,
+            command("evaluate"),
         )
         verify(thresholds)
-        with reading(thresholds, "kedro run --pipeline finetune"):
+        with reading(thresholds, command("finetune")):
             content = json.loads(thresholds.read_text())
             return Treatment(FittedThresholds.from_json(content, aus))
     raise ArtifactError(
         f"{model}: there is no {treatment_of(model).name} beside it, so nothing says from "
-        "which probability on an AU is present; `kedro run --pipeline evaluate` makes it."
+        f"which probability on an AU is present; {command('evaluate')} makes it."
     )
 
 
@@ -177,6 +179,30 @@ def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
     sha256 = sha256_of(path)
     treatment = _treatment(path, model.aus, sha256)
     return Member(path.resolve().parent.name, network, treatment, sha256), model
+
+
+def _exported(place: Path, fold: int | None) -> Path | None:
+    """The exported folder that a place means: itself, or one that `export` made in it.
+
+    Raises:
+        ConfigurationError: There are several and none is of all folds.
+    """
+    if (place / EXPORTED).is_file():
+        return place
+    there = {
+        path.parent.name: path.parent
+        for path in place.glob(f"*/{EXPORTED}")
+        if path.parent.name == "ensemble" or path.parent.name.startswith("fold")
+    }
+    names = ["ensemble"] if fold is None else [f"fold{fold}", "ensemble"]
+    found = [there[name] for name in names if name in there]
+    if not there or found:
+        return found[0] if found else None
+    if fold is None and len(there) == 1:
+        return next(iter(there.values()))
+    raise ConfigurationError(
+        f"{place} holds the exported folders {', '.join(sorted(there))}; name one of them."
+    )
 
 
 def _load_exported(

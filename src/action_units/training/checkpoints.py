@@ -17,12 +17,12 @@ import torch
 from action_units.differences import differences
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, sha256_of, verify
+from action_units.hints import again
 from action_units.locks import locked
 from action_units.models.torch_files import read_torch_file
 
 SCHEMA = 1
 NAME = "checkpoint.pt"
-RESTART = "Start over with restart=True (`--params restart=true`), or choose another folder."
 
 Content = dict[str, Any]
 
@@ -72,20 +72,21 @@ def load_checkpoint(folder: Path | str, identity: Mapping[str, Any]) -> Content 
         content = read_torch_file(path)
         schema, found, state = content["schema"], content["identity"], content["state"]
     except ArtifactError as error:
-        raise ArtifactError(f"{error} {RESTART}") from error
+        raise ArtifactError(f"{error} {_start_over()}") from error
     except Exception as error:  # whatever comes of a file that is not ours
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArtifactError(
-            f"{path} is whole but is not a checkpoint of this project ({reason}). {RESTART}"
+            f"{path} is whole but is not a checkpoint of this project ({reason}). "
+            f"{_start_over()}"
         ) from error
     if schema != SCHEMA:
         raise ArtifactError(
-            f"{path} has schema {schema} and this version reads {SCHEMA}. {RESTART}"
+            f"{path} has schema {schema} and this version reads {SCHEMA}. {_start_over()}"
         )
     changes = list(differences(found, identity))
     if changes:
         raise ArtifactError(
-            f"{path} belongs to another training: {'; '.join(changes)}. {RESTART}"
+            f"{path} belongs to another training: {'; '.join(changes)}. {_start_over()}"
         )
     return dict(state)
 
@@ -146,3 +147,10 @@ class Checkpoints:
         if self.folder is not None:
             save_checkpoint(self.folder, self.identity, state)
         self._saved = time.monotonic()
+
+
+def _start_over() -> str:
+    return (
+        f"Start over with restart=True, by {again(restart=True)}, or choose another folder; "
+        "`run=NAME` among the --params does."
+    )

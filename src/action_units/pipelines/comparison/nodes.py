@@ -7,6 +7,7 @@ import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
 from action_units.errors import ConfigurationError
+from action_units.hints import command
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +77,8 @@ def _chosen(finished: Mapping[str, object], runs: str | None) -> list[str]:
     if len(set(names)) < 2 or len(set(names)) != len(names):
         raise ConfigurationError(
             f"two different runs or more can be compared, but runs={runs!r} names "
-            f"{len(set(names))}; {there}. `--params runs=A:B` chooses, and `kedro run --params "
-            "run=NAME` makes one more."
+            f"{len(set(names))}; {there}. `--params runs=A:B` chooses, and "
+            f"{command(run='NAME')} makes one more."
         )
     return names
 

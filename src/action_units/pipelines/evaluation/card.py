@@ -10,6 +10,7 @@ import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.summary import RunSummary
+from action_units.hints import command
 
 if TYPE_CHECKING:
     from action_units.export.members import PackagedMember
@@ -57,8 +58,8 @@ def _as_judged(member: "PackagedMember", fold: int) -> "PackagedMember":
         return member
     logger.warning(
         "fold %s was trained again after it was evaluated: the model card has the scores of "
-        "its earlier network; `kedro run --pipeline evaluate --params fold=%s` judges it.",
+        "its earlier network; %s judges it.",
         fold,
-        fold,
+        command("evaluate", fold=fold),
     )
     return replace(member, sha256="trained again since it was judged")

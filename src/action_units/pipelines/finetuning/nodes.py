@@ -1,5 +1,6 @@
 """Nodes of fine-tuning: all of one fold."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
@@ -14,6 +15,7 @@ from action_units.evaluation.leaks import refuse_duplicate_frames
 from action_units.evaluation.thresholds import choose_thresholds
 from action_units.faces.store import FaceStore
 from action_units.facs.protocols import split_subjects as split_protocol
+from action_units.hints import command
 from action_units.models.model import TrainedModel
 from action_units.pipelines.predictions import predictions_of
 from action_units.pipelines.settings import TrainingSettings
@@ -97,9 +99,11 @@ def _train(
     from action_units.training.loop import train
 
     if pretrained is not None and pretrained.spec != settings.network:
+        name = re.sub(r"[^A-Za-z0-9.-]+", "-", settings.recipe)
+        own_run = command("pretrain,finetune", recipe=settings.recipe, run=name)
         raise ConfigurationError(
             f"recipe {settings.recipe!r} asks for another network than the pre-trained one "
-            f"has; run `kedro run --pipeline pretrain --params recipe={settings.recipe}` first."
+            f"has; train both in a run of its own, such as {own_run}."
         )
     # The test subjects' faces are not even at hand in here.
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))

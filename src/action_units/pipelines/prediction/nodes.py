@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from action_units.errors import ConfigurationError
+from action_units.hints import command
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,8 @@ def predict_source(
     """
     if source is None:
         raise ConfigurationError(
-            "predict needs to know on what: `kedro run --pipeline predict --params "
-            "source=PATH`, where PATH is a picture, a video, a folder of either, or a text "
-            "with one path a line."
+            f"predict needs to know on what: {command('predict', source='PATH')}, where PATH "
+            "is a picture, a video, a folder of either, or a text with one path a line."
         )
     from action_units.locks import locked
     from action_units.prediction.api import with_detector

@@ -27,7 +27,8 @@ def refuse_launcher(environment: Mapping[str, str]) -> None:
         if count.isdecimal() and int(count) > 1:
             raise ConfigurationError(
                 f"{launcher} has started {count} of this run ({variable}={count}), and each "
-                "would run every node and write the same files. On one computer start `kedro "
-                "run --params devices=N` once, without it; on several, `kedro run --params "
-                "devices=torchrun` once, which names the torchrun command (docs/clusters.md)."
+                "would run every node and write the same files. Start the command once, "
+                f"without {launcher}: on one computer with `devices=N` among its --params, on "
+                "several with `devices=torchrun`, which names the torchrun command "
+                "(docs/clusters.md)."
             )
