@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from action_units import hints
+
 PROJECT = Path(__file__).parents[1]
 REAL_LABELS = PROJECT.parent / "shared" / "data"
 GUARD = Path(__file__).parent / "guard"
@@ -68,3 +70,9 @@ def real_labels() -> Path:
     if not REAL_LABELS.is_dir():
         pytest.skip("the real label files are not beside the project")
     return REAL_LABELS
+
+
+@pytest.fixture(autouse=True)
+def no_run_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages name the commands of no run that an earlier test began."""
+    monkeypatch.setattr(hints, "current", None)
