@@ -461,4 +461,5 @@ def test_links_to_folders_are_followed(tmp_path):
     text = f"{IMAGE_HEADER}\n0, 0.98, 0.1, 1.5, 0.20, 1.00, 0.00, 0.00\n"
     (tmp_path / "elsewhere/1.gif.csv").write_text(text)
     (tmp_path / "all/anna").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "all/old.csv").mkdir()
     assert read_openface(tmp_path / "all", AUS).table["image"].tolist() == ["anna/1.gif"]

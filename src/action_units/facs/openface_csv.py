@@ -29,7 +29,7 @@ from pathlib import Path
 from action_units.errors import LabelError
 from action_units.facs.action_units import PRETRAIN_AUS, au_column
 from action_units.facs.csv_files import check_is_csv, read_header
-from action_units.trees import PICTURES, walk
+from action_units.trees import PICTURES, is_folder, walk
 
 IMAGE_COLUMNS = ("image", "image_name", "filename", "file", "input", "name")
 """Where a merged file may have the picture's name; the first of them that is there is read."""
@@ -175,7 +175,8 @@ def csv_files_below(folder: Path) -> Iterator[tuple[Path, str]]:
                 folder / branch.name, f"the folder cannot be listed ({branch.error.strerror})."
             )
         for entry in branch.entries:
-            if entry.name.lower().endswith(".csv") and not entry.name.startswith("."):
+            is_csv = entry.name.lower().endswith(".csv") and not entry.name.startswith(".")
+            if is_csv and not is_folder(entry):
                 yield Path(entry.path), branch.name + entry.name
 
 

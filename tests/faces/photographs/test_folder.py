@@ -226,3 +226,8 @@ def test_listing_takes_time_by_the_file_not_by_the_byte(tmp_path):
     began = time.perf_counter()
     assert sum(1 for _ in FolderSource(tmp_path).portions()) == 10_000
     assert time.perf_counter() - began < 1.0  # it takes 0.06 s
+
+
+def test_names_are_those_of_the_photographs(tree):
+    source = FolderSource(tree)
+    assert list(source.named()) == [(p.name, p.stem) for p in read_all(source)]

@@ -312,3 +312,17 @@ def test_a_tar_without_pictures_is_given_up(tmp_path, monkeypatch):
         next(TarSource(tmp_path / "a.tar").portions())
     write_tar(tmp_path / "a.tar", [*others[:2], ("a.jpg", picture(1)), *others[2:]])
     assert len(read_all(TarSource(tmp_path / "a.tar"))) == 1
+
+
+def test_names_are_known_from_the_headers_alone(tmp_path, ranges):
+    for tar in ("a", "b"):
+        members = [("anna/1.jpg", picture(1)), ("1.json", b"{}"), ("00012.png", b"?")]
+        write_tar(tmp_path / f"{tar}.tar", members)
+    source = TarSource(tmp_path)
+    named = list(source.named())
+    assert named == [(p.name, p.stem) for p in read_all(source)]
+    assert [name for name, _ in named][:2] == ["a.tar/anna/1.jpg", "a.tar/00012.png"]
+    (tmp_path / "b.tar").write_bytes((tmp_path / "b.tar").read_bytes()[:1500])
+    assert len(list(TarSource(tmp_path / "b.tar").named())) == 1
+    ranges["s/set.tar"] = (tmp_path / "a.tar").read_bytes()
+    assert TarSource("ranges://s/set.tar").named() is None

@@ -70,12 +70,22 @@ class FolderSource:
         self.folder = place_of(folder)
         self.ignored: Counter[str] = Counter()
 
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Each photograph's name and the stem of its crop; raises as ``portions``."""
+        for portion in self._all():
+            yield portion.id, stem_of(portion.file)
+
     def portions(self) -> Iterator[FolderPortion]:
         """One a picture, sorted by the bytes of their names, folder by folder.
 
         Raises:
             LabelError: A folder is not there or cannot be listed, or no picture is found.
         """
+        yield from self._all()
+        if self.ignored:
+            logger.info("%s: %s", self.folder, self._passed_over())
+
+    def _all(self) -> Iterator[FolderPortion]:
         self.ignored.clear()
         if not self.folder.is_folder():
             raise LabelError(str(self.folder), "there is no such folder of photographs.")
@@ -83,8 +93,6 @@ class FolderSource:
         for portion in self._local() if self.folder.store is None else self._remote():
             found = True
             yield portion
-        if self.ignored:
-            logger.info("%s: %s", self.folder, self._passed_over())
         if not found:
             raise LabelError(
                 str(self.folder),

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.photographs.base import PhotographSource
 from action_units.faces.photographs.folder import FolderSource
 from action_units.faces.photographs.patterns import has_pattern, refuse_compressed
 from action_units.faces.photographs.places import Place, place_of
@@ -13,7 +13,8 @@ from action_units.faces.photographs.tar import TarSource
 from action_units.faces.photographs.tsv import TsvSource
 from action_units.trees import is_folder, is_picture
 
-_SOURCES: dict[str, Callable[[str | os.PathLike[str]], PhotographSource]] = {
+Source: TypeAlias = FolderSource | TsvSource | TarSource
+_SOURCES: dict[str, Callable[[str | os.PathLike[str]], Source]] = {
     "folder": FolderSource,
     "tsv": TsvSource,
     "tar": TarSource,
@@ -21,7 +22,7 @@ _SOURCES: dict[str, Callable[[str | os.PathLike[str]], PhotographSource]] = {
 KINDS = ("auto", *_SOURCES)
 
 
-def open_photographs(path: str | os.PathLike[str], kind: str = "auto") -> PhotographSource:
+def open_photographs(path: str | os.PathLike[str], kind: str = "auto") -> Source:
     """Open photographs as they come.
 
     Args:

@@ -16,6 +16,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -126,6 +127,24 @@ class TarSource:
         """
         self.path, self.run, self._first = path, run, ""
         self.ignored: Counter[str] = Counter()
+
+    def named(self) -> Iterator[tuple[str, str]] | None:
+        """Each photograph's name and the stem of its crop, of local tars, by their headers.
+
+        A tar that is damaged is read up to there. None: they lie in a store.
+        """
+        tars = find(self.path, ".tar")
+        return None if any(place.store for _, place in tars) else self._names(tars)
+
+    def _names(self, tars: list[tuple[str, Place]]) -> Iterator[tuple[str, str]]:
+        for tar, place in tars:
+            size, _ = place.size_and_stamp()
+            with place.open(sparsely=True) as file, suppress(UnusableFace):
+                for member in walk(file, 0, size, size):
+                    name = member_name(member)
+                    if member.regular and is_picture(name):
+                        stem = stem_of(name, within=tar.removesuffix(".tar"))
+                        yield portable(f"{tar}/{name}"), stem
 
     def portions(self) -> Iterator[TarPortion]:
         """Runs of each tar's members, in the tar's order; raises as ``patterns.find``.

@@ -108,6 +108,9 @@ class TsvSource:
         self.path, self.range_bytes = path, range_bytes
         self.ignored: Counter[str] = Counter()
 
+    def named(self) -> None:
+        """None: names are in the lines, and these are not read before the work."""
+
     def portions(self) -> Iterator[TsvPortion]:
         """The ranges of each file.
 

@@ -25,7 +25,7 @@ from action_units.faces.labelled import (
 from action_units.faces.openface_binary import annotate, find_binary
 from action_units.faces.packing import pack_crops
 from action_units.faces.photographs.folder import FolderSource
-from action_units.faces.photographs.naming import by_identity, folder_of, stem_of
+from action_units.faces.photographs.naming import by_identity, folder_of
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.sample.contact_sheet import contact_sheet
@@ -52,7 +52,7 @@ class WebLabels:
 
     Attributes:
         genders: The gender, 0 or 1, of each identity in the crops' names.
-        photographs: The photographs of a folder; of an archive, none.
+        photographs: Their names, where these are known without reading all.
         annotations: OpenFace's CSV, or a folder of its CSVs; None where its program is run,
             or a person is to run it on the crops.
         table: What is in them.
@@ -83,22 +83,21 @@ def read_web_labels(
     """
     genders = by_identity(read_identities(photographs.identities))
     source = open_photographs(photographs.photographs, photographs.kind)
-    in_folder = isinstance(source, FolderSource)
-    names = tuple(portion.id for portion in source.portions()) if in_folder else ()
+    suffix = preprocess["crop"]["suffix"]
+    names = {name: stem + suffix for name, stem in source.named() or ()}
     openface = preprocess["openface"]
     given = _given_annotations(photographs, folder, openface["binary"])
     if given is None:
-        if in_folder or openface["binary"] is not None:
+        if isinstance(source, FolderSource) or openface["binary"] is not None:
             _check_program(photographs, folder, openface)
-        return WebLabels(genders, names)
+        return WebLabels(genders, tuple(names))
     table = _read_openface(given, preprocess)
-    if in_folder:
-        suffix = preprocess["crop"]["suffix"]
-        images = check_names({name: stem_of(name) + suffix for name in names}, table, given)
+    if names:
+        images = check_names(names, table, given)
         gone = people_of(withdrawn["person"])
         staying = [image for image in images if not any(one.is_in(image) for one in gone)]
         web_people(staying, genders, photographs.identities, folder_of)
-    return WebLabels(genders, names, given, table)
+    return WebLabels(genders, tuple(names), given, table)
 
 
 def crop_photographs(
