@@ -226,3 +226,9 @@ def test_a_line_is_found_by_its_image(tmp_path):
     path.write_text("\n".join([disfa_line(0), disfa_line(1)]))
     assert line_of(path, "RightVideoSN001_00000001.jpg") == 2
     assert line_of(path, "RightVideoSN001_0000000") is None
+
+
+def test_a_packed_bomb_is_refused(tmp_path):
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(bytes(40 << 20)))
+    with pytest.raises(LabelError, match=r"it unpacks to more than 2\d,\d+,\d+ bytes"):
+        read_finetune_labels(tmp_path / "b.csv.gz")

@@ -12,6 +12,7 @@ A path that ends in ``.gz`` is unpacked on the way.
 
 import csv
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ from action_units.files import write_text
 _RECT = r"\( ?(\d{1,5}), ?(\d{1,5}), ?([1-9]\d{0,4}), ?([1-9]\d{0,4}) ?\)"
 _RECT_PATTERN = re.compile(_RECT, re.ASCII)
 _HEADER_WORDS = {"image", "images", "name", "file", "filename", "path", "img"}
+
+_MOST_UNPACKED = 200
+"""Bytes for each of a packed table, which are some tens in fact."""
 
 _Row = tuple[str, str, str]  # image, rectsize, ",0,1,…" with the gender first
 
@@ -177,7 +181,7 @@ def _lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
-            content = gzip.decompress(content)
+            content = _unpacked(content)
         text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise LabelError(path, "there is no such file.") from None
@@ -190,6 +194,16 @@ def _lines(path: Path) -> list[str]:
     except (OSError, EOFError, zlib.error) as error:
         raise LabelError(path, f"the file cannot be read ({error}).") from None
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What a gzip file holds, unless it is far more than a table packs into so few bytes."""
+    most = _MOST_UNPACKED * len(content) + (1 << 24)
+    with gzip.open(io.BytesIO(content)) as file:
+        unpacked = file.read(most + 1)
+    if len(unpacked) > most:
+        raise OSError(f"it unpacks to more than {most:,} bytes")
+    return unpacked
 
 
 def _row(path: Path, number: int, line: str, layout: _Layout) -> _Row:

@@ -39,6 +39,7 @@ class Desk:
         self.webcams = Webcams(limits)
         self._classifier, self._limits = classifier, limits
         self._busy = False
+        self._arriving = 0
 
     @asynccontextmanager
     async def open(self, _: object) -> AsyncIterator[None]:
@@ -52,26 +53,43 @@ class Desk:
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        if self._busy:
-            raise Busy(
-                "Another picture or video is being looked at; try again when it is done."
-            )
+        self._refuse_when_busy()
         self._busy = True
         try:
             yield
         finally:
             self._busy = False
 
+    def _refuse_when_busy(self) -> None:
+        if self._busy:
+            raise Busy(
+                "Another picture or video is being looked at; try again when it is done."
+            )
+
+    @contextmanager
+    def _among_few(self) -> Iterator[None]:
+        """Files arrive beside each other, so that a slow one holds nobody up."""
+        if self._arriving >= self._limits.uploads:
+            raise Busy(f"{self._arriving} files are arriving already; try again later.")
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
+
     async def look_at_upload(self, request: Request, name: str) -> Response:
         """Find the faces of a picture or video; see ``streaming.lines``."""
         async with AsyncExitStack() as stack:
+            self._refuse_when_busy()  # before the whole file has come for nothing
+            with self._among_few():
+                path = await stack.enter_async_context(
+                    kept_until_used(request, self._limits, self._folder)
+                )
             stack.enter_context(self._one_at_a_time())
-            path = await stack.enter_async_context(
-                kept_until_used(request, self._limits.upload_mb, self._folder)
-            )
             begin, rows = await to_thread.run_sync(self._opened, path, name)
             picture, aus = begin["kind"] == "picture", self._classifier.aus
-            return Streamed(lines(begin, rows, aus, picture), stack.pop_all())
+            found = lines(begin, rows, aus, picture)
+            return Streamed(found, stack.pop_all(), self._limits.patience)
         raise AssertionError  # no context above swallows an error
 
     def _opened(
@@ -101,10 +119,10 @@ class Desk:
 
     async def look_at_frame(self, request: Request, session: str) -> dict[str, Any]:
         """Find the faces of a webcam's next frame."""
+        content = await body(request, self._limits.frame_mb, self._limits)
         cam = self.webcams.of(session)
         cam.at_work = True
         try:
-            content = await body(request, self._limits.frame_mb)
             asked = partial(look, self._classifier, cam, content, self._limits.megapixels)
             rows = await asyncio.get_running_loop().run_in_executor(self._eye, asked)
         finally:

@@ -15,6 +15,12 @@ class Limits:
         megapixels: The largest picture or frame that is decoded, in 10⁶ pixels.
         sessions: Webcams at the same time.
         idle_seconds: A webcam that is silent for longer is forgotten.
+        uploads: Files that may arrive at the same time.
+        patience: Seconds that the other side may do nothing: before a request is complete
+            but for its body, before and between pieces of a body or of an answer.
+        slowest_kb: A body must come faster than this many 10³ bytes a second, after
+            `patience`.
+        connections: At the same time.
     """
 
     upload_mb: float = 500.0
@@ -22,6 +28,10 @@ class Limits:
     megapixels: float = 64.0
     sessions: int = 4
     idle_seconds: float = 60.0
+    uploads: int = 8
+    patience: float = 15.0
+    slowest_kb: float = 50.0
+    connections: int = 200
 
     def __post_init__(self) -> None:
         """Refuse what cannot be; raises ConfigurationError."""

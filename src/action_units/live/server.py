@@ -22,10 +22,11 @@ from action_units.errors import ActionUnitsError, ConfigurationError
 from action_units.live.answers import told_of_classifier
 from action_units.live.desk import Desk
 from action_units.live.guard import Guard
+from action_units.live.impatience import Impatient
 from action_units.live.limits import Limits
 from action_units.live.session import Busy, Ended
 from action_units.live.streaming import UNEXPECTED, sentence
-from action_units.live.uploads import TooMuch
+from action_units.live.uploads import TooMuch, TooSlow
 from action_units.prediction.classifier import Classifier
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,9 @@ _PAGE = {
         for name in ("page.js", "drawing.js", "server.js", "work.js")
     },
 }
-_STATUS: dict[type[ActionUnitsError], int] = {TooMuch: 413, Ended: 410, Busy: 503}
+_STATUS: dict[type[ActionUnitsError], int] = {
+    TooMuch: 413, TooSlow: 408, Ended: 410, Busy: 503
+}  # fmt: skip
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -64,9 +67,8 @@ def serve(
     Raises:
         ConfigurationError: The address cannot be listened to, or a limit cannot be.
     """
-    app = create_app(
-        classifier, Limits(upload_mb=max_upload_mb, megapixels=max_megapixels), host=host
-    )
+    limits = Limits(upload_mb=max_upload_mb, megapixels=max_megapixels)
+    app = create_app(classifier, limits, host=host)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
@@ -85,10 +87,19 @@ def serve(
             )
         if open_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=3
-        )
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(configuration(app, limits)).run(sockets=[listening])
+
+
+def configuration(app: FastAPI, limits: Limits) -> uvicorn.Config:
+    """How uvicorn serves an application."""
+    protocol = type("Protocol", (Impatient,), {"limits": limits})
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
 
 
 def create_app(

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack
 from typing import Any
 
-from anyio import CancelScope, create_task_group, to_thread
+from anyio import CancelScope, create_task_group, move_on_after, to_thread
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from action_units.errors import ActionUnitsError, LabelError, UnusableFace
 from action_units.live.answers import csv_lines, told_of_rows
@@ -24,15 +24,19 @@ class Streamed(StreamingResponse):
     kept for it is let go.
     """
 
-    def __init__(self, lines: AsyncGenerator[str, None], kept: AsyncExitStack) -> None:
+    def __init__(
+        self, lines: AsyncGenerator[str, None], kept: AsyncExitStack, patience: float
+    ) -> None:
         """Prepare an answer.
 
         Args:
             lines: Each a JSON object and a line's end.
             kept: What the work needs, such as the uploaded file.
+            patience: Seconds that the page may take none of what is sent; then it counts as
+                gone.
         """
         super().__init__(lines, media_type="application/x-ndjson")
-        self._lines, self._kept = lines, kept
+        self._lines, self._kept, self._patience = lines, kept, patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the lines."""
@@ -44,8 +48,14 @@ class Streamed(StreamingResponse):
                         pass
                     group.cancel_scope.cancel()
 
+                async def patiently(message: Message) -> None:
+                    with move_on_after(self._patience) as waiting:
+                        await send(message)
+                    if waiting.cancelled_caught:
+                        group.cancel_scope.cancel()
+
                 group.start_soon(watch)
-                await self.stream_response(send)
+                await self.stream_response(patiently)
                 group.cancel_scope.cancel()
         finally:
             with CancelScope(shield=True):
