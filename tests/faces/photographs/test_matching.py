@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 
+from action_units.faces.photographs import matching
 from action_units.faces.photographs.matching import match_names
 from action_units.trees import PICTURES
 
@@ -41,6 +42,11 @@ def test_a_name_means_the_photograph_that_it_fits(name, suffix):
                                        "m.0d27_dy_84-FaceId-0.jpg"],
          "m.0d27_dy_84-FaceId-0.jpg"),
         ("1.jpg.jpg", ["1.jpg", "1.jpg.jpg"], "1.jpg.jpg"),
+        ("1.jpg", ["1.jpg.jpg", "1.jpg"], "1.jpg"),
+        ("x/P/1.CSV", ["q/1.jpg", "p/1.jpg", "y/p/1.jpg"], "p/1.jpg"),
+        ("p/1.png.csv", ["p/1.png.jpg", "p/2.jpg"], "p/1.png.jpg"),
+        ("A.csv", ["a.jpg", "A.jpg"], "A.jpg"),
+        ("v1.2.csv", ["v1.2.jpg", "v1.jpg"], "v1.2.jpg"),
     ],
 )  # fmt: skip
 def test_of_several_the_most_alike_is_meant(name, photographs, meant):
@@ -72,3 +78,13 @@ def test_accents_are_alike_in_both_unicode_forms():
     composed, parted = (unicodedata.normalize(form, "Müller/é.jpg") for form in ("NFC", "NFD"))
     assert composed != parted
     assert match_names([composed], [parted]).found == {composed: parted}
+
+
+def test_a_name_is_compared_with_those_of_its_folder_alone(monkeypatch):
+    photographs = [f"m.0{person}/{number}.jpg" for person in range(30) for number in range(20)]
+    names = [name.replace(".jpg", ".csv") for name in photographs]
+    compared = []
+    real = matching._ends_alike
+    monkeypatch.setattr(matching, "_ends_alike", lambda *a: compared.append(a) or real(*a))
+    assert match_names(names, photographs).found == dict(zip(names, photographs, strict=True))
+    assert len(compared) == len(names)

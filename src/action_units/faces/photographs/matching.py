@@ -38,27 +38,34 @@ def match_names(names: Iterable[str], photographs: Iterable[str]) -> Matches:
         names: As they stand in a file.
         photographs: All that there are, by their names in their source.
     """
-    by_stem: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
+    by_end: dict[tuple[str | None, str], list[tuple[str, list[str]]]] = defaultdict(list)
     for photograph in dict.fromkeys(photographs):
-        parts = _parts(photograph)
-        by_stem[_stem(parts)].append((photograph, parts))
+        path = _parts(photograph)
+        stem = _split(path[-1])[0].casefold()
+        for folder in (None, _folder(path)):  # None: for names without a folder
+            by_end[folder, stem].append((photograph, path))
     matches = Matches()
     claims: dict[str, list[tuple[_Alike, str]]] = defaultdict(list)
     for name in dict.fromkeys(names):
         parts = _parts(name)
-        fitting = [
+        last = parts[-1] = _without_csv(parts[-1])
+        # What looks like a suffix may be a part of the name: x.png of x.png.jpg.
+        stems = dict.fromkeys((_split(last)[0].casefold(), last.casefold()))
+        folders = (_folder(parts), "") if len(parts) > 1 else (None,)
+        best = _best(
             (_alike(name, parts, photograph, path), photograph)
-            for photograph, path in by_stem.get(_stem(parts), ())
+            for stem in stems
+            for folder in folders
+            for photograph, path in by_end.get((folder, stem), ())
             if _ends_alike(parts, path)
-        ]
-        best = [one for one in fitting if one[0] == max(fitting)[0]]
+        )
         if len(best) == 1:
             claims[best[0][1]].append((best[0][0], name))
         elif best:
             shown = " and ".join(photograph for _, photograph in best[:2])
             _give_up(matches, name, [one for _, one in best], f"{name} fits {shown}")
     for photograph, claimed in claims.items():
-        best = [one for one in claimed if one[0] == max(claimed)[0]]
+        best = _best(claimed)
         if len(best) == 1:
             matches.found[best[0][1]] = photograph
         else:
@@ -66,6 +73,13 @@ def match_names(names: Iterable[str], photographs: Iterable[str]) -> Matches:
             for _, name in best:
                 _give_up(matches, name, [photograph], f"{shown} both fit {photograph}")
     return matches
+
+
+def _best(fitting: Iterable[tuple[_Alike, str]]) -> list[tuple[_Alike, str]]:
+    """Those that are most alike."""
+    fitting = list(fitting)
+    most = max((alike for alike, _ in fitting), default=())
+    return [one for one in fitting if one[0] == most]
 
 
 def _give_up(matches: Matches, name: str, photographs: list[str], why: str) -> None:
@@ -78,11 +92,19 @@ def _parts(name: str) -> list[str]:
     return [part for part in text.split("/") if part not in ("", ".", "..")] or [""]
 
 
-def _stem(parts: list[str]) -> str:
-    """The last part without suffix: ``1`` of ``1.jpg``, of ``1.csv`` and of ``1.jpg.csv``."""
-    last = parts[-1].casefold().removesuffix(".csv")
-    suffix = next((suffix for suffix in PICTURES if last.endswith(suffix)), "")
-    return last.removesuffix(suffix) or last
+def _folder(parts: list[str]) -> str:
+    return parts[-2].casefold() if len(parts) > 1 else ""
+
+
+def _without_csv(last: str) -> str:
+    return last[: -len(".csv")] if last.lower().endswith(".csv") else last
+
+
+def _split(last: str) -> tuple[str, str]:
+    """A file's name and its picture's suffix, where it has one: ``1`` and ``.jpg``."""
+    suffix = next((suffix for suffix in PICTURES if last.lower().endswith(suffix)), "")
+    stem = last[: len(last) - len(suffix)]
+    return (stem, last[len(stem) :]) if stem else (last, "")
 
 
 def _ends_alike(parts: list[str], path: list[str]) -> bool:
@@ -92,11 +114,15 @@ def _ends_alike(parts: list[str], path: list[str]) -> bool:
 
 
 def _alike(name: str, parts: list[str], photograph: str, path: list[str]) -> _Alike:
-    last = parts[-1].removesuffix(".csv")
+    stem, suffix = _split(path[-1])
+    own_stem, own_suffix = _split(parts[-1])
+    if parts[-1].casefold() == stem.casefold():
+        own_stem, own_suffix = parts[-1], ""
     return (
         name == photograph,
         len(parts) == len(path),
-        last.casefold() == path[-1].casefold(),
+        own_suffix.lower() == suffix.lower(),
         parts[:-1] == path[:-1],
-        last == path[-1],
+        own_stem == stem,
+        own_suffix == suffix,
     )
