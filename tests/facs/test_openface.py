@@ -373,7 +373,7 @@ def test_a_failed_row_may_say_so_in_any_way(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("separator", "point"), [(";", ","), (";", "."), ("\t", "."), ("\t", ",")]
+    ("separator", "point"), [(";", ","), (";", "."), ("\t", "."), ("\t", ","), ("|", ".")]
 )
 @pytest.mark.parametrize("above", ["", "sep={}\n"])
 def test_other_separators(tmp_path, separator, point, above):

@@ -14,7 +14,7 @@ _COMPRESSED = {
     b"\xfd7zXZ": ("xz", ".xz", "unxz"),
 }
 
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"
 """A file's columns are separated by one of these; the header decides which."""
 
 _SPREADSHEET = "open it in a spreadsheet program and save it as CSV (UTF-8)"

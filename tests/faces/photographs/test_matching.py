@@ -59,6 +59,7 @@ def test_of_several_the_most_alike_is_meant(name, photographs, meant):
         (["p/1.csv"], ["p/1.jpg", "p/1.png"], "p/1.csv fits p/1.jpg and p/1.png"),
         (["1"], ["p/1.jpg", "q/1.jpg"], "1 fits p/1.jpg and q/1.jpg"),
         (["p/1.jpg", "q/1.jpg"], ["1.jpg"], "p/1.jpg and q/1.jpg both fit 1.jpg"),
+        (["./p/1.jpg", "p/1.jpg"], ["p/1.jpg"], "./p/1.jpg and p/1.jpg both fit p/1.jpg"),
         (["x.csv", "x.png"], ["x.jpg"], "x.csv and x.png both fit x.jpg"),
     ],
 )
@@ -72,6 +73,10 @@ def test_what_cannot_be_decided_is_named(names, photographs, why):
 def test_each_photograph_is_meant_by_the_name_that_fits_it_best():
     found = match_names(["q/1.jpg", "./1.jpg", "2.jpg", "x.jpg"], ["1.jpg", "2.jpg", "3.jpg"])
     assert found.found == {"./1.jpg": "1.jpg", "2.jpg": "2.jpg"}
+
+
+def test_a_row_of_a_picture_that_is_gone_does_no_harm():
+    assert match_names(["p/1.jpg", "p/1.png"], ["p/1.jpg"]).found == {"p/1.jpg": "p/1.jpg"}
 
 
 def test_accents_are_alike_in_both_unicode_forms():

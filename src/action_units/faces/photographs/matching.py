@@ -60,7 +60,8 @@ def match_names(names: Iterable[str], photographs: Iterable[str]) -> Matches:
             if _ends_alike(parts, path)
         )
         if len(best) == 1:
-            claims[best[0][1]].append((best[0][0], name))
+            alike, photograph = best[0]
+            claims[photograph].append((alike[1:], name))  # ./x.jpg is x.jpg once more
         elif best:
             shown = " and ".join(photograph for _, photograph in best[:2])
             _give_up(matches, name, [one for _, one in best], f"{name} fits {shown}")
