@@ -241,7 +241,8 @@ def find_recordings(
         rest: list[Path] = []
         found = False
         for name in names:
-            stem, suffix = Path(name).stem, Path(name).suffix.lower()
+            stem, _, suffix = name.rpartition(".")
+            suffix = f".{suffix.lower()}"
             numbered = _NUMBERED.fullmatch(stem) if suffix in PICTURES else None
             own = numbered[1] if numbered else stem
             subject = None

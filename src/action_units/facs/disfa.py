@@ -80,8 +80,10 @@ def find_labels(folder: Path | str) -> LabelFiles:
     for place, names in walk(folder, passed_over):
         owner = subject_of(place.name)
         matches = {name: _FILE.fullmatch(name) for name in names}
-        if not any(matches.values()) and owner:
-            empty.append((owner, place))
+        if not any(matches.values()):
+            if owner:
+                empty.append((owner, place))
+            continue
         for name, match in matches.items():
             subject = match and (subject_of(match[1]) if match[1] else owner)
             if match and subject:
@@ -92,7 +94,7 @@ def find_labels(folder: Path | str) -> LabelFiles:
                 if there != place / name:
                     refuse_different(there, place / name)
                     passed_over.append(place / name)
-            elif any(matches.values()):
+            else:
                 passed_over.append(place / name)
     for subject, place in empty:
         if any(place.parent == other.parent for other in folders.values()):
