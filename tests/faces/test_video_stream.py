@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -14,6 +15,7 @@ from PIL import Image
 
 from action_units.errors import LabelError
 from action_units.faces.video import read_frames, timed_frames
+from action_units.faces.video_stream import _packets
 from tests.faces.broken_videos import number_in, numbered, write_numbered
 from tests.faces.encoded import (
     SHOWN,
@@ -24,6 +26,7 @@ from tests.faces.encoded import (
     needs_ffmpeg,
     run,
 )
+from tests.faces.test_mjpeg import FRAMES as SOUND
 
 N = 12
 FRAMES = [numbered(k) for k in range(N)]
@@ -92,6 +95,19 @@ def test_a_gray_clip_stays_gray_whatever_was_read_before(tmp_path, coder):
     assert np.abs(found.astype(int) - 90).max() <= 6
 
 
+def muxed(path, pictures, size):
+    """Motion JPEG of these JPEG files."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p"
+        for k, picture in enumerate(pictures):
+            packet = av.Packet(picture)
+            packet.stream, packet.pts, packet.dts = stream, k, k
+            packet.time_base = Fraction(1, 25)
+            file.mux(packet)
+    return path
+
+
 def test_fields_of_motion_jpeg_are_joined(tmp_path):
     """Two JPEGs a frame, of odd and of even lines, as the frame grabbers wrote them."""
 
@@ -101,15 +117,8 @@ def test_fields_of_motion_jpeg_are_joined(tmp_path):
         polarity = b"\xff\xe0\x00\x10AVI1" + bytes([number]) + bytes(9)
         return content.getvalue().replace(b"\xff\xd8", b"\xff\xd8" + polarity, 1)
 
-    path = tmp_path / "a.avi"
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuvj444p"
-        for k, frame in enumerate(FRAMES):
-            packet = av.Packet(field(frame[0::2], 1) + field(frame[1::2], 2))
-            packet.stream, packet.pts, packet.dts = stream, k, k
-            packet.time_base = Fraction(1, 25)
-            file.mux(packet)
+    pictures = [field(frame[0::2], 1) + field(frame[1::2], 2) for frame in FRAMES]
+    path = muxed(tmp_path / "a.avi", pictures, (160, 120))
     found = list(read_frames(path, N))
     assert [number_in(frame) for frame in found] == list(range(N))
     assert min(map(likeness, found, FRAMES)) > 22
@@ -171,6 +180,26 @@ def test_frames_that_an_edit_list_leaves_out_are_not_missed(tmp_path, caplog):
     np.testing.assert_allclose([f.seconds for f in found], times_by_ffprobe(path), atol=1e-4)
     assert number_in(found[0].pixels) == 30 - len(found)
     assert not caplog.text
+
+
+@needs_ffmpeg
+def test_sound_with_a_cover_is_no_video(tmp_path):
+    cover = tmp_path / "cover.png"
+    cv2.imwrite(str(cover), FRAMES[0])
+    path = tmp_path / "a.m4a"
+    run("-f", "lavfi", "-i", "sine=d=1", "-i", cover, "-c:v", "copy", "-disposition:v",
+        "attached_pic", path)  # fmt: skip
+    with pytest.raises(LabelError, match="no video that can be decoded"):
+        list(read_frames(path, None))
+
+
+def test_a_disk_that_fails_is_a_sentence(tmp_path):
+    def demux():
+        yield "a packet"
+        raise av.error.OSError(5, "Input/output error")
+
+    with pytest.raises(LabelError, match=r"cannot be read to its end \(Input/output error\)"):
+        list(_packets(tmp_path, SimpleNamespace(demux=demux)))
 
 
 @needs_ffmpeg
@@ -294,15 +323,8 @@ def test_gray_is_gray(tmp_path):
 
 def growing(path, sizes):
     """Motion JPEG whose frames have these sizes."""
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = *sizes[0], "yuvj420p"
-        for k, size in enumerate(sizes):
-            packet = av.Packet(cv2.imencode(".jpg", cv2.resize(FRAMES[0], size))[1].tobytes())
-            packet.stream, packet.pts, packet.dts = stream, k, k
-            packet.time_base = Fraction(1, 25)
-            file.mux(packet)
-    return path
+    pictures = (cv2.imencode(".jpg", cv2.resize(FRAMES[0], size))[1] for size in sizes)
+    return muxed(path, [picture.tobytes() for picture in pictures], sizes[0])
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mkv"])
@@ -351,6 +373,29 @@ def test_stretching_counts_as_pixels(tmp_path):
     path = encode(tmp_path / "a.mp4", FRAMES[:1], *PLAIN, "-vf", "setsar=4")
     with pytest.raises(LabelError, match="640 × 120 pixels are above 0.05 megapixels"):
         list(read_frames(path, None, 0.05))
+
+
+@pytest.mark.parametrize("name", [*SOUND, "without an end"])
+def test_any_sound_jpeg_is_a_frame(tmp_path, name):
+    """Decoders are asked to be strict with these."""
+    content = SOUND["baseline"][:-2] if name == "without an end" else SOUND[name]
+    height, width = (800, 800) if name == "optimised" else (64, 80)
+    height *= 2 if name == "fields" else 1
+    path = muxed(tmp_path / "a.avi", [content] * 3, (width, height))
+    assert {frame.shape for frame in read_frames(path, 3)} == {(height, width, 3)}
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mkv", "mp4"])
+def test_holes_in_jpegs_are_refused_in_any_container(tmp_path, suffix):
+    content = cv2.imencode(".jpg", FRAMES[0], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    half = len(content) // 2
+    holed = content[:half] + bytes(512) + content[half + 512 :]
+    cut = content[:half] + content[-2:]
+    for damaged in (holed, cut):
+        path = muxed(tmp_path / f"a.{suffix}", [content, damaged, content], (160, 120))
+        for labels in (3, None):
+            with pytest.raises(LabelError, match=r"frame \d (cannot|is damaged)"):
+                list(read_frames(path, labels))
 
 
 def test_motion_jpeg_gives_the_pixels_that_opencv_gives(tmp_path):

@@ -3,10 +3,11 @@
 A frame that is lost without a word shifts every label after it. So a video is
 only used where its decoded frames are as many as its labels. The file is first
 walked, because decoders pass over what is damaged: an AVI file chunk by chunk, of
-JPEG frames with a look at each, and an MP4 file box by box. What remains unseen are
-bytes exchanged within a frame's data. In Motion JPEG they spoil that picture; where
-frames build on each other, as in MPEG-4, decoders may show an older picture until the
-next key frame. Both leave every later frame in its place.
+JPEG frames with a look at each, an MP4 file box by box, and a Matroska file element by
+element. What remains unseen are bytes exchanged within a frame's data that its decoder
+takes for sound. In Motion JPEG they spoil that picture; where frames build on each other,
+as in MPEG-4, decoders may show an older picture until the next key frame. Both leave every
+later frame in its place.
 """
 
 import logging
@@ -20,6 +21,7 @@ import av
 from action_units.errors import LabelError
 from action_units.faces.avi import walk_avi
 from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
+from action_units.faces.matroska import is_matroska, walk_matroska
 from action_units.faces.mp4 import is_mp4, walk_mp4
 from action_units.faces.video_stream import Frame, Undecodable, decode_video, open_video
 
@@ -156,6 +158,9 @@ def check_video(
         raise LabelError(path, "the video is empty.")
     if is_mp4(path):
         walk_mp4(path)
+        return None
+    if is_matroska(path):
+        walk_matroska(path)
         return None
     frames = walk_avi(path)
     if frames is None or frames.codec != b"MJPG":

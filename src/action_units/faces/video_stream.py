@@ -25,13 +25,16 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.filter import Graph
+from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer, Type
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from action_units.errors import LabelError
 from action_units.faces.decoding import Pixels
+from action_units.faces.mjpeg import NO_END, jpeg_fault
 
 _GENERATED_TIMES = 1  # AVFMT_FLAG_GENPTS
 _MOST_STRETCHED = 4  # a pixel wider or higher than this is an error of who wrote the file
@@ -93,12 +96,18 @@ def open_video(
             raise LabelError(path, "the file cannot be opened as a video.") from None
         with container:
             stream = container.streams.best("video")
-            if not isinstance(stream, VideoStream) or stream.codec_context is None:
+            if (
+                not isinstance(stream, VideoStream)
+                or stream.codec_context is None
+                or Disposition.attached_pic in stream.disposition
+            ):
                 raise LabelError(path, "the file has no video that can be decoded.")
             context = stream.codec_context
             check_size(path, context.width, context.height, max_megapixels)
-            if max_megapixels is not None:
-                context.options = {"max_pixels": options["max_pixels"]}
+            told = {"max_pixels": options["max_pixels"]} if max_megapixels is not None else {}
+            if context.name == "mjpeg":  # of which each frame stands for itself
+                told["err_detect"] = "explode"
+            context.options = told
             yield container, stream
     finally:
         os.close(descriptor)
@@ -126,11 +135,16 @@ def decode_video(
         context.thread_type = "SLICE" if container.format.name == "avi" else "AUTO"
         clock, upright = _clock(stream), _Upright(path, stream, max_megapixels)
         fields = _Fields()
+        # The frames of an AVI file were looked at when it was walked.
+        looked_at = context.name == "mjpeg" and container.format.name != "avi"
         end = 0.0
-        for packet in container.demux():
+        for packet in _packets(path, container):
             if packet.pts is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream is not stream:
+                continue
+            if looked_at and packet.size and jpeg_fault(bytes(packet)) not in (None, NO_END):
+                yield Undecodable()
                 continue
             try:
                 frames = stream.decode(packet)
@@ -157,6 +171,20 @@ def decode_video(
             missing = (container.duration / av.time_base - end) * (stream.average_rate or 0)
             if missing > _NEAR:
                 yield Undecodable(round(missing))
+
+
+def _packets(path: Path, container: InputContainer) -> Iterator["Packet[Stream]"]:
+    """The data of all streams, in the order of the file."""
+    try:
+        yield from container.demux()
+    except av.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise LabelError(
+            path,
+            f"the file cannot be read to its end ({error.strerror}). Check the disk, and "
+            "replace the video by a whole copy.",
+        ) from None
 
 
 def check_size(path: Path, width: int, height: int, max_megapixels: float | None) -> None:
