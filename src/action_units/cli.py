@@ -1,6 +1,8 @@
 """``kedro run``, with errors that a person can mend said in one sentence."""
 
+import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -73,6 +75,11 @@ def _first_unknown(given: Any, known: list[str]) -> str | None:
             return f"{name!r}.{meant} There are {', '.join(known)}."
     return None
 
+
+# `kedro ipython` starts the first ipython on the PATH; where no environment is active, that
+# would be another Python's.
+_path = [sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)]
+os.environ["PATH"] = os.pathsep.join(_path)
 
 if sys.argv[1:2] == ["viz"]:
     # It asks PyPI for a newer version of itself, and has no option against that.

@@ -1,5 +1,6 @@
 """Commands that do not train do not wait for torch."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -42,3 +43,17 @@ def test_a_command_that_does_not_train_does_not_import_torch(finished, empty_pro
     imported = set(done.stdout.split("imported:")[1].split())
     assert "kedro" in imported
     assert not imported & HEAVY
+
+
+def test_kedro_ipython_is_of_this_environment_though_none_is_active(empty_project):
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "ipython", "--no-banner", "-c", "import sys; print(sys.prefix)"],
+        cwd=empty_project.path,
+        env={**os.environ, "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split()[-1] == sys.prefix
