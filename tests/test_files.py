@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from action_units.files import (
     manifest_of,
     reading,
     sweep,
+    temporary_folder,
     verify,
     write_bytes,
     write_many,
@@ -202,6 +204,22 @@ def test_what_a_killed_process_left_is_swept_and_a_running_ones_is_not(
             os.utime(path, (0, 0))
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", ".mine.settings"]
+
+
+def test_an_upload_of_a_killed_live_page_goes_with_the_next_start(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    upload = tmp_path / ".action-units-live.abcd1234.part" / "upload"
+    upload.parent.mkdir()
+    upload.write_bytes(b"a face")
+    others = tmp_path / ".other.abcd1234.part"
+    others.mkdir()
+    with (
+        temporary_folder("action-units-live") as first,
+        temporary_folder("action-units-live") as second,
+    ):
+        assert first.stat().st_mode & 0o777 == 0o700
+        assert set(tmp_path.iterdir()) == {first, second, others}
+    assert list(tmp_path.iterdir()) == [others]
 
 
 def refuses_locks(monkeypatch, number=errno.ENOLCK):

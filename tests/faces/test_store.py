@@ -128,6 +128,14 @@ def test_a_save_cut_short_leaves_the_old_store_or_the_new(write, tmp_path, monke
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_faces_that_a_killed_save_left_go_with_the_next_though_it_changes_nothing(tmp_path):
+    make().save(tmp_path)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / "faces-0123456789abcdef.npy").write_bytes(b"of a store that has no index yet")
+    FaceStore.open(tmp_path).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
 @pytest.mark.parametrize("pattern", ["faces-*.npy", "table-*.parquet", "store.json"])
 def test_every_flipped_bit_and_missing_file_is_refused(pattern, tmp_path):
     make().save(tmp_path)

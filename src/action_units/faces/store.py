@@ -116,6 +116,7 @@ class FaceStore:
         """
         folder = Path(folder)
         if self._lies_in(folder):
+            _delete_others(folder, json.loads((folder / INDEX_NAME).read_text()))
             return
         faces_hash = hashlib.sha256()
         for block in _npy_blocks(self.faces):
@@ -143,11 +144,7 @@ class FaceStore:
         if self.made_from:
             text = f"{index['faces']} {index['table']} {self.made_from}\n"
             write_text(folder / _MADE_FROM, text)
-        kept = {index["faces"], index["table"]}
-        for pattern in ("faces-*.npy", "table-*.parquet"):
-            for path in folder.glob(pattern):
-                if path.name not in kept:
-                    path.unlink(missing_ok=True)
+        _delete_others(folder, index)
 
     @classmethod
     def open(cls, folder: Path | str, made_by: str = "") -> Self:
@@ -242,6 +239,14 @@ def _table(path: Path, rows: int) -> pd.DataFrame:
             "for each face."
         )
     return pd.read_parquet(path)
+
+
+def _delete_others(folder: Path, index: Mapping[str, Any]) -> None:
+    """Delete the faces and tables of earlier stores, and of one whose saving was killed."""
+    for pattern in ("faces-*.npy", "table-*.parquet"):
+        for path in folder.glob(pattern):
+            if path.name not in (index["faces"], index["table"]):
+                path.unlink(missing_ok=True)
 
 
 def _made_from(folder: Path, index: Mapping[str, Any]) -> str:
