@@ -445,16 +445,23 @@ def check_sums(folder: Path | str, made_by: str) -> bool:
         ArtifactError: A file is missing or is another than was written.
     """
     folder = Path(folder)
+    for path in differing(folder):
+        what = "is not as it was written here" if path.is_file() else "is missing"
+        raise ArtifactError(
+            f"{path} {what}: {SUMS} beside it has another SHA-256. If you changed it on "
+            f"purpose, delete {folder / SUMS}, and the folder is read unchecked; otherwise "
+            f"{made_by}."
+        )
+    return (folder / SUMS).is_file()
+
+
+def differing(folder: Path | str) -> Iterator[Path]:
+    """The files that are missing or are others than ``write_sums`` saw."""
+    folder = Path(folder)
     for name, known in _sums(folder).items():
         path = folder / name
         if not path.is_file() or sha256_of(path) != known:
-            what = "is not as it was written here" if path.is_file() else "is missing"
-            raise ArtifactError(
-                f"{path} {what}: {SUMS} beside it has another SHA-256. If you changed it on "
-                f"purpose, delete {folder / SUMS}, and the folder is read unchecked; otherwise "
-                f"{made_by}."
-            )
-    return (folder / SUMS).is_file()
+            yield path
 
 
 def renew_sums(folder: Path | str) -> None:

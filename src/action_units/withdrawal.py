@@ -410,6 +410,7 @@ def _delete_files(folder: Path, person: Person, done: Removal) -> None:
             done.deleted.append(str(path))
         elif path.name.endswith(_TABLES):
             _filter_table(path, person, done)
+    renew_sums(folder)
 
 
 def _filter_store(folder: Path, person: Person, done: Removal) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from action_units.errors import ConfigurationError
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.openface_binary import annotate
 from action_units.facs.openface import read_openface
 
@@ -112,6 +112,23 @@ def test_every_photograph_gets_its_file_once(photos):
     assert (again.new, again.there) == (0, 7)
     assert photos.calls() == []
     assert photos.files() == before
+
+
+def test_a_flipped_bit_in_a_label_is_refused_and_the_hint_works(photos):
+    photos.add(a="", b="")
+    photos.run()
+    whole = photos.files()
+    path = photos.out / "a.jpg.csv"
+    path.write_bytes(path.read_bytes()[:-2] + b"1\n")
+    with pytest.raises(ArtifactError, match=r"a\.jpg\.csv is not as it was written here"):
+        photos.run()
+    (photos.out / "SHA256SUMS").unlink()
+    path.unlink()
+    assert photos.run().new == 1
+    assert photos.files() == whole
+    path.unlink()  # to have it made again
+    assert photos.run().new == 1
+    assert photos.files() == whole
 
 
 def test_only_what_is_new_or_changed_is_annotated(photos):

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from action_units.errors import ConfigurationError
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.openface_program import ARGUMENTS, FaceLandmarkImg, Outcome
 from action_units.faces.quarantine import Quarantine, printable
-from action_units.files import sweep, write_bytes, write_text
+from action_units.files import SUMS, differing, sweep, write_bytes, write_sums, write_text
 from action_units.locks import locked
 from action_units.progress import Progress
 from action_units.trees import is_folder, is_picture, walk
@@ -84,7 +84,8 @@ def annotate(
     Raises:
         ConfigurationError: There is no binary or no photograph, two photographs have one name,
             OpenFace fails on everything, or `out` was made with other arguments.
-        ArtifactError: The disk refused, or another run is using `out`.
+        ArtifactError: The disk refused, another run is using `out`, or a file in it is not as
+            it was written.
     """
     out = Path(out).absolute()
     if batch < 1 or (workers is not None and workers < 1):
@@ -96,6 +97,13 @@ def annotate(
     with locked(out):
         _check_command(out, command)
         sweep(out, deep=True)
+        for changed in differing(out):
+            if changed.is_file():  # one that was deleted is made again
+                raise ArtifactError(
+                    f"{changed} is not as it was written here: {SUMS} has another SHA-256. If "
+                    f"you changed it on purpose, delete {out / SUMS}; otherwise delete both, "
+                    "and it is made again."
+                )
         made = {name: changed for name, _, changed in _files_below(out)}
         todo = []
         for photograph in found:
@@ -106,8 +114,11 @@ def annotate(
                 todo.append(photograph)
         there = len(found) - len(todo) - len(quarantine)
         if todo:
+            (out / SUMS).unlink(missing_ok=True)  # until all are there
             program = FaceLandmarkImg(path, extra_args, seconds)
             quarantine.extend(_run(program, todo, out, workers, batch))
+            done = [name for name, _, _ in _files_below(out) if name.endswith(".csv")]
+            write_sums(out, [name for name in done if name.isprintable()])
     if len(quarantine):
         logger.warning("OpenFace failed on %s photographs", f"{len(quarantine):,}")
     return Annotated(len(todo), there, quarantine)
