@@ -114,6 +114,12 @@ def test_a_mistake_of_the_program_is_none(error):
     assert sentence_of(error) is None
 
 
+def test_an_error_that_is_its_own_cause_ends():
+    error = TypeError("of ours")
+    error.__cause__ = error
+    assert sentence_of(error) is None
+
+
 def test_what_was_being_handled_does_not_hide_a_mistake():
     def handler():
         try:

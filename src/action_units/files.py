@@ -401,8 +401,9 @@ def reading(path: Path | str, made_by: str = "") -> Iterator[None]:
         what = error.strerror or error
         raise ArtifactError(f"{path} cannot be read ({what}); look at the disk.") from error
     except ArtifactError as error:
-        named = str(Path(path).parent) in str(error)
-        raise error if named else ArtifactError(f"{path}: {error}") from error
+        if str(Path(path).parent) in str(error):
+            raise
+        raise ArtifactError(f"{path}: {error}") from error
     except Exception as error:  # a reader may raise anything on damaged bytes
         told = " ".join(str(error).split())[:200] or type(error).__name__
         again = f"{made_by} makes it again" if made_by else "make it again"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from action_units.errors import UnusableFace
+from action_units.faces import decoding
 from action_units.faces.decoding import decode, read_photograph, to_gray
 from tests.faces.picture_files import SMOOTH, colours, encoded, picture_files, turned
 
@@ -45,6 +46,30 @@ def test_gray_jpegs_are_decoded_straight_to_gray(progressive, subsampling):
     assert np.abs(fast.astype(int) - slow).max() <= 3
     same = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert np.abs(fast.astype(int) - same).max() <= 3
+
+
+@pytest.mark.parametrize("name", ["check_end", "decode_plain_jpeg", "_pixels", "_upright"])
+@pytest.mark.parametrize("error", [TypeError, ValueError, AttributeError, ZeroDivisionError])
+def test_a_mistake_of_ours_is_no_damaged_picture(monkeypatch, name, error):
+    def mistaken(*_):
+        raise error("of ours")
+
+    monkeypatch.setattr(decoding, name, mistaken)
+    with pytest.raises(error, match="of ours"):
+        decode(encoded(colours(), "PNG"), gray=True)
+
+
+def test_a_wrong_limit_is_no_damaged_picture():
+    with pytest.raises(TypeError):
+        decode(encoded(colours(), "PNG"), max_megapixels="lots")
+
+
+@pytest.mark.parametrize("most", [200, None])
+def test_pillows_own_cap_of_179_megapixels_does_not_stand_below_ours(most):
+    content = io.BytesIO()
+    Image.new("1", (20_000, 9_000)).save(content, "PNG")
+    assert decode(content.getvalue(), gray=True, max_megapixels=most).shape == (9_000, 20_000)
+    assert reason_of(content.getvalue(), max_megapixels=179) == "too large"
 
 
 def test_what_is_no_picture_is_named(tmp_path):

@@ -165,12 +165,13 @@ class LostFramesDataset(_ReadOnly):
         if not self.path.is_file():
             return pd.DataFrame(columns=["subject", "frames", "lost", "reasons"])
         table: pd.DataFrame = TableDataset(path=str(self.path)).load()
-        kinds = table.columns.drop(["subject", "frames", "lost"])
-        reasons = [
-            ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])
-            for row in table.to_dict("records")
-        ]
-        return table[["subject", "frames", "lost"]].assign(reasons=reasons)
+        with reading(self.path, "kedro run --pipeline preprocess"):
+            kinds = table.columns.drop(["subject", "frames", "lost"])
+            reasons = [
+                ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])
+                for row in table.to_dict("records")
+            ]
+            return table[["subject", "frames", "lost"]].assign(reasons=reasons)
 
 
 class QuarantinesDataset(_ReadOnly):
