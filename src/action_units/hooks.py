@@ -258,9 +258,10 @@ def _command(name: str) -> str:
     """What makes a dataset, and how."""
     stage = _maker(name)
     if stage is None:
-        alone = ", or leave it out by `--params pretraining=false`: DISFA alone will do"
         place = "put the data there (README, section “Your own data”)"
-        return place + (alone if name in ("web_photographs", "web_crops") else "")
+        if name in ("web_photographs", "web_crops"):
+            place += f", or do without by {hints.command(pretraining=False)}, on DISFA alone"
+        return place
     return f"{hints.command(stage)} makes that"
 
 

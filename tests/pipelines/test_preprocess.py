@@ -243,16 +243,19 @@ def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters,
 def test_disfa_alone_goes_from_recordings_to_a_report(three):
     shutil.rmtree(three.path / "data/01_raw/web")
     shutil.copy(three.path / "conf/tiny/parameters_recipes.yml", three.path / "conf/local")
-    said = three.kedro("run", "--env", "raw", fails=True)
-    assert "or leave it out by `--params pretraining=false`" in said
+    said = three.kedro("run", "--env", "raw", "--params", QUICK, fails=True)
     alone = f"{QUICK},pretraining=false"
+    assert f"or do without by `kedro run --env raw --params {alone}`" in said
     said = three.kedro("run", "--env", "raw", "--params", alone, fails=True)
     assert "Cropping" not in said
     way = re.search(r"add `(fold=1,\S*?)`", said)[1]
     three.kedro("run", "--env", "raw", "--params", f"{alone},{way}")
     folder = three.path / "data/08_reporting/raw/main/fg2020"
     fold = json.loads((folder / "fold1/evaluation.json").read_text())
-    assert (fold["test"], len(fold["train"]), len(fold["validation"])) == (["SN002"], 1, 1)
+    assert {part: len(who) for part, who in fold["subjects"].items()} == {
+        "train": 1, "validation": 1, "test": 1
+    }  # fmt: skip
+    assert fold["subjects"]["test"] == ["SN002"]
     assert fold["models"]["finetuned"]["provenance"]["stage"] == "scratch"
     assert "from random weights" in (folder / "report.html").read_text()
     assert "from random weights" in (folder / "model_card.md").read_text()

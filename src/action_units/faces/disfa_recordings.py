@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pandas as pd
 
+from action_units import hints
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_videos import Video, check_recording
 from action_units.faces.decoding import MAX_MEGAPIXELS
@@ -200,7 +201,7 @@ def _refuse_missing(
     raise LabelError(
         folder,
         f"{few(subjects)} {'has' if len(subjects) == 1 else 'have'} {lacks}; put it there, or "
-        "leave subjects out by this line in conf/local/parameters.yml: "
+        f"leave subjects out by this line in {hints.own_settings('parameters.yml')}: "
         f"preprocess: {{disfa: {{exclude: [{entries}]}}}}."
         + (f" Passed over: {named}." if named else ""),
     )
