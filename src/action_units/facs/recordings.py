@@ -4,6 +4,7 @@ A reader takes one data set's files apart into ``Recording``s; ``coded_frames`` 
 and makes one table of them. How to write one: ``docs/own_labels.md``.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ import pandas as pd
 
 from action_units.errors import LabelError
 from action_units.facs.action_units import au_columns
+from action_units.facs.walking import original_of, tell_passed_over
+
+logger = logging.getLogger(__name__)
 
 MISSING = -1
 """The code of an AU that was not or could not be scored in a frame."""
@@ -74,6 +78,9 @@ def coded_frames(
 ) -> CodedFrames:
     """Check the recordings of a data set and make one table of them.
 
+    Of two recordings with the same codes, one of which is by its name the other's copy
+    (``smile (1)``, ``anna - Copy``), the copy is left out and named in the log.
+
     Args:
         recordings: In any order.
         aus: The AUs of their columns.
@@ -87,8 +94,22 @@ def coded_frames(
     highest = _HIGHEST[scale]
     parts = []
     seen: dict[tuple[str, str], Path] = {}
-    for one in sorted(recordings, key=lambda one: (one.subject, one.name)):
+    copies: list[Path] = []
+    ordered = sorted(recordings, key=lambda one: (one.subject, one.name))
+    by_key = {(one.subject, one.name): one for one in ordered}
+    for one in ordered:
         key = (one.subject, one.name)
+        original = (original_of(one.subject), original_of(one.name))
+        if original != key and (twin := by_key.get(original)):
+            if _same(one, twin):
+                copies.append(one.path)
+                continue
+            logger.warning(
+                "%s is read as a recording of its own: its name is a copy's of %s, but not "
+                "its codes",
+                one.path,
+                twin.path,
+            )
         if key in seen:
             raise LabelError(
                 one.path, f"recording {one.name} of {one.subject} is in {seen[key]} as well."
@@ -118,4 +139,9 @@ def coded_frames(
         parts.append(pd.concat([pd.DataFrame(key_columns), labels], axis=1))
     if not parts:
         raise LabelError(source, "no recording with codes is in this folder.")
+    tell_passed_over(copies, "recordings")
     return CodedFrames(pd.concat(parts, ignore_index=True), tuple(aus), scale)
+
+
+def _same(one: Recording, other: Recording) -> bool:
+    return np.array_equal(one.frames, other.frames) and np.array_equal(one.codes, other.codes)

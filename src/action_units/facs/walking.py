@@ -116,7 +116,15 @@ def _is_of_the_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in _OF_THE_SYSTEM
 
 
-def _is_copy(name: str, names: Iterable[str]) -> bool:
+def original_of(name: str) -> str:
+    """The name of which another is a copy's, such as ``SN001`` of ``SN001 - Copy``.
+
+    Of a name that is no copy's it is the same.
+    """
     match = _COPY.fullmatch(name)
-    original = match[1] if match else name
+    return match[1] if match else name
+
+
+def _is_copy(name: str, names: Iterable[str]) -> bool:
+    original = original_of(name)
     return original != name and (original in names or subject_of(original) is not None)
