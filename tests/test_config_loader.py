@@ -188,6 +188,19 @@ def test_a_typed_path_counts_from_where_it_is_typed(conf, monkeypatch, there, me
     assert context_of(conf).config_loader["parameters"]["source"] == f"{project}/v.avi"
 
 
+def test_kedro_viz_which_runs_no_hooks_reads_the_same(conf, monkeypatch):
+    from kedro_viz.integrations.kedro.data_loader import load_data
+
+    shutil.copy(PROJECT / "pyproject.toml", conf.parent)
+    (conf.parent / "src").mkdir()
+    (conf.parent / "notebooks").mkdir()
+    write(conf / "local/globals.yml", {"run": "own"})
+    monkeypatch.chdir(conf.parent / "notebooks")
+    catalog = load_data(conf.parent, env="tiny")[0]
+    place = catalog.get("evaluated_folds").predictions
+    assert place == conf.parent / "data/07_model_output/tiny/own/fg2020"
+
+
 def test_every_path_that_a_dataset_takes_is_known_to_be_one():
     known = {pattern.removeprefix("*.") for pattern in PATHS["catalog"]}
     for module in iter_modules(datasets.__path__, f"{datasets.__name__}."):

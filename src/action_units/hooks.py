@@ -248,10 +248,16 @@ class NameMissingInputs:
             place = str(getattr(catalog.get(name), "path", name))
             commands.setdefault(_command(name), []).append(place)
         sentences = [
-            f"Not there yet: {' and '.join(sorted(set(places)))}; {command}."
+            f"Not there yet: {_listed(sorted(set(places)))}; {command}."
             for command, places in commands.items()
         ]
         raise ArtifactError(" ".join(sentences))
+
+
+def _listed(places: list[str]) -> str:
+    """The first of some places, and how many more there are."""
+    more = [f"{len(places) - 3} more"] if len(places) > 4 else []
+    return " and ".join([*places[:3], *more] if more else places)
 
 
 def _command(name: str) -> str:
