@@ -1,14 +1,18 @@
 """The command ``action-units``."""
 
+import json
 import subprocess
 import sys
 
+import fsspec
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from action_units import commands
 from action_units.commands import main
+from action_units.prediction.tables import read_table
 from tests.prediction.conftest import scene, write_pictures, write_run, write_video
 
 HEAVY = {"torch", "pandas", "cv2", "kedro", "matplotlib"}
@@ -157,3 +161,65 @@ def test_a_run_outside_of_a_project_is_exported_with_the_card_that_is_named(tmp_
     done = invoke(*arguments, "--card", tmp_path / "model_card.md")
     assert done.exit_code == 0, done.output
     assert "# Card of mine" in (tmp_path / "out/README.md").read_text()
+
+
+def test_several_sources_and_urls_are_taken(models, photographs, tmp_path, monkeypatch):
+    store = fsspec.filesystem("memory")
+    store.pipe("/predicted/a.png", (photographs / "a.png").read_bytes())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    video = write_video(tmp_path / "v.avi", [scene({0: 10})] * 2)
+    sources = ("~/v.avi", photographs / "b.png", "memory://predicted/a.png", "gone.mp4")
+    done = invoke("predict", *sources, "--model", models, "--fold", 1, "--out", "~/out")
+    assert done.exit_code == 1, done.output
+    assert video.is_file()
+    assert "2 faces, 2 pictures" in done.stdout
+    assert (tmp_path / "out/v.parquet").is_file()
+    set_aside = pd.read_csv(tmp_path / "out/quarantine.csv")
+    assert set_aside["path"].tolist() == ["gone.mp4"]
+
+
+def test_a_file_in_place_of_the_folder_is_a_sentence(models, photographs, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    source = photographs / "a.png"
+    done = invoke("predict", source, "--model", models, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert (
+        f"{tmp_path}/out cannot be written in (File exists). A file lies where a folder is"
+        in (done.stderr)
+    )
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "=1+1", "$a_{$", "x" * 250, "é" * 125])
+def test_names_of_any_kind_are_predicted_and_drawn(models, photographs, tmp_path, name):
+    (tmp_path / "in").mkdir()
+    (tmp_path / f"in/{name}.png").write_bytes((photographs / "a.png").read_bytes())
+    write_video(tmp_path / "v.avi", [scene({0: 10 + n}) for n in range(3)])
+    (tmp_path / "v.avi").rename(tmp_path / f"in/{name}.avi")
+    out = tmp_path / "out"
+    options = ("--model", models, "--fold", 1, "--out", out, "--annotate", "--timeline")
+    done = invoke("predict", tmp_path / "in", *options)
+    assert done.exit_code == 0, done.output
+    made = {path.suffix: path for path in out.iterdir() if "_annotated" in path.name}
+    assert set(made) == {".png", ".webm"}
+    assert all(path.stat().st_size > 500 for path in made.values())
+    assert len(list(out.glob("*_timeline.png"))) == 1
+    table = read_table(out / "photographs.csv")
+    assert table["image"].tolist() == [f"{name}.png"]
+    assert invoke("predict", tmp_path / "in", *options).exit_code == 0
+
+
+def test_of_a_moving_picture_it_is_said_what_was_left_out(models, tmp_path, caplog):
+    frames = [Image.fromarray(scene({0: 10 + n})) for n in range(5)]
+    (tmp_path / "in").mkdir()
+    frames[0].save(tmp_path / "in/x.gif", save_all=True, append_images=frames[1:])
+    options = ("--model", models, "--fold", 1, "--out")
+    for source in (tmp_path / "in", tmp_path / "in/x.gif"):
+        out = tmp_path / f"out{source.suffix}"
+        done = invoke("predict", source, *options, out)
+        assert done.exit_code == 1, done.output
+        assert "Set aside: 1 pictures left out" in caplog.text
+        name = "x" if source.suffix else "photographs"
+        assert len(read_table(out / f"{name}.csv")) == 1
+        (row,) = json.loads((out / f"{name}.json").read_text())["set_aside"]
+        assert row[1:3] == ["pictures left out", "the first of 5 pictures was taken"]

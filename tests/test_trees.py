@@ -1,10 +1,13 @@
 """What a tree's pictures are, and how its links are followed."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from action_units.trees import PICTURES, is_hidden, is_picture, walk
+from action_units.faces.folders import place
+from action_units.faces.photographs.places import place_of
+from action_units.trees import PICTURES, given_path, is_hidden, is_picture, walk
 
 
 def names(top):
@@ -66,3 +69,13 @@ def test_a_folder_that_cannot_be_listed_is_told_of(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", scandir)
     told = {branch.name: branch.error and branch.error.strerror for branch in walk(tmp_path)}
     assert told == {"": None, "a/": "Permission denied", "b/": None}
+
+
+def test_a_tilde_is_the_home_folder_of_whoever_is_meant(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert given_path("~/a/b") == tmp_path / "a/b"
+    assert given_path(Path("~")) == tmp_path
+    assert given_path("~nobody_of_that_name/a") == Path("~nobody_of_that_name/a")
+    assert given_path("a/~/b") == Path("a/~/b")
+    assert place("~/crops") == tmp_path / "crops"
+    assert place_of("~/photographs").path == str(tmp_path / "photographs")

@@ -15,10 +15,23 @@ from action_units import __version__
 from action_units.errors import ConfigurationError
 from action_units.sentences import sentence_of
 from action_units.signals import orderly_end
+from action_units.trees import given_path
 
 SET_ASIDE, REFUSED = 1, 2
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Path(click.Path):
+    """A path on this machine; a ``~`` that the shell has left is the home folder."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        return super().convert(given_path(value), param, ctx)
+
+
+_PATH = _Path(path_type=Path)
 
 
 class _Refused(click.ClickException):
@@ -78,7 +91,7 @@ _MODEL = _options(
         "--model",
         required=True,
         metavar="PLACE",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="A run's folder of models, one .safetensors file, or an exported folder.",
     ),
     click.option(
@@ -96,11 +109,11 @@ _MODEL = _options(
 
 
 @main.command(short_help="Write tables of the action units in pictures or videos.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", nargs=-1, required=True)
 @_MODEL
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     default=Path("predicted"),
     show_default=True,
     help="The folder for the tables.",
@@ -127,7 +140,7 @@ _MODEL = _options(
 @click.option("--annotate", is_flag=True, help="Also pictures and videos with boxes and bars.")
 @click.option("--timeline", is_flag=True, help="Also a plot of every AU along each video.")
 def predict(
-    source: Path,
+    source: tuple[str, ...],
     model: Path,
     fold: int | None,
     device: str,
@@ -142,15 +155,17 @@ def predict(
 ) -> None:
     """Write a table of the action units in SOURCE.
 
-    SOURCE is a picture, a video, a folder of either, a tar or TSV of photographs, or a text
-    with one path a line. Of each video there are a CSV and a Parquet file with a row for
-    each face of each frame; the photographs of a folder share one table. What was done
-    before with the same model and settings is not done again. What cannot be used is listed
-    in quarantine.csv, and the exit code is 1; a SOURCE that is one damaged file ends with 2.
+    SOURCE is a picture, a video, a folder of either, a tar or TSV of photographs, a text with
+    one path a line, or several of them; photographs may also be named by a URL. Of each video
+    there are a CSV and a Parquet file with a row for each face of each frame; the photographs
+    of a folder share one table. What was done before with the same model and settings is not
+    done again. What cannot be used is listed in quarantine.csv, and the exit code is 1; a
+    SOURCE that is one damaged file ends with 2.
 
     \b
     Examples:
       action-units predict interview.mp4 --model MODELS
+      action-units predict monday.mp4 tuesday.mp4 --model MODELS
       action-units predict videos.txt --model MODELS --fold 2 --faces one
       action-units predict photographs/ --model MODELS --out tables --annotate
     """  # noqa: D301
@@ -163,7 +178,7 @@ def predict(
     from action_units.prediction.loading import load_classifier
     from action_units.prediction.sources import open_source
 
-    opened = open_source(source, out)
+    opened = open_source(source[0] if len(source) == 1 else source, out)
     classifier = with_detector(
         load_classifier(model, fold, device=device), detector, min_confidence
     )
@@ -177,7 +192,7 @@ def predict(
             click.echo(f"{outcome.table}: {faces_:,} faces, {frames:,} {outcome.unit}")
     for path in pictures:
         click.echo(str(path))
-    if any(len(outcome.quarantine) for outcome in done):
+    if len(opened.set_aside) or any(len(outcome.quarantine) for outcome in done):
         click.get_current_context().exit(SET_ASIDE)
 
 
@@ -228,12 +243,12 @@ def live(
 
 
 @main.command(short_help="Write a run's networks as files for others.")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder.")
+@click.argument("model", type=_PATH)
+@click.option("--out", type=_PATH, required=True, help="The folder.")
 @click.option("--fold", type=int, help="The network of one fold; all that are there without.")
 @click.option(
     "--card",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=_Path(path_type=Path, exists=True, dir_okay=False),
     help="The run's model card, where the run lies in no project that has it.",
 )
 @click.option("--onnx/--no-onnx", default=True, show_default=True, help="Also as ONNX.")

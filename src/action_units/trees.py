@@ -18,6 +18,15 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURES) and not is_hidden(name)
 
 
+def given_path(text: Path | str) -> Path:
+    """A path as a person wrote it: a ``~`` at the beginning is the home folder."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # the home of nobody: then it is a name as any other
+        return path
+
+
 def is_hidden(name: str) -> bool:
     """Whether a file, or a folder that it lies in, is hidden by a dot."""
     return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from upath import UPath
 
 from action_units.config import DetectorSettings
@@ -336,3 +337,21 @@ def test_where_nothing_is_usable_the_work_stops_early(tmp_path, portraits, monke
     assert int(re.search(r"first (\d+)", str(error.value))[1]) < 60
     (tmp_path / "photos" / "00.jpg").write_bytes(jpeg(portraits[0]))
     assert len(crop(tmp_path / "photos", tmp_path, "b").table) == 1
+
+
+def test_of_a_moving_picture_the_first_is_cropped_and_the_others_are_counted(
+    tmp_path, portraits
+):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    frames = [Image.fromarray(portrait) for portrait in portraits]
+    frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(folder / "b.png")
+    for _ in range(2):  # in the second run by the journal alone
+        result = crop(folder, tmp_path)
+        assert sorted(result.table["photograph"]) == ["a.gif", "b.png"]
+        assert result.quarantine.counts() == {"pictures left out": 1}
+        (row,) = result.quarantine.rows()
+        assert row[:3] == [
+            str(folder / "a.gif"), "pictures left out", "the first of 3 pictures was taken",
+        ]  # fmt: skip

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from action_units.errors import UnusableFace
 from action_units.faces import decoding
-from action_units.faces.decoding import decode, read_photograph, to_gray
+from action_units.faces.decoding import decode, left_out, read_photograph, to_gray
 from tests.faces.picture_files import SMOOTH, colours, encoded, picture_files, turned
 
 
@@ -86,6 +86,8 @@ def test_what_is_no_picture_is_named(tmp_path):
     assert found["empty"][0] == "empty"
     assert found["page"] == ("not an image", "the content is an HTML or XML page")
     assert reason_of(b"  <?xml version='1.0'?><Error>AccessDenied</Error>") == "not an image"
+    heic = b"\0\0\0\x18ftypheic" + bytes(50)
+    assert reason_of(heic) == "unsupported"
     assert reason_of(b"\xff\xd8 and then nothing of the kind") == "damaged"
     assert found["text"] == ("not an image", "the content is of no known image format")
     assert found["folder"] == ("not a file", "the name belongs to a folder")
@@ -233,6 +235,18 @@ def test_the_first_picture_of_several_is_taken(name):
     several = files["TIFF of two" if name == "TIFF" else f"{name} animated"]
     away = np.abs(decode(several).astype(int) - decode(files[name]))
     assert away.mean() < (6 if name == "WebP" else 1)
+
+
+@pytest.mark.parametrize("name", ["GIF", "WebP", "PNG", "TIFF", "JPEG"])
+def test_what_is_left_out_of_several_pictures_is_said(name):
+    files = picture_files()
+    several = "TIFF of two" if name == "TIFF" else f"{name} animated"
+    assert left_out(files[name]) == ""
+    if name != "JPEG":
+        assert left_out(files[several]) == "the first of 2 pictures was taken"
+    else:  # views of one moment
+        views = encoded(colours(), "MPO", save_all=True, append_images=[colours()])
+        assert left_out(views) == ""
 
 
 def test_a_flipped_bit_that_decodes_shows_in_the_hash(tmp_path):

@@ -78,7 +78,7 @@ def test_the_detectors_options_replace_those_of_the_training(run_folder, picture
     assert other.faces.settings.detector.lowest_score == 0.3
     assert other.faces.settings.crop == classifier.faces.settings.crop
     assert api.with_detector(classifier) is classifier
-    with pytest.raises(ConfigurationError, match="score=2 must lie"):
+    with pytest.raises(ConfigurationError, match="score is 2; it must be"):
         api.with_detector(classifier, None, 2)
 
 

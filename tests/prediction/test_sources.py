@@ -1,14 +1,18 @@
 """What a path means."""
 
 import io
+import os
 import tarfile
 
 import cv2
+import fsspec
 import pytest
 
+from action_units import trees
 from action_units.errors import ConfigurationError, LabelError
+from action_units.faces.video import read_frames
 from action_units.prediction.contents import kind_of_file
-from action_units.prediction.sources import Photographs, open_source
+from action_units.prediction.sources import Photographs, open_source, short_name
 from tests.prediction.conftest import scene, write_video
 
 
@@ -86,12 +90,12 @@ def test_a_list_is_read_relative_to_itself(tree):
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ("one.avi\n#\ngone.avi\n", r"list, line 3: there is no file .*gone\.avi"),
+        ("#\n\ngone.avi\nalso.avi", r"list, line 3: there is no file .*gone\.avi"),
         ("notes.txt\n", r"list, line 1: .*notes\.txt is a list, which cannot stand in a list"),
         ("# nothing\n\n", r"list: no path is in it"),
     ],
 )
-def test_a_bad_line_is_named_with_file_and_number(tree, lines, sentence):
+def test_a_list_of_which_nothing_can_be_used_ends_with_its_first_line(tree, lines, sentence):
     path = tree / "list"
     path.write_text(lines)
     try:
@@ -99,6 +103,106 @@ def test_a_bad_line_is_named_with_file_and_number(tree, lines, sentence):
             open_source(path)
     finally:
         path.unlink()
+
+
+def test_bad_lines_of_a_list_are_set_aside_with_their_number(tmp_path):
+    write_video(tmp_path / "one.avi", [scene({}, (48, 64))] * 2)
+    (tmp_path / "noise").write_bytes(b"\0\1\2")
+    (tmp_path / "self").symlink_to("self")
+    path = tmp_path / "list"
+    path.write_text("one.avi\n#\ngone.avi\nnoise\n" + "x" * 400 + "\nself\n")
+    found = open_source(path)
+    assert [v.given for v in found.videos] == ["one.avi"]
+    rows = found.set_aside.rows()
+    assert [row[0] for row in rows] == [f"{path}, line {n}" for n in (3, 4, 5, 6)]
+    assert {row[1] for row in rows} == {"unusable path"}
+    assert rows[0][2] == f"there is no file {tmp_path}/gone.avi."
+    assert rows[1][2].startswith(f"{tmp_path}/noise: the file has no content that is known")
+
+
+def test_of_several_paths_the_bad_ones_are_set_aside_too(tree):
+    found = open_source([tree / "one.avi", tree / "gone.avi"])
+    assert [v.name for v in found.videos] == ["one"]
+    assert [row[0] for row in found.set_aside.rows()] == [f"{tree}/gone.avi"]
+    with pytest.raises(LabelError, match="gone.avi: there is no such file"):
+        open_source([tree / "gone.avi"])
+
+
+def test_what_a_folder_has_besides_is_counted_with_an_example(tree):
+    found = open_source(tree)
+    assert found.passed_over == {".txt": (1, "notes.txt")}
+    listed = tree / "list"
+    listed.write_text(f"{tree}\nb\n")
+    try:
+        assert open_source(listed).passed_over[".txt"] == (1, "notes.txt")
+    finally:
+        listed.unlink()
+
+
+def test_links_are_followed_and_broken_ones_end_nothing(tree, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), scene({}, (48, 64)))
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "self.jpg").symlink_to("self.jpg")
+    (tmp_path / "gone.mp4").symlink_to("nowhere")
+    (tmp_path / "long").symlink_to("x" * 300)
+    (tmp_path / "up").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(tree / "b")
+    os.mkfifo(tmp_path / "pipe")
+    found = open_source(tmp_path)
+    assert ids(found.photographs) == ["a.png", "self.jpg", "b/10.png", "b/9.jpg"]
+    assert [v.given for v in found.videos][:1] == ["gone.mp4"]
+    assert "b/two.mp4" in [v.given for v in found.videos]
+    assert found.passed_over == {"no suffix": (3, "long")}
+
+
+def test_a_folder_that_cannot_be_listed_is_set_aside(tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / "a.png"), scene({}, (48, 64)))
+    (tmp_path / "locked").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("/locked/"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(trees.os, "scandir", scandir)
+    found = open_source(tmp_path)
+    assert ids(found.photographs) == ["a.png"]
+    (row,) = found.set_aside.rows()
+    assert row[1:3] == ["unreadable", "the folder cannot be listed (Permission denied)."]
+
+
+def test_a_tilde_is_the_home_folder(tree, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tree))
+    assert open_source("~/one.avi").videos[0].path == tree / "one.avi"
+    assert open_source(["~/one.avi"]).videos[0].path == tree / "one.avi"
+    (tmp_path / "list").write_text("~/one.avi\n")
+    assert open_source(tmp_path / "list").videos[0].path == tree / "one.avi"
+
+
+def test_one_photograph_and_a_folder_are_read_by_their_urls(tree):
+    store = fsspec.filesystem("memory")
+    store.pipe("/set/a.png", (tree / "film").read_bytes())
+    for source in ("memory://set/a.png", ["memory://set/a.png", tree / "one.avi"]):
+        (photograph,) = open_source(source).photographs.read()
+        assert photograph.name == "a.png"
+        assert photograph.content == (tree / "film").read_bytes()
+    assert ids(open_source("memory://set").photographs) == ["a.png"]
+    assert open_source(f"file://{tree}/one.avi").videos[0].name == "one"
+    with pytest.raises(LabelError, match=r"memory://set/v\.mp4: a video is read from a disk"):
+        open_source("memory://set/v.mp4")
+    with pytest.raises(LabelError, match="nosuch://x: it cannot be reached"):
+        open_source("nosuch://x")
+
+
+def test_tables_of_long_names_have_names_that_a_disk_takes(tmp_path):
+    video = write_video(tmp_path / "v.avi", [scene({}, (48, 64))]).read_bytes()
+    for last in "ab":
+        (tmp_path / f"{'é' * 124}{last}.avi").write_bytes(video)
+    names = [v.name for v in open_source(tmp_path).videos if v.name != "v"]
+    assert len(set(names)) == 2
+    assert all(len(name.encode()) <= 200 for name in names)
+    assert short_name("é" * 100) == "é" * 100
 
 
 def test_several_paths_are_taken_together(tree):
@@ -210,7 +314,9 @@ def test_what_is_nothing_is_said_in_a_sentence(tmp_path, content, sentence):
 
 def test_a_folder_without_pictures_says_what_it_has(tmp_path):
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(LabelError, match=r"no picture and no video .*1 \.txt passed over"):
+    with pytest.raises(
+        LabelError, match=r"no picture and no video .*1 \.txt \(a\.txt\) passed over"
+    ):
         open_source(tmp_path)
 
 
@@ -233,7 +339,17 @@ def test_the_stamp_follows_the_files(tmp_path):
         (b"RIFF\0\0\0\0AVI ", "video"),
         (b"\x1aE\xdf\xa3", "video"),
         (b"\0\0\0\x18ftypisom", "video"),
-        (b"G" + b"x" * 187 + b"G", "video"),
+        ((b"G" + bytes(187)) * 3, "video"),
+        ((b"\0\0\0\0G" + bytes(187)) * 3, "video"),  # of Blu-ray
+        ((b"G" + b"x" * 187) * 3, "list"),
+        (b"Go.avi\n" + b"x" * 181 + b"Go.avi\n", "list"),
+        (b"\0\0\0\1\x67\x42", "video"),
+        (b"\0\0\0\1\x40\1", "video"),
+        (b"\x06\x0e\x2b\x34\2\5\1\1", "video"),
+        (b"YUV4MPEG2 W64 H48\n", "video"),
+        (b"\0\0\0\x18ftypheic", "picture"),
+        (b"\xff\xd8\xff\xe0 \xff\xd9\xff\xd8\xff\xe0", "video"),
+        (b"\xff\xd8\xff\xe2..MPF\0 \xff\xd9\xff\xd8\xff\xe0", "picture"),
         (b"Good paths\nGo.avi\n", "list"),
         ("ü.avi\n".encode(), "list"),
         (b"m.1\tq\t0\tu\tu\tf\tb\n", "tsv"),
@@ -244,3 +360,28 @@ def test_the_stamp_follows_the_files(tmp_path):
 def test_kinds_go_by_the_first_bytes(tmp_path, head, kind):
     (tmp_path / "x").write_bytes(head)
     assert kind_of_file(tmp_path / "x") == kind
+
+
+@pytest.mark.parametrize("name", ["x.mjpeg", "x.MJPG", "x"])
+def test_raw_motion_jpeg_is_a_video_and_a_photograph_is_not(tmp_path, name):
+    content = cv2.imencode(".jpg", scene({}, (48, 64)))[1].tobytes()
+    (tmp_path / name).write_bytes(content * 3)
+    (tmp_path / "photograph.jpg").write_bytes(content * 3)
+    (tmp_path / "photograph").write_bytes(content)
+    assert kind_of_file(tmp_path / name) == "video"
+    assert kind_of_file(tmp_path / "photograph.jpg") == "picture"
+    assert kind_of_file(tmp_path / "photograph") == "picture"
+    assert len(list(read_frames(tmp_path / name, None))) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["x.MTS", "x.m2ts", "x.h264", "x.h265", "x.mxf", "x.y4m", "x.ogv", "x.3gp", "x.wmv",
+             "x.flv", "x.vob", "x.ts", "x.mkv", "x.mpg", "x.m4v", "x.mov", "x.nut", "x.ivf"],
+)  # fmt: skip
+def test_videos_of_every_container_are_found_in_a_folder(tmp_path, name):
+    """A folder has them by content, and by name where the content is not known."""
+    (tmp_path / name).write_bytes(b"\x12\x13\0\1" * 40)
+    (tmp_path / "a.bin").write_bytes(b"\x12\x13\0\1" * 40)
+    found = open_source(tmp_path)
+    assert [v.given for v in found.videos] == [name]
+    assert found.passed_over == {".bin": (1, "a.bin")}

@@ -25,10 +25,10 @@ from action_units.faces.crops import (
     cut,
     detector_of_thread,
 )
-from action_units.faces.decoding import decode
+from action_units.faces.decoding import decode, left_out
 from action_units.faces.folders import Folder, place
 from action_units.faces.photographs.base import PhotographSource, Portion
-from action_units.faces.quarantine import printable
+from action_units.faces.quarantine import LEFT_OUT, printable
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import work_through
 from action_units.faces.work.workers import Workers
@@ -162,6 +162,10 @@ class CropPhotographs:
             names.add(name)
             writer.add(name, crop)
             entry.rows.append([*row, photograph.name, _sha(content)])
+            if others := left_out(content):
+                entry.set_aside.append(
+                    [printable(photograph.place), LEFT_OUT, others, _sha(content)]
+                )
         if any(line[1] == "unreadable" for line in entry.set_aside):
             # A disk or a network that fails now may not do so in the next run.
             entry = replace(entry, stamp="")

@@ -8,7 +8,7 @@ for most of them. What a decoder could do in more than one way is settled here:
 - CMYK, palette and other colour modes become RGB, without their colour profile.
 - Transparency is laid on white; a picture that is wholly transparent is refused.
 - Of an animation, or of a file of several pictures, the first one is taken; the file
-  must be whole all the same.
+  must be whole all the same. ``left_out`` says how many there are.
 
 Damage is found where a format shows it: JPEG (``jpeg.jpeg_fault``), PNG and TIFF with
 Deflate by their checksums, GIF by its codes, WebP where it lost whole blocks
@@ -23,7 +23,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,20 @@ def _decoding(content: bytes) -> Iterator[None]:
         raise UnusableFace(reason, str(error) or type(error).__name__) from None
 
 
+def left_out(content: bytes) -> str:
+    """What was not looked at of a file that ``decode`` has decoded; mostly nothing.
+
+    The views of a JPEG file of several (MPO), such as those of a stereo camera or of a
+    telephone's depth, are of one moment, and are not told of.
+    """
+    frames = 1
+    with suppress(UnusableFace):
+        content = plain_png(content) if content.startswith(SIGNATURE) else content
+        with _decoding(content), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    return f"the first of {frames:,} pictures was taken" if frames > 1 else ""
+
+
 def to_gray(pixels: Pixels) -> Pixels:
     """Gray ``(H, W)`` of gray or blue-green-red pixels (ITU-R BT.601 luma)."""
     if pixels.ndim == 2:
@@ -215,6 +229,8 @@ def _unidentified(content: bytes) -> UnusableFace:
     for signature, form in _SIGNATURES.items():
         if content.startswith(signature):
             return UnusableFace("damaged", f"the header of the {form} is damaged or cut short")
+    if content[4:8] == b"ftyp":
+        return UnusableFace("unsupported", "HEIF and AVIF are not read; convert it to JPEG")
     start = content[:512].lstrip().lower()
     what = "an HTML or XML page" if start.startswith(_HTML) else "of no known image format"
     return UnusableFace("not an image", f"the content is {what}")

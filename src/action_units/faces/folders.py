@@ -10,6 +10,7 @@ from upath import UPath
 
 from action_units.errors import ArtifactError
 from action_units.files import write_many
+from action_units.trees import given_path
 
 Folder = Path | UPath
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*(::|://)")
@@ -29,7 +30,7 @@ def place(text: str | Folder) -> Folder:
     if text.startswith("file://"):
         return Path(text.removeprefix("file://"))
     if not _URL.match(text):
-        return Path(text)
+        return given_path(text)
     try:
         found = UPath(text)
         found.fs  # noqa: B018 (the package of the protocol is only imported here)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+LEFT_OUT = "pictures left out"
+"""The reason of a moving picture, or one of several pages, whose first picture was used."""
+
 _COLUMNS = ("path", "reason", "detail", "sha256")
 
 
@@ -37,6 +40,10 @@ class Quarantine:
     def rows(self) -> list[list[str]]:
         """Path, reason, detail and SHA-256 of each picture, as JSON can hold them."""
         return [list(row) for row in self._rows]
+
+    def unusable(self) -> list[list[str]]:
+        """Of `rows` those whose picture was not used at all."""
+        return [row for row in self.rows() if row[1] != LEFT_OUT]
 
     def table(self) -> pd.DataFrame:
         """One row a picture, in the order they came: path, reason, detail, sha256."""

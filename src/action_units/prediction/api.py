@@ -1,5 +1,6 @@
 """The Python interface: ``action_units.predict``."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -17,8 +18,11 @@ from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine, Shot
 from action_units.prediction.folder import predict_into, summary_table
 from action_units.prediction.loading import load_classifier
-from action_units.prediction.sources import Photographs, Source, open_source
+from action_units.prediction.sources import Photographs, Source, open_source, passed_over
 from action_units.prediction.tables import Rows, arrow_table, data_frame
+from action_units.trees import given_path
+
+logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -37,8 +41,8 @@ def predict(
     """Find the faces in pictures or videos, and tell which action units they show.
 
     Args:
-        source: A picture, a video, a folder of either, a text with one path a line, or
-            several paths; or one picture's pixels, uint8 gray ``(H, W)`` or
+        source: A picture, a video, a folder of either, a text with one path a line, a URL of
+            photographs, or several of these; or one picture's pixels, uint8 gray ``(H, W)`` or
             blue-green-red ``(H, W, 3)``, as OpenCV has them.
         model: The folder of a run's models, such as ``data/06_models/sample/main/fg2020``,
             one ``.safetensors`` of it, an exported folder, or a classifier of
@@ -81,6 +85,7 @@ def predict(
     else:
         classifier = load_classifier(model, fold, device=device)
     classifier = with_detector(classifier, detector, min_confidence)
+    out = None if out is None else given_path(out)
     with Engine(classifier, faces, workers, batch_size) as engine:
         if isinstance(source, np.ndarray):
             if out is not None:
@@ -134,6 +139,9 @@ def _one_picture(pixels: Pixels, engine: Engine) -> pd.DataFrame:
 
 
 def _in_memory(source: Source, engine: Engine) -> pd.DataFrame:
+    _refuse(source.set_aside)
+    if source.passed_over:
+        logger.warning("%s: passed over: %s", source.place, passed_over(source.passed_over))
     tables = []
     for part in source.parts:
         photographs, quarantine = isinstance(part, Photographs), Quarantine()
@@ -147,6 +155,8 @@ def _in_memory(source: Source, engine: Engine) -> pd.DataFrame:
                 rows.append(some)
                 _refuse(quarantine)
         _refuse(quarantine)
+        for path, reason, detail, _ in quarantine.rows():
+            logger.warning("%s: %s: %s", path, reason, detail)
         table = data_frame(arrow_table(rows, engine.classifier.aus, photographs))
         if len(source.parts) > 1:
             table.insert(0, "source", part.name)
@@ -156,6 +166,6 @@ def _in_memory(source: Source, engine: Engine) -> pd.DataFrame:
 
 def _refuse(quarantine: Quarantine) -> None:
     """A table in memory has no quarantine beside it, so nothing may be left out of it."""
-    if len(quarantine):
-        path, reason, detail, _ = quarantine.rows()[0]
+    if unusable := quarantine.unusable():
+        path, reason, detail, _ = unusable[0]
         raise UnusableFace(reason, f"{path}: {detail}; give a folder `out` to set it aside.")

@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+from action_units.trees import is_picture
+
+_JPEG = b"\xff\xd8\xff"
+_PICTURES = (_JPEG, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _VIDEOS = (
     b"\x1aE\xdf\xa3",  # Matroska, WebM
     b"\x30\x26\xb2\x75",  # ASF, which WMV files are
@@ -11,16 +14,38 @@ _VIDEOS = (
     b"\0\0\1\xba",  # MPEG program stream
     b"\0\0\1\xb3",  # MPEG video
     b"OggS",
+    b"\x06\x0e\x2b\x34",  # MXF
+    b"YUV4MPEG2 ",
+    b"DKIF",  # IVF
+    b".RMF",  # RealMedia
+    b"\x1f\x07\0",  # DV
+    *(b"\0\0\0\1" + bytes([unit]) for unit in (0x09, 0x27, 0x47, 0x67)),  # H.264
+    *(b"\0\0\0\1" + bytes([unit]) for unit in (0x40, 0x42, 0x46)),  # H.265
 )
+_RIFF_VIDEOS = (b"AVI ", b"AVIX", b"CDXA")
 _MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-_TRANSPORT_PACKET = 188  # bytes of a packet of an MPEG transport stream, each begins with G
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
+# Bytes of a packet of an MPEG transport stream, and where its mark, a G, stands in it.
+_TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
+_MJPEG = (".mjpeg", ".mjpg", ".mjp")
+_NEXT_JPEG, _SEVERAL_VIEWS = b"\xff\xd9" + _JPEG, b"MPF\0"
 _TAR_MAGIC = slice(257, 262)
-_LOOKED_AT = 4096
+_LOOKED_AT, _FIRST_FRAME = 4096, 8 << 20
 _FIVE_TABS = re.compile(r"[^\t\n]*(\t[^\t\n]*){5}")  # a row of MS-Celeb-1M has seven columns
+_VIDEO_NAMES = (
+    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".av1", ".avc", ".avi", ".dif", ".divx",
+    ".dv", ".f4v", ".flv", ".gxf", ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v",
+    ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv",
+    ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts",
+    ".vc1", ".vob", ".webm", ".wmv", ".wtv", ".y4m", *_MJPEG,
+)  # fmt: skip
 
 
 def kind_of_file(path: Path) -> str:
     """What a file is.
+
+    JPEG files one behind the other, as raw Motion JPEG has them, are a video unless the
+    name is a picture's.
 
     Returns:
         ``picture``, ``video``, ``tar``, ``tsv``, ``list`` (other text), ``empty``, or
@@ -31,17 +56,41 @@ def kind_of_file(path: Path) -> str:
     """
     with path.open("rb") as file:
         head = file.read(_LOOKED_AT)
+        if head.startswith(_JPEG) and not is_picture(path.name):
+            moves = path.suffix.lower() in _MJPEG or _is_followed(
+                head + file.read(_FIRST_FRAME)
+            )
+            return "video" if moves else "picture"
     if not head:
         return "empty"
-    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+    riff = head[8:12] if head[:4] == b"RIFF" else b""
+    heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF
+    if head.startswith(_PICTURES) or riff == b"WEBP" or heif:
         return "picture"
-    if head.startswith(_VIDEOS) or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
-        return "video"
-    if head[4:8] in _MP4 or head[:1] == head[_TRANSPORT_PACKET:][:1] == b"G":
+    if head.startswith(_VIDEOS) or riff in _RIFF_VIDEOS or head[4:8] in _MP4:
         return "video"
     if head[_TAR_MAGIC] == b"ustar":
         return "tar"
-    return _kind_of_text(head)
+    kind = _kind_of_text(head)
+    return "video" if kind == "unknown" and _is_transport_stream(head) else kind
+
+
+def kind_of_name(name: str) -> str:
+    """``picture``, ``video`` or nothing, by a name's suffix."""
+    if is_picture(name):
+        return "picture"
+    return "video" if name.lower().endswith(_VIDEO_NAMES) else ""
+
+
+def _is_followed(content: bytes) -> bool:
+    """Whether a JPEG file is followed by another, and not by another view of the same."""
+    end = content.find(_NEXT_JPEG)
+    return end >= 0 and _SEVERAL_VIEWS not in content[:end]
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    marks = (head[first::size] for size, first in _TRANSPORT_PACKETS)
+    return any(len(found) > 1 and not found.strip(b"G") for found in marks)
 
 
 def _kind_of_text(head: bytes) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from action_units.prediction.folder import Outcome
-from action_units.prediction.sources import Photographs, PictureFile
+from action_units.prediction.sources import Photographs, PictureFile, short_name
 from action_units.prediction.tables import read_table, with_suffix
 
 logger = logging.getLogger(__name__)
@@ -50,16 +50,22 @@ def _annotated(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
     if not isinstance(part, Photographs):
         yield annotate(part.path, table, with_suffix(outcome.stem, VIDEO), name=name)
         return
-    files = [portion for portion in part.portions if isinstance(portion, PictureFile)]
+    files = [
+        portion
+        for portion in part.portions
+        if isinstance(portion, PictureFile) and portion.store is None
+    ]
     if len(files) < len(part.portions):
         logger.warning(
-            "%s: photographs in a tar or TSV are not annotated; unpack them first.", part.place
+            "%s: photographs in a tar, a TSV or a store are not annotated; copy them "
+            "into a folder first.",
+            part.place,
         )
     of_image = dict(tuple(table.groupby("image")))
     # As the table's name has it where another source has taken the plain one.
     other = outcome.stem.name.removeprefix(part.name)
     for file in files:
         if file.id in of_image:
-            flat = file.id.strip("/").replace("/", "~")
+            flat = short_name(file.id.strip("/").replace("/", "~"))
             out = outcome.stem.parent / f"{flat}{other}{PICTURE}"
             yield annotate(Path(file.path), of_image[file.id], out, name=name)

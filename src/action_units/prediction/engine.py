@@ -23,10 +23,10 @@ import numpy.typing as npt
 
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.crops import detector_of_thread
-from action_units.faces.decoding import Pixels, decode
+from action_units.faces.decoding import Pixels, decode, left_out
 from action_units.faces.detection.base import Detection
 from action_units.faces.photographs.base import Photograph
-from action_units.faces.quarantine import Quarantine
+from action_units.faces.quarantine import LEFT_OUT, Quarantine
 from action_units.faces.video import timed_frames
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.flow import in_order, prefetched
@@ -71,6 +71,7 @@ class _Seen:
     found: list[Detection]
     crops: list[Pixels | None]
     error: UnusableFace | None = None
+    left_out: str = ""
 
 
 @dataclass(slots=True)
@@ -222,11 +223,12 @@ class Engine:
     def _look(self, shot: Shot) -> _Seen:
         """Find and cut out all faces of a shot."""
         settings = self.classifier.faces.settings
-        pixels = shot.content
+        pixels, others = shot.content, ""
         try:
             if isinstance(pixels, UnusableFace):
                 raise pixels
             if isinstance(pixels, bytes):
+                others = left_out(pixels)
                 pixels = decode(pixels, max_megapixels=settings.max_megapixels)
         except UnusableFace as error:
             return _Seen(_without_content(shot), [], [], error)
@@ -237,7 +239,7 @@ class Engine:
                 crops.append(self.classifier.faces.face(pixels, face))
             except UnusableFace:  # such as a box outside of the picture
                 crops.append(None)
-        return _Seen(_without_content(shot), found, crops)
+        return _Seen(_without_content(shot), found, crops, left_out=others)
 
     def _batches(
         self, seen: Generator[_Seen, None, None], follow: Follow, quarantine: Quarantine
@@ -250,6 +252,8 @@ class Engine:
                 if one.error is not None:
                     quarantine.add(shot.place or shot.image, one.error.reason, one.error.detail)
                     continue
+                if one.left_out:
+                    quarantine.add(shot.place or shot.image, LEFT_OUT, one.left_out)
                 before = (shot.image, shot.frame, shot.timestamp)
                 batch.frames += 1
                 kept = follow(shot.frame, one.found)

@@ -25,7 +25,7 @@ from action_units.faces.video import listed
 from action_units.facs.action_units import au_columns
 from action_units.files import sha256_of, sweep, write_text
 from action_units.prediction.engine import Engine
-from action_units.prediction.sources import Photographs, Source, Video, short_hash
+from action_units.prediction.sources import Photographs, Source, Video, passed_over, short_hash
 from action_units.prediction.tables import table_files, with_suffix
 from action_units.progress import Progress
 
@@ -89,6 +89,7 @@ def predict_into(source: Source, engine: Engine, out: Path | str) -> list[Outcom
         sweep(folder)
     done = [_predict_part(part, engine, out, source.single) for part in source.parts]
     quarantine = Quarantine()
+    quarantine.extend(source.set_aside)
     for outcome in done:
         quarantine.extend(outcome.quarantine)
     table = quarantine.table().drop(columns="sha256")
@@ -96,6 +97,12 @@ def predict_into(source: Source, engine: Engine, out: Path | str) -> list[Outcom
     if len(quarantine):
         logger.warning(
             "Set aside: %s; %s says which and why.", quarantine.summary(), out / QUARANTINE
+        )
+    if source.passed_over:
+        logger.warning(
+            "%s: passed over as no pictures and no videos: %s",
+            source.place,
+            passed_over(source.passed_over),
         )
     return done
 
@@ -182,8 +189,8 @@ def _write(
             counts["rows"] += len(some.keys)
             counts["faces"] += sum(key[5] for key in some.keys)
             progress.advance(some.frames, f"{counts['faces']:,} faces")
-        if single and len(quarantine):
-            _, reason, detail, _ = quarantine.rows()[0]
+        if single and (unusable := quarantine.unusable()):
+            _, reason, detail, _ = unusable[0]
             raise UnusableFace(reason, f"{part.place}: {detail}")
     return {**counts, **facts}
 

@@ -21,16 +21,21 @@ def bgr(html: str) -> Colour:
     return int(html[5:7], 16), int(html[3:5], 16), int(html[1:3], 16)
 
 
+def one_line(text: str) -> str:
+    """A text as a line can show it: what has no shape, such as a tab, is a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 @lru_cache(maxsize=1024)  # labels come back in every frame; numbers have 101 values
 def mask(text: str, size: int, bold: bool = False) -> npt.NDArray[np.uint8]:
     """How much of each pixel a text covers, (H, W); all texts of a size are of one height.
 
     Args:
-        text: One line.
+        text: Is drawn as one line.
         size: Of the font, in pixels.
         bold: The heavier cut.
     """
-    font = _font(size, bold)
+    text, font = one_line(text), _font(size, bold)
     ascent, descent = font.getmetrics()
     image = Image.new("L", (int(font.getlength(text)) + 1, ascent + descent))
     ImageDraw.Draw(image).text((0, 0), text, font=font, fill=255)

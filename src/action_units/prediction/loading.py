@@ -21,6 +21,7 @@ from action_units.faces.crops import FaceSettings
 from action_units.files import reading, sha256_of, verify
 from action_units.hints import command
 from action_units.prediction.classifier import Classifier, FaceInput, Member
+from action_units.trees import given_path
 
 if TYPE_CHECKING:
     from action_units.models.model import TrainedModel
@@ -51,7 +52,7 @@ def load_classifier(
         ArtifactError: A file is missing, damaged, or has no thresholds beside it.
         ConfigurationError: There is no such fold or device.
     """
-    place = Path(place)
+    place = given_path(place)
     if exported := _exported(place, fold):
         return _load_exported(exported, fold, device, faces)
     if place.suffix == ".onnx":

@@ -5,27 +5,29 @@ picture's does is enough, so that one that is no picture is set aside and not pa
 """
 
 import hashlib
-import mimetypes
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from upath import UPath
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.photographs.base import Photograph, Portion
 from action_units.faces.photographs.naming import portable
-from action_units.faces.photographs.places import Place, place_of
+from action_units.faces.photographs.places import Place, place_of, stamp_of
 from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.quarantine import printable
-from action_units.prediction.contents import kind_of_file
-from action_units.trees import is_picture
+from action_units.faces.quarantine import Quarantine, printable
+from action_units.prediction.contents import kind_of_file, kind_of_name
+from action_units.trees import given_path, is_folder, is_picture, walk
 
 PHOTOGRAPHS = "photographs"
 """The table of a source's photographs, where they are more than one."""
 
 _TAKEN = (PHOTOGRAPHS, "quarantine", "sources")
+_LONGEST_NAME = 200  # bytes; file systems take 255, of which suffixes and a hash need some
 _DRAWN = re.compile(r"_(annotated\.(png|webm)|timeline(_face\d+)?\.png)$")
 """How the names end that ``drawing`` gives."""
 
@@ -38,11 +40,13 @@ class PictureFile:
         given: Its path as it was given, relative to the source.
         path: Where it lies.
         stamp: Its size and time of change.
+        store: The store that it lies in; None is this machine.
     """
 
     given: str
     path: str
     stamp: str
+    store: UPath | None = None
 
     @property
     def id(self) -> str:
@@ -56,7 +60,7 @@ class PictureFile:
 
     def photographs(self) -> Iterator[Photograph]:
         """The one picture."""
-        place = Place(self.path)
+        place = Place(self.path, self.store)
         yield Photograph(self.id, "", str(place), place.content())
 
 
@@ -127,12 +131,17 @@ class Source:
         photographs: Where there are any.
         videos: In the order of the source.
         single: It is one picture or one video; then its error is the source's.
+        set_aside: What could not be looked at: lines of a list, folders.
+        passed_over: Files in folders that are no pictures and no videos, by suffix; of each
+            suffix how many, and one of them.
     """
 
     place: str
     photographs: Photographs | None
     videos: tuple[Video, ...]
     single: bool = False
+    set_aside: Quarantine = field(default_factory=Quarantine)
+    passed_over: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Photographs | Video, ...]:
@@ -146,8 +155,18 @@ class _Found:
 
     portions: list[Portion] = field(default_factory=list)
     videos: list[tuple[str, Path]] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
+    passed_over: dict[str, tuple[int, str]] = field(default_factory=dict)
+    set_aside: Quarantine = field(default_factory=Quarantine)
     out: Path | None = None
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.portions or self.videos)
+
+    def pass_over(self, path: Path, given: str) -> None:
+        suffix = path.suffix.lower() or "no suffix"
+        count, example = self.passed_over.get(suffix, (0, printable(given)))
+        self.passed_over[suffix] = (count + 1, example)
 
     def add(self, path: Path, given: str, kind: str) -> None:
         if kind == "video":
@@ -174,17 +193,16 @@ def open_source(
         ConfigurationError: Photographs in a folder of tars and TSVs, or in a compressed file;
             of several paths there is none.
     """
-    found = _Found(out=None if out is None else Path(out).resolve())
+    found = _Found(out=None if out is None else given_path(out).resolve())
     if not isinstance(source, str | Path):
         if not source:
             raise ConfigurationError("the source names no path; expected at least one.")
-        for one in source:
-            _add(found, Path(one), os.fspath(one))
+        _add_all(found, [(given_path(one), os.fspath(one), None) for one in source])
         which = short_hash("\n".join(printable(Path(one).absolute()) for one in source))
         return _named(f"{len(source)} paths ({which})", found, is_path=False)
-    path = Path(source)
-    if "://" in str(source):
-        return _named(str(source), _packed(str(source)), is_path=False)
+    if _is_url(source):
+        return _named(str(source), _remote(str(source)), is_path=False)
+    path = given_path(str(source).removeprefix("file://"))
     if not _is_there(path):
         raise LabelError(
             path, "nothing is there; expected a picture, a video, a folder or a list."
@@ -193,12 +211,16 @@ def open_source(
         return _named(str(path), _folder(path, found.out))
     kind = _kind(path)
     if kind == "list":
-        _add_listed(found, path)
+        _add_all(found, _listed(path))
         return _named(str(path), found)
     if kind in ("tar", "tsv"):
         return _named(str(path), _packed(str(path), kind))
     found.add(path, path.name, kind)
     return _named(str(path), found, single=True)
+
+
+def _is_url(text: Path | str) -> bool:
+    return "://" in str(text) and not str(text).startswith("file://")
 
 
 def _is_there(path: Path, line: tuple[Path, int] | None = None) -> bool:
@@ -224,7 +246,7 @@ def _kind(path: Path) -> str:
     except OSError as error:
         raise LabelError(path, f"it cannot be read ({error.strerror}).") from None
     if kind in ("unknown", "empty"):
-        kind = _kind_by_name(path.name) or kind
+        kind = kind_of_name(path.name) or kind
     if kind in ("unknown", "empty"):
         what = "is empty" if kind == "empty" else "has no content that is known"
         raise LabelError(
@@ -235,15 +257,32 @@ def _kind(path: Path) -> str:
     return kind
 
 
-def _kind_by_name(name: str) -> str:
-    if is_picture(name):
-        return "picture"
-    guess = mimetypes.guess_type(name)[0] or ""
-    return "video" if guess.startswith("video/") else ""
+_Named = tuple[Path, str, tuple[Path, int] | None]
+"""A path, as it was given, and the list and line where it stands in one."""
+
+
+def _add_all(found: _Found, paths: Sequence[_Named]) -> None:
+    """Add paths; what of them cannot be used is set aside, unless nothing can be used."""
+    first: LabelError | None = None
+    for path, given, line in paths:
+        try:
+            _add(found, path, given, line)
+        except LabelError as error:
+            first = first or error
+            place, problem = printable(path), error.problem
+            if line is not None:
+                place = f"{printable(line[0])}, line {line[1]}"
+                problem = problem if error.line else f"{printable(path)}: {problem}"
+            found.set_aside.add(place, "unusable path", problem)
+    if found.nothing and first is not None:
+        raise first
 
 
 def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = None) -> None:
     """Add a picture, a video or a folder, that a list or a caller names."""
+    if _is_url(given):
+        found.portions += _remote(given).portions
+        return
     if not _is_there(path, line):
         if line is None:
             raise LabelError(path, "there is no such file.")
@@ -257,8 +296,12 @@ def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = 
             for portion in inside.portions
         ]
         found.videos += [(f"{prefix}/{name}", video) for name, video in inside.videos]
+        found.set_aside.extend(inside.set_aside)
+        for suffix, (count, example) in inside.passed_over.items():
+            before, earlier = found.passed_over.get(suffix, (0, example))
+            found.passed_over[suffix] = (before + count, earlier)
         return
-    kind = _kind_by_name(path.name) if not path.stat().st_size else _kind(path)
+    kind = kind_of_name(path.name) if not path.stat().st_size else _kind(path)
     if kind in ("list", "tar", "tsv"):
         what = "a list" if kind == "list" else "photographs in one file"
         where, number = line if line is not None else (path, None)
@@ -271,58 +314,85 @@ def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = 
 def _folder(top: Path, out: Path | None = None) -> _Found:
     """All pictures and videos below a folder, by their names; hidden ones are left out."""
     found = _Found()
-
-    def refuse(error: OSError) -> None:
-        raise LabelError(
-            printable(error.filename), f"the folder cannot be listed ({error.strerror})."
-        )
-
-    for folder, folders, files in os.walk(top, onerror=refuse):
-        here = Path(folder).resolve()
-        folders[:] = sorted(
-            (f for f in folders if not f.startswith(".") and here / f != out), key=os.fsencode
-        )
-        for name in sorted(files, key=os.fsencode):
-            path = Path(folder, name)
-            if name.startswith(".") or not (path.is_file() or is_picture(name)):
+    real = top.resolve()
+    for branch in walk(top):
+        folder = top / branch.name
+        if branch.error is not None:
+            problem = f"the folder cannot be listed ({branch.error.strerror})."
+            if not branch.name:
+                raise LabelError(printable(top), problem)
+            found.set_aside.add(folder, "unreadable", problem)
+            continue
+        here = folder.resolve()
+        if out is not None and real in out.parents and out in (here, *here.parents):
+            continue
+        for entry in branch.entries:
+            path, given = folder / entry.name, branch.name + entry.name
+            drawn = here == out and _DRAWN.search(entry.name)
+            if entry.name.startswith(".") or is_folder(entry) or drawn:
                 continue
-            if here == out and _DRAWN.search(name):
-                continue
-            kind = "picture" if is_picture(name) else _kind_in_folder(path)
+            kind = "picture" if is_picture(entry.name) else _kind_in_folder(path)
             if kind in ("picture", "video"):
-                found.add(path, os.path.relpath(path, top), kind)
+                found.add(path, given, kind)
             else:
-                found.ignored[path.suffix.lower() or "no suffix"] += 1
-    if found.portions or found.videos:
+                found.pass_over(path, given)
+    if not found.nothing:
         return found
-    if {".tar", ".tsv"} & set(found.ignored):
+    if {".tar", ".tsv"} & set(found.passed_over):
         return _packed(str(top))
-    counts = ", ".join(f"{n:,} {suffix}" for suffix, n in found.ignored.most_common(8))
-    more = f" ({counts} passed over)" if counts else ""
+    if len(found.set_aside):
+        place, _, problem, _ = found.set_aside.rows()[0]
+        raise LabelError(place, problem)
+    more = f" ({passed_over(found.passed_over)} passed over)" if found.passed_over else ""
     raise LabelError(top, f"no picture and no video is in it or below it{more}.")
+
+
+def passed_over(counts: Mapping[str, tuple[int, str]]) -> str:
+    """Files by suffix as a sentence has them: ``2 .csv, such as x.csv, 1 .txt (y.txt)``."""
+    most = sorted(counts.items(), key=lambda item: -item[1][0])
+    return ", ".join(f"{count:,} {suffix} ({example})" for suffix, (count, example) in most[:8])
 
 
 def _kind_in_folder(path: Path) -> str:
     try:
-        kind = kind_of_file(path)
-    except OSError:
+        kind = kind_of_file(path) if path.is_file() else "unknown"
+    except OSError:  # such as a link to itself
         kind = "unknown"
-    return _kind_by_name(path.name) or kind if kind in ("unknown", "empty") else kind
+    return kind_of_name(path.name) or kind if kind in ("unknown", "empty") else kind
+
+
+def _remote(url: str) -> _Found:
+    """Photographs in a store: one, or as preprocessing reads them."""
+    try:
+        place = place_of(url)
+        if kind_of_name(place.path) == "video":
+            raise LabelError(
+                url, "a video is read from a disk alone; download it, and give its path."
+            )
+        if place.store is not None and is_picture(place.path) and place.is_file():
+            stamp = stamp_of(place.store.fs.info(place.path))
+            return _Found([PictureFile(Path(place.path).name, place.path, stamp, place.store)])
+    except (ImportError, OSError, ValueError) as error:
+        raise LabelError(url, f"it cannot be reached ({error}).") from None
+    return _packed(url)
 
 
 def _packed(path: str, kind: str = "auto") -> _Found:
     return _Found(list(open_photographs(path, kind).portions()))
 
 
-def _add_listed(found: _Found, path: Path) -> None:
-    """Add the paths of a list, relative to it; lines that begin with # say nothing."""
+def _listed(path: Path) -> list[_Named]:
+    """The paths of a list, relative to it; lines that begin with # say nothing."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        for number, text in enumerate(file, 1):
-            given = text.strip()
-            if given and not given.startswith("#"):
-                _add(found, path.parent / given, given, (path, number))
-    if not (found.portions or found.videos):
+        lines = [(number, text.strip()) for number, text in enumerate(file, 1)]
+    named: list[_Named] = [
+        (path.parent / given_path(given), given, (path, number))
+        for number, given in lines
+        if given and not given.startswith("#")
+    ]
+    if not named:
         raise LabelError(path, "no path is in it; expected one a line.")
+    return named
 
 
 def _named(place: str, found: _Found, single: bool = False, is_path: bool = True) -> Source:
@@ -340,9 +410,9 @@ def _named(place: str, found: _Found, single: bool = False, is_path: bool = True
     videos: list[Video] = []
     names: set[str] = set(_TAKEN)
     for given, path in files:
-        name = printable(Path(given).stem)
-        if stems[name.lower()] > 1 or name.lower() in names:
-            name = printable(given).strip("/").replace("/", "~")
+        name = short_name(printable(Path(given).stem))
+        if stems[printable(Path(given).stem).lower()] > 1 or name.lower() in names:
+            name = short_name(printable(given).strip("/").replace("/", "~"))
         if name.lower() in names:
             name = f"{name}-{short_hash(printable(path.absolute()))}"
         names.add(name.lower())
@@ -351,11 +421,21 @@ def _named(place: str, found: _Found, single: bool = False, is_path: bool = True
     if pictures:
         name = PHOTOGRAPHS
         if single:
-            name = printable(Path(place).stem)
+            name = short_name(printable(Path(place).stem))
             name = f"{name}-picture" if name.lower() in _TAKEN else name
         whole = printable(Path(place).absolute()) if is_path else place
         photographs = Photographs(name, whole, tuple(pictures.values()))
-    return Source(printable(place), photographs, tuple(videos), single)
+    told = found.set_aside, found.passed_over
+    return Source(printable(place), photographs, tuple(videos), single, *told)
+
+
+def short_name(name: str) -> str:
+    """A name that stays within what a file's name may have, with our suffixes behind it."""
+    raw = name.encode()
+    if len(raw) <= _LONGEST_NAME:
+        return name
+    kept = raw[: _LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{kept}-{short_hash(name)}"
 
 
 def short_hash(text: str) -> str:

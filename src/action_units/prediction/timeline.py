@@ -15,6 +15,7 @@ from action_units.errors import ConfigurationError
 from action_units.evaluation.theme import LIGHT, Palette, settings, to_png
 from action_units.facs.action_units import AU_NAMES, au_column, aus_of_columns
 from action_units.files import write_bytes
+from action_units.prediction.lettering import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,9 @@ def draw_timeline(
             _draw_row(axes, moments, highest, called, palette)
             name = f"{column} {AU_NAMES.get(au, '').lower()}"
             axes.set_ylabel(name, rotation=0, ha="right", va="center", color=palette.ink)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.suptitle(
+            one_line(title), x=0.01, ha="left", fontsize=11, fontweight="bold", parse_math=False
+        )
         rows[-1].set_xlim(moments[0], moments[-1])
         rows[-1].set_xlabel(unit)
         rows[-1].tick_params(labelbottom=True)

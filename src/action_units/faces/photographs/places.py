@@ -16,6 +16,7 @@ from upath import UPath
 
 from action_units.errors import LabelError, UnusableFace
 from action_units.faces.decoding import read_content
+from action_units.trees import given_path
 
 MAX_BYTES = 512 << 20
 """Larger files are refused as photographs before they are read."""
@@ -116,7 +117,7 @@ def place_of(path: str | os.PathLike[str]) -> Place:
         store = UPath(path)
         if store.protocol:
             return Place(store.path, store)
-    return Place(os.fspath(path))
+    return Place(os.fspath(given_path(path)) if isinstance(path, str) else os.fspath(path))
 
 
 def stamp_of(info: dict[str, Any]) -> str:
