@@ -22,6 +22,7 @@ from action_units.files import (
     atomic_write,
     manifest_of,
     reading,
+    reserve,
     sweep,
     temporary_folder,
     verify,
@@ -204,6 +205,15 @@ def test_what_a_killed_process_left_is_swept_and_a_running_ones_is_not(
             os.utime(path, (0, 0))
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", ".mine.settings"]
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
+def test_room_is_taken_on_a_disk_that_cannot_reserve_it(tmp_path, monkeypatch, number):
+    refuses(monkeypatch, "posix_fallocate", number)
+    with open(tmp_path / "a", "w+b") as file:
+        reserve(file.fileno(), (1 << 20) + 3)
+    assert (tmp_path / "a").stat().st_blocks * 512 >= (1 << 20) + 3
+    assert (tmp_path / "a").stat().st_size == (1 << 20) + 3
 
 
 def test_an_upload_of_a_killed_live_page_goes_with_the_next_start(tmp_path, monkeypatch):

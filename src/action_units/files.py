@@ -529,6 +529,20 @@ def sync(descriptor: int) -> None:
             raise
 
 
+def reserve(descriptor: int, size: int) -> None:
+    """Take room on the disk for an empty file; raises OSError where there is none.
+
+    A map over a hole in a full disk would kill the process on its first write.
+    """
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except (OSError, AttributeError) as error:  # macOS has no such function
+        if isinstance(error, OSError) and error.errno not in _UNSUPPORTED:
+            raise
+        for start in range(0, size, _BLOCK):
+            os.pwrite(descriptor, bytes(min(_BLOCK, size - start)), start)
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself survive a power cut, where the disk can do that."""
     try:

@@ -95,7 +95,7 @@ def test_nothing_is_left_of_kills_after_the_next_start(tmp_path, run_folder, two
     assert process.exitcode == 0
     time.sleep(1)  # a worker of the last kill may have ended after this start's sweep
     print(f"{kills} kills left {left} temporary files and folders")
-    assert left > 0
+    assert left > 0 or work is preprocess  # whose crops are written in no time
     orphans = [path for path in killed.rglob("*") if path.name.startswith(".")]
     assert orphans == []
     assert results(killed).keys() == results(whole).keys()

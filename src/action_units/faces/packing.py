@@ -24,7 +24,7 @@ from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import INDEX_NAME, Faces, FaceStore
 from action_units.facs.action_units import aus_of_columns
 from action_units.facs.label_tables import parse_rectsize
-from action_units.files import advice
+from action_units.files import advice, reserve
 from action_units.progress import Progress
 
 _IN_MEMORY = 256 << 20
@@ -223,9 +223,7 @@ def _allocate(shape: tuple[int, int, int], scratch: Path | str | None) -> Faces:
         return np.empty(shape, np.uint8)
     try:
         with tempfile.TemporaryFile(dir=scratch) as file:
-            if hasattr(os, "posix_fallocate"):
-                # A map over a hole in a full disk would kill the process on its first write.
-                os.posix_fallocate(file.fileno(), 0, n_bytes)
+            reserve(file.fileno(), n_bytes)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         place = scratch or tempfile.gettempdir()
