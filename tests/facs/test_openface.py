@@ -387,6 +387,24 @@ def test_other_separators(tmp_path, separator, point, above):
         read_openface(path, AUS)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (HEADER.encode("utf-16-le"), "line 1: the file is not text"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "line 1: the file is not text"),
+        (
+            f'"{HEADER}"\n"{row()}"\n'.encode(),
+            "line 1: the header is one column, 'image, face, ",
+        ),
+        (HEADER.replace(",", "").encode() + b"\na\n", "line 1: the header is one column"),
+    ],
+)
+def test_what_is_no_table_is_named_by_its_first_line(tmp_path, content, says):
+    (tmp_path / "openface.csv").write_bytes(content)
+    with pytest.raises(LabelError, match=says):
+        read_openface(tmp_path / "openface.csv", AUS)
+
+
 def zipped(folder, name):
     with zipfile.ZipFile(folder / "x.zip", "w") as archive:
         archive.writestr(name, "x")

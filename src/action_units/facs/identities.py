@@ -80,6 +80,8 @@ def read_identities(path: Path | str) -> dict[str, int]:
         if name in people:
             raise LabelError(path, f"{name} is there twice.", line)
         people[name] = _GENDERS[gender.lower()]
+    if not people:
+        raise LabelError(path, "there is a header and nobody below it.", above)
     return people
 
 

@@ -265,6 +265,8 @@ def _add(
                     "the file is empty; expected OpenFace's header. If OpenFace was stopped "
                     "while it wrote, delete the file and run it again.",
                 )
+            if not all(_is_text(name) and "\0" not in name for name in header):
+                raise LabelError(path, "the file is not text; expected OpenFace's CSV.", 1)
             lines = _Lines(path, file, header, separator, above)
             first = next(lines, None)
             if first is None:
@@ -462,6 +464,11 @@ def _other_layout(rows: Rows, layout: Layout) -> str:
 
 
 def _missing_columns(missing: list[str], found: Sequence[str]) -> str:
+    if len(found) == 1:
+        return (
+            f"the header is one column, {found[0][:60]!r}; expected columns separated by "
+            "commas, semicolons or tabs, without quotes around the whole line."
+        )
     if not any(_PRESENCE.fullmatch(name) for name in found) and not _has_intensity_alone(found):
         return (
             "there is no presence column (AU01_c, AU02_c, …), nor are there intensities "
