@@ -165,7 +165,7 @@ class LostFramesDataset(_ReadOnly):
         if not self.path.is_file():
             return pd.DataFrame(columns=["subject", "frames", "lost", "reasons"])
         table: pd.DataFrame = TableDataset(path=str(self.path)).load()
-        with reading(self.path, "kedro run --pipeline preprocess"):
+        with reading(self.path, command("preprocess")):
             kinds = table.columns.drop(["subject", "frames", "lost"])
             reasons = [
                 ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])
