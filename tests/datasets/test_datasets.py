@@ -268,3 +268,10 @@ def test_quarantines_are_read_together(tmp_path):
     assert whole[["source", "reason"]].to_numpy().tolist() == [["web", "truncated"]]
     assert list(QuarantinesDataset(path=str(tmp_path / "none")).load()) == list(whole)
     assert json.dumps(whole["path"].tolist()) == '["a.jpg"]'
+
+
+def test_numbers_of_a_table_come_back_bit_for_bit(tmp_path):
+    numbers = np.random.default_rng(0).random(2000) * 1e3
+    dataset = TableDataset(path=str(tmp_path / "t.csv"))
+    dataset.save(pd.DataFrame({"x": numbers}))
+    np.testing.assert_array_equal(dataset.load()["x"], numbers)

@@ -59,6 +59,12 @@ def test_csv_parquet_and_memory_agree(tmp_path_factory, sizes, photographs):
     assert plain[columns].astype(np.float32).equals(wanted[columns])
 
 
+def test_numbers_of_a_csv_are_read_as_they_were_written(tmp_path):
+    numbers = np.random.default_rng(0).random(2000) * 1e3
+    pd.DataFrame({"timestamp": numbers}).to_csv(tmp_path / "t.csv", index=False)
+    np.testing.assert_array_equal(read_table(tmp_path / "t.csv")["timestamp"], numbers)
+
+
 def test_the_columns_are_those_of_the_documentation(tmp_path):
     csv, parquet = written(tmp_path, [rows_of(3)])
     head = csv.read_text().splitlines()[0]
