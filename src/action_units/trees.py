@@ -12,6 +12,18 @@ from pathlib import Path
 PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Suffixes, in any case, by which a file or member counts as a picture."""
 
+RAW_MJPEG = (".mjpeg", ".mjpg", ".mjp")
+"""Suffixes of JPEG files one behind the other."""
+
+VIDEOS = (
+    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".av1", ".avc", ".avi", ".dif", ".divx",
+    ".dv", ".f4v", ".flv", ".gxf", ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v",
+    ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv",
+    ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts",
+    ".vc1", ".vob", ".webm", ".wmv", ".wtv", ".y4m", *RAW_MJPEG,
+)  # fmt: skip
+"""Suffixes, in any case, of videos."""
+
 
 def is_picture(name: str) -> bool:
     """Whether a name has a picture's suffix and nothing in it is hidden by a dot."""

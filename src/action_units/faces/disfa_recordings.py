@@ -25,13 +25,7 @@ from action_units.facs.walking import (
     walk,
     what_is_there,
 )
-from action_units.trees import PICTURES
-
-VIDEOS = (
-    ".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".asf",
-    ".flv", ".ts", ".mts", ".m2ts", ".mxf", ".ogv", ".3gp",
-)  # fmt: skip
-"""Suffixes, in any case, by which a file counts as a recording."""
+from action_units.trees import PICTURES, VIDEOS
 
 _NAME = re.compile(
     r"(?:(?:right|left)[ _-]?(?:videos?|camera)?[ _-]?)?(SN[ _-]?\d+)(?:_\w+)?[ _-]*",

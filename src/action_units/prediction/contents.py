@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from action_units.trees import is_picture
+from action_units.trees import RAW_MJPEG, VIDEOS, is_picture
 
 _JPEG = b"\xff\xd8\xff"
 _PICTURES = (_JPEG, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
@@ -27,18 +27,10 @@ _MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 # Bytes of a packet of an MPEG transport stream, and where its mark, a G, stands in it.
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
-_MJPEG = (".mjpeg", ".mjpg", ".mjp")
 _NEXT_JPEG, _SEVERAL_VIEWS = b"\xff\xd9" + _JPEG, b"MPF\0"
 _TAR_MAGIC = slice(257, 262)
 _LOOKED_AT, _FIRST_FRAME = 4096, 8 << 20
 _FIVE_TABS = re.compile(r"[^\t\n]*(\t[^\t\n]*){5}")  # a row of MS-Celeb-1M has seven columns
-_VIDEO_NAMES = (
-    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".av1", ".avc", ".avi", ".dif", ".divx",
-    ".dv", ".f4v", ".flv", ".gxf", ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v",
-    ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv",
-    ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts",
-    ".vc1", ".vob", ".webm", ".wmv", ".wtv", ".y4m", *_MJPEG,
-)  # fmt: skip
 
 
 def kind_of_file(path: Path) -> str:
@@ -57,7 +49,7 @@ def kind_of_file(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_LOOKED_AT)
         if head.startswith(_JPEG) and not is_picture(path.name):
-            moves = path.suffix.lower() in _MJPEG or _is_followed(
+            moves = path.suffix.lower() in RAW_MJPEG or _is_followed(
                 head + file.read(_FIRST_FRAME)
             )
             return "video" if moves else "picture"
@@ -79,7 +71,7 @@ def kind_of_name(name: str) -> str:
     """``picture``, ``video`` or nothing, by a name's suffix."""
     if is_picture(name):
         return "picture"
-    return "video" if name.lower().endswith(_VIDEO_NAMES) else ""
+    return "video" if name.lower().endswith(VIDEOS) else ""
 
 
 def _is_followed(content: bytes) -> bool:
