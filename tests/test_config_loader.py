@@ -13,6 +13,7 @@ from kedro.framework.project import configure_project
 from kedro.io import AbstractDataset
 
 from action_units import datasets
+from action_units.config import Parameters
 from action_units.config_loader import PATHS, ProjectConfigLoader, ProjectContext
 from action_units.errors import ConfigurationError
 from action_units.settings import CONFIG_LOADER_ARGS
@@ -209,6 +210,19 @@ def test_every_path_that_a_dataset_takes_is_known_to_be_one():
                 for name, argument in inspect.signature(kind).parameters.items():
                     if argument.annotation in (str, str | None):
                         assert name in known | NO_PATHS, f"{kind.__name__}({name})"
+
+
+def test_every_parameter_that_is_a_path_is_known_to_be_one():
+    known = [name for name in PATHS["parameters"] if not name.startswith("recipes.")]
+    assert sorted(_path_fields(Parameters)) == sorted(known)
+
+
+def _path_fields(model, above=""):
+    for name, field in model.model_fields.items():
+        if "a path as text" in repr(field.annotation):
+            yield f"{above}{name}"
+        if hasattr(field.annotation, "model_fields"):
+            yield from _path_fields(field.annotation, f"{above}{name}.")
 
 
 def test_the_catalog_and_parameters_have_no_other_paths(conf):
