@@ -331,3 +331,12 @@ def test_a_tolerance_lets_no_frame_at_the_beginning_be_lost(portraits, tmp_path,
     monkeypatch.setattr("action_units.faces.video.decode_video", without_the_first)
     with pytest.raises(LabelError, match="frame 1 cannot be decoded, but frames after it can"):
         check_recording(Video(path, "SN001", 4, tolerance=1), None)
+
+
+@pytest.mark.parametrize("labels", [3, 5])
+def test_the_length_of_any_container_is_known_before_cropping(portraits, tmp_path, labels):
+    path = tmp_path / "RightVideoSN001.mp4"
+    write_video(path, [portraits[0]] * 4, "mp4v")
+    check_recording(Video(path, "SN001", 4), None)
+    with pytest.raises(LabelError, match=f"4 frames can be decoded, but {labels} have labels"):
+        check_recording(Video(path, "SN001", labels), None)
