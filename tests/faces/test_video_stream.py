@@ -154,14 +154,13 @@ def times_by_ffprobe(path):
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("name", TIMED)
-def test_frames_are_timed_as_they_are_shown(tmp_path, caplog, name, threads):
+def test_frames_are_timed_as_they_are_shown(tmp_path, caplog, name):
     options, rate = TIMED[name]
     path = encode(tmp_path / name, [numbered(k) for k in range(30)], *options, rate=rate)
     if name == "browser.webm":
         as_a_browser_writes(path)
-    found = [frame.seconds for frame in timed_frames(path, None, threads=threads)]
+    found = [frame.seconds for frame in timed_frames(path, None)]
     expected = times_by_ffprobe(path)
     if np.isnan(expected[-1]):  # as in an AVI file, of which frames build on later ones
         expected[-1] = expected[-2] + 1 / rate
@@ -396,6 +395,22 @@ def test_holes_in_jpegs_are_refused_in_any_container(tmp_path, suffix):
         for labels in (3, None):
             with pytest.raises(LabelError, match=r"frame \d (cannot|is damaged)"):
                 list(read_frames(path, labels))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+def test_a_cut_at_any_byte_is_told_of_and_no_damage(tmp_path, caplog, suffix):
+    """Also where frames are decoded in another order than shown."""
+    path = encode(tmp_path / f"a.{suffix}", FRAMES, "-c:v", "mpeg2video", "-bf", "2")
+    content = path.read_bytes()
+    for cut in range(len(content) * 6 // 10, len(content) * 9 // 10, len(content) // 40):
+        path.write_bytes(content[:cut])
+        found = [number_in(frame) for frame in read_frames(path, None)]
+        assert 3 < len(found) < N
+        assert found == sorted(set(found))
+        with pytest.raises(LabelError, match=f"of it|only {len(found)} frames|{N} have"):
+            list(read_frames(path, N))
+    assert "frames decoded of the" in caplog.text
 
 
 def test_motion_jpeg_gives_the_pixels_that_opencv_gives(tmp_path):

@@ -40,7 +40,7 @@ def read_frames(
     tolerance: int = 0,
 ) -> Generator[Pixels, None, None]:
     """Give a video's frames without their times; see ``timed_frames``."""
-    with closing(timed_frames(path, expected, max_megapixels, 1, tolerance)) as frames:
+    with closing(timed_frames(path, expected, max_megapixels, tolerance)) as frames:
         for frame in frames:
             yield frame.pixels
 
@@ -49,7 +49,6 @@ def timed_frames(
     path: Path | str,
     expected: int | None,
     max_megapixels: float | None = MAX_MEGAPIXELS,
-    threads: int = 1,
     tolerance: int = 0,
 ) -> Generator[Frame, None, None]:
     """Give a video's frames, and refuse it where they are not as many as expected.
@@ -64,7 +63,6 @@ def timed_frames(
             some are missing at the start or the end of another file, the log says so.
         max_megapixels: The largest frame, in 10⁶ pixels, once pixels are square; None for
             any.
-        threads: That decode; the frames do not depend on it.
         tolerance: By how many frames a video may be longer or shorter than its labels,
             which only the end of the two may explain.
 
@@ -77,7 +75,7 @@ def timed_frames(
     wanted = held if expected is None else expected
     most = None if wanted is None else wanted + tolerance
     decoded = lost = 0
-    with closing(decode_video(path, max_megapixels, threads)) as frames:
+    with closing(decode_video(path, max_megapixels)) as frames:
         for frame in frames:
             if isinstance(frame, Undecodable):
                 lost += frame.frames

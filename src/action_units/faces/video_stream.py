@@ -114,37 +114,42 @@ def open_video(
 
 
 def decode_video(
-    path: Path, max_megapixels: float | None, threads: int = 1
+    path: Path, max_megapixels: float | None
 ) -> Generator[Frame | Undecodable, None, None]:
     """Decode a video from its start to its end.
 
     Args:
         path: The file.
         max_megapixels: As in ``open_video``; counts after pixels were made square.
-        threads: That decode; the frames do not depend on it.
 
     Raises:
         LabelError: It is no video, or a frame is too large or of another shape.
     """
     with open_video(path, max_megapixels) as (container, stream):
         context = stream.codec_context
-        # An AVI file's times are those of decoding, which threads of a frame each lose; what
-        # PyAV has FFmpeg put in their place is wrong where frames build on later ones.
+        # An AVI file's times are those of decoding; what PyAV has FFmpeg put in their place is
+        # wrong where frames build on later ones.
         container.flags &= ~_GENERATED_TIMES
-        context.thread_count = threads
-        context.thread_type = "SLICE" if container.format.name == "avi" else "AUTO"
+        # With several threads errors come together with other frames, and PyAV drops them.
+        context.thread_count = 1
         clock, upright = _clock(stream), _Upright(path, stream, max_megapixels)
         fields = _Fields()
         # The frames of an AVI file were looked at when it was walked.
         looked_at = context.name == "mjpeg" and container.format.name != "avi"
-        end = 0.0
+        # What broke is told with the next data: it is no damage but a cut where there are none,
+        # though frames may still come that waited for their turn.
+        end, broken = 0.0, 0
         for packet in _packets(path, container):
             if packet.pts is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream is not stream:
                 continue
+            if broken and packet.size:
+                yield Undecodable(broken)
+                broken = 0
+            broken += packet.is_corrupt
             if looked_at and packet.size and jpeg_fault(bytes(packet)) not in (None, NO_END):
-                yield Undecodable()
+                broken += 1
                 continue
             try:
                 frames = stream.decode(packet)
@@ -157,11 +162,11 @@ def decode_video(
                     ) from None
                 if isinstance(error, MemoryError):
                     raise
-                yield Undecodable()
+                broken += 1
                 continue
             for frame in frames:
-                if frame.is_corrupt or packet.is_corrupt:
-                    yield Undecodable()
+                if frame.is_corrupt:
+                    broken += not packet.is_corrupt
                     continue
                 for whole, seconds, turn in fields.join(frame, clock(frame), _turn(frame)):
                     yield Frame(upright(whole, turn), seconds)
@@ -169,8 +174,9 @@ def decode_video(
             yield Frame(upright(whole, turn), seconds)
         if container.format.name in _LISTING and container.duration:
             missing = (container.duration / av.time_base - end) * (stream.average_rate or 0)
-            if missing > _NEAR:
-                yield Undecodable(round(missing))
+            broken = max(broken, round(missing) if missing > _NEAR else 0)
+        if broken:
+            yield Undecodable(broken)
 
 
 def _packets(path: Path, container: InputContainer) -> Iterator["Packet[Stream]"]:

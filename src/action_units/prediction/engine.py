@@ -37,7 +37,6 @@ from action_units.threads import cores, thread_limit
 logger = logging.getLogger(__name__)
 
 _FACES = 32  # that are asked about at once, where a network has no block of its own
-_DECODING = 4  # threads; more are of little use to a decoder
 _FRAMES_A_BATCH = 256  # a batch of frames without faces ends here
 _NAN = float("nan")
 
@@ -174,8 +173,7 @@ class Engine:
         most = max_megapixels or self.classifier.faces.settings.max_megapixels
 
         def shots() -> Iterator[Shot]:
-            threads = min(_DECODING, self.workers)
-            with closing(timed_frames(path, None, most, threads)) as frames:
+            with closing(timed_frames(path, None, most)) as frames:
                 for n, frame in enumerate(frames, 1):
                     if n == 1 and np.isnan(frame.seconds):
                         logger.warning("%s does not say when its frames are shown.", path)
