@@ -104,7 +104,7 @@ def test_pictures_are_drawn_on_request(models, photographs, tmp_path):
         ([".", "--workers", "0"], "workers=0 must be a whole number from 1"),
         (
             [".", "--min-confidence", "3"],
-            "score is 3.0; it must be a number above 0 and below 1",
+            "min_confidence: detector.score is 3.0; it must be a number above 0 and below 1",
         ),
     ],
 )

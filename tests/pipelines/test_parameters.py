@@ -73,13 +73,14 @@ def test_what_is_configured_is_possible():
             "nowhere.pt",
             r"^recipes.modern.from_scratch: .* is nowhere.pt, and there is no such file",
         ),
+        ("predict", "source", None, "^predict needs to know on what: "),
         ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs to"),
     ],
 )
 def test_what_is_impossible_is_refused_before_the_first_stage(stage, place, value, sentence):
     parameters = changed(place, value)
     parameters["preprocess"]["detector"]["name"] = "ssd"
-    refuse_impossible(parameters, {"predict", "export"})
+    refuse_impossible(parameters, {"compare", "export"})
     with pytest.raises(ConfigurationError, match=sentence):
         refuse_impossible(parameters, {stage})
 

@@ -60,6 +60,10 @@ def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
     """
     if stages & {"pretrain", "finetune"}:
         _check_training(parameters, stages)
+    if "predict" in stages:
+        from action_units.pipelines.prediction.nodes import check_source
+
+        check_source(parameters["source"])
     if "preprocess" in stages and parameters["preprocess"]["start_from"] == "raw":
         from action_units.pipelines.preprocessing.settings import face_settings
 

@@ -120,7 +120,7 @@ def with_detector(
         )
     if min_confidence is not None:
         chosen = DetectorSettings.read(
-            {**chosen.model_dump(), "score": min_confidence}, "detector"
+            {**chosen.model_dump(), "score": min_confidence}, "min_confidence: detector"
         )
     if chosen == settings.detector:
         return classifier

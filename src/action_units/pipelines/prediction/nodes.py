@@ -41,11 +41,7 @@ def predict_source(
     Raises:
         ConfigurationError: No source is given.
     """
-    if source is None:
-        raise ConfigurationError(
-            f"predict needs to know on what: {command('predict', source='PATH')}, where PATH "
-            "is a picture, a video, a folder of either, or a text with one path a line."
-        )
+    check_source(source)
     from action_units.locks import locked
     from action_units.prediction.api import with_detector
     from action_units.prediction.drawing import draw
@@ -64,3 +60,12 @@ def predict_source(
         draw(done, annotate=settings["annotate"], timeline=settings["timeline"])
     logger.info("Predictions: %s", folder)
     return summary_table(done)
+
+
+def check_source(source: str | None) -> None:
+    """Refuse to predict on nothing; raises ConfigurationError."""
+    if source is None:
+        raise ConfigurationError(
+            f"predict needs to know on what: {command('predict', source='PATH')}, where PATH "
+            "is a picture, a video, a folder of either, or a text with one path a line."
+        )
