@@ -102,6 +102,7 @@ PHOTOGRAPHS = {
     "gray": photograph("L"),
     "CMYK": photograph("CMYK"),
     "restarts": photograph(restart_marker_rows=1),
+    "short restarts": photograph(restart_marker_blocks=3, quality=50),
     "progressive": photograph(progressive=True),
     "progressive gray": photograph("L", progressive=True, quality=85),
 }

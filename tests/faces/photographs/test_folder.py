@@ -75,6 +75,7 @@ def test_what_is_no_picture_is_counted_and_told(tree, caplog):
             list(source.portions())
     assert source.ignored == {".csv": 1, ".txt": 1, "no suffix": 1, "hidden": 2}
     assert "5 files passed over as no pictures (2 hidden" in caplog.text
+    assert "), such as README" in caplog.text
 
 
 def test_a_stamp_changes_with_its_file_alone(tree):

@@ -69,6 +69,7 @@ class FolderSource:
         """Name the top of the tree: a path, or a URL that fsspec knows."""
         self.folder = place_of(folder)
         self.ignored: Counter[str] = Counter()
+        self._example = ""
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Each photograph's name and the stem of its crop; raises as ``portions``."""
@@ -103,12 +104,19 @@ class FolderSource:
     def _passed_over(self) -> str:
         counts = ", ".join(f"{n:,} {suffix}" for suffix, n in self.ignored.most_common(8))
         more = f" ({counts})" if counts else ""
-        return f"{self.ignored.total():,} files passed over as no pictures{more}"
+        such = f", such as {self._example}" if self._example else ""
+        return f"{self.ignored.total():,} files passed over as no pictures{more}{such}"
+
+    def _ignore(self, file: str) -> None:
+        suffix = suffix_of(file)
+        self.ignored[suffix] += 1
+        if not self._example and suffix != "hidden":
+            self._example = portable(file)
 
     def _remote(self) -> Iterator[FolderPortion]:
         for file, info in self.folder.files():
             if not is_picture(file):
-                self.ignored[suffix_of(file)] += 1
+                self._ignore(file)
             else:
                 yield FolderPortion(self.folder, file, stamp_of(info))
 
@@ -121,7 +129,7 @@ class FolderSource:
                 if is_picture(entry.name):
                     yield FolderPortion(self.folder, branch.name + entry.name, _stamp(entry))
                 elif entry.name.startswith(".") or not is_folder(entry):
-                    self.ignored[suffix_of(entry.name)] += 1
+                    self._ignore(branch.name + entry.name)
 
     def _unlisted(self, branch: Branch) -> FolderPortion:
         name, why = branch.name.rstrip("/"), branch.error.strerror if branch.error else ""
