@@ -1,6 +1,6 @@
 """The probability from which an AU is called present, chosen on validation subjects."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from action_units.evaluation.metrics import (
     Floats,
     Ints,
     Labels,
-    Ranking,
     checked,
     checked_subjects,
     confusion,
@@ -123,10 +122,7 @@ def choose_thresholds(
         fitted_on = tuple(ids.tolist())
     cuts = np.full((len(times), y.shape[1]), np.nan)  # (R + 1, A)
     for column in range(y.shape[1]):
-        rankings = _rankings(y[:, column], p[:, column], subject, times)
-        for row, ranking in enumerate(rankings):
-            cut = _best(ranking, minimum_positives)
-            cuts[row, column] = np.nan if cut is None else cut
+        cuts[:, column] = _best(y[:, column], p[:, column], subject, times, minimum_positives)
     fallback = np.isnan(cuts[0])  # an AU is fitted where all the frames together allow it
     values = np.full(y.shape[1], DEFAULT_THRESHOLD)
     values[~fallback] = np.nanmedian(cuts[:, ~fallback], axis=0)
@@ -145,44 +141,65 @@ def _draws(n_subjects: int, seed: int) -> Ints:
     return np.stack([np.bincount(draw, minlength=n_subjects) for draw in drawn])
 
 
-def _rankings(
-    labels: Labels, scores: Floats, subject: NDArray[np.intp], times: Ints
-) -> Iterator[Ranking]:
-    """As `rank` of the frames of each draw, with all frames sorted once.
+def _best(
+    labels: Labels,
+    scores: Floats,
+    subject: NDArray[np.intp],
+    times: Ints,
+    minimum_positives: int,
+) -> Floats:
+    """The best threshold of each draw, (R,); NaN where there is too little to go by.
+
+    F1 rises only where a positive frame is found, so the cuts at their scores, the *steps*,
+    are enough to look at. Frames are sorted once; a draw weighs each subject's counts.
 
     Args:
         labels: 1, 0 or −1 (left out), (N,).
         scores: Higher is more positive, (N,).
         subject: Index of each frame's subject, (N,).
         times: How often each subject is drawn, (R, S).
+        minimum_positives: As in `choose_thresholds`.
     """
     order = np.argsort(scores)[::-1]
     order = order[labels[order] != MISSING]
-    falling, who = scores[order], subject[order]
-    last = np.flatnonzero(np.append(np.diff(falling) != 0, True))[: falling.size]
-    positive = np.flatnonzero(labels[order] == 1)
-    found_at = np.searchsorted(positive, last, side="right")  # positive frames so far
-    for drawn in times:
-        frames = np.cumsum(drawn[who])[last]
-        tp = np.concatenate([[0], np.cumsum(drawn[who[positive]])])[found_at]
-        there = np.diff(frames, prepend=0) > 0  # scores that a drawn frame has
-        yield Ranking(falling[last][there], tp[there], (frames - tp)[there])
+    falling, who, positive = scores[order], subject[order], np.flatnonzero(labels[order] == 1)
+    ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))[: falling.size]
+    steps = ends[np.unique(np.searchsorted(ends, positive))]  # (K,), last frame at each score
+    called = _counted_until(steps, np.arange(falling.size), who, times)  # (K, R)
+    found = _counted_until(steps, positive, who, times)
+    frames = np.bincount(who, minlength=times.shape[1]) @ times.T  # (R,)
+    cuts = np.full(len(times), np.nan)
+    for row, drawn in enumerate(times):
+        positives = int(found[-1, row]) if steps.size else 0
+        if positives < max(minimum_positives, 1) or positives == frames[row]:
+            continue
+        tp = found[:, row]
+        f1_of_cuts = np.where(
+            np.diff(tp, prepend=0) > 0, 2 * tp / (called[:, row] + positives), -1.0
+        )
+        # Equal fractions of integers divide to equal floats, so == finds true ties.
+        best = steps[f1_of_cuts == f1_of_cuts.max()]
+        there = np.flatnonzero(drawn[who])
+        below = np.append(there, falling.size)[np.searchsorted(there, best, side="right")]
+        # A cut holds for thresholds in (lower, upper]; neighbours that tie are one interval.
+        upper, lower = falling[best], np.append(falling, 0.0)[below]
+        joined = upper[1:] == lower[:-1]
+        first, last = np.append(True, ~joined), np.append(~joined, True)
+        widest = int(np.argmax(upper[first] - lower[last]))
+        high, low = float(upper[first][widest]), float(lower[last][widest])
+        middle = (high + low) / 2
+        # Between neighbouring floats the middle rounds to one of them; `low` is outside.
+        cuts[row] = middle if middle > low else high
+    return cuts
 
 
-def _best(ranking: Ranking, minimum_positives: int) -> float | None:
-    """The threshold, or nothing where there is too little to go by."""
-    if ranking.positives < max(minimum_positives, 1) or not ranking.negatives:
-        return None
-    scores = ranking.f1()  # (K,)
-    upper = ranking.scores
-    lower = np.append(upper[1:], 0.0)  # cut k holds for thresholds in (lower, upper]
-    # Equal fractions of integers divide to equal floats, so == finds true ties;
-    # neighbouring cuts that tie are one interval.
-    tied = np.concatenate([[False], scores == scores.max(), [False]])
-    first = np.flatnonzero(~tied[:-1] & tied[1:])
-    last = np.flatnonzero(tied[:-1] & ~tied[1:]) - 1
-    widest = int(np.argmax(upper[first] - lower[last]))
-    high, low = float(upper[first[widest]]), float(lower[last[widest]])
-    middle = (high + low) / 2
-    # Between neighbouring floats the middle rounds to one of them; `low` is outside.
-    return middle if middle > low else high
+def _counted_until(
+    steps: NDArray[np.intp], frames: NDArray[np.intp], who: NDArray[np.intp], times: Ints
+) -> Ints:
+    """How many of some frames come until each step, in each draw, (K, R)."""
+    shape = (len(steps), times.shape[1])
+    step = np.searchsorted(steps, frames)
+    inside = step < len(steps)
+    cells = step[inside] * shape[1] + who[frames[inside]]
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    return np.asarray(np.cumsum(counts, axis=0) @ times.T, np.int64)
