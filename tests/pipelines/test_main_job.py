@@ -151,3 +151,12 @@ def test_a_pipeline_before_its_inputs_names_them_and_the_command(empty_project):
     assert "data/04_feature/tiny/disfa_faces" in printed
     assert "`kedro run --pipeline preprocess --env tiny`" in printed
     assert "Traceback" not in printed
+
+
+def test_all_that_is_made_is_its_owners_alone_and_nothing_temporary_stays(finished):
+    project, _ = finished
+    made = [project.path / "data", *(project.path / "data").rglob("*")]
+    assert len(made) > 500
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+    temporary = [path for path in made if path.suffix == ".part" or path.name.endswith(".lock")]
+    assert temporary == []
