@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.files import atomic_artifact
+from action_units.files import atomic_artifact, sha256_of
 from action_units.locks import locked
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training import validation
-from action_units.training.checkpoints import load_checkpoint, save_checkpoint
+from action_units.training.checkpoints import Checkpoints, load_checkpoint, save_checkpoint
+from action_units.training.distributed.job import Job
+from action_units.training.distributed.processes import JobWritten
 from action_units.training.interruption import Interrupted
 from action_units.training.recipe import Recipe
 from action_units.training.scores import validation_scores
@@ -196,6 +198,21 @@ def test_a_restart_killed_before_its_first_save_leaves_what_it_replaces(monkeypa
         with pytest.raises(Crash):
             quick(checkpoint_folder=tmp_path, checkpoint_seconds=None, restart=True)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_job_for_other_processes_knows_the_checkpoint_that_it_replaces(tmp_path):
+    path = save_checkpoint(tmp_path, IDENTITY, {"step": 1})
+    with Checkpoints(tmp_path, IDENTITY, None) as checkpoints:
+        old = checkpoints.sha256()
+        assert old == sha256_of(path)
+        assert checkpoints.load(old) is None
+        assert checkpoints.load("another") == checkpoints.load() == {"step": 1}
+        checkpoints.save({"step": 2})
+        assert checkpoints.load(old) == {"step": 2}  # as after a restart by torchrun
+    with pytest.raises(JobWritten) as written:
+        quick(checkpoint_folder=tmp_path, devices="torchrun", restart=True)
+    assert Job.read(written.value.folder).replaces == sha256_of(path)
+    assert path.is_file()
 
 
 def test_restart_replaces_a_damaged_checkpoint(tmp_path, whole):
