@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from action_units.facs.action_units import PRETRAIN_AUS
 from action_units.pipelines.preprocessing import nodes
 from tests.conftest import PROJECT
 from tests.faces.scenes import face_and_box
+from tests.faces.test_openface_binary import Set
 
 PEOPLE = {"Adriana Lima": 0, "Müller": 1, "O'Neil, Pat (actor)": 1, "train/p0": 0}
 SUFFIXES = (".jpg", ".JPG", ".png", ".jpeg")
@@ -199,3 +201,20 @@ def test_files_are_found_where_the_message_says_to_put_them(made):
     labels = made.read()
     assert labels.annotations == made.folder / "files"
     assert len(labels.table.table) == 8
+
+
+def test_openface_does_not_see_photographs_of_people_who_have_withdrawn(tmp_path, made):
+    files = Set(tmp_path)
+    for name in ("Adriana Lima/1.jpg", "train/p0/1.jpg", "Müller/2.jpg"):
+        path = files.photographs / name
+        path.parent.mkdir(parents=True)
+        path.write_text("face")
+    openface = {"binary": str(files.binary), "arguments": []}
+    gone = pd.DataFrame({"person": ["Adriana Lima", "train/p0"]})
+    source = replace(made.source(), photographs=str(files.photographs))
+    labels = nodes.WebLabels({})
+    nodes.annotate_photographs(
+        source, labels, pd.DataFrame(), tmp_path, files.out, gone, {"openface": openface}, 1
+    )
+    assert [photographs for _, photographs in files.calls()] == [["2.jpg"]]
+    assert [path.name for path in files.out.rglob("*.csv")] == ["2.jpg.csv"]

@@ -65,6 +65,7 @@ def annotate(
     extra_args: Sequence[str] = (),
     batch: int = 16,
     seconds: float = 60.0,
+    left_out: Callable[[str], bool] = lambda name: False,
 ) -> Annotated:
     """Annotate photographs with OpenFace, each once.
 
@@ -80,6 +81,7 @@ def annotate(
         extra_args: More arguments for it, such as ``-wild`` for difficult photographs.
         batch: Photographs a program; its models take seconds to load.
         seconds: The longest that one photograph may take.
+        left_out: Whether a photograph, by its name in the folder, is not to be annotated.
 
     Raises:
         ConfigurationError: There is no binary or no photograph, two photographs have one name,
@@ -91,7 +93,7 @@ def annotate(
     if batch < 1 or (workers is not None and workers < 1):
         raise ConfigurationError(f"batch={batch} and workers={workers} must be 1 or more.")
     path = find_binary(binary, photographs, out, extra_args)
-    found = _list_photographs(photographs)
+    found = [one for one in _list_photographs(photographs) if not left_out(one.name)]
     command = shlex.join([path.name, *ARGUMENTS, *extra_args])
     quarantine = Quarantine()
     with locked(out):

@@ -154,6 +154,7 @@ def annotate_photographs(
     crops: pd.DataFrame,
     crop_folder: Path,
     folder: Path,
+    withdrawn: pd.DataFrame,
     preprocess: Mapping[str, Any],
     workers: int | None,
 ) -> tuple[Path, pd.DataFrame]:
@@ -168,6 +169,7 @@ def annotate_photographs(
         crops: A row a crop.
         crop_folder: Where they lie.
         folder: Where OpenFace's files go.
+        withdrawn: Whose photographs it does not get.
         preprocess: The parameters of preprocessing.
         workers: OpenFace's processes; None for one a core.
 
@@ -180,8 +182,14 @@ def annotate_photographs(
     source = Path(photographs.photographs)
     if not source.is_dir() or photographs.kind not in ("auto", "folder"):
         source = crop_folder
+    gone = people_of(withdrawn["person"])
     done = annotate(
-        source, folder, binary, workers or None, extra_args=preprocess["openface"]["arguments"]
+        source,
+        folder,
+        binary,
+        workers or None,
+        extra_args=preprocess["openface"]["arguments"],
+        left_out=lambda name: any(person.is_in(name) for person in gone),
     )
     _tell(done.quarantine, done.new, done.new + done.there, "photographs")
     return folder, done.quarantine.table()

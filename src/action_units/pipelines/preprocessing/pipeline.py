@@ -40,6 +40,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
                 "web_photograph_crops",
                 "web_crop_folder",
                 "web_openface",
+                "withdrawn",
                 "params:preprocess",
                 "params:workers",
             ],
