@@ -30,7 +30,7 @@ from action_units.progress import Progress
 _IN_MEMORY = 256 << 20
 _BATCH = 512
 _TOGETHER = 32  # crops that a thread reads in one go: handing over each one costs as much
-_FORMAT = 1  # raised whenever the same crops would be packed differently
+_FORMAT = 2  # raised whenever the same crops would be packed differently
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,16 @@ def test_a_changed_setting_voids_what_was_done_and_is_named(tmp_path):
     assert not read(tmp_path).done  # and back again: what lies there was made with the other
 
 
+def test_what_an_earlier_version_cropped_is_done_again(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("action_units.faces.work.journal._FORMAT", 1)
+        filled(tmp_path)
+    journal = read(tmp_path)
+    assert not journal.done
+    assert journal.changed == ["pictures are read and refused otherwise now"]
+    assert [void.id for void in journal.void] == ["p0", "p1", "p2"]
+
+
 def test_a_portion_done_anew_replaces_the_old(tmp_path):
     filled(tmp_path)
     with Journal.open(tmp_path, SETTINGS) as journal:

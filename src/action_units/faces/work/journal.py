@@ -25,7 +25,7 @@ from action_units.locks import locked
 logger = logging.getLogger(__name__)
 
 NAME = "journal.jsonl"
-_FORMAT = 1
+_FORMAT = 2  # raised whenever the same pictures would be cropped or refused differently
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,8 @@ class Journal:
                     self.changed = list(
                         differences(value.get("made_with"), self.heading["made_with"])
                     )
+                    if value.get("format") != _FORMAT:
+                        self.changed.append("pictures are read and refused otherwise now")
                 self.void.extend(self.done.values())
                 self.done = Entries()
             else:
