@@ -1,15 +1,16 @@
 """Whose picture a path leads to, and what keeps withdrawn people out."""
 
 from collections import Counter
+from dataclasses import fields
 
 import pandas as pd
 import pytest
 
-from action_units.errors import ArtifactError
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.work.journal import Entry, Journal, forget
 from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
-from action_units.withdrawal import Person, WithoutPeople, people_of
+from action_units.withdrawal import Layers, Person, WithoutPeople, check_person, people_of
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,25 @@ class _Portion:
 
     def photographs(self):
         return (Photograph(s, s, s, b"") for s in self._stems)
+
+
+def test_a_part_of_a_name_removes_nobody_by_half(tmp_path):
+    crops, raw = tmp_path / "crops", tmp_path / "raw"
+    crops.mkdir()
+    layers = Layers(**{
+        field.name: (crops,) if field.name == "crops" else tmp_path / "none"
+        for field in fields(Layers)
+    })  # fmt: skip
+    for person in ("train/p0", "test/p0", "Ann Bo"):
+        (raw / "photographs" / person).mkdir(parents=True)
+        (raw / "photographs" / person / "1.jpg").touch()
+    assert check_person("p0", layers, raw, []) == "p0"  # nothing is made of either yet
+    for person in ("train~p0", "test~p0", "Ann=20Bo"):
+        (crops / f"{person}_7-FaceId-0.jpg").touch()
+    with pytest.raises(ConfigurationError, match="give one of them whole: test/p0, train/p0"):
+        check_person("p0", layers, raw, [])
+    for name in ("train/p0", "train~p0", "Ann Bo", "Ann=20Bo"):
+        assert check_person(name, layers, raw, []) == name
 
 
 def test_photographs_of_the_withdrawn_reach_no_worker():

@@ -33,7 +33,7 @@ from action_units.csv_text import plain_text
 from action_units.errors import ConfigurationError
 from action_units.faces.folders import Folder, is_local, names_in
 from action_units.faces.photographs.base import Photograph, PhotographSource, Portion
-from action_units.faces.photographs.naming import identity_of
+from action_units.faces.photographs.naming import folder_of, identity_of
 from action_units.faces.store import INDEX_NAME, FaceStore
 from action_units.faces.work.journal import Entry, forget
 from action_units.files import (
@@ -266,7 +266,8 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
         The name.
 
     Raises:
-        ConfigurationError: No name was given, or nothing knows it.
+        ConfigurationError: No name was given, nothing knows it, or it is only a part of names,
+            of which crops and stores have the whole.
     """
     if not isinstance(name, str) or not name.strip():
         raise ConfigurationError(
@@ -277,8 +278,18 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
     known = _subjects(layers.web_store) | _subjects(layers.coded_store)
     if person.names & (known | set(withdrawn)):
         return person.name
-    if any(person.is_in(crop) for folder in layers.crops for crop in names_in(folder)):
+    crops = [crop for folder in layers.crops for crop in names_in(folder)]
+    if any(person.is_in(crop) for crop in crops):
         return person.name
+    known |= {_FACE.sub("", PurePosixPath(crop).stem) for crop in crops}
+    wholes = sorted(
+        folder_of(one) for one in known if any(f"~{n}~" in f"~{one}~" for n in person.names)
+    )
+    if wholes:
+        raise ConfigurationError(
+            f"person={person.name!r} is a part of names alone; give one of them whole: "
+            f"{', '.join(wholes[:3])}{', …' if len(wholes) > 3 else ''}."
+        )
     if raw_files_of(person.name, raw)[1]:
         return person.name
     near = get_close_matches(person.name, sorted(known), 3)

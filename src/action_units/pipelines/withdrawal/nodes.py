@@ -53,6 +53,12 @@ def remove(person: str, withdrawn: pd.DataFrame, raw: Path, **layers: Path) -> N
     for file, rows in done.rows.items():
         logger.info("%s: removed %d rows", file, rows)
     logger.info("Deleted %d files of %s", len(done.deleted), name)
+    if not done:
+        logger.warning(
+            "Nothing was made of the pictures of %s in %s; --env names other data",
+            name,
+            layers["reports"],
+        )
     for model in done.models:
         logger.warning("%s was trained with %s and is not used any more", model, name)
     if done.models:
