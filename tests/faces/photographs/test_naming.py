@@ -18,7 +18,7 @@ from action_units.faces.photographs.naming import (
 from action_units.facs.names import parse_web_name
 from action_units.trees import is_picture
 
-WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.(jpe?g|png)", re.ASCII)
+WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.\w+", re.ASCII)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,8 @@ WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.(jpe?g|png)", re.ASCII)
         ("m.0d27_dy/84-FaceId-0.jpg", "m.0d27_dy_84-FaceId-0"),
         ("m.0d27_dy_84-FaceId-0.jpg", "m.0d27_dy_84-FaceId-0"),
         ("m.0d27_/084-FaceId-12.png", "m.0d27__084-FaceId-12"),
+        ("m.0d27_dy_84-FaceId-0.JPG", "m.0d27_dy_84-FaceId-0"),
+        ("m.0d27_dy/84-FaceId-0.Webp", "m.0d27_dy_84-FaceId-0"),
         ("a.jpg", "a_0-FaceId-0"),
         ("a.png", "a.png_0-FaceId-0"),
         ("a.JPG", "a.JPG_0-FaceId-0"),

@@ -29,7 +29,9 @@ _LONGEST = 200
 _LONGEST_IDENTITY = 170  # a number and FaceId come after it
 _NUMBER_BYTES = 6
 _WEB = re.compile(
-    r"([A-Za-z0-9_-][A-Za-z0-9._-]*)[/_](\d+)-FaceId-(\d+)(?:\.jpe?g|\.png)", re.ASCII
+    r"([A-Za-z0-9_-][A-Za-z0-9._-]*)[/_](\d+)-FaceId-(\d+)"
+    rf"(?i:{'|'.join(map(re.escape, PICTURES))})",
+    re.ASCII,
 )
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._-]")
 _FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
