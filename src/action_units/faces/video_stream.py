@@ -142,7 +142,9 @@ def decode_video(
         for packet in _packets(path, container):
             if packet.pts is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            if packet.stream is not stream:
+            # An empty packet, such as Theora has for a frame as the one before, is no end; that
+            # of the stream has no time.
+            if packet.stream is not stream or (not packet.size and packet.dts is not None):
                 continue
             if broken and packet.size:
                 yield Undecodable(broken)
