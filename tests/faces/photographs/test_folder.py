@@ -224,9 +224,9 @@ def test_listing_takes_time_by_the_file_not_by_the_byte(tmp_path):
         (tmp_path / f"{folder}").mkdir()
         for k in range(500):
             open(tmp_path / f"{folder}" / f"{k}.jpg", "wb").close()
-    began = time.perf_counter()
+    began = time.process_time()
     assert sum(1 for _ in FolderSource(tmp_path).portions()) == 10_000
-    assert time.perf_counter() - began < 1.0  # it takes 0.06 s
+    assert time.process_time() - began < 1.0  # it takes 0.06 s
 
 
 def test_names_are_those_of_the_photographs(tree):
