@@ -31,3 +31,17 @@ def test_a_recipe_that_cannot_be_is_refused_with_its_place(part, value, sentence
     parameters["recipes"]["modern"][part] = value
     with pytest.raises(ConfigurationError, match=sentence):
         TrainingSettings.read(parameters)
+
+
+@pytest.mark.parametrize("value", [None, 3, True, [1], {1: 2}, "x"])
+def test_a_recipe_or_a_part_of_it_that_is_no_mapping_is_refused_in_a_sentence(value):
+    for part in ("network", "pretrain", "from_scratch"):
+        parameters = deepcopy(PARAMETERS)
+        parameters["recipes"]["modern"][part] = value
+        with pytest.raises(ConfigurationError, match=rf"^recipes\.modern\.{part}: "):
+            TrainingSettings.read(parameters)
+    parameters["recipes"]["modern"] = value
+    with pytest.raises(
+        ConfigurationError, match=r"^recipes\.modern must have exactly the parts"
+    ):
+        TrainingSettings.read(parameters)

@@ -56,8 +56,10 @@ class Options:
         """Build from a plain dict, such as one of ``parameters.yml``.
 
         Raises:
-            ConfigurationError: A key is unknown or a value impossible.
+            ConfigurationError: It is no dict, a key is unknown or a value impossible.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigurationError(f"it is {values!r}; it must be a mapping of options.")
         known = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in known:

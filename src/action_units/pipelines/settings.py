@@ -65,10 +65,10 @@ class TrainingSettings:
                 f"add it to `recipes` in {own_settings('parameters_recipes.yml')}."
             )
         parts = recipes[name]
-        if odd := sorted(set(parts) ^ set(_PARTS)):
+        if not isinstance(parts, Mapping) or (odd := set(parts) ^ set(_PARTS)):
+            at = ", ".join(sorted(map(str, odd))) if isinstance(parts, Mapping) else repr(parts)
             raise ConfigurationError(
-                f"recipes.{name} must have exactly the parts {', '.join(_PARTS)}; look at "
-                f"{', '.join(odd)}."
+                f"recipes.{name} must have exactly the parts {', '.join(_PARTS)}; look at {at}."
             )
         place = f"recipes.{name}"
         if type(parts["flip_average"]) is not bool:
