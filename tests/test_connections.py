@@ -4,11 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from pathlib import Path
 
 import onnx
 import pytest
+
+from tests.conftest import PROJECT
 
 ELSEWHERE = "203.0.113.1"  # of no computer (RFC 5737)
 
@@ -106,6 +109,23 @@ print(get_latest_version())
 def test_kedro_viz_does_not_ask_for_a_newer_version():
     done = subprocess.run([sys.executable, "-c", VIZ], stdout=subprocess.PIPE, check=True)
     assert done.stdout.strip() == b"None"
+
+
+def test_kedro_reports_nothing_outside_a_project_either(tmp_path, connections):
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    entries = project["entry-points"]["kedro.init"].items()
+    installed = tmp_path / "site" / "ours-1.dist-info"  # as installing the project writes it
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: ours\nVersion: 1\n")
+    lines = ["[kedro.init]", *(f"{name} = {value}" for name, value in entries)]
+    (installed / "entry_points.txt").write_text("\n".join(lines))
+    silent = ("DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in os.environ.items() if name not in silent}
+    environment["PYTHONPATH"] = f"{installed.parent}{os.pathsep}{environment['PYTHONPATH']}"
+    command = [sys.executable, "-m", "kedro", "run"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+    assert b"No such command 'run'" in done.stderr
+    assert not tried(connections)
 
 
 @pytest.mark.slow

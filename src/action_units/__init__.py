@@ -19,6 +19,10 @@ os.environ |= {
 }
 
 
+def be_quiet() -> None:
+    """What Kedro calls first (`kedro.init`), in any folder; the import has done the work."""
+
+
 def __getattr__(name: str) -> Any:
     """``action_units.predict``, imported when it is asked for: it takes a second."""
     if name == "predict":
