@@ -12,7 +12,7 @@ from action_units import trees
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.video import read_frames
 from action_units.prediction.contents import kind_of_file
-from action_units.prediction.sources import Photographs, open_source, short_name
+from action_units.prediction.sources import Photographs, open_source, passed_over, short_name
 from tests.prediction.conftest import scene, write_video
 
 
@@ -239,9 +239,26 @@ def test_a_line_that_can_be_no_name_is_a_sentence(tmp_path, line):
         open_source(line)
 
 
-def test_no_path_at_all_is_a_sentence():
+@pytest.mark.parametrize("source", [[], "", ["a.mp4", ""]])
+def test_no_path_at_all_is_a_sentence(source):
+    """An empty name is not the current folder with all that is in it."""
     with pytest.raises(ConfigurationError, match="names no path"):
-        open_source([])
+        open_source(source)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of fsspec
+def test_a_url_of_no_store_is_a_sentence_in_its_own_spelling(tree):
+    with pytest.raises(LabelError, match=r"ftp://: it cannot be reached \(.*host"):
+        open_source("ftp://")
+    found = open_source([tree / "film", "foo://a/b.jpg"])
+    assert [row[0] for row in found.set_aside.rows()] == ["foo://a/b.jpg"]
+
+
+def test_all_files_that_are_passed_over_are_counted():
+    counts = {f".{n}": (9 - n, f"x.{n}") for n in range(9)} | {".z": (3, "x.z")}
+    said = passed_over(counts)
+    assert said.startswith("9 .0 (x.0), 8 .1 (x.1), ")
+    assert said.endswith("3 .z (x.z), 3 with other suffixes (.7, .8)")
 
 
 def test_other_lists_of_paths_are_other_sources(tree):

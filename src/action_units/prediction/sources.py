@@ -14,7 +14,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from action_units.errors import ConfigurationError, LabelError
+from action_units.errors import ActionUnitsError, ConfigurationError, LabelError
 from action_units.faces.photographs.base import Photograph, Portion
 from action_units.faces.photographs.naming import portable
 from action_units.faces.photographs.places import Place, place_of, stamp_of
@@ -194,9 +194,10 @@ def open_source(
             of several paths there is none.
     """
     found = _Found(out=None if out is None else given_path(out).resolve())
+    named = [source] if isinstance(source, str | Path) else source
+    if not named or "" in named:  # which as a path would be the current folder
+        raise ConfigurationError("the source names no path; expected at least one.")
     if not isinstance(source, str | Path):
-        if not source:
-            raise ConfigurationError("the source names no path; expected at least one.")
         _add_all(found, [(given_path(one), os.fspath(one), None) for one in source])
         which = short_hash("\n".join(printable(Path(one).absolute()) for one in source))
         return _named(f"{len(source)} paths ({which})", found, is_path=False)
@@ -269,10 +270,11 @@ def _add_all(found: _Found, paths: Sequence[_Named]) -> None:
             _add(found, path, given, line)
         except LabelError as error:
             first = first or error
-            place, problem = printable(path), error.problem
+            named = given if _is_url(given) else printable(path)
+            place, problem = named, error.problem
             if line is not None:
                 place = f"{printable(line[0])}, line {line[1]}"
-                problem = problem if error.line else f"{printable(path)}: {problem}"
+                problem = problem if error.line else f"{named}: {problem}"
             found.set_aside.add(place, "unusable path", problem)
     if found.nothing and first is not None:
         raise first
@@ -348,9 +350,15 @@ def _folder(top: Path, out: Path | None = None) -> _Found:
 
 
 def passed_over(counts: Mapping[str, tuple[int, str]]) -> str:
-    """Files by suffix as a sentence has them: ``2 .csv, such as x.csv, 1 .txt (y.txt)``."""
+    """Files by suffix as a sentence has them: ``2 .csv (x.csv), 1 .txt (y.txt)``."""
     most = sorted(counts.items(), key=lambda item: -item[1][0])
-    return ", ".join(f"{count:,} {suffix} ({example})" for suffix, (count, example) in most[:8])
+    said = [f"{count:,} {suffix} ({example})" for suffix, (count, example) in most[:8]]
+    if rest := most[8:]:
+        files = sum(count for _, (count, _) in rest)
+        said.append(
+            f"{files:,} with other suffixes ({', '.join(suffix for suffix, _ in rest)})"
+        )
+    return ", ".join(said)
 
 
 def _kind_in_folder(path: Path) -> str:
@@ -372,9 +380,11 @@ def _remote(url: str) -> _Found:
         if place.store is not None and is_picture(place.path) and place.is_file():
             stamp = stamp_of(place.store.fs.info(place.path))
             return _Found([PictureFile(Path(place.path).name, place.path, stamp, place.store)])
-    except (ImportError, OSError, ValueError) as error:
+        return _packed(url)
+    except ActionUnitsError:
+        raise
+    except Exception as error:  # each store's client has errors of its own
         raise LabelError(url, f"it cannot be reached ({error}).") from None
-    return _packed(url)
 
 
 def _packed(path: str, kind: str = "auto") -> _Found:
