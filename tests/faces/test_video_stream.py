@@ -429,3 +429,13 @@ def test_frames_that_are_as_the_one_before_end_no_film(tmp_path):
     found = list(timed_frames(path, None))
     assert [number_in(frame.pixels) for frame in found] == list(range(5))
     assert [frame.seconds for frame in found] == pytest.approx([0, 0.08, 0.12, 0.16, 0.2])
+
+
+@needs_ffmpeg
+def test_frames_never_go_back_in_time_whatever_the_container_says(tmp_path):
+    path = encode(tmp_path / "a.mxf", FRAMES, *PLAIN, "-bf", "3")
+    found = list(timed_frames(path, N))
+    assert [number_in(frame.pixels) for frame in found] == list(range(N))
+    steps = np.diff([frame.seconds for frame in found])
+    assert steps[0] > 0
+    np.testing.assert_allclose(steps[2:], 0.04)

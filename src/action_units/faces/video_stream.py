@@ -208,12 +208,19 @@ def check_size(path: Path, width: int, height: int, max_megapixels: float | None
 def _clock(stream: VideoStream) -> Callable[[VideoFrame], float]:
     """What tells when a frame is shown, in seconds from the stream's start."""
     start, base, rate = stream.start_time, stream.time_base, stream.average_rate
-    last = float("nan")
+    last, in_order = float("nan"), True
+    before: tuple[int, int] | None = None
 
     def seconds(frame: VideoFrame) -> float:
-        nonlocal start, last
-        # AVI files have no more than the order of decoding, and their last frames not even it.
-        when = frame.pts if frame.pts is not None else frame.dts
+        nonlocal start, last, before, in_order
+        # AVI files have no more than the order of decoding, and their last frames not even it;
+        # MXF files of H.264 give it out as that of showing, in which frames cannot go back.
+        pts, dts = frame.pts, frame.dts
+        if pts is not None and dts is not None:
+            if before is not None and pts < before[0] and dts >= before[1]:
+                in_order = False
+            before = pts, dts
+        when = pts if in_order and pts is not None else dts
         if when is None or base is None:
             last += float(1 / rate) if rate else float("nan")
             return last
