@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import fields
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +11,15 @@ from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.work.journal import Entry, Journal, forget
 from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
-from action_units.withdrawal import Layers, Person, WithoutPeople, check_person, people_of
+from action_units.locks import RUN_LOCK, locked
+from action_units.withdrawal import (
+    Layers,
+    Person,
+    WithoutPeople,
+    check_person,
+    people_of,
+    withdraw,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +79,17 @@ class _Portion:
         return (Photograph(s, s, s, b"") for s in self._stems)
 
 
+def layers_in(folder: Path) -> Layers:
+    """Empty layers."""
+    made = {field.name: folder / field.name for field in fields(Layers)}
+    for path in made.values():
+        path.mkdir()
+    return Layers(**made | {name: (made[name],) for name in ("journals", "crops")})
+
+
 def test_a_part_of_a_name_removes_nobody_by_half(tmp_path):
-    crops, raw = tmp_path / "crops", tmp_path / "raw"
-    crops.mkdir()
-    layers = Layers(**{
-        field.name: (crops,) if field.name == "crops" else tmp_path / "none"
-        for field in fields(Layers)
-    })  # fmt: skip
+    layers, raw = layers_in(tmp_path), tmp_path / "raw"
+    (crops,) = layers.crops
     for person in ("train/p0", "test/p0", "Ann Bo"):
         (raw / "photographs" / person).mkdir(parents=True)
         (raw / "photographs" / person / "1.jpg").touch()
@@ -87,6 +100,38 @@ def test_a_part_of_a_name_removes_nobody_by_half(tmp_path):
         check_person("p0", layers, raw, [])
     for name in ("train/p0", "train~p0", "Ann Bo", "Ann=20Bo"):
         assert check_person(name, layers, raw, []) == name
+
+
+def test_what_was_predicted_of_the_person_is_deleted(tmp_path):
+    layers = layers_in(tmp_path)
+    run = layers.predictions / "Adriana Lima" / "fg2020"  # a run may be called as a person is
+    of_her = (
+        "web~Adriana Lima~1.jpg_annotated.png", "Adriana Lima.csv",
+        "Adriana Lima_annotated.webm", "Adriana Lima_timeline_face2.png",
+        "Adriana=20Lima_7-FaceId-0.jpg_annotated.png",
+    )  # fmt: skip
+    others = ("web~Ann~1.jpg_annotated.png", "Ann_timeline.png", "Ann.json")
+    (run / "predicted").mkdir(parents=True)
+    for name in (*of_her, *others):
+        (run / "predicted" / name).write_text("{}")
+    (run / "predicted" / "photographs.json").write_text('{"aside": ["web/Adriana Lima/2.jpg"]}')
+    sources = run / "predicted" / "sources.csv"
+    sources.write_text("source,table\n/x/Adriana Lima.mp4,/y/1.csv\n/x/Ann.mp4,/y/2.csv\n")
+    assert withdraw("Adriana Lima", layers, "2026-01-01")
+    assert {path.name for path in run.rglob("*.*")} == {*others, "sources.csv"}
+    assert sources.read_text() == "source,table\n/x/Ann.mp4,/y/2.csv\n"
+
+
+def test_nobody_is_removed_under_a_run_that_is_at_work(tmp_path):
+    layers = layers_in(tmp_path)
+    crop = layers.crops[0] / "anna_1-FaceId-0.jpg"
+    crop.touch()
+    with locked(layers.models / "main", name=RUN_LOCK):
+        with pytest.raises(ArtifactError, match="models/main is in use by"):
+            withdraw("anna", layers, "2026-01-01")
+        assert crop.exists()
+    assert withdraw("anna", layers, "2026-01-01")
+    assert not crop.exists()
 
 
 def test_photographs_of_the_withdrawn_reach_no_worker():

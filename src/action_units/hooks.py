@@ -18,7 +18,7 @@ from kedro.pipeline.node import Node
 from action_units import hints
 from action_units.errors import ArtifactError
 from action_units.files import share
-from action_units.locks import locked
+from action_units.locks import RUN_LOCK, locked
 from action_units.pipelines import lanes
 from action_units.pipelines.parameters import read_parameters, refuse_impossible
 from action_units.threads import limited
@@ -27,7 +27,6 @@ from action_units.training.distributed.launchers import refuse_launcher
 logger = logging.getLogger(__name__)
 
 _SHARED = "preprocess"  # the tag of stages whose products runs of all names share
-_LOCK = ".run.lock"  # beside the locks of the library, which nodes take themselves
 _STAGES = ("preprocess", "pretrain", "finetune", "evaluate")
 
 
@@ -148,7 +147,7 @@ class KeepFolders:
         if own and len(own) < len(pipeline.nodes):
             self._catalog = catalog
         for folder in _folders_of(own or pipeline.nodes, catalog):
-            self._run.enter_context(locked(folder, name=_LOCK))
+            self._run.enter_context(locked(folder, name=RUN_LOCK))
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -157,7 +156,7 @@ class KeepFolders:
             return
         stage = self._stages[node.name] = ExitStack()
         for folder in _folders_of([node], self._catalog):
-            stage.enter_context(locked(folder, name=_LOCK, wait=True))
+            stage.enter_context(locked(folder, name=RUN_LOCK, wait=True))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:

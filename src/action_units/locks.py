@@ -20,6 +20,9 @@ from action_units.files import advice, make_folder, set_mode, sweep
 
 logger = logging.getLogger(__name__)
 
+RUN_LOCK = ".run.lock"
+"""The lock that a whole run holds in its folders, beside those that its parts take."""
+
 _NO_LOCKS = {
     errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP,
 }  # fmt: skip

@@ -45,7 +45,7 @@ from action_units.files import (
     renew_sums,
 )
 from action_units.hints import command
-from action_units.locks import locked
+from action_units.locks import RUN_LOCK, locked
 from action_units.trees import is_picture
 
 logger = logging.getLogger(__name__)
@@ -58,11 +58,12 @@ PRETRAINED, PEOPLE, CHECKPOINTS = (
 """In a run's folder: the model, the identities that it was trained with, training states."""
 
 _PERSON_COLUMNS = ("subject", "identity", "person")
-_PATH_COLUMNS = ("image", "path", "photograph")
+_PATH_COLUMNS = ("image", "path", "photograph", "source", "table")
 _TABLES = (".csv", ".csv.gz", ".parquet")
 _MENTIONED = (".html", ".json", ".md", ".tex", ".txt")
 _MODELS = (".safetensors", ".onnx")
 _FACE = re.compile(r"_\d+(-FaceId-\d+)?$", re.ASCII)
+_DRAWN = re.compile(r"_(annotated|timeline)[^/]*$")  # what `predict` adds to a source's name
 _DEPTH = 4  # an identity's photographs lie at most three folders deep
 _RECORDING = re.compile(r"(?:Right|Left)Video(SN\d+)(?!\d)", re.ASCII)
 
@@ -229,6 +230,8 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
     with ExitStack() as stack:
         for folder in layers.journals:
             stack.enter_context(locked(folder))
+        for folder in _at_work(layers):
+            stack.enter_context(locked(folder, name=RUN_LOCK))
         coded = _mark_models(person, layers, done, f"{name}, on {date}")
         for folder in layers.journals:
             if count := forget(folder, lambda entry: _without(entry, person)):
@@ -240,6 +243,7 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
             _filter_store(store, person, done)
         if coded:
             _delete_scores(layers.reports, done)
+        _delete_predicted(layers.predictions, person, done)
         for root in (
             layers.intermediate,
             layers.primary,
@@ -251,6 +255,16 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
                 _filter_table(path, person, done)
         _delete_mentions(layers, person, coded, done)
     return done
+
+
+def _at_work(layers: Layers) -> list[Path]:
+    """Folders in which a run is at work, or was killed: it could bring the person back."""
+    roots = (
+        *(folder for folder in layers.crops if is_local(folder)),
+        *(layers.web_store, layers.coded_store, layers.intermediate, layers.primary),
+        *(layers.models, layers.predictions, layers.reports),
+    )
+    return sorted({path.parent for root in roots for path in root.rglob(RUN_LOCK)})
 
 
 def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[str]) -> str:
@@ -424,6 +438,15 @@ def _delete_files(folder: Path, person: Person, done: Removal) -> None:
     renew_sums(folder)
 
 
+def _delete_predicted(folder: Path, person: Person, done: Removal) -> None:
+    """Delete what `predict` made of the person's own pictures and videos, and is named so."""
+    for root in sorted(folder.glob("*/*")):  # a run's, of one protocol
+        for path in list(_files(root)):
+            name = _DRAWN.sub("", path.relative_to(root).as_posix()).replace("~", "/")
+            if person.is_in(name):
+                _delete(path, done)
+
+
 def _filter_store(folder: Path, person: Person, done: Removal) -> None:
     if not (folder / INDEX_NAME).is_file():
         return
@@ -448,7 +471,11 @@ def _delete_scores(reports: Path, done: Removal) -> None:
 
 def _delete_mentions(layers: Layers, person: Person, coded: bool, done: Removal) -> None:
     """Delete texts that name the person, and contact sheets that may show them."""
-    texts = [*_files(layers.models, ("/subjects.json",)), *_files(layers.reports, _MENTIONED)]
+    texts = [
+        *_files(layers.models, ("/subjects.json",)),
+        *_files(layers.predictions, (".json",)),
+        *_files(layers.reports, _MENTIONED),
+    ]
     for path in texts:
         if _mentions(path, person):
             _delete(path, done)
