@@ -178,6 +178,14 @@ def test_several_sources_and_urls_are_taken(models, photographs, tmp_path, monke
     assert set_aside["path"].tolist() == ["gone.mp4"]
 
 
+@pytest.mark.parametrize("option", ["--out", "--model"])
+def test_an_empty_path_is_not_the_current_folder(models, tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    done = invoke("predict", "x.jpg", "--model", models, "--out", "out", option, "")
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}': the path is empty." in done.output
+
+
 def test_a_file_in_place_of_the_folder_is_a_sentence(models, photographs, tmp_path):
     (tmp_path / "out").write_text("mine")
     source = photographs / "a.png"

@@ -28,6 +28,8 @@ class _Path(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
+        if value == "":  # such as an unset variable; as a path it would be the current folder
+            self.fail("the path is empty.", param, ctx)
         return super().convert(given_path(value), param, ctx)
 
 
