@@ -64,6 +64,16 @@ def test_the_page_and_the_classifier_are_told(client: TestClient):
     assert about["aus"][6] == {"code": "AU12", "name": "lip corner puller", "threshold": 0.5}
 
 
+def test_of_a_moving_picture_it_is_said_that_the_first_was_taken(client):
+    file = io.BytesIO()
+    first, second = (Image.fromarray(scene({1: x})) for x in (20, 60))
+    first.save(file, "GIF", save_all=True, append_images=[second])
+    answer = told(client.post("/api/look?name=a.gif", content=file.getvalue()))
+    assert answer["left_out"] == "the first of 2 pictures was taken"
+    still = told(client.post("/api/look?name=a.jpg", content=jpeg(scene({1: 20}))))
+    assert still["left_out"] == ""
+
+
 def test_a_picture_gets_what_predict_says(client, classifier, uploads, tmp_path):
     content = jpeg(scene({1: 20, 2: 220}))
     path = tmp_path / "two.jpg"

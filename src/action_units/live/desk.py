@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from action_units.errors import ActionUnitsError
-from action_units.faces.decoding import read_photograph
+from action_units.faces.decoding import decode, left_out, read_content
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.video import listed, read_frames
 from action_units.files import temporary_folder
@@ -99,8 +99,10 @@ class Desk:
         kind = kind_of_file(path)
         most = self._limits.megapixels
         if kind == "picture":
-            pixels = read_photograph(path, max_megapixels=most).pixels
+            content = read_content(path)
+            pixels = decode(content, max_megapixels=most)
             begin = {"kind": kind, "width": pixels.shape[1], "height": pixels.shape[0]}
+            begin["left_out"] = left_out(content)
             shots = iter([Shot(name, 1, 0.0, pixels)])
             rows = self._engine.pictures(shots, Quarantine())
         elif kind == "video":

@@ -193,6 +193,7 @@ function started(mine, told) {
   mine.size = { width: told.width, height: told.height };
   mine.total = told.frames ?? null;
   mine.step = told.rate ? 1 / told.rate : 1;
+  mine.leftOut = told.left_out ? ` (${told.left_out})` : "";
 }
 
 function received(mine, frames) {
@@ -214,7 +215,7 @@ function finished(mine, count) {
   at("table").hidden = false;
   if (mine.kind === "picture") {
     const found = mine.now.length;
-    say(found ? plural(found, "face") : "No face was found.");
+    say((found ? plural(found, "face") : "No face was found.") + mine.leftOut);
   } else {
     say(`${plural(count, "frame")}, ${plural(mine.tracks.size, "face")}.`);
   }
