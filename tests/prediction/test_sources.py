@@ -361,6 +361,8 @@ def test_the_stamp_follows_the_files(tmp_path):
         ((b"G" + b"x" * 187) * 3, "list"),
         (b"Go.avi\n" + b"x" * 181 + b"Go.avi\n", "list"),
         (b"\0\0\0\1\x67\x42", "video"),
+        (b"\0\0\0\1\x06\5", "video"),  # as x264 begins
+        (b"nut/multimedia container\0", "video"),
         (b"\0\0\0\1\x40\1", "video"),
         (b"\x06\x0e\x2b\x34\2\5\1\1", "video"),
         (b"YUV4MPEG2 W64 H48\n", "video"),

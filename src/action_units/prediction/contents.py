@@ -19,7 +19,8 @@ _VIDEOS = (
     b"DKIF",  # IVF
     b".RMF",  # RealMedia
     b"\x1f\x07\0",  # DV
-    *(b"\0\0\0\1" + bytes([unit]) for unit in (0x09, 0x27, 0x47, 0x67)),  # H.264
+    b"nut/multimedia container\0",
+    *(b"\0\0\0\1" + bytes([unit]) for unit in (0x06, 0x09, 0x27, 0x47, 0x67)),  # H.264
     *(b"\0\0\0\1" + bytes([unit]) for unit in (0x40, 0x42, 0x46)),  # H.265
 )
 _RIFF_VIDEOS = (b"AVI ", b"AVIX", b"CDXA")
