@@ -1,7 +1,7 @@
-"""What waiting without spinning costs on an idle machine, and gains on a busy one.
+"""What a short spin of waiting threads costs on an idle machine, and gains on a busy one.
 
 Each measurement is a process of its own, because OpenMP reads how to wait when it is loaded:
-``passive``, as the package sets it, or ``spinning``, OpenMP's default. Rounds are interleaved,
+``short``, as the package sets it, or ``spinning``, OpenMP's default. Rounds are interleaved,
 and a ratio is the median of the ratios of each round. A machine is made busy by processes
 that spin, one for each core; they are started and stopped here. There, OpenMP's default is
 left out: a single pass may take it a minute (``--spinning`` measures it all the same).
@@ -27,9 +27,9 @@ SPINNING = {"GOMP_SPINCOUNT": "300000"}
 """GNU OpenMP's count where nothing is set; the package leaves alone what is set."""
 
 WAYS: dict[str, tuple[dict[str, str], int]] = {
-    "passive": ({}, cores()),
+    "short": ({}, cores()),
     "spinning": (SPINNING, cores()),
-    "passive, 1": ({}, 1),
+    "short, 1": ({}, 1),
 }
 BATCH = 32
 KINDS = ("inference", "training")
@@ -115,9 +115,9 @@ def rounds(n: int, seconds: float, others: int, spinning: bool) -> None:
         each = {name: median(one[name][kind] for one in taken) for name in ways}
         print(f"{'busy' if others else 'idle'}, {kind}, faces/s:", end=" ")
         print(", ".join(f"{name} {value:,.0f}" for name, value in each.items()), end="; ")
-        for under in [name for name in ways if name != "passive"]:
-            ratios = [one["passive"][kind] / one[under][kind] for one in taken]
-            print(f"passive / {under} {median(ratios):.2f}", end="  ")
+        for under in [name for name in ways if name != "short"]:
+            ratios = [one["short"][kind] / one[under][kind] for one in taken]
+            print(f"short / {under} {median(ratios):.2f}", end="  ")
         print(flush=True)
 
 

@@ -33,12 +33,12 @@ def python(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP shows its settings")
-def test_openmp_of_torch_and_scikit_learn_waits_without_spinning():
+def test_openmp_of_torch_and_scikit_learn_spins_only_for_a_moment():
     script = "import action_units, sklearn.isotonic, torch; torch.ones(9).sum()"
-    shown = python(script, OMP_DISPLAY_ENV="true").stderr
-    policies = [line for line in shown.splitlines() if "OMP_WAIT_POLICY" in line]
-    assert policies  # of every OpenMP that was loaded
-    assert all(line.endswith("'PASSIVE'") for line in policies)
+    shown = python(script, OMP_DISPLAY_ENV="verbose").stderr
+    spins = [line for line in shown.splitlines() if "GOMP_SPINCOUNT" in line]
+    assert spins  # of every OpenMP that was loaded
+    assert all(line.endswith("'7000'") for line in spins)
 
 
 @pytest.mark.parametrize("name", WAITING)

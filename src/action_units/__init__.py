@@ -7,10 +7,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Read once, when the libraries are loaded, so this comes before any of them. OpenMP's threads
-# wait for each other by spinning, which on a machine with other work makes two threads many
-# times slower than one. ONNX Runtime, MLflow and Kedro's plugin report to their makers.
+# wait for each other by spinning for a long time, which on a machine with other work makes two
+# threads many times slower than one. Not to spin at all costs a third of the speed of training
+# on an idle machine; a short spin (GNU's OpenMP; others are passive) is good on both
+# (benchmarks/RESULTS.md). ONNX Runtime, MLflow and Kedro's plugin report to their makers.
 if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}:
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "7000"}
 os.environ |= {
     "DO_NOT_TRACK": "1",
     "KEDRO_DISABLE_TELEMETRY": "1",
