@@ -561,5 +561,5 @@ def _range(limits: list[Any]) -> str:
     if "ge" in found and "le" in found:
         return f" from {found['ge']} to {found['le']}"
     words = {"ge": "from", "gt": "above", "le": "at most", "lt": "below"}
-    told = [f"{words[key]} {limit}" for key, limit in found.items() if limit < 2**31]
-    return f" {' and '.join(told)}" if told else ""
+    bounds = [f"{words[key]} {limit}" for key, limit in found.items() if limit < 2**31]
+    return f" {' and '.join(bounds)}" if bounds else ""

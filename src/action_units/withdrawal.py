@@ -253,7 +253,7 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
         ):
             for path in _files(root, _TABLES):
                 _filter_table(path, person, done)
-        _delete_mentions(layers, person, coded, done)
+        _delete_mentions(layers, person, done)
     return done
 
 
@@ -469,7 +469,7 @@ def _delete_scores(reports: Path, done: Removal) -> None:
             _delete_tree(folder, done)
 
 
-def _delete_mentions(layers: Layers, person: Person, coded: bool, done: Removal) -> None:
+def _delete_mentions(layers: Layers, person: Person, done: Removal) -> None:
     """Delete texts that name the person, and contact sheets that may show them."""
     texts = [
         *_files(layers.models, ("/subjects.json",)),

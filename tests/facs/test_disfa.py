@@ -11,7 +11,6 @@ from action_units.facs.disfa import (
     occurrence,
     read_frames,
     read_intensities,
-    subjects_in,
 )
 from action_units.facs.names import parse_disfa_name
 
@@ -102,9 +101,9 @@ def test_labels_carry_the_names_of_the_crops(folder):
 def test_subjects_are_those_with_a_folder(folder):
     (folder / "notes").mkdir()
     (folder / "SN002").write_text("")
-    assert subjects_in(folder) == ("SN001",)
+    assert list(find_labels(folder).folders) == ["SN001"]
     with pytest.raises(LabelError, match="expected SN001, SN002"):
-        subjects_in(folder / "notes")
+        find_labels(folder / "notes")
 
 
 def test_frames_keep_presence_and_intensity(folder):
@@ -157,7 +156,7 @@ def test_labels_are_found_however_deep_and_whatever_their_case(folder, tmp_path,
         (folder / f"SN001/SN001_au{au}.txt").rename(
             to / name.replace("0{}", "{:02d}").format(au)
         )
-    assert subjects_in(tmp_path / "copy") == ("SN001",)
+    assert list(find_labels(tmp_path / "copy").folders) == ["SN001"]
     assert (read_intensities(tmp_path / "copy", "SN001", AUS).to_numpy() == TRUTH).all()
 
 
@@ -200,7 +199,7 @@ def test_a_subject_s_file_in_another_s_folder_is_refused(folder):
 
 def test_an_empty_folder_beside_others_has_its_files_missing(folder):
     (folder / "SN003").mkdir()
-    assert subjects_in(folder) == ("SN001", "SN003")
+    assert list(find_labels(folder).folders) == ["SN001", "SN003"]
     with pytest.raises(LabelError, match=r"SN003_au1\.txt: the label file .* is missing"):
         read_frames(folder, ["SN001", "SN003"], AUS)
 

@@ -110,11 +110,6 @@ def find_labels(folder: Path | str) -> LabelFiles:
     return LabelFiles(folder, dict(sorted(folders.items())), files, passed_over)
 
 
-def subjects_in(folder: Path | str) -> tuple[str, ...]:
-    """The subjects that have a folder of label files, sorted; raises as ``find_labels``."""
-    return tuple(find_labels(folder).folders)
-
-
 def read_intensities(
     folder: Path | str | LabelFiles, subject: str, aus: Sequence[int] = DISFA_AUS
 ) -> pd.DataFrame:
