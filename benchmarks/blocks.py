@@ -22,7 +22,7 @@ from statistics import median
 
 import numpy as np
 
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress

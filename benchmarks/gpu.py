@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from action_units.facs.action_units import PRETRAIN_AUS
+from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.models.dropout import SeededDropout
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec

@@ -32,7 +32,7 @@ from action_units.export.onnx import made_up_faces, to_onnx
 from action_units.export.onnx_network import ask, open_session
 from action_units.export.quantisation import CALIBRATION_FACES, machine, quantise
 from action_units.faces.store import Faces, FaceStore
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import PRETRAIN_AUS
+from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.training.loop import train

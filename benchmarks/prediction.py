@@ -30,7 +30,7 @@ import torch
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.detection.registry import make_detector
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel

@@ -32,10 +32,10 @@ from action_units.faces.crops import FaceSettings
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
 from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.sample.identity import draw_identity
-from action_units.faces.sample.render import render_face
-from action_units.faces.sample.view import draw_view
 from action_units.faces.work.workers import Workers
+from action_units.sample.identity import draw_identity
+from action_units.sample.render import render_face
+from action_units.sample.view import draw_view
 
 PEOPLE = 24
 

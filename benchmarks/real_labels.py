@@ -21,19 +21,19 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from action_units.faces.sample.identity import draw_identity
-from action_units.faces.sample.render import render_face
-from action_units.faces.sample.view import draw_view
 from action_units.faces.work.workers import Workers, in_order
-from action_units.facs.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
-from action_units.facs.label_tables import (
+from action_units.files import write_text
+from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
+from action_units.labels.label_tables import (
     read_finetune_labels,
     read_pretrain_labels,
     write_finetune_labels,
     write_pretrain_labels,
 )
-from action_units.files import write_text
 from action_units.progress import track
+from action_units.sample.identity import draw_identity
+from action_units.sample.render import render_face
+from action_units.sample.view import draw_view
 
 SIDE = 96
 _ORIGIN = '{"origin": "rendered"}\n'

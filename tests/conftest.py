@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from action_units import hints
+from tests.portraits import portrait
 
 PROJECT = Path(__file__).parents[1]
 REAL_LABELS = PROJECT.parent / "shared" / "data"
@@ -76,3 +77,9 @@ def real_labels() -> Path:
 def no_run_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages name the commands of no run that an earlier test began."""
     monkeypatch.setattr(hints, "current", None)
+
+
+@pytest.fixture(scope="session")
+def portraits():
+    """Three people, gray (192, 192)."""
+    return [portrait(seed) for seed in range(3)]

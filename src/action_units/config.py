@@ -34,8 +34,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from action_units.errors import ConfigurationError
-from action_units.facs.action_units import PRETRAIN_AUS, au_columns
-from action_units.facs.exclusions import parse_exclusions
+from action_units.labels.action_units import PRETRAIN_AUS, au_columns
+from action_units.labels.exclusions import parse_exclusions
 
 Number: TypeAlias = int | float  # stays what it was, so that files say what a person wrote
 Count: TypeAlias = Annotated[int, Field(ge=1, lt=2**31)]
@@ -194,7 +194,7 @@ class OpenFaceSettings(Settings):
 
 
 class FaceSampleSettings(Settings):
-    """Which web faces are trained on; see ``facs.sampling.sample_faces``."""
+    """Which web faces are trained on; see ``labels.sampling.sample_faces``."""
 
     n: Count | None
     per_identity: Count | None

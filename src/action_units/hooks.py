@@ -205,7 +205,7 @@ class CheckRecordings:
         names = {node.name for node in pipeline.nodes}
         if "crop_recordings" not in names or not catalog.exists("disfa_recordings"):
             return
-        from action_units.facs.protocols import refuse_uncovered
+        from action_units.labels.protocols import refuse_uncovered
         from action_units.pipelines.preprocessing.nodes import disfa_plan
 
         parameters = catalog.load("parameters")

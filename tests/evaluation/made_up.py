@@ -13,7 +13,7 @@ from action_units.evaluation.results import (
     evaluate_predictions,
 )
 from action_units.evaluation.thresholds import FittedThresholds
-from action_units.facs.action_units import DISFA_AUS, au_columns
+from action_units.labels.action_units import DISFA_AUS, au_columns
 
 GROUPS = (("SN001", "SN002", "SN003"), ("SN004", "SN005", "SN006"), ("SN007", "SN008", "SN009"))
 """The test subjects of three folds."""

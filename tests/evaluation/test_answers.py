@@ -5,7 +5,7 @@ import pytest
 
 from action_units.evaluation.answers import Answers, pool
 from action_units.evaluation.metrics import PredictionError
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 
 

@@ -9,7 +9,7 @@ from action_units.evaluation.examples import (
     gather_examples,
     join_folds,
 )
-from action_units.facs.action_units import au_column
+from action_units.labels.action_units import au_column
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 
 

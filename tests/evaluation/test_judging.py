@@ -15,7 +15,7 @@ from action_units.evaluation.comparison import judge_folds
 from action_units.evaluation.judging import Judged, differences, judge, score
 from action_units.evaluation.scores import Differences, ModelScores
 from action_units.evaluation.subject_statistics import SubjectStatistics
-from action_units.facs.action_units import DISFA_AUS, EIGHT_AUS, au_column
+from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_column
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 
 ABSENT = {1: [5], 2: [5, 12], 3: [5, 12, 20]}

@@ -16,7 +16,7 @@ from action_units.evaluation.report.page import PageExtras, render_report
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.summary import RunSummary, summarise
 from action_units.evaluation.theme import STAND_INS
-from action_units.facs.action_units import AU_NAMES, DISFA_AUS, au_column, au_columns
+from action_units.labels.action_units import AU_NAMES, DISFA_AUS, au_column, au_columns
 from tests.evaluation.made_up import (
     GROUPS,
     from_scratch,

@@ -3,7 +3,7 @@
 import pytest
 
 from action_units.evaluation.published import PUBLISHED_DISFA
-from action_units.facs.action_units import EIGHT_AUS
+from action_units.labels.action_units import EIGHT_AUS
 
 
 @pytest.mark.parametrize("row", PUBLISHED_DISFA, ids=lambda row: row.method)

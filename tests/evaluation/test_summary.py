@@ -11,7 +11,7 @@ import pytest
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.measures import MEASURES
 from action_units.evaluation.summary import RunSummary, summarise
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
 
 

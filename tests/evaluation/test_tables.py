@@ -12,7 +12,7 @@ from action_units.evaluation import tables
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
 from action_units.evaluation.metrics import PredictionError
-from action_units.facs.action_units import DISFA_AUS, EIGHT_AUS
+from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS
 from tests.evaluation.made_up import made_up_predictions
 
 

@@ -16,8 +16,8 @@ from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.export.members import PackagedMember
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import DISFA_AUS, au_columns
 from action_units.files import atomic_artifact
+from action_units.labels.action_units import DISFA_AUS, au_columns
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel, model_bytes, save_model

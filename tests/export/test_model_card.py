@@ -10,7 +10,7 @@ from action_units.errors import ArtifactError
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import summarise
 from action_units.export.model_card import refuse_other_card, render_card, with_export
-from action_units.facs.action_units import AU_NAMES, DISFA_AUS, au_column
+from action_units.labels.action_units import AU_NAMES, DISFA_AUS, au_column
 from tests.evaluation.made_up import GROUPS, from_scratch, made_up_fold, made_up_predictions
 from tests.export.made_up import made_up_member
 

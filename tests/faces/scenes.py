@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from action_units.faces.sample.canvas import Canvas
-from action_units.faces.sample.head import outline
-from action_units.faces.sample.identity import draw_identity
-from action_units.faces.sample.muscles import face_shape
-from action_units.faces.sample.render import render_face
-from action_units.faces.sample.view import draw_view
+from action_units.sample.canvas import Canvas
+from action_units.sample.head import outline
+from action_units.sample.identity import draw_identity
+from action_units.sample.muscles import face_shape
+from action_units.sample.render import render_face
+from action_units.sample.view import draw_view
 
 _SIDE = 192
 

@@ -10,7 +10,7 @@ from action_units.faces.crop_videos import Video, crop_videos
 from action_units.faces.crops import UNFINISHED
 from action_units.faces.disfa_recordings import find_recordings
 from action_units.faces.work.workers import Workers
-from tests.faces.encoded import encode, likeness, needs_ffmpeg
+from tests.media.encoded import encode, likeness, needs_ffmpeg
 
 
 def write_video(path, frames, code="MJPG"):

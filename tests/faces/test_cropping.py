@@ -20,9 +20,9 @@ from action_units.faces.cropping import (
     resize_square,
     square_around,
 )
-from action_units.faces.decoding import decode
 from action_units.faces.detection.base import Detection
-from action_units.facs.label_tables import parse_rectsize
+from action_units.labels.label_tables import parse_rectsize
+from action_units.media.decoding import decode
 
 PHOTO = np.random.default_rng(0).integers(1, 256, (70, 90), dtype=np.uint8)  # nowhere zero
 

@@ -10,11 +10,11 @@ import yaml
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_videos import Video, check_recording, crop_videos
 from action_units.faces.disfa_recordings import find_recordings, plan_recordings
-from action_units.faces.video import Listed, read_frames
-from action_units.faces.video_stream import Undecodable, decode_video
 from action_units.faces.work.workers import Workers
-from action_units.facs.action_units import DISFA_AUS
-from action_units.facs.exclusions import parse_exclusions
+from action_units.labels.action_units import DISFA_AUS
+from action_units.labels.exclusions import parse_exclusions
+from action_units.media.video import Listed, read_frames
+from action_units.media.video_stream import Undecodable, decode_video
 from tests.faces.test_crop_videos import files, write_video
 
 
@@ -328,7 +328,7 @@ def test_a_tolerance_lets_no_frame_at_the_beginning_be_lost(portraits, tmp_path,
         yield Undecodable(1)
         yield from whole
 
-    monkeypatch.setattr("action_units.faces.video.decode_video", without_the_first)
+    monkeypatch.setattr("action_units.media.video.decode_video", without_the_first)
     with pytest.raises(LabelError, match="frame 1 cannot be decoded, but frames after it can"):
         check_recording(Video(path, "SN001", 4, tolerance=1), None)
 

@@ -14,7 +14,7 @@ from action_units.faces.labelled import (
     with_annotations,
 )
 from action_units.faces.quarantine import Quarantine
-from action_units.facs.openface import OpenFaceTable, read_openface
+from action_units.labels.openface import OpenFaceTable, read_openface
 
 CROPS = pd.DataFrame(
     {

@@ -13,7 +13,7 @@ import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.openface_binary import annotate
-from action_units.facs.openface import read_openface
+from action_units.labels.openface import read_openface
 
 HEADER = "face, confidence, AU01_r, AU01_c"
 FAKE = """#!{python} -SE

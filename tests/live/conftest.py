@@ -10,11 +10,11 @@ from fastapi.testclient import TestClient
 
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
-from action_units.facs.action_units import DISFA_AUS
+from action_units.labels.action_units import DISFA_AUS
 from action_units.live.limits import Limits
 from action_units.live.server import create_app
 from action_units.prediction.classifier import Classifier, FaceInput, Member
-from tests.faces.conftest import portrait
+from tests.portraits import portrait
 
 
 class Shades:

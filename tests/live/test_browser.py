@@ -13,9 +13,9 @@ import uvicorn
 
 from action_units.live.limits import Limits
 from action_units.live.server import create_app
-from tests.faces.encoded import VARIABLE, as_a_browser_writes, encode, needs_ffmpeg
 from tests.live.browser import Browser, has_browser
 from tests.live.conftest import jpeg, scene, write_video
+from tests.media.encoded import VARIABLE, as_a_browser_writes, encode, needs_ffmpeg
 
 pytestmark = pytest.mark.skipif(not has_browser(), reason="no Chromium or Chrome on the path")
 

@@ -19,8 +19,8 @@ from action_units.errors import ActionUnitsError, ConfigurationError
 from action_units.live import desk as desk_module
 from action_units.live.limits import Limits
 from action_units.live.server import create_app, serve
-from tests.faces.encoded import encode, needs_ffmpeg
 from tests.live.conftest import jpeg, scene
+from tests.media.encoded import encode, needs_ffmpeg
 
 SCOPE = {
     "type": "http", "method": "POST", "path": "/api/look", "raw_path": b"/api/look",

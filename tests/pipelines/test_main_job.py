@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from action_units.facs.action_units import DISFA_AUS
-from action_units.facs.protocols import fold_protocol
+from action_units.labels.action_units import DISFA_AUS
+from action_units.labels.protocols import fold_protocol
 
 REPORTING = "data/08_reporting/tiny/main/fg2020"
 

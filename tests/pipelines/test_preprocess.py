@@ -15,13 +15,13 @@ from kedro.pipeline import Pipeline
 from action_units.datasets.raw import DisfaRecordingsDataset
 from action_units.datasets.withdrawn import WithdrawnDataset
 from action_units.errors import ActionUnitsError
-from action_units.faces.sample.disfa import write_disfa_sample
-from action_units.faces.sample.layout import MARKER
-from action_units.faces.sample.web import write_web_sample
 from action_units.hooks import CheckRecordings
 from action_units.pipelines.finetuning import create_pipeline as create_finetuning
 from action_units.pipelines.lanes import Lanes
 from action_units.pipelines.preprocessing import create_pipeline as create_preprocessing
+from action_units.sample.disfa import write_disfa_sample
+from action_units.sample.layout import MARKER
+from action_units.sample.web import write_web_sample
 from tests.pipelines.conftest import make_project
 
 QUICK = "threads=1,face_size=32,preprocess.crop.max_size=64"

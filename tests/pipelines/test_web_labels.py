@@ -13,7 +13,7 @@ from PIL import Image
 
 from action_units.datasets.raw import WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
-from action_units.facs.action_units import PRETRAIN_AUS
+from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.pipelines.preprocessing import nodes
 from tests.conftest import PROJECT
 from tests.faces.scenes import face_and_box

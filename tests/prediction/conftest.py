@@ -16,7 +16,7 @@ from action_units.files import atomic_artifact
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel, save_model
-from tests.faces.conftest import portrait
+from tests.portraits import portrait
 
 AUS = (1, 4, 12)
 SPEC = NetworkSpec(width=0.5, image_size=32)

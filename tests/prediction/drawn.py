@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from action_units.facs.action_units import au_columns
+from action_units.labels.action_units import au_columns
 
 AUS = (1, 4, 12, 25)
 

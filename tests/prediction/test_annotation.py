@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
-from action_units.faces.decoding import to_gray
-from action_units.faces.video import listed, read_frames, timed_frames
+from action_units.media.decoding import to_gray
+from action_units.media.video import listed, read_frames, timed_frames
 from action_units.prediction.annotation import CODECS, annotate
 from action_units.prediction.lettering import mask, put
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
-from tests.faces.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
+from tests.media.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
 from tests.prediction.drawn import AUS, table, video
 
 BOX = (20.0, 30.0, 50.0, 60.0)

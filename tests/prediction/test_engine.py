@@ -13,15 +13,15 @@ from action_units.errors import ConfigurationError, LabelError, UnusableFace
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import read_frames
-from action_units.faces.video_stream import Frame
+from action_units.media.video import read_frames
+from action_units.media.video_stream import Frame
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine
 from action_units.prediction.loading import load_classifier
 from action_units.prediction.tables import arrow_table, data_frame
 from action_units.prediction.tracks import AllFaces
 from action_units.threads import cores, limited
-from tests.faces.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
+from tests.media.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
 from tests.prediction.conftest import AUS, FACES, scene
 
 

@@ -16,7 +16,7 @@ from action_units.faces.crop_photographs import crop_photographs
 from action_units.faces.crops import FaceSettings
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.work.workers import Workers
-from tests.faces.conftest import portrait
+from tests.portraits import portrait
 
 KILLS = int(os.environ.get("ACTION_UNITS_KILLS", "8"))  # of each kind
 SETTINGS = FaceSettings(crop=CropSettings(max_size=48))

@@ -10,7 +10,7 @@ import pytest
 
 from action_units import trees
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.video import read_frames
+from action_units.media.video import read_frames
 from action_units.prediction.contents import kind_of_file
 from action_units.prediction.sources import Photographs, open_source, passed_over, short_name
 from tests.prediction.conftest import scene, write_video

@@ -14,15 +14,6 @@ from kedro.io import AbstractDataset
 from action_units.errors import ArtifactError
 from action_units.faces.crops import UNFINISHED
 from action_units.faces.folders import Folder, place
-from action_units.facs.action_units import (
-    DISFA_AUS,
-    PRETRAIN_AUS,
-    au_columns,
-    aus_of_columns,
-)
-from action_units.facs.folds import read_fold_tables, read_web_tables
-from action_units.facs.label_tables import write_finetune_labels, write_pretrain_labels
-from action_units.facs.protocols import fold_protocol
 from action_units.files import (
     SUMS,
     atomic_write,
@@ -32,6 +23,15 @@ from action_units.files import (
     write_text,
 )
 from action_units.hints import command
+from action_units.labels.action_units import (
+    DISFA_AUS,
+    PRETRAIN_AUS,
+    au_columns,
+    aus_of_columns,
+)
+from action_units.labels.folds import read_fold_tables, read_web_tables
+from action_units.labels.label_tables import write_finetune_labels, write_pretrain_labels
+from action_units.labels.protocols import fold_protocol
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from action_units.errors import ArtifactError
-from action_units.faces.sample.disfa import write_disfa_sample
-from action_units.faces.sample.layout import MARKER
-from action_units.faces.sample.web import write_web_sample
+from action_units.sample.disfa import write_disfa_sample
+from action_units.sample.layout import MARKER
+from action_units.sample.web import write_web_sample
 
 logger = logging.getLogger(__name__)
 

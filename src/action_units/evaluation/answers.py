@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from action_units.evaluation import metrics, tables
 from action_units.evaluation.metrics import Bools, Floats, Ints, Labels, PredictionError
-from action_units.facs.action_units import au_columns
+from action_units.labels.action_units import au_columns
 
 HIGHEST_INTENSITY = 5.0
 """FACS' E on DISFA's scale, to which probability 1 is mapped."""

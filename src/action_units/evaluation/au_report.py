@@ -19,7 +19,7 @@ from action_units.evaluation.subject_statistics import (
     subject_statistics,
 )
 from action_units.evaluation.tables import average_sets
-from action_units.facs.action_units import AU_NAMES
+from action_units.labels.action_units import AU_NAMES
 
 
 def au_report(

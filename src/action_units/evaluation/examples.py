@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from action_units.evaluation.metrics import Floats
 from action_units.evaluation.tables import prediction_arrays
-from action_units.facs.action_units import au_column
+from action_units.labels.action_units import au_column
 
 KINDS = {
     "right": "present, and found",

@@ -6,7 +6,7 @@ authors print it.
 
 from dataclasses import dataclass
 
-from action_units.facs.action_units import EIGHT_AUS
+from action_units.labels.action_units import EIGHT_AUS
 
 
 @dataclass(frozen=True)

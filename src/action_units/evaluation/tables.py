@@ -9,7 +9,7 @@ import pandas as pd
 
 from action_units.evaluation import metrics
 from action_units.evaluation.metrics import Floats, PredictionError
-from action_units.facs.action_units import EIGHT_AUS, au_columns, aus_of_columns
+from action_units.labels.action_units import EIGHT_AUS, au_columns, aus_of_columns
 
 
 def prediction_arrays(

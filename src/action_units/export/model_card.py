@@ -18,8 +18,8 @@ from action_units.evaluation.report.scores import au_rows, average_rows, measure
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.export.members import PackagedMember
-from action_units.facs.action_units import AU_NAMES, au_column
 from action_units.hints import command
+from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.progress import clock
 
 _WEIGHTS = re.compile(r"^\| \d+ \| `(\w{64})` \|$", re.MULTILINE)

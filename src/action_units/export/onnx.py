@@ -21,7 +21,7 @@ from action_units.export.members import PackagedMember, left_to_do
 from action_units.export.onnx_network import to_metadata
 from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces
-from action_units.facs.action_units import AU_NAMES
+from action_units.labels.action_units import AU_NAMES
 
 OPSET = 18
 

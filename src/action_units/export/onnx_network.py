@@ -16,8 +16,8 @@ from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces
-from action_units.facs.action_units import au_columns
 from action_units.files import verify
+from action_units.labels.action_units import au_columns
 from action_units.threads import thread_limit
 
 SCHEMA = 1

@@ -34,9 +34,9 @@ from action_units.export.members import (
 from action_units.export.model_card import refuse_other_card, with_export
 from action_units.export.project import find_card, find_faces
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import au_columns
 from action_units.files import manifest_of, sha256_of, verify, write_many
 from action_units.hints import command
+from action_units.labels.action_units import au_columns
 from action_units.locks import locked
 from action_units.models.trained import load_model
 

@@ -26,8 +26,8 @@ from action_units.export.onnx import evenly
 from action_units.export.onnx_network import ask, open_session
 from action_units.export.optional_onnx import import_onnx
 from action_units.faces.store import Faces, FaceStore
-from action_units.facs.action_units import au_column
 from action_units.files import temporary_folder
+from action_units.labels.action_units import au_column
 
 CALIBRATION_FACES = 256
 """More change nothing to speak of."""

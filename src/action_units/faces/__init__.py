@@ -1,1 +1,1 @@
-"""From pixels to crops: safe decoding, detection, cropping and the packed face store."""
+"""Pixels to faces: detection, crops and the packed face store."""

@@ -9,8 +9,8 @@ import math
 from dataclasses import replace
 
 from action_units.faces.cropping import cut_square, eye_angle, resize_square, square_around
-from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection, Detector
+from action_units.media.decoding import Pixels
 
 _VIEW = 224  # side of the picture in which a face is looked at again, in pixels
 _MARGIN = 0.3  # around the face in it, which is then 140 pixels long

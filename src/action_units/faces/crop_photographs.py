@@ -25,13 +25,13 @@ from action_units.faces.crops import (
     cut,
     detector_of_thread,
 )
-from action_units.faces.decoding import decode, left_out
 from action_units.faces.folders import Folder, place
 from action_units.faces.photographs.base import PhotographSource, Portion
 from action_units.faces.quarantine import LEFT_OUT, printable
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import work_through
 from action_units.faces.work.workers import Workers
+from action_units.media.decoding import decode, left_out
 
 FIRST = 1000
 """So many photographs must not all be unusable for other reasons than showing no face."""

@@ -21,14 +21,14 @@ from action_units.faces.crops import (
     cut,
     detector_of_thread,
 )
-from action_units.faces.decoding import Pixels, read_photograph
 from action_units.faces.detection.base import Detection
 from action_units.faces.folders import Folder, place, stamps_in
-from action_units.faces.video import listed, read_frames, refuse_another_count
 from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import work_through
 from action_units.faces.work.workers import Workers
-from action_units.facs.names import disfa_image
+from action_units.labels.names import disfa_image
+from action_units.media.decoding import Pixels, read_photograph
+from action_units.media.video import listed, read_frames, refuse_another_count
 
 _COLUMNS = (*COLUMNS, "subject", "frame")
 

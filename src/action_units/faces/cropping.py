@@ -8,8 +8,8 @@ import numpy as np
 
 from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
-from action_units.faces.decoding import Pixels, to_gray
 from action_units.faces.detection.base import Detection
+from action_units.media.decoding import Pixels, to_gray
 
 
 def check_alignment(detector: DetectorSettings, crop: CropSettings) -> None:

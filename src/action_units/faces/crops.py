@@ -13,7 +13,6 @@ from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.alignment import with_exact_landmarks
 from action_units.faces.cropping import check_alignment, crop_face, encode_crop
-from action_units.faces.decoding import MAX_MEGAPIXELS, Pixels
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import make_detector, model_sha256
 from action_units.faces.folders import Folder, is_local, names_in, place, put_many, sizes_in
@@ -22,6 +21,7 @@ from action_units.faces.work.journal import Entry, Journal
 from action_units.faces.work.shards import Work
 from action_units.files import sweep
 from action_units.hints import command
+from action_units.media.decoding import MAX_MEGAPIXELS, Pixels
 
 UNFINISHED = "UNFINISHED"
 """A file in a folder of crops while they do not all belong together yet."""

@@ -14,17 +14,17 @@ import pandas as pd
 from action_units import hints
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_videos import Video, check_recording
-from action_units.faces.decoding import MAX_MEGAPIXELS
-from action_units.facs.disfa import find_labels, read_frames
-from action_units.facs.exclusions import Exclusion, exclude
-from action_units.facs.names import CAMERAS
-from action_units.facs.walking import (
+from action_units.labels.disfa import find_labels, read_frames
+from action_units.labels.exclusions import Exclusion, exclude
+from action_units.labels.names import CAMERAS
+from action_units.labels.walking import (
     few,
     refuse_different,
     subject_of,
     walk,
     what_is_there,
 )
+from action_units.media.decoding import MAX_MEGAPIXELS
 from action_units.trees import PICTURES, VIDEOS
 
 _NAME = re.compile(

@@ -12,8 +12,8 @@ from action_units.errors import LabelError
 from action_units.faces.crops import CropResult
 from action_units.faces.photographs.matching import Matches, match_names
 from action_units.faces.quarantine import Quarantine
-from action_units.facs.openface import OpenFaceTable
-from action_units.facs.openface_csv import BOX
+from action_units.labels.openface import OpenFaceTable
+from action_units.labels.openface_csv import BOX
 
 logger = logging.getLogger(__name__)
 

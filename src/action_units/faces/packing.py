@@ -17,14 +17,14 @@ from upath import UPath
 
 from action_units.errors import ArtifactError, LabelError, UnusableFace
 from action_units.faces.cropping import pad_to_square, resize_square
-from action_units.faces.decoding import Pixels, decode
 from action_units.faces.folders import Folder, place, stamps_in
 from action_units.faces.photographs.places import Place, place_of
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import INDEX_NAME, Faces, FaceStore
-from action_units.facs.action_units import aus_of_columns
-from action_units.facs.label_tables import parse_rectsize
 from action_units.files import advice, reserve
+from action_units.labels.action_units import aus_of_columns
+from action_units.labels.label_tables import parse_rectsize
+from action_units.media.decoding import Pixels, decode
 from action_units.progress import Progress
 
 _IN_MEMORY = 256 << 20

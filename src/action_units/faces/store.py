@@ -21,7 +21,6 @@ import pandas as pd
 from pyarrow import parquet
 
 from action_units.errors import ArtifactError
-from action_units.facs.action_units import au_columns
 from action_units.files import (
     atomic_artifact,
     atomic_write,
@@ -30,6 +29,7 @@ from action_units.files import (
     verify,
     write_text,
 )
+from action_units.labels.action_units import au_columns
 
 Faces = npt.NDArray[np.uint8]
 Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from action_units.csv_text import to_csv
-from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.live.limits import Limits
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.tables import NO_FACE, Rows, arrow_table, data_frame, schema

@@ -13,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from action_units.errors import ActionUnitsError
-from action_units.faces.decoding import decode, left_out, read_content
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import listed, read_frames
 from action_units.files import temporary_folder
 from action_units.live.answers import csv_head, told_of_rows
 from action_units.live.limits import Limits
 from action_units.live.session import Busy, Webcams, look
 from action_units.live.streaming import Streamed, lines
 from action_units.live.uploads import body, kept_until_used
+from action_units.media.decoding import decode, left_out, read_content
+from action_units.media.video import listed, read_frames
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.contents import kind_of_file
 from action_units.prediction.engine import Engine, Shot

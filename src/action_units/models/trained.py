@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from action_units.errors import ArtifactError
-from action_units.facs.action_units import au_columns
 from action_units.files import atomic_artifact, verify
+from action_units.labels.action_units import au_columns
 from action_units.models.head import AUHead, initialise_head
 from action_units.models.model import TrainedModel as TrainedModel
 from action_units.models.registry import BACKBONES, AUNetwork, build_network

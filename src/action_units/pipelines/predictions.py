@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import au_columns
+from action_units.labels.action_units import au_columns
 
 _KEPT = ("image", "subject", "recording", "frame", "origin")
 

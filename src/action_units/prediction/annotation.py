@@ -16,10 +16,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.faces.decoding import Pixels, read_photograph
-from action_units.faces.video import listed, timed_frames
-from action_units.facs.action_units import au_columns, aus_of_columns
 from action_units.files import atomic_write, write_bytes
+from action_units.labels.action_units import au_columns, aus_of_columns
+from action_units.media.decoding import Pixels, read_photograph
+from action_units.media.video import listed, timed_frames
 from action_units.prediction.contents import kind_of_file
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
 from action_units.progress import Progress

@@ -11,9 +11,9 @@ import pandas as pd
 
 from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
-from action_units.faces.decoding import Pixels
 from action_units.faces.quarantine import Quarantine
 from action_units.locks import locked
+from action_units.media.decoding import Pixels
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine, Shot
 from action_units.prediction.folder import predict_into, summary_table

@@ -22,11 +22,11 @@ from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.crops import FaceSettings, cut
-from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection
 from action_units.faces.packing import packed_face
 from action_units.faces.store import Faces
-from action_units.facs.action_units import au_columns
+from action_units.labels.action_units import au_columns
+from action_units.media.decoding import Pixels
 
 
 @dataclass(frozen=True)

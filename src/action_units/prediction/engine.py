@@ -23,11 +23,11 @@ import numpy.typing as npt
 
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.crops import detector_of_thread
-from action_units.faces.decoding import Pixels, decode, left_out
 from action_units.faces.detection.base import Detection
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import LEFT_OUT, Quarantine
-from action_units.faces.video import timed_frames
+from action_units.media.decoding import Pixels, decode, left_out
+from action_units.media.video import timed_frames
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.flow import in_order, prefetched
 from action_units.prediction.tables import NO_FACE, Key, Rows

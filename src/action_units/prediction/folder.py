@@ -21,9 +21,9 @@ from action_units import __version__
 from action_units.csv_text import to_csv
 from action_units.errors import LabelError, UnusableFace
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.video import listed
-from action_units.facs.action_units import au_columns
 from action_units.files import sha256_of, sweep, write_text
+from action_units.labels.action_units import au_columns
+from action_units.media.video import listed
 from action_units.prediction.engine import Engine
 from action_units.prediction.sources import Photographs, Source, Video, passed_over, short_hash
 from action_units.prediction.tables import table_files, with_suffix

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from action_units.csv_text import as_written, to_csv
-from action_units.facs.action_units import au_columns
 from action_units.files import atomic_write
+from action_units.labels.action_units import au_columns
 
 NO_FACE = -1
 """The ``face_id`` of a frame without a face."""

@@ -8,7 +8,7 @@ from action_units.errors import ConfigurationError
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.comparison import Comparison, compare
 from action_units.evaluation.report.comparison import render_comparison
-from action_units.facs.action_units import DISFA_AUS, au_column
+from action_units.labels.action_units import DISFA_AUS, au_column
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 from tests.evaluation.test_page import Page
 

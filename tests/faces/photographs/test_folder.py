@@ -12,7 +12,7 @@ from upath import UPath
 from action_units import trees
 from action_units.errors import LabelError
 from action_units.faces.photographs.folder import FolderSource
-from action_units.facs.names import parse_web_name
+from action_units.labels.names import parse_web_name
 from tests.faces.photographs.made_up import RangeStore, picture, read_all, travelled
 
 FILES = {

@@ -15,7 +15,7 @@ from action_units.faces.photographs.naming import (
     stem_of,
     suffix_of,
 )
-from action_units.facs.names import parse_web_name
+from action_units.labels.names import parse_web_name
 from action_units.trees import is_picture
 
 WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.\w+", re.ASCII)

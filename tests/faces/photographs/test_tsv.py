@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_units.errors import ConfigurationError, LabelError, UnusableFace
-from action_units.faces.decoding import decode
 from action_units.faces.photographs import tsv
 from action_units.faces.photographs.tsv import TsvSource, parse_line
+from action_units.media.decoding import decode
 from tests.faces.photographs.made_up import RangeStore, line, picture, read_all, travelled
 
 N = 40

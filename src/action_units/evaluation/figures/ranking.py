@@ -9,7 +9,7 @@ from action_units.evaluation import metrics
 from action_units.evaluation.figures.panels import au_panels, say_undefined
 from action_units.evaluation.metrics import Floats, Labels
 from action_units.evaluation.theme import LIGHT, Palette, settings
-from action_units.facs.action_units import au_column
+from action_units.labels.action_units import au_column
 
 
 def draw_precision_recall(

@@ -9,7 +9,7 @@ from action_units.evaluation import metrics
 from action_units.evaluation.bootstrap import together
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.theme import LIGHT, Palette, settings
-from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.labels.action_units import AU_NAMES, au_column
 
 
 def draw_f1_by_au(summary: RunSummary) -> Figure:

@@ -13,7 +13,7 @@ from action_units.evaluation.metrics import Floats, Ints
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.theme import LIGHT, Palette, settings
 from action_units.evaluation.videos import in_order, runs
-from action_units.facs.action_units import au_column
+from action_units.labels.action_units import au_column
 
 
 @dataclass(frozen=True)

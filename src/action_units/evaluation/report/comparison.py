@@ -10,7 +10,7 @@ from action_units.evaluation.measures import MEASURES
 from action_units.evaluation.report.origin import text_of
 from action_units.evaluation.report.text import templates
 from action_units.evaluation.scores import Estimate
-from action_units.facs.action_units import AU_NAMES
+from action_units.labels.action_units import AU_NAMES
 
 _HEADLINE = "f1"
 

@@ -13,7 +13,7 @@ from action_units.evaluation.published import PUBLISHED_DISFA
 from action_units.evaluation.report import origin, pictures, scores
 from action_units.evaluation.report.text import templates
 from action_units.evaluation.summary import RunSummary
-from action_units.facs.action_units import EIGHT_AUS
+from action_units.labels.action_units import EIGHT_AUS
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.tables import reasons
 from action_units.evaluation.theme import STAND_INS, to_inline_svg
-from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.labels.action_units import AU_NAMES, au_column
 
 Examples = Mapping[int, Mapping[str, Sequence[Example]]]
 

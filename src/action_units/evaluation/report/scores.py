@@ -11,7 +11,7 @@ from action_units.evaluation.bootstrap import together
 from action_units.evaluation.measures import MEASURES
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
-from action_units.facs.action_units import AU_NAMES, au_column
+from action_units.labels.action_units import AU_NAMES, au_column
 
 _SHOWN_TREATED = ("f1", "f1_event", "auc", "ece", "brier")
 """The figures that treatment of probabilities is judged by."""

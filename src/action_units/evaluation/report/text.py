@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from action_units.evaluation.scores import Estimate
-from action_units.facs.action_units import au_column
+from action_units.labels.action_units import au_column
 
 _UNDEFINED = Markup('<span class="na" title="{}">n/a</span>')
 _NO_POSITIVES = "no frame tested here shows it"

@@ -9,8 +9,8 @@ import numpy as np
 
 from action_units.config import DetectorSettings
 from action_units.errors import UnusableFace
-from action_units.faces.decoding import Pixels
 from action_units.faces.tracking import PATIENCE, Box, continuation
+from action_units.media.decoding import Pixels
 
 
 @dataclass(frozen=True)

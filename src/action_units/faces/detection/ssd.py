@@ -5,9 +5,9 @@ import numpy as np
 
 from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError
-from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.weights import SSD, SSD_LAYERS, read_weights
+from action_units.media.decoding import Pixels
 
 _INPUT = (300, 300)
 _MEAN = (104.0, 177.0, 123.0)  # blue, green, red of the training set

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from action_units.config import DetectorSettings
-from action_units.faces.decoding import Pixels
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.weights import YUNET, read_weights
+from action_units.media.decoding import Pixels
 
 _LANDMARKS = 5
 _SMALLEST_SIDE = 16  # below it YuNet's stride leaves nothing to look at

@@ -15,7 +15,7 @@ from typing import IO, Any
 from upath import UPath
 
 from action_units.errors import LabelError, UnusableFace
-from action_units.faces.decoding import read_content
+from action_units.media.decoding import read_content
 from action_units.trees import given_path
 
 MAX_BYTES = 512 << 20

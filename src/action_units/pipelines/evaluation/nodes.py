@@ -18,7 +18,7 @@ from action_units.evaluation.results import (
 )
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import au_columns, aus_of_columns
+from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.models.model import TrainedModel
 from action_units.pipelines.predictions import predictions_of
 

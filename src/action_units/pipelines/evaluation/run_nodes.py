@@ -17,8 +17,8 @@ from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.evaluation.treatment import gain_table
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import AU_NAMES, au_column
-from action_units.facs.protocols import fold_protocol
+from action_units.labels.action_units import AU_NAMES, au_column
+from action_units.labels.protocols import fold_protocol
 from action_units.progress import clock
 
 logger = logging.getLogger(__name__)

@@ -28,16 +28,16 @@ from action_units.faces.photographs.folder import FolderSource
 from action_units.faces.photographs.naming import by_identity, folder_of
 from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.sample.contact_sheet import contact_sheet
 from action_units.faces.store import FaceStore
-from action_units.facs.action_units import AU_NAMES, au_column
-from action_units.facs.exclusions import parse_exclusions
-from action_units.facs.identities import read_identities, web_people
-from action_units.facs.openface import OpenFaceTable, read_openface
-from action_units.facs.openface_csv import csv_files_below
-from action_units.facs.sampling import hold_out, sample_faces
-from action_units.facs.walking import tell_passed_over
+from action_units.labels.action_units import AU_NAMES, au_column
+from action_units.labels.exclusions import parse_exclusions
+from action_units.labels.identities import read_identities, web_people
+from action_units.labels.openface import OpenFaceTable, read_openface
+from action_units.labels.openface_csv import csv_files_below
+from action_units.labels.sampling import hold_out, sample_faces
+from action_units.labels.walking import tell_passed_over
 from action_units.pipelines.preprocessing.settings import face_settings, workers_of
+from action_units.sample.contact_sheet import contact_sheet
 from action_units.withdrawal import WithoutPeople, people_of
 
 logger = logging.getLogger(__name__)

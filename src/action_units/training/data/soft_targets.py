@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from action_units.errors import ConfigurationError
-from action_units.facs.action_units import au_column
+from action_units.labels.action_units import au_column
 from action_units.models.options import Options, option
 
 FloatArray = npt.NDArray[np.float32]

@@ -1,1 +1,0 @@
-"""The vocabulary: action units, image names, label tables, their readers, fold protocols."""

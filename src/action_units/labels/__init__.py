@@ -1,0 +1,1 @@
+"""FACS vocabulary, label files of each data set, folds and sampling."""

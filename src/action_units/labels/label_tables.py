@@ -1,0 +1,266 @@
+"""The interchange format: label tables of crops, as the method's authors published them.
+
+A table is a CSV file without a header: ``image,rectsize,gender,AU..`` for the
+web faces (gender and 18 AUs), ``image,rectsize,AU..`` for DISFA (12 AUs), every
+label 0 or 1. ``rectsize`` is the quoted rectangle ``"(x,y,width,height)"`` of
+the face in its crop, with or without spaces; the published ones all begin at 0,0.
+
+Reading is strict. One regular expression takes a whole file that is as it
+should be; only a file that is not is read again line by line, to name the line.
+A path that ends in ``.gz`` is unpacked on the way.
+"""
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import LabelError
+from action_units.files import write_text
+from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
+from action_units.labels.names import DISFA_NAME, WEB_NAME, parse_disfa_name, parse_web_name
+
+_RECT = r"\( ?(\d{1,5}), ?(\d{1,5}), ?([1-9]\d{0,4}), ?([1-9]\d{0,4}) ?\)"
+_RECT_PATTERN = re.compile(_RECT, re.ASCII)
+_HEADER_WORDS = {"image", "images", "name", "file", "filename", "path", "img"}
+
+_MOST_UNPACKED = 200
+"""Bytes for each of a packed table, which are some tens in fact."""
+
+_Row = tuple[str, str, str]  # image, rectsize, ",0,1,…" with the gender first
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """One of the two kinds of table."""
+
+    what: str
+    aus: tuple[int, ...]
+    gender: bool
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are 0 or 1."""
+        return [*(["gender"] if self.gender else []), *au_columns(self.aus)]
+
+    def pattern(self) -> re.Pattern[str]:
+        """A whole line; its first groups are the image and the parts of its name."""
+        name = WEB_NAME if self.gender else DISFA_NAME
+        labels = rf"(?:,[01]){{{len(self.columns)}}}"
+        return re.compile(rf'^({name}),"({_RECT})"({labels})$', re.ASCII | re.MULTILINE)
+
+
+def _pretrain(aus: Sequence[int]) -> _Layout:
+    return _Layout("pre-training", tuple(aus), gender=True)
+
+
+def _finetune(aus: Sequence[int]) -> _Layout:
+    return _Layout("DISFA", tuple(aus), gender=False)
+
+
+def read_pretrain_labels(path: Path | str, aus: Sequence[int] = PRETRAIN_AUS) -> pd.DataFrame:
+    """Read the labels of web faces: ``image,rectsize,gender,AU..``.
+
+    Args:
+        path: The CSV file.
+        aus: The AUs of its label columns.
+
+    Returns:
+        A row a face in the file's order: ``image``, ``rectsize`` as it stands,
+        ``gender`` (0 or 1), ``subject`` (the identity), and int8 columns ``AU01`` …
+
+    Raises:
+        LabelError: The file cannot be trusted; names the file and the line.
+    """
+    return _read(Path(path), _pretrain(aus))
+
+
+def read_finetune_labels(path: Path | str, aus: Sequence[int] = DISFA_AUS) -> pd.DataFrame:
+    """Read the labels of DISFA frames: ``image,rectsize,AU..``.
+
+    Args:
+        path: The CSV file.
+        aus: The AUs of its label columns.
+
+    Returns:
+        A row a frame in the file's order: ``image``, ``rectsize`` as it stands,
+        ``subject``, ``frame`` (DISFA's number, from 1: the crop's number plus one),
+        and int8 columns ``AU01`` …
+
+    Raises:
+        LabelError: The file cannot be trusted; names the file and the line.
+    """
+    return _read(Path(path), _finetune(aus))
+
+
+def write_pretrain_labels(
+    table: pd.DataFrame, path: Path | str, aus: Sequence[int] = PRETRAIN_AUS
+) -> None:
+    """Write what ``read_pretrain_labels`` reads; the same table gives the same bytes."""
+    _write(table, Path(path), ["gender", *au_columns(aus)])
+
+
+def write_finetune_labels(
+    table: pd.DataFrame, path: Path | str, aus: Sequence[int] = DISFA_AUS
+) -> None:
+    """Write what ``read_finetune_labels`` reads; the same table gives the same bytes."""
+    _write(table, Path(path), au_columns(aus))
+
+
+def parse_rectsize(rectsize: str) -> tuple[int, int, int, int]:
+    """The x, y, width and height in ``(0, 0, 300, 300)``; raises ValueError."""
+    match = _RECT_PATTERN.fullmatch(rectsize)
+    if match is None:
+        raise ValueError(
+            f"rectangle {rectsize!r} is not of the form (x,y,width,height) with whole "
+            "numbers, a width and a height, such as (0,0,120,120)"
+        )
+    return int(match[1]), int(match[2]), int(match[3]), int(match[4])
+
+
+def line_of(path: Path, image: str) -> int | None:
+    """The line, from 1, on which a table has an image."""
+    for number, line in enumerate(_lines(path), 1):
+        if line.startswith((f"{image},", f'"{image}",')):
+            return number
+    return None
+
+
+def _write(table: pd.DataFrame, path: Path, columns: list[str]) -> None:
+    labels = table[columns].to_numpy()
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("every label of a label table must be 0 or 1")
+    digits = labels.astype(np.int8).astype("U1").tolist()
+    rows = zip(table["image"], table["rectsize"], digits, strict=True)
+    text = "".join(f'{image},"{rect}",{",".join(labels)}\n' for image, rect, labels in rows)
+    write_text(path, text)
+
+
+def _read(path: Path, layout: _Layout) -> pd.DataFrame:
+    lines = _lines(path)
+    filled = [line for line in lines if line.strip()]
+    if not filled:
+        raise LabelError(path, "the file is empty; expected one line for each image.")
+    found = layout.pattern().findall("\n".join(filled))
+    rows: list[_Row]
+    if len(found) == len(filled):
+        rows = [(match[0], match[4], match[9]) for match in found]
+        names = [match[1:4] for match in found]
+    else:
+        rows = [
+            _row(path, number, line, layout)
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        ]
+        names = [_name_parts(image, layout) for image, _, _ in rows]
+    table = pd.DataFrame({"image": [row[0] for row in rows]})
+    if table["image"].duplicated().any():
+        _refuse_duplicates(path, table["image"], lines)
+    table["rectsize"] = [row[1] for row in rows]
+    digits = np.frombuffer("".join(row[2] for row in rows).encode(), np.uint8)
+    labels = (digits.reshape(len(rows), -1)[:, 1::2] - ord("0")).astype(np.int8)  # (N, C)
+    if layout.gender:
+        table["gender"] = labels[:, 0]
+        table["subject"] = [name[0] for name in names]
+    else:
+        table["subject"] = ["SN" + name[1] for name in names]
+        table["frame"] = np.array([name[2] for name in names], np.int64) + 1
+    first_au = len(layout.columns) - len(layout.aus)
+    aus = pd.DataFrame(labels[:, first_au:], columns=au_columns(layout.aus))
+    return pd.concat([table, aus], axis=1)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = _unpacked(content)
+        text = content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise LabelError(path, "there is no such file.") from None
+    except IsADirectoryError:
+        raise LabelError(path, "this is a folder; expected a CSV file.") from None
+    except UnicodeDecodeError as error:
+        raise LabelError(
+            path, f"byte {error.start:,} is not UTF-8 text; save the table as UTF-8."
+        ) from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise LabelError(path, f"the file cannot be read ({error}).") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What a gzip file holds, unless it is far more than a table packs into so few bytes."""
+    most = _MOST_UNPACKED * len(content) + (1 << 24)
+    with gzip.open(io.BytesIO(content)) as file:
+        unpacked = file.read(most + 1)
+    if len(unpacked) > most:
+        raise OSError(f"it unpacks to more than {most:,} bytes")
+    return unpacked
+
+
+def _row(path: Path, number: int, line: str, layout: _Layout) -> _Row:
+    """Read one line by the rules of CSV, or say what is wrong with it."""
+    try:
+        cells = next(csv.reader([line], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise LabelError(path, f"the line is not CSV ({error}).", number) from None
+    cells = [cell.strip() for cell in cells]
+    if cells[0].lower() in _HEADER_WORDS:
+        raise LabelError(
+            path, "this is a header row; label tables have none, so delete the line.", number
+        )
+    expected = 2 + len(layout.columns)
+    if len(cells) != expected:
+        raise LabelError(path, _wrong_width(cells, expected, layout), number)
+    image, rectsize, *labels = cells
+    try:
+        _name_parts(image, layout)
+        parse_rectsize(rectsize)
+    except ValueError as error:
+        raise LabelError(path, f"{error}.", number) from None
+    for column, label in zip(layout.columns, labels, strict=True):
+        if label not in ("0", "1"):
+            raise LabelError(path, f"{column} is {label!r}; a label must be 0 or 1.", number)
+    return image, rectsize, "".join("," + label for label in labels)
+
+
+def _wrong_width(cells: list[str], expected: int, layout: _Layout) -> str:
+    problem = (
+        f"{len(cells)} columns, but a {layout.what} table has {expected}: image, rectsize, "
+        f"{'gender, ' if layout.gender else ''}{len(layout.aus)} AUs."
+    )
+    other = _finetune(DISFA_AUS) if layout.gender else _pretrain(PRETRAIN_AUS)
+    if len(cells) == 2 + len(other.columns):
+        problem += f" This is as wide as a {other.what} table: were the two swapped?"
+    elif len(cells) == expected + 3 and cells[1].startswith("("):
+        problem += ' The rectangle must stand in quotes: "(0,0,120,120)".'
+    return problem
+
+
+def _name_parts(image: str, layout: _Layout) -> tuple[str, str, str]:
+    """What the groups of the name's pattern hold; raises ValueError."""
+    if layout.gender:
+        web = parse_web_name(image)
+        return web.identity, str(web.number), str(web.face)
+    frame = parse_disfa_name(image)
+    return frame.camera, frame.subject.removeprefix("SN"), str(frame.frame - 1)
+
+
+def _refuse_duplicates(path: Path, images: "pd.Series[str]", lines: list[str]) -> None:
+    numbers = [number for number, line in enumerate(lines, 1) if line.strip()]
+    second = int(images.duplicated().to_numpy().argmax())
+    image = images.iloc[second]
+    first = int((images == image).to_numpy().argmax())
+    raise LabelError(
+        path,
+        f"{image} is there twice, first on line {numbers[first]}; keep one of the two lines.",
+        numbers[second],
+    )

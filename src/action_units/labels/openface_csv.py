@@ -1,0 +1,481 @@
+"""The CSV files of OpenFace 2, one or a folder of them, as plain columns of numbers.
+
+OpenFace pads its column names with spaces and has two layouts (``RecorderCSV.cpp`` of its
+source, and the page Output-Format of its wiki):
+
+* FaceLandmarkImg, a file a picture: ``face, confidence, …``, a row a face; it has no
+  ``success``, and where it finds no face it writes no file, or a header alone.
+* FeatureExtraction, a file a video or image sequence: ``frame, face_id, timestamp,
+  confidence, success, …``, a row a frame; those of older versions lack ``face_id``.
+
+Neither holds the picture's name. A file that somebody merged has it in a column of one of
+the names in ``IMAGE_COLUMNS``; a file of one picture is named after the picture.
+
+Where a face is, is read from its landmarks (``x_0``, ``y_0`` …, of ``-2Dfp``; else
+``eye_lmk_x_0`` …, of ``-gaze``) or from a box that somebody merged in. A file without one
+``AU01_c``, as FACSvatar and pyfaceau write it, is read for its intensities alone.
+"""
+
+import csv
+import io
+import math
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from action_units.errors import LabelError
+from action_units.labels.action_units import PRETRAIN_AUS, au_column
+from action_units.labels.csv_files import check_is_csv, read_header
+from action_units.trees import PICTURES, is_folder, walk
+
+IMAGE_COLUMNS = ("image", "image_name", "filename", "file", "input", "name")
+"""Where a merged file may have the picture's name; the first of them that is there is read."""
+
+BOX = ("left", "top", "right", "bottom")
+"""The columns of numbers that say where a face is, in pixels; NaN where the file does not."""
+
+_FACE_COLUMNS = ("face", "face_id")
+_OPTIONAL = ("success", "frame")
+_PRESENCE = re.compile(r"AU\d\d_c", re.ASCII)
+_INTENSITY = re.compile(r"AU(\d\d)_r", re.ASCII)
+_WITHOUT_INTENSITY = 28  # of OpenFace's AUs
+_LANDMARKS = tuple(
+    re.compile(rf"{name}_\d+", re.ASCII) for name in ("x", "y", "eye_lmk_x", "eye_lmk_y")
+)
+_PREFIX = re.compile(r"^(face_?rect|face_?box|face|b?box|rect)_?(?=.)", re.IGNORECASE)
+_CORNERS = (BOX, ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
+_SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
+_NOWHERE = (math.nan,) * 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file has the columns that are read.
+
+    Attributes:
+        width: How many columns the header has.
+        image: Place of the picture's name; None where the file is named after it.
+        names: The columns of numbers: perhaps ``confidence``, ``face``, ``success`` and
+            ``frame``; presence ``AU01_c`` …, intensity ``AU01_r`` … so far as it is there.
+        places: Where those are.
+        across: Places of what lies left to right in the picture: of landmarks, or of the
+            left side and the right side (or the width) of a box.
+        down: The same, from top to bottom.
+        has_size: A box is given by its width and height.
+    """
+
+    width: int
+    image: int | None
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    across: tuple[int, ...] = ()
+    down: tuple[int, ...] = ()
+    has_size: bool = False
+
+    def box(self, cells: Sequence[str]) -> tuple[float, float, float, float]:
+        """Where the face of a row is: left, top, right and bottom; NaN where it has none."""
+        try:
+            across = [float(cells[place]) for place in self.across]
+            down = [float(cells[place]) for place in self.down]
+        except ValueError:
+            return _NOWHERE
+        if not across:
+            return _NOWHERE
+        if self.has_size:
+            across[1] += across[0]
+            down[1] += down[0]
+        return min(across), min(down), max(across), max(down)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture without a row.
+
+    Attributes:
+        image: The picture.
+        file: Its file.
+        reason: Why it has no row.
+        line: The line that tells.
+    """
+
+    image: str
+    file: Path
+    reason: str
+    line: int = 1
+
+
+@dataclass
+class Rows:
+    """Rows of one layout, from one file or many.
+
+    Attributes:
+        names: The columns of numbers, as in ``Layout``, and ``BOX``; of the first file that
+            has a row.
+        images: The picture of each row, ``(N,)``.
+        files: The files that were read.
+        file: Which of `files` a row is from, ``(N,)``.
+        line: The row's line in it, from 1, ``(N,)``.
+        numbers: ``(N, len(names))``, row by row; NaN where there is no number.
+        odd: What stands where there is no number, by row and column.
+        skipped: Pictures without a row.
+    """
+
+    names: tuple[str, ...] = ()
+    images: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    file: "array[int]" = field(default_factory=lambda: array("l"))
+    line: "array[int]" = field(default_factory=lambda: array("l"))
+    numbers: "array[float]" = field(default_factory=lambda: array("d"))
+    odd: dict[tuple[int, int], str] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def place(self, row: int) -> tuple[Path, int]:
+        """The file and line of a row."""
+        return self.files[self.file[row]], self.line[row]
+
+
+def read_rows(path: Path, aus: Sequence[int], suffix: str) -> Rows:
+    """Read a file, or all CSV files below a folder in the order of their names.
+
+    Args:
+        path: A CSV file or a folder of them, at any depth; links are followed as in
+            ``trees.walk``.
+        aus: The AUs that are wanted.
+        suffix: Of the pictures, for files that are named without it.
+
+    Raises:
+        LabelError: A file is missing, not CSV, or lacks a column; a row of another width;
+            files of different layouts; not one row.
+    """
+    rows = Rows()
+    layouts: dict[tuple[str, ...], Layout] = {}  # of 100,000 files, few headers differ
+    files = csv_files_below(path) if path.is_dir() else iter([(path, path.name)])
+    for file, name in files:
+        _add(rows, file, name, aus, suffix, layouts)
+    if not rows.images:
+        what = "not one CSV file with a row is in this folder."
+        if not path.is_dir():
+            what = "there is a header and nothing below it."
+        raise LabelError(path, what)
+    return rows
+
+
+def csv_files_below(folder: Path) -> Iterator[tuple[Path, str]]:
+    """CSV files at any depth, by name, with their names relative to the folder.
+
+    Raises:
+        LabelError: A folder cannot be listed.
+    """
+    for branch in walk(folder):
+        if branch.error is not None:
+            raise LabelError(
+                folder / branch.name, f"the folder cannot be listed ({branch.error.strerror})."
+            )
+        for entry in branch.entries:
+            is_csv = entry.name.lower().endswith(".csv") and not entry.name.startswith(".")
+            if is_csv and not is_folder(entry):
+                yield Path(entry.path), branch.name + entry.name
+
+
+def find_layout(path: Path, header: Sequence[str], aus: Sequence[int]) -> Layout:
+    """Find the columns that are read; their names must match exactly.
+
+    Raises:
+        LabelError: One is missing or there twice.
+    """
+    presence = [f"{au_column(au)}_c" for au in aus]
+    intensity = [f"{au_column(au)}_r" for au in aus]
+    image = next((name for name in IMAGE_COLUMNS if name in header), None)
+    face = [name for name in _FACE_COLUMNS if name in header][:1]
+    optional = [name for name in _OPTIONAL if name in header]
+    if _has_intensity_alone(header):
+        without = au_column(_WITHOUT_INTENSITY)
+        intensity = [name for name in intensity if name != f"{without}_r" or name in header]
+        presence = [name for name in presence if name in header]
+        confidence = [name for name in ("confidence",) if name in header]
+    else:
+        intensity = [name for name in intensity if name in header]
+        confidence = ["confidence"]
+    read = [*confidence, *face, *optional, *intensity, *presence]
+    for name in [*read, *([image] if image else [])]:
+        if header.count(name) > 1:
+            raise LabelError(path, f"column {name} is there twice.", 1)
+    if missing := [name for name in read if name not in header]:
+        raise LabelError(path, _missing_columns(missing, header), 1)
+    across, down, has_size = _find_box(header)
+    return Layout(
+        width=len(header),
+        image=None if image is None else header.index(image),
+        names=tuple("face" if name in _FACE_COLUMNS else name for name in read),
+        places=tuple(header.index(name) for name in read),
+        across=across,
+        down=down,
+        has_size=has_size,
+    )
+
+
+def _has_intensity_alone(header: Sequence[str]) -> bool:
+    """Whether presence is to be read from intensities: there are AU01_r, but no AU01_c.
+
+    OpenFace 3 names its columns so too, but numbers them one after the other.
+    """
+    coded = {name for name in header if _PRESENCE.fullmatch(name)}
+    scored = {int(match[1]) for name in header if (match := _INTENSITY.fullmatch(name))}
+    return coded <= {f"AU{_WITHOUT_INTENSITY}_c"} and bool(scored) and scored <= {*PRETRAIN_AUS}
+
+
+def _find_box(header: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
+    """Places across and down of landmarks or of a box, as in ``Layout``."""
+    landmarks = [
+        tuple(place for place, name in enumerate(header) if pattern.fullmatch(name))
+        for pattern in _LANDMARKS
+    ]
+    for across, down in (landmarks[:2], landmarks[2:]):
+        if across and len(across) == len(down):
+            return across, down, False
+    plain = [_PREFIX.sub("", name).lower() for name in header]
+    for sides in (*_CORNERS, *_SIDES):
+        if all(plain.count(name) == 1 for name in sides):
+            left, top, right, bottom = (plain.index(name) for name in sides)
+            return (left, right), (top, bottom), sides in _SIDES
+    return (), (), False
+
+
+def _add(
+    rows: Rows,
+    path: Path,
+    name: str,
+    aus: Sequence[int],
+    suffix: str,
+    layouts: dict[tuple[str, ...], Layout],
+) -> None:
+    """Read one file and put its rows below those of the files before it."""
+    try:
+        with path.open("rb") as raw:
+            check_is_csv(path, raw.peek(8))
+            # Bytes that are not UTF-8 come as surrogates: at a cut, they are no fault.
+            file = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
+            header, separator, above, is_whole = read_header(file)
+            if not any(header):
+                raise LabelError(
+                    path,
+                    "the file is empty; expected OpenFace's header. If OpenFace was stopped "
+                    "while it wrote, delete the file and run it again.",
+                )
+            if not all(_is_text(name) and "\0" not in name for name in header):
+                raise LabelError(path, "the file is not text; expected OpenFace's CSV.", 1)
+            lines = _Lines(path, file, header, separator, above)
+            first = next(lines, None)
+            if first is None:
+                reason = lines.cut or "OpenFace found no face (a header and no row)"
+                if not is_whole:
+                    reason = "the file is cut within its header"
+                rows.skipped.append(Skipped(_picture(name, suffix), path, reason, lines.number))
+                return
+            key = tuple(header)
+            if key not in layouts:
+                layouts[key] = find_layout(path, header, aus)
+            layout = layouts[key]
+            if not rows.images:
+                rows.names = (*layout.names, *BOX)
+            elif rows.names != (*layout.names, *BOX):
+                raise LabelError(path, _other_layout(rows, layout), 1)
+            is_video = layout.image is None and "frame" in layout.names
+            rows.files.append(path)
+            picture = _picture(name, "" if is_video else suffix)
+            rest = chain([first], lines)
+            _add_cells(rows, layout, picture, rest, header, decimal_commas=separator != ",")
+            if lines.cut:
+                if layout.image is not None:
+                    picture = lines.cell(layout.image)
+                rows.skipped.append(Skipped(picture, path, lines.cut, lines.number))
+    except FileNotFoundError:
+        raise LabelError(path, "there is no such file.") from None
+    except (OSError, csv.Error) as error:
+        raise LabelError(path, f"the file cannot be read ({error}).") from None
+
+
+class _Lines:
+    """A file's lines below its header, each with its number; empty ones are passed over.
+
+    A last line that is cut, as a full disk or a kill leaves it, is not given. It has no end,
+    and fewer columns than the header, or a last number or name that is shorter behind its
+    point than the one above.
+
+    Attributes:
+        cut: What is wrong with the last line, once the others were given; empty where
+            nothing is.
+        number: The line that was given last, or the one that is cut.
+    """
+
+    def __init__(
+        self, path: Path, file: io.TextIOBase, header: list[str], separator: str, above: int
+    ) -> None:
+        self.path, self.header, self.separator = path, header, separator
+        self.cut, self.number, self._above = "", 1, above
+        self._last: list[str] = []
+        self._reader = csv.reader(self._whole(file), delimiter=separator, skipinitialspace=True)
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        for cells in self._reader:
+            if any(cells):
+                self.number = self._reader.line_num + self._above
+                return self.number, cells
+        raise StopIteration
+
+    def cell(self, place: int) -> str:
+        """What the cut line has in a column; empty where that is missing or cut itself."""
+        return self._last[place].strip() if place < len(self._last) - 1 else ""
+
+    def _whole(self, file: io.TextIOBase) -> Iterator[str]:
+        before = ""
+        for number, line in enumerate(file, self._above + 1):
+            is_text = line.isascii() or _is_text(line)
+            if not line.endswith(("\n", "\r")) and line.strip():
+                self._last = self._split(line)
+                if not is_text or "\0" in line or self._is_cut(before):
+                    self.cut, self.number = "the last line of the file is cut", number
+                    return
+            if not is_text:
+                problem = "the line is not UTF-8 and cannot be read; save the file as UTF-8."
+                raise LabelError(self.path, problem, number)
+            before = line
+            yield line
+
+    def _is_cut(self, before: str) -> bool:
+        if len(self._last) != len(self.header):
+            return len(self._last) < len(self.header)
+        above = self._split(before)
+        return bool(above) and _behind_point(self._last[-1]) < _behind_point(above[-1])
+
+    def _split(self, line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=self.separator, skipinitialspace=True), [])
+
+
+def _add_cells(
+    rows: Rows,
+    layout: Layout,
+    picture: str,
+    lines: Iterable[tuple[int, list[str]]],
+    header: list[str],
+    decimal_commas: bool,
+) -> None:
+    path, file = rows.files[-1], len(rows.files) - 1
+    if layout.image is None and not _is_text(picture):
+        reason = "the name is not UTF-8, and no label table can hold it; rename the picture"
+        rows.skipped.append(Skipped(picture, path, reason))
+        return
+    for line, cells in lines:
+        numbers = [cell.replace(",", ".") for cell in cells] if decimal_commas else cells
+        values = _values(numbers, layout)
+        if values is None:
+            if _is_header(cells):
+                _check_repeated(path, line, cells, header, layout)
+                continue
+            if len(cells) != layout.width:
+                problem = f"{len(cells)} columns, but the header has {layout.width}."
+                raise LabelError(path, problem, line)
+            values = []
+            for column, place in enumerate(layout.places):
+                values.append(_number(numbers[place]))
+                if values[-1] != values[-1]:
+                    rows.odd[len(rows.images), column] = cells[place].strip()
+        image = picture if layout.image is None else cells[layout.image].strip()
+        if not image:
+            raise LabelError(path, "the row has no image name.", line)
+        rows.images.append(image)
+        rows.file.append(file)
+        rows.line.append(line)
+        rows.numbers.extend(values)
+        rows.numbers.extend(layout.box(numbers))
+
+
+def _values(cells: Sequence[str], layout: Layout) -> list[float] | None:
+    """The numbers of a row; None where one is no number or a column is missing."""
+    if len(cells) != layout.width:
+        return None
+    try:
+        return [float(cells[place]) for place in layout.places]
+    except ValueError:
+        return None
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a row has names of AUs where numbers should be."""
+    return any(_PRESENCE.fullmatch(c.strip()) or _INTENSITY.fullmatch(c.strip()) for c in cells)
+
+
+def _check_repeated(
+    path: Path, line: int, cells: Sequence[str], header: list[str], layout: Layout
+) -> None:
+    """Refuse a header among the rows, unless it is the same and rows name their pictures."""
+    same = [cell.strip().lstrip("\ufeff") for cell in cells] == header
+    if same and layout.image is not None:
+        return
+    if layout.image is None:
+        problem = (
+            "the header is there again: several files were put one behind the other, and "
+            "without the pictures' names nobody can tell whose row is whose. Keep a file a "
+            "picture in a folder, or add a column 'image'."
+        )
+    else:
+        problem = (
+            "another header is there, with other columns: files of different kinds were put "
+            "one behind the other. Keep them as files of their own."
+        )
+    raise LabelError(path, problem, line)
+
+
+def _picture(name: str, suffix: str) -> str:
+    """The picture that a CSV file is named after: ``a/x.csv`` and ``a/x.jpg.csv``."""
+    stem = name[: -len(".csv")]
+    return stem if stem.lower().endswith(PICTURES) else stem + suffix
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8 on the disk; bytes that are not come as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return {"true": 1.0, "false": 0.0}.get(cell.strip().lower(), math.nan)
+
+
+def _behind_point(cell: str) -> int:
+    return len(cell.strip().partition(".")[2])
+
+
+def _other_layout(rows: Rows, layout: Layout) -> str:
+    other = sorted(set(rows.names) ^ {*layout.names, *BOX})
+    return (
+        f"its columns are not those of {rows.files[0].name}: {', '.join(other) or 'the order'} "
+        "differs. Keep the output of FaceLandmarkImg and of FeatureExtraction, and of runs "
+        "with different options, in folders of their own."
+    )
+
+
+def _missing_columns(missing: list[str], found: Sequence[str]) -> str:
+    if len(found) == 1:
+        return (
+            f"the header is one column, {found[0][:60]!r}; expected columns separated by "
+            "commas, semicolons or tabs, without quotes around the whole line."
+        )
+    if not any(_PRESENCE.fullmatch(name) for name in found) and not _has_intensity_alone(found):
+        return (
+            "there is no presence column (AU01_c, AU02_c, …), nor are there intensities "
+            "(AU01_r, AU02_r, …) of OpenFace 2, which writes both when it is run with -aus. "
+            "OpenFace 3 does not number its AUs as FACS does, and its files cannot be read."
+        )
+    listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
+    if _has_intensity_alone(found):
+        return f"column {listed} is missing; without AU01_c, … presence is read from AU01_r, …"
+    return f"column {listed} is missing; presence is read from AU01_c, AU02_c, …"

@@ -1,0 +1,147 @@
+"""Experts' codes of any data set, frame by frame: what a reader of label files returns.
+
+A reader takes one data set's files apart into ``Recording``s; ``coded_frames`` checks them
+and makes one table of them. How to write one: ``docs/own_labels.md``.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import LabelError
+from action_units.labels.action_units import au_columns
+from action_units.labels.walking import original_of, tell_passed_over
+
+logger = logging.getLogger(__name__)
+
+MISSING = -1
+"""The code of an AU that was not or could not be scored in a frame."""
+
+_HIGHEST = {"presence": 1, "intensity": 5}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One subject's codes in one video or trial.
+
+    Attributes:
+        subject: Who it is; what is split into training and test.
+        name: The recording's name among those of the subject.
+        frames: The data set's own numbers of the frames, ``(N,)``.
+        codes: ``(N, A)``, a column an AU; ``MISSING`` where there is no code.
+        path: The file or folder they are from.
+    """
+
+    subject: str
+    name: str
+    frames: np.ndarray
+    codes: np.ndarray
+    path: Path
+
+
+@dataclass(frozen=True)
+class CodedFrames:
+    """The codes of every frame of a data set.
+
+    Attributes:
+        table: ``subject``, ``recording``, ``frame`` and an int8 column an AU (``AU01`` …),
+            ``MISSING`` where there is no code; ordered by those three.
+        aus: The AUs, in the order of the columns.
+        scale: ``presence``, 0 or 1, or ``intensity``, 0 to 5.
+    """
+
+    table: pd.DataFrame
+    aus: tuple[int, ...]
+    scale: str
+
+    def present(self, from_intensity: int = 2) -> "CodedFrames":
+        """Presence, 0 or 1; of intensities from a threshold on. ``MISSING`` stays."""
+        if self.scale == "presence":
+            return self
+        codes = self.table[au_columns(self.aus)].to_numpy()  # (N, A)
+        labels = np.where(codes == MISSING, MISSING, codes >= from_intensity).astype(np.int8)
+        table = self.table.assign(**dict(zip(au_columns(self.aus), labels.T, strict=True)))
+        return CodedFrames(table, self.aus, "presence")
+
+    def complete(self) -> "CodedFrames":
+        """Only the frames in which every AU has a code, as training needs them."""
+        whole = (self.table[au_columns(self.aus)] != MISSING).all(axis=1)
+        return CodedFrames(self.table[whole].reset_index(drop=True), self.aus, self.scale)
+
+
+def coded_frames(
+    recordings: Iterable[Recording], aus: Sequence[int], scale: str, source: Path | str
+) -> CodedFrames:
+    """Check the recordings of a data set and make one table of them.
+
+    Of two recordings with the same codes, one of which is by its name the other's copy
+    (``smile (1)``, ``anna - Copy``), the copy is left out and named in the log.
+
+    Args:
+        recordings: In any order.
+        aus: The AUs of their columns.
+        scale: ``presence`` or ``intensity``.
+        source: The folder of the data set, for the sentence where it has no recording.
+
+    Raises:
+        LabelError: There is no recording, one is there twice or empty, a frame is there
+            twice, or a code is not on the scale; names the file.
+    """
+    highest = _HIGHEST[scale]
+    parts = []
+    seen: dict[tuple[str, str], Path] = {}
+    copies: list[Path] = []
+    ordered = sorted(recordings, key=lambda one: (one.subject, one.name))
+    by_key = {(one.subject, one.name): one for one in ordered}
+    for one in ordered:
+        key = (one.subject, one.name)
+        original = (original_of(one.subject), original_of(one.name))
+        if original != key and (twin := by_key.get(original)):
+            if _same(one, twin):
+                copies.append(one.path)
+                continue
+            logger.warning(
+                "%s is read as a recording of its own: its name is a copy's of %s, but not "
+                "its codes",
+                one.path,
+                twin.path,
+            )
+        if key in seen:
+            raise LabelError(
+                one.path, f"recording {one.name} of {one.subject} is in {seen[key]} as well."
+            )
+        seen[key] = one.path
+        frames, codes = np.asarray(one.frames, np.int64), np.asarray(one.codes)
+        if codes.shape != (len(frames), len(aus)) or not len(frames):
+            raise LabelError(
+                one.path,
+                f"{len(frames):,} frames with codes of shape {codes.shape}; expected some "
+                f"frames and a column for each of {len(aus)} AUs.",
+            )
+        order = np.argsort(frames, kind="stable")
+        frames, codes = frames[order], codes[order]
+        if (twice := np.flatnonzero(np.diff(frames) == 0)).size:
+            raise LabelError(one.path, f"frame {frames[twice[0]]} is there twice.")
+        odd = (codes != MISSING) & ~np.isin(codes, np.arange(highest + 1))
+        if odd.any():
+            row, column = np.argwhere(odd)[0]
+            raise LabelError(
+                one.path,
+                f"frame {frames[row]} has {au_columns(aus)[column]} {codes[row, column]:g}; "
+                f"{scale} goes from 0 to {highest}.",
+            )
+        key_columns = {"subject": one.subject, "recording": one.name, "frame": frames}
+        labels = pd.DataFrame(codes.astype(np.int8), columns=au_columns(aus))
+        parts.append(pd.concat([pd.DataFrame(key_columns), labels], axis=1))
+    if not parts:
+        raise LabelError(source, "no recording with codes is in this folder.")
+    tell_passed_over(copies, "recordings")
+    return CodedFrames(pd.concat(parts, ignore_index=True), tuple(aus), scale)
+
+
+def _same(one: Recording, other: Recording) -> bool:
+    return np.array_equal(one.frames, other.frames) and np.array_equal(one.codes, other.codes)

@@ -1,0 +1,1 @@
+"""Bytes to pixels: images and videos, read strictly."""

@@ -1,0 +1,99 @@
+"""One picture's circumstances: pose, light, camera, and what hides part of the face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from action_units.sample.canvas import Floats, Pose
+
+OCCLUDERS = ("none", "hand", "strand", "microphone", "finger", "shadow")
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything about a picture that is neither the person nor the expression.
+
+    Light directions are in the picture's axes (x right, y down, z to the camera).
+    ``asymmetry`` holds one number per pre-training AU (18,): the picture's right side
+    shows the AU (1 + a) times, its left side (1 − a) times.
+    """
+
+    pose: Pose
+    light: tuple[float, float, float] = (-0.35, -0.45, 0.82)
+    ambient: float = 0.42
+    exposure: float = 1.0
+    uneven: float = 0.0  # how much darker one side of the picture is
+    uneven_angle: float = 0.0
+    gaze: tuple[float, float] = (0.0, 0.0)
+    asymmetry: Floats = field(default_factory=lambda: np.zeros(18))
+    occluder: str = "none"
+    occluder_place: tuple[float, float] = (0.5, 0.5)  # each 0–1, meaning by kind
+    background: float = 0.5
+    background_slope: tuple[float, float] = (0.0, 0.0)
+    clothes: float = 0.3
+    noise: float = 0.010
+    blur: int = 0  # Gaussian kernel size in pixels, 0 for none
+    seed: int = 0  # of the background's shapes and, with ``grain``, of the noise
+    grain: int = 0  # which picture of a series with one background
+
+    def at(self, **changes: object) -> View:
+        """The same view with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def draw_view(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    scale: tuple[float, float] = (50.0, 60.0),
+    turn: float = 1.0,
+    occlusion: float = 0.10,
+) -> View:
+    """Draw the circumstances of a photograph.
+
+    Args:
+        rng: Its state alone decides.
+        shape: Rows and columns of the picture.
+        scale: Range of pixels per face unit; a face is about 1.8 units tall.
+        turn: Factor on the head's rotation; 1 has standard deviations of 9° yaw,
+            5° pitch and 5° roll, cut at two and a half of them.
+        occlusion: How often something hides part of the face.
+    """
+    size = float(rng.uniform(*scale))
+    yaw, pitch, roll = np.clip(rng.normal(size=3), -2.4, 2.4) * np.radians([9, 5, 5]) * turn
+    pose = Pose(
+        x=shape[1] / 2 + float(rng.normal(0, 0.035)) * shape[1],
+        y=shape[0] * 0.465 + float(rng.normal(0, 0.02)) * shape[0],
+        scale=size,
+        yaw=float(yaw),
+        pitch=float(pitch),
+        roll=float(roll),
+    )
+    side, height = float(rng.normal(0, 0.42)), float(rng.normal(-0.38, 0.22))
+    norm = (side * side + height * height + 0.64) ** 0.5
+    hidden = rng.random() < occlusion
+    return View(
+        pose=pose,
+        light=(side / norm, height / norm, 0.8 / norm),
+        ambient=float(rng.uniform(0.28, 0.58)),
+        exposure=float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35)),
+        uneven=float(rng.uniform(0.1, 0.48) * (rng.random() < 0.3)),
+        uneven_angle=float(rng.uniform(-np.pi, np.pi)),
+        gaze=(float(rng.normal(0, 0.25)), float(rng.normal(0, 0.12))),
+        asymmetry=draw_asymmetry(rng, 0.14),
+        occluder=str(rng.choice(OCCLUDERS[1:])) if hidden else "none",
+        occluder_place=(float(rng.random()), float(rng.random())),
+        background=float(rng.uniform(0.12, 0.9)),
+        background_slope=(float(rng.normal(0, 0.1)), float(rng.normal(0, 0.1))),
+        clothes=float(rng.uniform(0.05, 0.85)),
+        noise=float(rng.uniform(0.004, 0.026)),
+        blur=int(rng.choice([0, 0, 0, 3, 3, 5])),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def draw_asymmetry(rng: np.random.Generator, spread: float) -> Floats:
+    """How much more each AU shows on the picture's right side, (18,)."""
+    asymmetry: Floats = np.clip(rng.normal(0.0, spread, 18), -0.6, 0.6)
+    return asymmetry

@@ -1,0 +1,134 @@
+"""Rendered photographs of many people, with OpenFace's annotations of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from action_units.config import WebSampleConfig
+from action_units.sample.canvas import Bytes, Floats
+from action_units.sample.disfa import draw_gain
+from action_units.sample.identity import draw_identity
+from action_units.sample.layout import folder_made_once, run_tasks
+from action_units.sample.render import render_face
+from action_units.sample.view import draw_view
+from action_units.sample.web_labels import draw_expression, openface_csv, truth_csv
+
+_PER_TASK = 40  # photographs that a worker renders at a time
+_LETTERS = "0123456789bcdfghjklmnpqrstvwxyz_"  # of Freebase's machine identifiers
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph to be rendered."""
+
+    index: int
+    image: str
+    identity: str
+    person: int
+    gender: int
+
+
+def write_web_sample(
+    folder: Path | str,
+    config: WebSampleConfig | Mapping[str, Any],
+    workers: int | None = None,
+    remake: bool = False,
+) -> bool:
+    """Render photographs of many people and annotate them as OpenFace would, once.
+
+    Args:
+        folder: Gets ``photographs/<MID>_<n>-FaceId-<k>.jpg``, ``openface.csv`` (noisy),
+            ``identities.csv`` (``identity,gender``; 0 woman, 1 man) and ``truth.csv``
+            (true intensities).
+        config: What to render.
+        workers: Processes; None for one per CPU. The bytes do not depend on it.
+        remake: Replace a sample made with another configuration.
+
+    Returns:
+        Whether anything was rendered; False where the sample was there already.
+
+    Raises:
+        ConfigurationError: A parameter is outside its range.
+        ArtifactError: The folder holds something else, or the disk refused.
+    """
+    if isinstance(config, Mapping):
+        config = WebSampleConfig.read(config, "sample.web")
+    with folder_made_once(Path(folder), "web", config.model_dump(), remake) as making:
+        if making is None:
+            return False
+        (making / "photographs").mkdir()
+        photographs = list_photographs(config)
+        chunks = [photographs[k : k + _PER_TASK] for k in range(0, len(photographs), _PER_TASK)]
+        tasks = [(str(making / "photographs"), chunk, config) for chunk in chunks]
+        weights = [len(chunk) for chunk in chunks]
+        run_tasks(
+            _write_photographs, tasks, weights, workers, "Rendering web faces", "photographs"
+        )
+        images = [photograph.image for photograph in photographs]
+        truth = np.stack([true_intensities(config, p.index) for p in photographs])
+        people = {p.identity: p.gender for p in photographs}
+        rows = "".join(f"{identity},{gender}\n" for identity, gender in people.items())
+        (making / "openface.csv").write_text(openface_csv(images, truth, config))
+        (making / "truth.csv").write_text(truth_csv(images, truth))
+        (making / "identities.csv").write_text("identity,gender\n" + rows)
+    return True
+
+
+def list_photographs(config: WebSampleConfig) -> list[Photograph]:
+    """Every photograph's name and person, the people in the order of their identifiers.
+
+    Women and men come in pairs with equally many photographs each.
+    """
+    rng = np.random.default_rng([config.seed, 20])
+    names: set[str] = set()
+    while len(names) < config.identities:
+        letters = rng.choice(list(_LETTERS), int(rng.integers(4, 7)))
+        names.add("m.0" + "".join(letters[:-1]) + str(letters[-1]).replace("_", "k"))
+    pairs = config.identities // 2
+    spare = config.photographs // 2 - pairs
+    weights = rng.gamma(1.5, size=pairs)
+    counts = 1 + rng.multinomial(spare, weights / weights.sum())
+    order = rng.permutation(sorted(names))
+    photographs: list[Photograph] = []
+    for person, identity in enumerate(str(name) for name in order):
+        count = int(counts[person // 2])
+        numbers = np.sort(rng.choice(max(120, 2 * count), count, replace=False))
+        for number in numbers:
+            face = int(rng.choice(4, p=[0.92, 0.055, 0.017, 0.008]))
+            image = f"{identity}_{number}-FaceId-{face}.jpg"
+            photographs.append(
+                Photograph(len(photographs), image, identity, person, person % 2)
+            )
+    return photographs
+
+
+def true_intensities(config: WebSampleConfig, index: int) -> Floats:
+    """What a photograph shows, (18,)."""
+    return draw_expression(np.random.default_rng([config.seed, 21, index]))
+
+
+def render_photograph(config: WebSampleConfig, photograph: Photograph) -> Bytes:
+    """One photograph, uint8 (rows, columns)."""
+    person = np.random.default_rng([config.seed, 22, photograph.person])
+    who = draw_identity(person, photograph.gender)
+    gain = config.strength * draw_gain(person, config.expressiveness)
+    rng = np.random.default_rng([config.seed, 24, photograph.index])
+    shape = (config.size, config.size + int(rng.integers(-1, 3)) * config.size // 12)
+    size = (0.26 * config.size, 0.315 * config.size)
+    view = draw_view(rng, shape, size, config.turn, config.occlusion)
+    return render_face(who, true_intensities(config, photograph.index) * gain, view, shape)
+
+
+def _write_photographs(task: tuple[str, list[Photograph], WebSampleConfig]) -> None:
+    folder, photographs, config = Path(task[0]), task[1], task[2]
+    for photograph in photographs:
+        picture = render_photograph(config, photograph)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
+        encoded = cv2.imencode(".jpg", picture, quality)[1]
+        (folder / photograph.image).write_bytes(encoded.tobytes())

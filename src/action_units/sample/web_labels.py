@@ -1,0 +1,100 @@
+"""What web photographs show, and what OpenFace makes of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from action_units.config import WebSampleConfig
+from action_units.labels.action_units import PRETRAIN_AUS, au_column, au_columns
+from action_units.sample.canvas import Floats
+
+PRESENT_FROM = 1.5
+"""True intensity from which a coder's rounded label is 2, so the AU present."""
+
+# Kinds of posed and candid expressions: how common they are, and how often each shows
+# which AUs. Made up so that each AU is truly present in some 10–40 % of photographs.
+_KINDS: tuple[tuple[float, dict[int, float]], ...] = (
+    (0.09, {}),
+    (0.26, {12: 0.97, 6: 0.75, 25: 0.65, 7: 0.30, 10: 0.25, 14: 0.20, 26: 0.12}),
+    (0.10, {25: 0.85, 26: 0.65, 17: 0.12, 20: 0.35, 10: 0.22, 1: 0.2, 2: 0.2, 45: 0.12}),
+    (0.17, {1: 0.90, 2: 0.92, 5: 0.85, 25: 0.60, 26: 0.60}),
+    (0.12, {1: 0.75, 4: 0.60, 15: 0.85, 17: 0.50, 20: 0.15, 7: 0.12, 45: 0.15}),
+    (0.11, {4: 0.90, 7: 0.60, 5: 0.25, 23: 0.60, 17: 0.40, 9: 0.30, 10: 0.25, 15: 0.25}),
+    (0.10, {9: 0.90, 10: 0.60, 4: 0.50, 7: 0.40, 17: 0.30, 20: 0.30, 15: 0.30, 6: 0.35}),
+    (0.09, {14: 0.65, 28: 0.55, 23: 0.40, 17: 0.35, 20: 0.40, 15: 0.25, 45: 0.20}),
+)  # fmt: skip
+_ANYWHERE = {28: 0.20, 45: 0.20, 14: 0.12, 20: 0.10, 23: 0.10, 2: 0.10, 1: 0.08, 9: 0.08}
+_ELSEWHERE = 0.06
+_IMPOSSIBLE = ((28, 25), (28, 12), (23, 25), (45, 5), (45, 7))  # the first gives way
+
+
+def draw_expression(rng: np.random.Generator) -> Floats:
+    """True intensities of one photograph, (18,), 0–5; small traces count too."""
+    weights = np.array([weight for weight, _ in _KINDS])
+    kind = _KINDS[int(rng.choice(len(_KINDS), p=weights / weights.sum()))][1]
+    chance = np.array(
+        [max(kind.get(au, 0.0), _ANYWHERE.get(au, _ELSEWHERE)) for au in PRETRAIN_AUS]
+    )
+    present = rng.random(len(PRETRAIN_AUS)) < chance
+    strong = PRESENT_FROM + 3.5 * rng.beta(1.5, 1.4, len(PRETRAIN_AUS))
+    trace = np.where(rng.random(len(PRETRAIN_AUS)) < 0.30, rng.uniform(0.3, 1.45, 18), 0.0)
+    shown: Floats = np.where(present, strong, trace)
+    column = {au: k for k, au in enumerate(PRETRAIN_AUS)}
+    for weaker, stronger in _IMPOSSIBLE:
+        if shown[column[stronger]] >= 1.0:
+            shown[column[weaker]] = 0.0
+    return shown
+
+
+def labelled_chance(truth: Floats, config: WebSampleConfig) -> Floats:
+    """The chance that OpenFace calls each AU present, (…, 18) from true intensities.
+
+    It runs from the false-alarm rate at intensity 0 to the sensitivity at 2, smoothly:
+    OpenFace calls many traces present that a coder does not, on top of its errors on
+    faces that show nothing.
+    """
+    sensitivity = np.array([config.sensitivity[c] for c in au_columns(PRETRAIN_AUS)])
+    false_alarm = np.array([config.false_alarms[c] for c in au_columns(PRETRAIN_AUS)])
+    t = np.clip(truth / 2.0, 0.0, 1.0)
+    chance: Floats = false_alarm + (sensitivity - false_alarm) * t * t * (3.0 - 2.0 * t)
+    return chance
+
+
+def openface_row(index: int, truth: Floats, config: WebSampleConfig) -> list[str]:
+    """OpenFace's face, confidence, success, 17 intensities and 18 presences of a picture."""
+    rng = np.random.default_rng([config.seed, 23, index])
+    failed = rng.random() < config.failures
+    chance = np.full(18, 0.5) if failed else labelled_chance(truth, config)
+    present = rng.random(18) < chance
+    guess = np.where(present, 0.6 + 0.55 * truth, 0.30 * truth) + rng.normal(0.0, 0.35, 18)
+    guess = np.clip(guess, 0.0, 5.0)
+    confidence = rng.uniform(0.02, 0.6) if failed else 0.98 - 0.12 * rng.beta(1.0, 6.0)
+    estimated = [f"{guess[k]:.2f}" for k, au in enumerate(PRETRAIN_AUS) if au != 28]
+    return ["0", f"{confidence:.3f}", str(int(not failed)), *estimated] + [
+        str(int(value)) for value in present
+    ]
+
+
+def openface_csv(images: Sequence[str], truth: Floats, config: WebSampleConfig) -> str:
+    """The annotations as OpenFace writes them: padded headers, ``_r`` and ``_c`` columns."""
+    columns = ["face", "confidence", "success"]
+    columns += [f"{au_column(au)}_r" for au in PRETRAIN_AUS if au != 28]
+    columns += [f"{au_column(au)}_c" for au in PRETRAIN_AUS]
+    lines = ["image, " + ", ".join(columns)]
+    for index, image in enumerate(images):
+        lines.append(", ".join([image, *openface_row(index, truth[index], config)]))
+    return "\n".join(lines) + "\n"
+
+
+def truth_csv(images: Sequence[str], truth: Floats) -> str:
+    """The true intensities, which are known because the pictures are rendered."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", *au_columns(PRETRAIN_AUS)])
+    for image, row in zip(images, truth, strict=True):
+        writer.writerow([image, *(f"{value:.3f}" for value in row)])
+    return text.getvalue()

@@ -1,0 +1,31 @@
+"""AU numbers, names and columns."""
+
+from action_units.labels.action_units import (
+    AU_NAMES,
+    AU_SETS,
+    DISFA_AUS,
+    EIGHT_AUS,
+    PRETRAIN_AUS,
+    au_column,
+    au_columns,
+    aus_of_columns,
+)
+
+
+def test_the_sets_are_those_of_the_literature():
+    assert (len(PRETRAIN_AUS), len(DISFA_AUS), len(EIGHT_AUS)) == (18, 12, 8)
+    assert set(EIGHT_AUS) < set(DISFA_AUS) < set(PRETRAIN_AUS)
+    assert all(list(aus) == sorted(aus) for aus in AU_SETS.values())
+    assert set(AU_NAMES) == set(PRETRAIN_AUS)
+
+
+def test_columns_go_there_and_back():
+    assert au_column(1) == "AU01"
+    assert aus_of_columns(au_columns(PRETRAIN_AUS)) == PRETRAIN_AUS
+
+
+def test_only_label_columns_are_aus():
+    assert aus_of_columns(["image", "AU12", " AU01", "AU01_r", "AU01_p", "AU1", "AU02"]) == (
+        12,
+        2,
+    )

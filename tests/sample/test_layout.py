@@ -1,0 +1,171 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.files import temporary_folder
+from action_units.sample.layout import MARKER, folder_made_once, run_tasks
+
+
+def make(folder: Path, config: dict[str, object], remake: bool = False) -> bool:
+    with folder_made_once(folder, "test", config, remake) as making:
+        if making is None:
+            return False
+        (making / "content").write_text(json.dumps(config))
+    return True
+
+
+def test_a_second_call_finds_the_sample_and_does_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "sample"
+    assert make(folder, {"seed": 1})
+    before = (folder / MARKER).stat().st_mtime_ns
+    assert not make(folder, {"seed": 1})
+    assert (folder / MARKER).stat().st_mtime_ns == before
+    assert [path.name for path in folder.parent.iterdir()] == ["sample"]
+
+
+def test_another_configuration_is_refused_unless_a_remake_is_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    make(folder, {"seed": 1})
+    with pytest.raises(ArtifactError, match=r"seed 1, now 2.*delete the folder"):
+        make(folder, {"seed": 2})
+    assert json.loads((folder / "content").read_text()) == {"seed": 1}
+    assert make(folder, {"seed": 2}, remake=True)
+    assert json.loads((folder / "content").read_text()) == {"seed": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+
+
+@pytest.mark.parametrize("marker", [None, "not json", "[]", '{"sample": "x"}'])
+def test_a_folder_of_other_files_is_never_touched(tmp_path: Path, marker: str | None) -> None:
+    folder = tmp_path / "sample"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+    if marker is not None:
+        (folder / MARKER).write_text(marker)
+    for remake in (False, True):
+        with pytest.raises(ArtifactError, match="left alone"):
+            make(folder, {"seed": 1}, remake)
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+def test_an_error_while_rendering_leaves_nothing(tmp_path: Path) -> None:
+    def render() -> None:
+        with folder_made_once(tmp_path / "sample", "test", {}) as making:
+            assert making is not None
+            (making / "half").write_text("x")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(ArtifactError, match="No space left"):
+        render()
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from action_units.sample.web import write_web_sample
+if __name__ == "__main__":
+    write_web_sample(Path(sys.argv[1]), {"photographs": 4000, "identities": 100}, workers=2)
+"""
+
+
+def test_a_kill_leaves_no_final_folder_and_the_next_run_clears_the_rest(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    folder = tmp_path / "raw" / "web"
+    process = subprocess.Popen(
+        [sys.executable, script, folder], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("raw/.web.making.*/new/photographs/*.jpg")):
+        assert time.monotonic() < deadline, "rendering never started"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not folder.exists()
+    assert len(list(folder.parent.iterdir())) == 1
+    assert make(folder, {"seed": 1})
+    assert [path.name for path in folder.parent.iterdir()] == ["web"]
+
+
+def test_a_run_that_is_still_going_is_left_alone(tmp_path: Path) -> None:
+    with temporary_folder("other.making", tmp_path) as running:
+        assert make(tmp_path / "other", {"seed": 1})
+        assert running.is_dir()
+
+
+def test_a_sample_that_cannot_be_replaced_stays(tmp_path, monkeypatch) -> None:
+    assert make(tmp_path / "sample", {"seed": 1})
+    before = sorted(path.name for path in (tmp_path / "sample").iterdir())
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with (
+        pytest.raises(ArtifactError, match=r"No space left.*Free some space"),
+        folder_made_once(tmp_path / "sample", "test", {"seed": 2}, remake=True) as making,
+    ):
+        assert making is not None
+    assert sorted(path.name for path in (tmp_path / "sample").iterdir()) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+
+
+@pytest.mark.parametrize("name", ["labels/au1.txt", "openface.csv", MARKER])
+def test_a_flipped_bit_in_a_label_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "sample"
+    with folder_made_once(folder, "test", {"seed": 1}) as making:
+        assert making is not None
+        (making / "labels").mkdir()
+        (making / "labels" / "au1.txt").write_text("1,0\n")
+        (making / "openface.csv").write_text("a.jpg,1\n")
+    assert not make(folder, {"seed": 1})
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+    with pytest.raises(ArtifactError, match="not as it was written here|left alone"):
+        make(folder, {"seed": 1})
+
+
+def test_a_sample_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    with folder_made_once(folder, "test", {"seed": 1}) as making:
+        assert making is not None
+        (making / "videos").mkdir(0o755)
+        (making / "videos" / "a.avi").write_bytes(b"a face")
+    modes = {path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+    assert modes == {0}
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_back_in_order(workers: int) -> None:
+    tasks = list(range(9))
+    assert run_tasks(square, tasks, tasks, workers, "Squaring", "numbers") == [
+        x * x for x in tasks
+    ]
+
+
+def die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told_in_a_sentence() -> None:
+    with pytest.raises(ArtifactError, match="worker process was killed"):
+        run_tasks(die, [1, 2], [1, 1], 2, "Dying", "times")
+
+
+def test_a_wrong_number_of_workers_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="workers=-1 must be 0 or more"):
+        run_tasks(square, [1], [1], -1, "Squaring", "numbers")

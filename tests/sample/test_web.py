@@ -1,0 +1,99 @@
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from action_units.config import WebSampleConfig
+from action_units.labels.action_units import PRETRAIN_AUS, au_columns
+from action_units.labels.names import parse_web_name
+from action_units.labels.openface import read_openface
+from action_units.sample.web import list_photographs, true_intensities, write_web_sample
+from action_units.sample.web_labels import PRESENT_FROM, labelled_chance, openface_csv
+
+SMALL = WebSampleConfig(photographs=90, identities=30, size=160, failures=0.1)
+
+# OpenFace's positive rates on 3,000 rows of the real pre-training labels.
+REAL_RATES = (0.605, 0.542, 0.308, 0.396, 0.513, 0.525, 0.307, 0.533, 0.517, 0.634, 0.54, 0.213,
+              0.386, 0.173, 0.527, 0.405, 0.236, 0.235)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("web") / "sample"
+    assert write_web_sample(folder, SMALL, workers=2)
+    return folder
+
+
+def test_the_layout_parses_back(small: Path) -> None:
+    header = (small / "openface.csv").read_text().splitlines()[0]
+    assert header.startswith("image, face, confidence, success, AU01_r, ")
+    assert ", AU28_r" not in header
+    found = read_openface(small / "openface.csv")
+    assert len(found.table) + len(found.dropped) == 90
+    assert 0 < len(found.dropped) < 25
+    truth = pd.read_csv(small / "truth.csv")
+    assert list(truth.columns) == ["image", *au_columns(PRETRAIN_AUS)]
+    pictures = sorted(path.name for path in (small / "photographs").iterdir())
+    assert sorted(truth["image"]) == pictures
+    genders = pd.read_csv(small / "identities.csv", index_col="identity")["gender"]
+    names = [parse_web_name(image) for image in pictures]
+    assert {name.identity for name in names} == set(genders.index)
+    assert Counter(genders[name.identity] for name in names) == {0: 45, 1: 45}
+    for image in pictures[:20]:
+        picture = cv2.imread(str(small / "photographs" / image), cv2.IMREAD_UNCHANGED)
+        assert picture.shape[0] == 160
+
+
+def test_any_number_of_workers_writes_the_same_bytes(small: Path, tmp_path: Path) -> None:
+    write_web_sample(tmp_path, SMALL.model_dump(), workers=1)
+    files = [path.relative_to(small) for path in small.rglob("*") if path.is_file()]
+    assert len(files) == 95  # photographs, three tables, the manifest and its sums
+    for name in files:
+        assert (tmp_path / name).read_bytes() == (small / name).read_bytes(), name
+
+
+def test_identifiers_look_like_freebases() -> None:
+    photographs = list_photographs(WebSampleConfig(photographs=3000, identities=1000))
+    identities = {photograph.identity for photograph in photographs}
+    assert len(identities) == 1000
+    assert any("_" in identity for identity in identities)
+    assert len({photograph.image for photograph in photographs}) == 3000
+    for photograph in photographs[:200]:
+        assert parse_web_name(photograph.image).identity == photograph.identity
+
+
+def labels_and_truth(count: int) -> tuple[np.ndarray, np.ndarray]:
+    config = WebSampleConfig()
+    truth = np.stack([true_intensities(config, k) for k in range(count)])
+    text = openface_csv([str(k) for k in range(count)], truth, config).splitlines()[1:]
+    noisy = np.array([line.split(", ")[-18:] for line in text]).astype(int)
+    return noisy, truth
+
+
+def test_noisy_rates_are_openfaces_and_the_truth_lies_far_below() -> None:
+    noisy, truth = labels_and_truth(4000)
+    present = truth >= PRESENT_FROM
+    np.testing.assert_allclose(noisy.mean(axis=0), REAL_RATES, atol=0.04)
+    assert (present.mean(axis=0) > 0.08).all()
+    assert (present.mean(axis=0) < 0.45).all()
+    hits = np.array([noisy[present[:, k], k].mean() for k in range(18)])
+    alarms = np.array([noisy[~present[:, k], k].mean() for k in range(18)])
+    assert (hits - alarms > 0.25).all()
+
+
+def test_labels_are_least_reliable_near_the_threshold() -> None:
+    config = WebSampleConfig()
+    levels = np.linspace(0, 5, 51)[:, None] * np.ones(18)
+    chance = labelled_chance(levels, config)
+    assert (np.diff(chance, axis=0) >= 0).all()
+    wrong = np.where(levels >= PRESENT_FROM, 1 - chance, chance)
+    assert (wrong[17] > wrong[40]).all()
+    assert (wrong[13] > wrong[0]).all()
+
+
+def test_the_real_rates_are_those_measured(real_labels: Path) -> None:
+    table = pd.read_csv(real_labels / "pretrain_label_sample.csv.gz", header=None)
+    np.testing.assert_allclose(table.iloc[:, 3:].mean(), REAL_RATES, atol=5e-4)
