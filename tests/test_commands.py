@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from action_units import commands
 from action_units.commands import main
 from action_units.prediction.tables import read_table
 from tests.prediction.conftest import scene, write_pictures, write_run, write_video
@@ -131,13 +130,6 @@ def test_ctrl_c_is_said_and_has_its_own_code(models, photographs, monkeypatch, t
     done = invoke("predict", photographs, "--model", models, "--out", tmp_path)
     assert done.exit_code == 130
     assert "nothing is half-written" in done.stderr
-
-
-def test_a_missing_extra_is_named():
-    missing = commands._missing(ModuleNotFoundError("no", name="fastapi"), "live")
-    assert "pip install 'action-units[live]'" in str(missing)
-    ours = ModuleNotFoundError("no", name="action_units.live.server")
-    assert commands._missing(ours, "live") is ours
 
 
 def test_run_hands_its_arguments_to_kedro(tmp_path):

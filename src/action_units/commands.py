@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from action_units import __version__
-from action_units.errors import ConfigurationError
+from action_units.extras import import_extra
 from action_units.sentences import sentence_of
 from action_units.signals import orderly_end
 from action_units.trees import given_path
@@ -228,15 +228,11 @@ def live(
       action-units live --model data/06_models/sample/main/fg2020 --open
     """  # noqa: D301
     _log()
-    try:
-        from action_units.live.server import serve
-    except ModuleNotFoundError as error:
-        raise _missing(error, "live") from error
+    server = import_extra("action_units.live.server", "live", "The live view")
     from action_units.prediction.loading import load_classifier
 
-    classifier = load_classifier(model, fold, device=device)
-    serve(
-        classifier,
+    server.serve(
+        load_classifier(model, fold, device=device),
         host=host,
         port=port,
         max_upload_mb=max_upload_mb,
@@ -267,10 +263,8 @@ def export(
       action-units export data/06_models/sample/main/fg2020 --out exported
     """  # noqa: D301
     _log()
-    try:
-        from action_units.export.package import export_run
-    except ModuleNotFoundError as error:
-        raise _missing(error, "onnx") from error
+    from action_units.export.package import export_run
+
     text = None if card is None else card.read_text()
     click.echo(str(export_run(model, out, fold=fold, card=text, onnx=onnx, int8=int8)))
 
@@ -297,13 +291,3 @@ def _log() -> None:
     """Say on stderr what goes on."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("action_units").setLevel(logging.INFO)
-
-
-def _missing(error: ModuleNotFoundError, extra: str) -> Exception:
-    """What to install for a package that is not there; an error of ours stays as it is."""
-    if (error.name or "").startswith("action_units"):
-        return error
-    return ConfigurationError(
-        f"this needs the package {error.name}, which is not installed: "
-        f"pip install 'action-units[{extra}]'."
-    )

@@ -129,8 +129,11 @@ def test_a_model_that_does_not_take_the_input_is_refused(name, size, sentence):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (ModuleNotFoundError("No module", name="timm"), r"needs timm; install.*\[timm\]"),
-        (ModuleNotFoundError("No module", name="torchvision"), "misses torchvision; install"),
+        (ModuleNotFoundError("No module", name="timm"), r"package timm, .*\[timm\]"),
+        (
+            ModuleNotFoundError("No module", name="torchvision"),
+            "package torchvision, .*same build",
+        ),
         (RuntimeError("operator torchvision::nms does not exist"), "nms does not exist.*CPU"),
     ],
 )

@@ -20,7 +20,7 @@ from action_units.export.graph import CALIBRATED_WITHIN
 from action_units.export.members import PackagedMember
 from action_units.export.onnx import evenly, made_up_faces
 from action_units.export.onnx_network import open_session
-from action_units.export.optional_onnx import import_onnx
+from action_units.extras import import_extra
 from action_units.faces.store import Faces
 from action_units.training.data.arrays import resized
 from action_units.training.devices import choose_machine
@@ -122,7 +122,7 @@ def _asked(
     content: bytes, n_members: int, faces: Faces
 ) -> tuple[npt.NDArray[np.float32], list[Faces]]:
     """What a file says of faces, (N, A), and what it gives each of its networks to see."""
-    onnx = import_onnx("onnx")
+    onnx = import_extra("onnx", "onnx", "An ONNX file")
     model = onnx.load_from_string(content)
     made = {node.name: node.output[0] for node in model.graph.node}
     names = [made.get(f"/parts.{k}/Round") for k in range(n_members)]  # of graph._Part

@@ -19,7 +19,7 @@ from action_units.errors import ArtifactError
 from action_units.export.graph import FaceClassifier
 from action_units.export.members import PackagedMember, left_to_do
 from action_units.export.onnx_network import to_metadata
-from action_units.export.optional_onnx import import_onnx
+from action_units.extras import import_extra
 from action_units.faces.store import Faces
 from action_units.labels.action_units import AU_NAMES
 
@@ -52,7 +52,7 @@ def to_onnx(members: Sequence[PackagedMember], size: int, about: dict[str, Any])
         ConfigurationError: The ``onnx`` package is not installed.
         ArtifactError: The treatments of several networks cannot be put into a graph.
     """
-    onnx = import_onnx("onnx")
+    onnx = import_extra("onnx", "onnx", "An ONNX file")
     treatment = left_to_do(members)
     if treatment is None:
         raise ArtifactError(

@@ -14,7 +14,7 @@ from action_units.evaluation.calibration import calibration_from_json
 from action_units.evaluation.smoothing import Smoothing
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
-from action_units.export.optional_onnx import import_onnx
+from action_units.extras import import_extra
 from action_units.faces.store import Faces
 from action_units.files import verify
 from action_units.labels.action_units import au_columns
@@ -49,7 +49,7 @@ class OnnxNetwork:
             ArtifactError: Missing, damaged, or not an ONNX file of this project.
             ConfigurationError: ONNX Runtime is not installed.
         """
-        import_onnx("onnxruntime")
+        import_extra("onnxruntime", "onnx", "An ONNX file")
         self.path = verify(path)
         try:
             self._session = open_session(self.path.read_bytes(), threads)
@@ -94,7 +94,7 @@ def open_session(content: bytes, threads: int = 0) -> Any:
     Raises:
         ConfigurationError: ONNX Runtime is not installed.
     """
-    runtime = import_onnx("onnxruntime")
+    runtime = import_extra("onnxruntime", "onnx", "An ONNX file")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or thread_limit() or 0
     # Threads that wait do not take a core from other programs.

@@ -24,7 +24,7 @@ from action_units.evaluation.tables import average_sets
 from action_units.evaluation.treatment import Treatment
 from action_units.export.onnx import evenly
 from action_units.export.onnx_network import ask, open_session
-from action_units.export.optional_onnx import import_onnx
+from action_units.extras import import_extra
 from action_units.faces.store import Faces, FaceStore
 from action_units.files import temporary_folder
 from action_units.labels.action_units import au_column
@@ -53,9 +53,11 @@ def quantise(content: bytes, faces: Faces) -> bytes:
     Returns:
         The new file's content, with the same metadata.
     """
-    onnx = import_onnx("onnx")
-    tools = import_onnx("onnxruntime.quantization")
-    prepare = import_onnx("onnxruntime.quantization.shape_inference").quant_pre_process
+    onnx = import_extra("onnx", "onnx", "An ONNX file")
+    tools = import_extra("onnxruntime.quantization", "onnx", "An ONNX file")
+    prepare = import_extra(
+        "onnxruntime.quantization.shape_inference", "onnx", "An ONNX file"
+    ).quant_pre_process
     taken = faces[evenly(len(faces), CALIBRATION_FACES)]
 
     class Reader(tools.CalibrationDataReader):  # type: ignore[misc, name-defined]

@@ -1,38 +1,32 @@
-"""The door to timm, an optional library of image networks (``timm`` on PyPI).
+"""Lazy import of timm, an optional library of image networks (``timm`` on PyPI).
 
-It is imported only when a network of it is asked for: the import takes seconds, and timm
-needs a torchvision that fits the installed torch to the build.
+The import takes seconds, and timm needs a torchvision of the same build as torch.
 """
 
 import difflib
-import importlib
-from types import ModuleType
+from typing import Any
 
 from action_units.errors import ConfigurationError
+from action_units.extras import import_extra
 
-INSTALL = (
-    "install it with `pip install 'action-units[timm]'`, with a torchvision of the same "
-    "build as torch (beside a CPU build, the one of PyTorch's CPU index)"
+_TORCHVISION = (
+    ", with a torchvision of the same build as torch (for a CPU build, the one of PyTorch's "
+    "CPU index)"
 )
 
 
-def import_timm() -> ModuleType:
+def import_timm() -> Any:
     """The library.
 
     Raises:
         ConfigurationError: It is not installed, or fails on import.
     """
     try:
-        return importlib.import_module("timm")
-    except ModuleNotFoundError as error:
-        if error.name == "timm":
-            raise ConfigurationError(f"architecture timm needs timm; {INSTALL}.") from error
-        raise ConfigurationError(
-            f"timm is installed but misses {error.name}; {INSTALL}."
-        ) from error
+        return import_extra("timm", "timm", "architecture timm", _TORCHVISION)
     except (ImportError, RuntimeError) as error:  # a torchvision of another build
         raise ConfigurationError(
-            f"timm is installed but cannot be imported ({error}); {INSTALL}."
+            f"timm is installed but cannot be imported ({error}): install "
+            f"'action-units[timm]'{_TORCHVISION}."
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from action_units.csv_text import to_csv
-from action_units.errors import ConfigurationError
+from action_units.extras import import_extra
 from action_units.files import write_text
 from action_units.training.state import CURVE_COLUMNS
 
@@ -96,12 +96,5 @@ def curve_log(
 
 def summary_writer() -> Any:
     """TensorBoard's writer, a class; ConfigurationError where it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigurationError(
-            "tensorboard is true and TensorBoard is not installed; "
-            "`pip install 'action-units[tensorboard]'` installs it, or set tensorboard to "
-            f"false: {NAME} is written either way."
-        ) from error
-    return SummaryWriter
+    module = import_extra("torch.utils.tensorboard", "tensorboard", "tensorboard=true")
+    return module.SummaryWriter

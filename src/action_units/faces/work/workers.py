@@ -25,6 +25,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from action_units.config import ClusterSettings
 from action_units.errors import ActionUnitsError, ArtifactError, ConfigurationError
+from action_units.extras import import_extra
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -98,12 +99,7 @@ class Workers:
 
     @contextmanager
     def _dask(self) -> Iterator[tuple[Executor, int]]:
-        try:
-            distributed: Any = importlib.import_module("distributed")
-        except ImportError:
-            raise ConfigurationError(
-                "engine=dask needs Dask: pip install 'action-units[dask]'."
-            ) from None
+        distributed = import_extra("distributed", "dask", "engine=dask")
         try:
             client = distributed.Client(self.address, **self.options)
         except (OSError, TimeoutError) as error:
