@@ -31,7 +31,7 @@ from action_units.evaluation.reliability import BINS
 from action_units.evaluation.subject_statistics import SubjectStatistics, subject_statistics
 from action_units.evaluation.treatment import gain_table
 from action_units.labels.action_units import DISFA_AUS
-from action_units.labels.protocols import DISFA_SUBJECTS
+from action_units.labels.folds import DISFA_SUBJECTS
 
 PREVALENCE = (0.05, 0.04, 0.15, 0.01, 0.08, 0.04, 0.13, 0.02, 0.06, 0.02, 0.28, 0.09)
 THRESHOLDS = np.full(len(DISFA_AUS), 0.5)

@@ -24,7 +24,7 @@ import pandas as pd
 from action_units.faces.work.workers import Workers, in_order
 from action_units.files import write_text
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
-from action_units.labels.label_tables import (
+from action_units.labels.tables import (
     read_finetune_labels,
     read_pretrain_labels,
     write_finetune_labels,

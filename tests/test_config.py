@@ -17,7 +17,7 @@ from action_units.config import (
 )
 from action_units.config_loader import ProjectConfigLoader
 from action_units.errors import ConfigurationError
-from action_units.labels.protocols import PROTOCOLS
+from action_units.labels.folds import PROTOCOLS
 from action_units.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 

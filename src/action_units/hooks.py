@@ -205,14 +205,14 @@ class CheckRecordings:
         names = {node.name for node in pipeline.nodes}
         if "crop_recordings" not in names or not catalog.exists("disfa_recordings"):
             return
-        from action_units.labels.protocols import refuse_uncovered
+        from action_units.labels.folds import check_folds
         from action_units.pipelines.preprocessing.nodes import disfa_plan
 
         parameters = catalog.load("parameters")
         recordings, withdrawn = catalog.load("disfa_recordings"), catalog.load("withdrawn")
         plan = disfa_plan(recordings, parameters["preprocess"], withdrawn)
         if any("finetune" in node.tags for node in pipeline.nodes):
-            refuse_uncovered(
+            check_folds(
                 parameters["protocol"],
                 lanes.current.folds,
                 plan.labels["subject"],

@@ -21,7 +21,7 @@ from action_units.datasets.folds import EvaluatedFoldsDataset, QuarantinesDatase
 from action_units.datasets.raw import DisfaRecordingsDataset, WebPhotographsDataset
 from action_units.errors import ConfigurationError
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
-from action_units.labels.protocols import DISFA_SUBJECTS, fold_protocol
+from action_units.labels.folds import DISFA_SUBJECTS, fold_protocol
 
 TABLE = pd.DataFrame({"au": [1, 2], "f1": [0.123456789012345, np.nan], "name": ["a", "n, b"]})
 

@@ -12,7 +12,7 @@ from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
 from action_units.evaluation.measures import MEASURES
 from action_units.labels.action_units import AU_NAMES, DISFA_AUS, EIGHT_AUS, au_column
-from action_units.labels.label_tables import read_finetune_labels
+from action_units.labels.tables import read_finetune_labels
 from tests.evaluation.made_up import made_up_predictions
 
 THRESHOLDS = np.linspace(0.3, 0.6, len(DISFA_AUS))

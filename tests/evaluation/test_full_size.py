@@ -12,8 +12,8 @@ import pytest
 from action_units.evaluation.results import FoldEvaluation, evaluate_predictions
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_columns
-from action_units.labels.label_tables import read_finetune_labels
-from action_units.labels.protocols import DISFA_SUBJECTS, split_subjects
+from action_units.labels.folds import DISFA_SUBJECTS, split_subjects
+from action_units.labels.tables import read_finetune_labels
 from tests.evaluation.made_up import thresholds_at
 
 DATA = Path(__file__).parents[2].parent / "shared/data"

@@ -13,7 +13,7 @@ from action_units.evaluation.report.page import render_report
 from action_units.evaluation.results import FoldEvaluation, evaluate_predictions
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, au_columns
-from action_units.labels.protocols import DISFA_SUBJECTS, split_subjects
+from action_units.labels.folds import DISFA_SUBJECTS, split_subjects
 from tests.evaluation.made_up import thresholds_at
 from tests.evaluation.test_page import Page
 

@@ -6,7 +6,7 @@ import pytest
 
 from action_units.errors import LabelError
 from action_units.labels.bp4d import BP4D_AUS, read_bp4d, read_bp4d_intensities
-from action_units.labels.recordings import MISSING
+from action_units.labels.coded_frames import MISSING
 
 HEADER = (0, *range(1, 40), 99)
 

@@ -1,185 +1,132 @@
-"""Folders of label tables: overlaps and contradictions refused, oddities told."""
+"""Fold protocols and the draw of validation subjects."""
+
+import re
+import subprocess
+import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from action_units.errors import LabelError
-from action_units.labels.folds import read_fold_tables, read_web_tables
-from action_units.labels.protocols import fold_protocol
-from tests.labels.test_label_tables import disfa_line, web_line
-
-SUBJECTS = {1: "SN002", 2: "SN001", 3: "SN008"}
-
-
-def write(path, lines):
-    path.write_text("".join(line + "\n" for line in lines))
-
-
-@pytest.fixture
-def folds(tmp_path):
-    """Three folds of one subject each, four frames a subject."""
-    frames = {s: [disfa_line(k, subject=s) for k in range(4)] for s in SUBJECTS.values()}
-    for fold, subject in SUBJECTS.items():
-        write(tmp_path / f"fold{fold}_test.csv", frames[subject])
-        rest = [line for s, lines in frames.items() if s != subject for line in lines]
-        write(tmp_path / f"fold{fold}_train.csv", rest[::-1])
-    return tmp_path
+from action_units.errors import ConfigurationError
+from action_units.labels.folds import (
+    DISFA_SUBJECTS,
+    PROTOCOLS,
+    check_folds,
+    fold_protocol,
+    split_subjects,
+)
 
 
-def refusal(folder, read=read_fold_tables, **options):
-    with pytest.raises(LabelError) as error:
-        read(folder, **options)
-    return error.value
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+def test_each_subject_is_tested_once(name):
+    protocol = fold_protocol(name)
+    tested = [s for fold in protocol.folds for s in protocol.test_subjects(fold)]
+    assert sorted(tested) == sorted(set(tested)) == list(DISFA_SUBJECTS)
+    assert [len(protocol.test_subjects(fold)) for fold in (1, 2, 3)] == [9, 9, 9]
+    assert not {"SN014", "SN015", "SN019", "SN020", "SN022"} & set(DISFA_SUBJECTS)
 
 
-def test_each_frame_is_there_once_in_order(folds):
-    tables = read_fold_tables(folds)
-    assert tables.table["subject"].tolist() == ["SN001"] * 4 + ["SN002"] * 4 + ["SN008"] * 4
-    assert tables.table["frame"].tolist() == [1, 2, 3, 4] * 3
-    assert tables.test == {1: ("SN002",), 2: ("SN001",), 3: ("SN008",)}
-    assert tables.train[1] == ("SN001", "SN008")
+@given(
+    name=st.sampled_from(sorted(PROTOCOLS)),
+    fold=st.integers(1, 3),
+    seed=st.integers(0, 2**32),
+    n_validation=st.integers(1, 17),
+    order=st.permutations(DISFA_SUBJECTS),
+)
+def test_a_split_is_disjoint_whole_and_independent_of_the_order(
+    name, fold, seed, n_validation, order
+):
+    split = split_subjects(name, fold, order, n_validation, seed)
+    assert sorted(split.train + split.validation + split.test) == list(DISFA_SUBJECTS)
+    assert split.test == tuple(sorted(fold_protocol(name).test_subjects(fold)))
+    assert len(split.validation) == n_validation
+    assert split == split_subjects(name, fold, DISFA_SUBJECTS * 2, n_validation, seed)
 
 
-def test_files_that_are_not_there_are_not_needed(folds):
-    for name in ("fold1_train.csv", "fold3_test.csv", "fold2_test.csv"):
-        (folds / name).unlink()
-    tables = read_fold_tables(folds)
-    assert sorted(tables.test) == [1]
-    assert len(tables.table) == 12
+def test_the_draw_depends_on_seed_fold_and_protocol():
+    draws = {
+        (name, fold, seed): split_subjects(name, fold, DISFA_SUBJECTS, 4, seed).validation
+        for name in PROTOCOLS
+        for fold in (1, 2, 3)
+        for seed in range(3)
+    }
+    assert len(set(draws.values())) == len(draws)
 
 
-def test_an_empty_folder_is_refused(tmp_path):
-    assert "expected fold1_train.csv" in str(refusal(tmp_path))
-    assert "expected train_label.csv" in str(refusal(tmp_path, read_web_tables))
-
-
-def test_a_subject_in_train_and_test_is_refused(folds):
-    path = folds / "fold2_train.csv"
-    write(path, [disfa_line(k, subject=s) for s in ("SN002", "SN001") for k in (0, 1)])
-    error = refusal(folds)
-    assert (error.path.name, error.line) == ("fold2_test.csv", 1)
-    assert "subject SN001 is also in fold2_train.csv" in str(error)
-    assert "train and test of a fold must have no subject in common" in str(error)
-
-
-def test_a_subject_in_two_tests_is_refused(folds):
-    write(
-        folds / "fold3_test.csv",
-        [disfa_line(0, subject="SN008"), disfa_line(0, subject="SN002")],
+def test_the_draw_is_the_same_in_another_process():
+    code = (
+        "from action_units.labels.folds import *;"
+        "print(split_subjects('fg2020', 2, DISFA_SUBJECTS, 4, 7).validation)"
     )
-    (folds / "fold3_train.csv").unlink()
-    error = refusal(folds)
-    assert (error.path.name, error.line) == ("fold3_test.csv", 2)
-    assert "SN002 is also in fold1_test.csv" in str(error)
-    assert "the tests of two folds must have no subject in common" in str(error)
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=True,
+            env={"PYTHONHASHSEED": h},
+        ).stdout
+        for h in ("1", "2")
+    }
+    assert len(runs) == 1
+    here = split_subjects("fg2020", 2, DISFA_SUBJECTS, 4, 7).validation
+    assert runs == {f"{here}\n".encode()}
+
+
+def test_absent_subjects_are_left_out():
+    split = split_subjects("fg2020", 1, ["SN002", "SN001", "SN003", "SN008"], 1, 0)
+    assert split.test == ("SN002",)
+    assert sorted(split.train + split.validation) == ["SN001", "SN003", "SN008"]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("call", "sentence"),
     [
-        (",0" * 12, ",0,1" + ",0" * 10, "has AU02 1, but 0 in fold1_train.csv, line 5"),
-        ("(0,0,120,120)", "(0,0,99,99)", "has rectsize (0,0,99,99), but (0,0,120,120)"),
+        (("fg2020", 4, DISFA_SUBJECTS, 3, 0), "fold 4 does not exist: protocol 'fg2020' has "
+         "folds 1, 2 and 3."),
+        (("fg2020", 0, DISFA_SUBJECTS, 3, 0), "fold 0 does not exist"),
+        (("x", 1, DISFA_SUBJECTS, 3, 0), "'x' does not exist: choose fg2020 or standard"),
+        (("fg2020", 1, ["SN001", "SN003"], 1, 0), "none of them is in the data, which has"),
+        (("fg2020", 1, ["SN002", "SN001"], 1, 0), "leaves 1 subjects"),
+        (("fg2020", 1, DISFA_SUBJECTS, 0, 0), "at least 1 is needed"),
+        (("fg2020", 1, [*DISFA_SUBJECTS, "SN014"], 3, 0), "'SN014' belongs to no fold"),
     ],
-)
-def test_files_that_disagree_are_refused(folds, old, new, words):
-    path = folds / "fold2_test.csv"  # SN001, which fold 1 trains on
-    lines = path.read_text().splitlines()
-    lines[3] = lines[3].replace(old, new)
-    write(path, lines)
-    error = refusal(folds)
-    assert (error.path.name, error.line) == ("fold2_test.csv", 4)
-    assert words in str(error)
+)  # fmt: skip
+def test_what_cannot_be_is_refused_with_a_sentence(call, sentence):
+    with pytest.raises(ConfigurationError) as error:
+        split_subjects(*call)
+    assert sentence in str(error.value)
 
 
-def test_rows_missing_from_one_file_are_told(folds):
-    path = folds / "fold2_train.csv"
-    write(path, path.read_text().splitlines()[1:])
-    assert "fold2_train.csv has 3 of the 4 frames of SN008." in read_fold_tables(folds).notices
+@pytest.mark.parametrize(
+    ("protocol", "subjects", "folds", "n", "words"),
+    [
+        ("fg2020", ["SN001", "SN002", "SN003"], (1, 2, 3), 5,
+         ["fold 1 of protocol 'fg2020' leaves 2 subjects",
+          "add `fold=1,finetune.validation_subjects=1` to --params"]),
+        ("fg2020", ["SN001", "SN002", "SN003", "SN005"], (3,), 1,
+         ["fold 3 of protocol 'fg2020' tests on", "add `fold=1` or `fold=2` to --params"]),
+        ("fg2020", ["SN001", "SN002", "SN003", "SN008"], (1, 2, 3), 5,
+         ["fold 1 of protocol", "add `finetune.validation_subjects=1` to --params"]),
+        ("standard", ["SN001", "SN002"], (1,), 1, ["No fold of it can be trained"]),
+        ("fg2020", ["SN001", "SN014", "SN003", "SN002"], (1,), 1,
+         ["subject 'SN014' belongs to no fold"]),
+    ],
+)  # fmt: skip
+def test_folds_without_subjects_are_refused_and_the_way_on_is_one(
+    protocol, subjects, folds, n, words
+):
+    with pytest.raises(ConfigurationError) as error:
+        check_folds(protocol, folds, subjects, n)
+    for word in words:
+        assert word in str(error.value)
+    for way in re.findall("`(.*?)`", str(error.value)):
+        said = dict(part.rsplit("=", 1) for part in way.split(","))
+        allowed = [int(said["fold"])] if "fold" in said else folds
+        held_out = int(said.get("finetune.validation_subjects", n))
+        check_folds(protocol, allowed, subjects, held_out)
 
 
-def test_folds_are_compared_with_a_protocol(real_labels):
-    tables = read_fold_tables(real_labels)
-    assert tables.differences_from(fold_protocol("fg2020")) == []
-    assert len(tables.differences_from(fold_protocol("standard"))) == 2
-
-
-def test_a_few_subjects_are_compared_with_those_of_a_protocol_who_are_there(folds):
-    tables = read_fold_tables(folds)
-    assert tables.differences_from(fold_protocol("fg2020")) == []
-    first, second = tables.differences_from(fold_protocol("standard"))
-    assert "fold 1 of the files tests on SN002, but" in first
-    assert "on SN001, SN002" in first
-    assert "fold 2 of the files tests on SN001, but" in second
-
-
-def test_the_oddities_of_the_real_files_are_told(real_labels):
-    tables = read_fold_tables(real_labels)
-    assert len(tables.table) == 43605 + 43604
-    told = "\n".join(tables.notices)
-    for words in (
-        "9 of DISFA's 27 subjects are not there: SN008",
-        "SN010 ends with frame 4,844, where most subjects end with 4,845.",
-        "Crops are numbered from 0",
-        "SN029, frames 4,330 to 4,536",
-        "5 labels come or go for a single frame, the first is AU05 of SN011 at frame 4,290.",
-    ):
-        assert words in told
-    assert len(tables.notices) == 5
-
-
-def test_gaps_cameras_and_absent_aus_are_told(tmp_path):
-    lines = [
-        disfa_line(k, ",1" + ",0" * 11, subject=s)
-        for s in ("SN001", "SN003")
-        for k in (1, 2, 5)
-    ]
-    lines.append(disfa_line(1, ",1" + ",0" * 11).replace("Right", "Left"))
-    write(tmp_path / "fold1_test.csv", lines)
-    told = "\n".join(read_fold_tables(tmp_path).notices)
-    assert "SN001 has no row for 2 frames before its last." in told
-    assert "both cameras" in told
-    assert "No face shows AU02, AU04," in told
-    assert "Crops are numbered" not in told
-
-
-def test_single_frames_are_told_camera_by_camera(tmp_path):
-    lone = [disfa_line(k, ",1" * 12 if k == 2 else ",0" * 12) for k in range(5)]
-    still = [disfa_line(k).replace("Right", "Left") for k in range(5)]
-    write(tmp_path / "fold1_test.csv", [*lone, *still])
-    told = "\n".join(read_fold_tables(tmp_path).notices)
-    assert (
-        "12 labels come or go for a single frame, the first is AU01 of SN001 at frame 3" in told
-    )
-
-
-def test_web_tables(tmp_path):
-    write(tmp_path / "train_label.csv", [web_line(0), web_line(1)])
-    write(tmp_path / "test_label.csv", [web_line(2).replace("0d27_dy", "0other")])
-    tables = read_web_tables(tmp_path)
-    assert tables.table["split"].tolist() == ["train", "train", "test"]
-    assert tables.table["subject"].tolist() == ["m.0d27_dy", "m.0d27_dy", "m.0other"]
-    assert tables.notices == []
-
-
-def test_people_in_train_and_test_are_refused_unless_allowed(tmp_path):
-    write(tmp_path / "train_label.csv", [web_line(0)])
-    write(tmp_path / "test_label.csv", [web_line(9).replace("0d27_dy", "0b"), web_line(1)])
-    error = refusal(tmp_path, read_web_tables)
-    assert (error.path.name, error.line) == ("test_label.csv", 2)
-    assert "1 people are also in train_label.csv, the first is m.0d27_dy" in str(error)
-    tables = read_web_tables(tmp_path, allow_identity_overlap=True)
-    assert "the first is m.0d27_dy" in tables.notices[0]
-
-
-def test_an_image_in_train_and_test_is_always_refused(tmp_path):
-    write(tmp_path / "train_label.csv", [web_line(0)])
-    write(tmp_path / "test_label.csv", [web_line(0)])
-    error = refusal(tmp_path, read_web_tables, allow_identity_overlap=True)
-    assert "is also in train_label.csv" in str(error)
-
-
-def test_oddities_of_web_tables_are_told(tmp_path):
-    lines = [web_line(0), web_line(0).replace("Id-0", "Id-1"), web_line(1, ",1" + ",0" * 18)]
-    write(tmp_path / "train_label.csv", lines)
-    told = "\n".join(read_web_tables(tmp_path).notices)
-    assert "1 people have faces of both genders, the first is m.0d27_dy." in told
-    assert "1 photographs give several faces to one person, the first is m.0d27_dy_0" in told
+def test_folds_that_the_subjects_fill_are_not_refused():
+    check_folds("standard", (1, 2, 3), ["SN001", "SN002", "SN006", "SN003"], 1)
+    check_folds("fg2020", (1, 2), ["SN001", "SN002", "SN006", "SN003"], 1)

@@ -6,8 +6,8 @@ import pytest
 
 from action_units.errors import LabelError
 from action_units.labels.identities import read_identities, web_people
-from action_units.labels.label_tables import read_pretrain_labels
 from action_units.labels.names import parse_web_name, web_image
+from action_units.labels.tables import read_pretrain_labels
 
 
 def test_identities_are_put_beside_the_faces(tmp_path):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_units.errors import ConfigurationError
-from action_units.labels.label_tables import read_pretrain_labels
 from action_units.labels.sampling import hold_out, sample_faces
+from action_units.labels.tables import read_pretrain_labels
 
 
 def faces(counts):

@@ -6,7 +6,7 @@ import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.faces.store import FaceStore
-from action_units.labels.protocols import fold_protocol
+from action_units.labels.folds import fold_protocol
 from action_units.pipelines.finetuning.nodes import split_subjects
 
 

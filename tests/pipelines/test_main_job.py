@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from action_units.labels.action_units import DISFA_AUS
-from action_units.labels.protocols import fold_protocol
+from action_units.labels.folds import fold_protocol
 
 REPORTING = "data/08_reporting/tiny/main/fg2020"
 

@@ -7,7 +7,7 @@ import pytest
 from action_units.config import DisfaSampleConfig
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.labels.disfa import read_frames
-from action_units.labels.protocols import PROTOCOLS
+from action_units.labels.folds import PROTOCOLS
 from action_units.sample.disfa import write_disfa_sample
 from action_units.sample.disfa_plan import (
     COMBINATIONS,

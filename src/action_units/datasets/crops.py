@@ -29,9 +29,13 @@ from action_units.labels.action_units import (
     au_columns,
     aus_of_columns,
 )
-from action_units.labels.folds import read_fold_tables, read_web_tables
-from action_units.labels.label_tables import write_finetune_labels, write_pretrain_labels
-from action_units.labels.protocols import fold_protocol
+from action_units.labels.folds import fold_protocol
+from action_units.labels.tables import (
+    read_fold_tables,
+    read_web_tables,
+    write_finetune_labels,
+    write_pretrain_labels,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -16,14 +16,14 @@ from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop_videos import Video, check_recording
 from action_units.labels.disfa import find_labels, read_frames
 from action_units.labels.exclusions import Exclusion, exclude
-from action_units.labels.names import CAMERAS
-from action_units.labels.walking import (
+from action_units.labels.label_files import (
+    check_same_content,
     few,
-    refuse_different,
     subject_of,
     walk,
     what_is_there,
 )
+from action_units.labels.names import CAMERAS
 from action_units.media.decoding import MAX_MEGAPIXELS
 from action_units.trees import PICTURES, VIDEOS
 
@@ -258,7 +258,7 @@ def find_recordings(
             elif subject not in videos:
                 videos[subject] = place / name
             elif subject not in left_out:
-                refuse_different(videos[subject], place / name)
+                check_same_content(videos[subject], place / name)
                 passed_over.append(place / name)
             found |= subject is not None
         if found:

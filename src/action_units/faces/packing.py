@@ -23,7 +23,7 @@ from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import INDEX_NAME, Faces, FaceStore
 from action_units.files import advice, reserve
 from action_units.labels.action_units import aus_of_columns
-from action_units.labels.label_tables import parse_rectsize
+from action_units.labels.tables import parse_rectsize
 from action_units.media.decoding import Pixels, decode
 from action_units.progress import Progress
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import AUSet, au_column
-from action_units.labels.recordings import MISSING, CodedFrames, Recording, coded_frames
-from action_units.labels.walking import tell_passed_over, walk
+from action_units.labels.coded_frames import MISSING, CodedFrames, Recording, coded_frames
+from action_units.labels.label_files import log_passed_over, walk
 
 BP4D_AUS: AUSet = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 """The twelve AUs whose occurrence the literature on BP4D reports."""
@@ -102,7 +102,7 @@ def _files(folder: Path | str, with_au: bool) -> list[tuple[Path, str, str, int]
         if here:
             passed_over += [place / name for name, match in matches.items() if match is None]
         found += here
-    tell_passed_over(passed_over, "files of codes")
+    log_passed_over(passed_over, "files of codes")
     return found
 
 

@@ -14,8 +14,14 @@ import pandas as pd
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import DISFA_AUS, au_columns
+from action_units.labels.label_files import (
+    check_same_content,
+    few,
+    subject_of,
+    walk,
+    what_is_there,
+)
 from action_units.labels.names import disfa_image
-from action_units.labels.walking import few, refuse_different, subject_of, walk, what_is_there
 
 PRESENT_FROM = 2
 """The intensity from which an AU counts as present, as in the literature on DISFA."""
@@ -92,7 +98,7 @@ def find_labels(folder: Path | str) -> LabelFiles:
                 there = files.setdefault(subject, {}).setdefault(int(match[2]), place / name)
                 folders.setdefault(subject, place)
                 if there != place / name:
-                    refuse_different(there, place / name)
+                    check_same_content(there, place / name)
                     passed_over.append(place / name)
             else:
                 passed_over.append(place / name)

@@ -18,8 +18,13 @@ import numpy as np
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import DISFA_AUS
-from action_units.labels.recordings import CodedFrames, Recording, coded_frames
-from action_units.labels.walking import refuse_different, subject_of, tell_passed_over, walk
+from action_units.labels.coded_frames import CodedFrames, Recording, coded_frames
+from action_units.labels.label_files import (
+    check_same_content,
+    log_passed_over,
+    subject_of,
+    walk,
+)
 
 _LINE = re.compile(r"\s*(\d{1,9})\.(?:jpg|jpeg|png|bmp)[\s,]+(-?\d{1,9})\s*", re.ASCII | re.I)
 _FILE = re.compile(r"AU[ _-]?0*(\d{1,2})\.txt", re.ASCII | re.IGNORECASE)
@@ -52,9 +57,9 @@ def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Coded
             if match is None:
                 passed_over.append(trial / name)
             elif (there := files.setdefault(int(match[1]), trial / name)) != trial / name:
-                refuse_different(there, trial / name)
+                check_same_content(there, trial / name)
         recordings.append(_read_trial(subject, trial, files, aus))
-    tell_passed_over(passed_over, "label files")
+    log_passed_over(passed_over, "label files")
     return coded_frames(recordings, aus, "intensity", folder)
 
 

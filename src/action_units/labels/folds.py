@@ -1,221 +1,202 @@
-"""The published folders of label tables: folds of DISFA frames, splits of web faces."""
+"""Which DISFA subjects test each fold, and who is held out of training to validate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
-from pathlib import Path
+from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
-from action_units.errors import LabelError
-from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
-from action_units.labels.label_tables import line_of, read_finetune_labels, read_pretrain_labels
-from action_units.labels.oddities import disfa_oddities, web_oddities
-from action_units.labels.protocols import FoldProtocol
+from action_units.errors import ConfigurationError
 
-_FOLDS = (1, 2, 3)
+
+def _subjects(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"SN{number:03d}" for number in numbers)
 
 
 @dataclass(frozen=True)
-class FoldTables:
-    """All DISFA frames of a folder of fold tables, and who is where.
+class FoldProtocol:
+    """Three disjoint groups of DISFA's 27 subjects, each the test set of one fold.
 
     Attributes:
-        table: Each frame once, as ``read_finetune_labels`` gives it, ordered by
-            subject, frame and camera.
-        train: The subjects that each fold's ``_train`` file has.
-        test: The subjects that each fold's ``_test`` file has.
-        notices: What is odd but can be lived with, a sentence each.
+        name: The name it is chosen by.
+        groups: The test subjects of fold 1, of fold 2, and of fold 3.
     """
 
-    table: pd.DataFrame
-    train: dict[int, tuple[str, ...]]
-    test: dict[int, tuple[str, ...]]
-    notices: list[str]
+    name: str
+    groups: tuple[tuple[str, ...], ...]
 
-    def differences_from(self, protocol: FoldProtocol) -> list[str]:
-        """Where the files' folds are not a protocol's, a sentence each."""
-        differences = []
-        there = set(self.table["subject"])
-        for fold, subjects in sorted(self.test.items()):
-            expected = [who for who in protocol.test_subjects(fold) if who in there]
-            if set(subjects) != set(expected):
-                differences.append(
-                    f"fold {fold} of the files tests on {', '.join(subjects)}, but fold {fold} "
-                    f"of protocol {protocol.name!r} on {', '.join(expected)}."
-                )
-        return differences
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The fold numbers, from 1."""
+        return tuple(range(1, len(self.groups) + 1))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """All subjects of the protocol, sorted."""
+        return tuple(sorted(subject for group in self.groups for subject in group))
+
+    def test_subjects(self, fold: int) -> tuple[str, ...]:
+        """The subjects that fold `fold` tests on.
+
+        Raises:
+            ConfigurationError: There is no such fold; the sentence lists those there are.
+        """
+        if isinstance(fold, bool) or fold not in self.folds:
+            raise ConfigurationError(
+                f"fold {fold} does not exist: protocol {self.name!r} has folds "
+                f"{_listed(self.folds)}."
+            )
+        return self.groups[fold - 1]
+
+
+PROTOCOLS: dict[str, FoldProtocol] = {
+    "fg2020": FoldProtocol(
+        "fg2020",
+        (
+            _subjects(2, 5, 6, 7, 12, 13, 16, 18, 26),
+            _subjects(1, 3, 4, 9, 10, 11, 25, 29, 30),
+            _subjects(8, 17, 21, 23, 24, 27, 28, 31, 32),
+        ),
+    ),
+    "standard": FoldProtocol(
+        "standard",
+        (
+            _subjects(1, 2, 9, 10, 16, 26, 27, 30, 32),
+            _subjects(6, 11, 12, 13, 18, 21, 24, 28, 31),
+            _subjects(3, 4, 5, 7, 8, 17, 23, 25, 29),
+        ),
+    ),
+}
+"""``fg2020``: Fung & McDuff (FG 2020). ``standard``: the split most DISFA papers use."""
+
+DISFA_SUBJECTS: tuple[str, ...] = PROTOCOLS["fg2020"].subjects
+"""The 27 subjects of DISFA; the numbers 14, 15, 19, 20 and 22 do not exist."""
 
 
 @dataclass(frozen=True)
-class WebTables:
-    """All web faces of a folder of tables.
+class FoldSplit:
+    """Who trains, who validates and who tests in one fold; sorted, disjoint."""
 
-    Attributes:
-        table: As ``read_pretrain_labels`` gives it, train before test, with a
-            column ``split`` of ``train`` and ``test``.
-        notices: What is odd but can be lived with, a sentence each.
-    """
-
-    table: pd.DataFrame
-    notices: list[str]
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
 
 
-def read_fold_tables(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> FoldTables:
-    """Read those of ``fold{1,2,3}_{train,test}.csv`` (or ``.csv.gz``) that are there.
-
-    Args:
-        folder: The folder that has them.
-        aus: The AUs of their label columns.
+def fold_protocol(name: str) -> FoldProtocol:
+    """The protocol of that name.
 
     Raises:
-        LabelError: A file cannot be trusted, the folder has none, a subject is in
-            train and test of one fold or in two folds' tests, or two files
-            disagree about a frame.
+        ConfigurationError: There is none; the sentence lists the choices.
     """
-    folder = Path(folder)
-    paths = {
-        (fold, part): path
-        for fold in _FOLDS
-        for part in ("train", "test")
-        if (path := _existing(folder / f"fold{fold}_{part}.csv"))
-    }
-    if not paths:
-        raise LabelError(
-            folder, "no fold table is there; expected fold1_train.csv, fold1_test.csv, …"
+    if name not in PROTOCOLS:
+        raise ConfigurationError(
+            f"protocol {name!r} does not exist: choose {_listed(sorted(PROTOCOLS), 'or')}."
         )
-    tables = {key: read_finetune_labels(path, aus) for key, path in paths.items()}
-    subjects = {key: set(table["subject"]) for key, table in tables.items()}
-    for fold in _FOLDS:
-        train, test = (fold, "train"), (fold, "test")
-        if train in paths and test in paths:
-            _refuse_shared(paths, tables, subjects, train, test)
-    for one, other in combinations([key for key in paths if key[1] == "test"], 2):
-        _refuse_shared(paths, tables, subjects, one, other)
-    whole = _united(list(paths.values()), list(tables.values()), au_columns(aus))
-    frames = whole["subject"].value_counts().to_dict()
-    notices = [
-        f"{paths[key].name} has {count:,} of the {frames[subject]:,} frames of {subject}."
-        for key, table in tables.items()
-        for subject, count in sorted(table["subject"].value_counts().to_dict().items())
-        if count < frames[subject]
-    ]
-
-    def who(part: str) -> dict[int, tuple[str, ...]]:
-        return {key[0]: tuple(sorted(subjects[key])) for key in paths if key[1] == part}
-
-    return FoldTables(whole, who("train"), who("test"), notices + disfa_oddities(whole, aus))
+    return PROTOCOLS[name]
 
 
-def read_web_tables(
-    folder: Path | str,
-    aus: Sequence[int] = PRETRAIN_AUS,
-    allow_identity_overlap: bool = False,
-) -> WebTables:
-    """Read those of ``{train,test}_label.csv`` (or ``.csv.gz``) that are there.
+def split_subjects(
+    protocol: str, fold: int, subjects: Iterable[str], n_validation: int, seed: int
+) -> FoldSplit:
+    """Divide the subjects that are there into train, validation and test.
+
+    The test group is the protocol's, so far as its subjects are there. The
+    validation subjects are drawn from the rest: the same arguments give the
+    same draw on any machine, in whatever order `subjects` comes.
 
     Args:
-        folder: The folder that has them.
-        aus: The AUs of their label columns.
-        allow_identity_overlap: Accept people whose faces are in both files; they
-            are then named in the notices.
+        protocol: The protocol's name.
+        fold: The fold, from 1.
+        subjects: The subjects in the data; repeats do not matter.
+        n_validation: How many of the training subjects validate.
+        seed: Seed of the draw.
 
     Raises:
-        LabelError: A file cannot be trusted, the folder has none, or an image or
-            (unless allowed) an identity is in both.
+        ConfigurationError: An unknown protocol or fold, a subject the protocol
+            does not know, no test subject in the data, or too few left to train.
     """
-    folder = Path(folder)
-    paths = {
-        part: path
-        for part in ("train", "test")
-        if (path := _existing(folder / f"{part}_label.csv"))
-    }
-    if not paths:
-        raise LabelError(
-            folder, "no label table is there; expected train_label.csv and test_label.csv."
+    chosen = fold_protocol(protocol)
+    group = chosen.test_subjects(fold)
+    present = sorted(set(subjects))
+    if strangers := sorted(set(present) - set(chosen.subjects)):
+        raise ConfigurationError(
+            f"subject {strangers[0]!r} belongs to no fold of protocol {protocol!r}: it knows "
+            f"the {len(chosen.subjects)} subjects of DISFA, {chosen.subjects[0]} to "
+            f"{chosen.subjects[-1]}. Take the subject's faces out of the data."
         )
-    tables = {part: read_pretrain_labels(path, aus) for part, path in paths.items()}
-    notices = []
-    if len(tables) == 2:
-        train, test = tables["train"], tables["test"]
-        shared = test["image"][test["image"].isin(train["image"])]
-        if len(shared):
-            raise LabelError(
-                paths["test"],
-                f"{shared.iloc[0]} is also in {paths['train'].name} "
-                f"({len(shared):,} images are in both); an image belongs to one split.",
-                line_of(paths["test"], shared.iloc[0]),
-            )
-        people = sorted(set(train["subject"]) & set(test["subject"]))
-        if people:
-            image = test["image"][test["subject"] == people[0]].iloc[0]
-            problem = (
-                f"{len(people):,} people are also in {paths['train'].name}, the first is "
-                f"{people[0]}"
-            )
-            if not allow_identity_overlap:
-                raise LabelError(
-                    paths["test"],
-                    f"{problem}; figures on faces of people seen in training flatter the "
-                    "model. Move each person into one file, or allow identity overlap.",
-                    line_of(paths["test"], image),
-                )
-            notices.append(f"{paths['test'].name}: {problem}.")
-    whole = pd.concat(
-        [table.assign(split=part) for part, table in tables.items()], ignore_index=True
+    test = tuple(subject for subject in present if subject in group)
+    rest = [subject for subject in present if subject not in group]
+    if not test:
+        raise ConfigurationError(
+            f"fold {fold} of protocol {protocol!r} tests on {_listed(group)}, and none of "
+            f"them is in the data, which has {_listed(present) or 'no subject at all'}."
+        )
+    if n_validation < 1:
+        raise ConfigurationError(
+            f"{n_validation} validation subjects: at least 1 is needed, because model and "
+            "thresholds are never chosen on test subjects."
+        )
+    if len(rest) <= n_validation:
+        raise ConfigurationError(
+            f"fold {fold} of protocol {protocol!r} leaves {len(rest)} subjects of the data "
+            f"outside its test group, too few to hold out {n_validation} for validation and "
+            "train on the others; add subjects or lower the number of validation subjects."
+        )
+    generator = np.random.default_rng([seed, crc32(protocol.encode()), fold])
+    drawn = generator.permutation(len(rest))[:n_validation]
+    validation = {rest[i] for i in drawn}
+    return FoldSplit(
+        train=tuple(subject for subject in rest if subject not in validation),
+        validation=tuple(sorted(validation)),
+        test=test,
     )
-    whole = whole[[name for name in whole if name not in au_columns(aus)] + au_columns(aus)]
-    return WebTables(whole, notices + web_oddities(whole))
 
 
-def _existing(path: Path) -> Path | None:
-    packed = path.with_name(path.name + ".gz")
-    return next((each for each in (path, packed) if each.exists()), None)
-
-
-def _refuse_shared(
-    paths: dict[tuple[int, str], Path],
-    tables: dict[tuple[int, str], pd.DataFrame],
-    subjects: dict[tuple[int, str], set[str]],
-    one: tuple[int, str],
-    other: tuple[int, str],
+def check_folds(
+    protocol: str, folds: Iterable[int], subjects: Iterable[str], n_validation: int
 ) -> None:
-    """Refuse two files that must have no subject in common, and have one."""
-    shared = sorted(subjects[one] & subjects[other])
-    if not shared:
-        return
-    images = tables[other]["image"]
-    image = images[tables[other]["subject"] == shared[0]].iloc[0]
-    what = "train and test of a fold" if one[0] == other[0] else "the tests of two folds"
-    raise LabelError(
-        paths[other],
-        f"subject {shared[0]} is also in {paths[one].name} ({len(shared)} in common); {what} "
-        "must have no subject in common.",
-        line_of(paths[other], image),
-    )
+    """Refuse folds that the subjects cannot fill, and say which they can.
+
+    Args:
+        protocol: The protocol's name.
+        folds: The folds that are to be trained.
+        subjects: The subjects that there will be.
+        n_validation: How many of the training subjects validate.
+
+    Raises:
+        ConfigurationError: As ``split_subjects``.
+    """
+    folds, present = tuple(folds), sorted(set(subjects))
+    try:
+        for fold in folds:
+            split_subjects(protocol, fold, present, n_validation, seed=0)
+    except ConfigurationError as error:
+        if set(present) - set(fold_protocol(protocol).subjects):
+            raise
+        outside = {
+            fold: len(present)
+            - len(set(present) & set(fold_protocol(protocol).test_subjects(fold)))
+            for fold in fold_protocol(protocol).folds
+        }
+        can = [fold for fold, rest in outside.items() if 2 <= rest < len(present)]
+        if not can:
+            raise ConfigurationError(
+                f"{error} No fold of it can be trained with these subjects: one is needed to "
+                "test, and two outside its group to train and to validate."
+            ) from None
+        asked = set(folds)
+        choice = [""] if asked <= set(can) else [f"fold={one}" for one in can]
+        least = min(outside[one] for one in (asked if asked <= set(can) else can))
+        fewer = f"finetune.validation_subjects={least - 1}" if least <= n_validation else ""
+        ways = [",".join(filter(None, (one, fewer))) for one in choice]
+        raise ConfigurationError(
+            f"{error} What can be trained: add `{'` or `'.join(ways)}` to --params."
+        ) from None
 
 
-def _united(paths: list[Path], tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Each image once; refuses files that disagree about one."""
-    every = pd.concat(tables, ignore_index=True)
-    of_file = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    image, _ = pd.factorize(every["image"])
-    first = np.unique(image, return_index=True)[1][image]  # (N,) row that has it first
-    bits = every[columns].to_numpy(np.int64) @ (1 << np.arange(len(columns)))
-    rects, _ = pd.factorize(every["rectsize"])
-    differs = (bits != bits[first]) | (rects != rects[first])
-    if differs.any():
-        row = int(differs.argmax())
-        here, there = paths[of_file[row]], paths[of_file[first[row]]]
-        name = str(every["image"].iloc[row])
-        one, two = every.iloc[row], every.iloc[first[row]]
-        column = next(c for c in [*columns, "rectsize"] if one[c] != two[c])
-        raise LabelError(
-            here,
-            f"{name} has {column} {one[column]}, but {two[column]} in {there.name}, line "
-            f"{line_of(there, name)}; the same frame must have the same labels everywhere.",
-            line_of(here, name),
-        )
-    kept = every.iloc[np.flatnonzero(first == np.arange(len(every)))]
-    return kept.sort_values(["subject", "frame", "image"], ignore_index=True)
+def _listed(items: Iterable[object], word: str = "and") -> str:
+    """Items as a sentence lists them: ``1, 2 and 3``."""
+    names = [str(item) for item in items]
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kedro.pipeline import Node, Pipeline
 
 from action_units.config import Parameters
-from action_units.labels.protocols import fold_protocol
+from action_units.labels.folds import fold_protocol
 
 
 @dataclass(frozen=True)

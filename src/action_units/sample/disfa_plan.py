@@ -12,7 +12,7 @@ import numpy as np
 
 from action_units.config import DisfaSampleConfig
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
-from action_units.labels.protocols import PROTOCOLS
+from action_units.labels.folds import PROTOCOLS
 from action_units.sample.canvas import Floats
 
 # How often AUs occur together (intensity 2 and above), in percent of frames. Measured by

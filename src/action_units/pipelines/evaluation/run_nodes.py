@@ -18,7 +18,7 @@ from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.evaluation.treatment import gain_table
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import AU_NAMES, au_column
-from action_units.labels.protocols import fold_protocol
+from action_units.labels.folds import fold_protocol
 from action_units.progress import clock
 
 logger = logging.getLogger(__name__)

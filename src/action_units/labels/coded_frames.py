@@ -14,7 +14,7 @@ import pandas as pd
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import au_columns
-from action_units.labels.walking import original_of, tell_passed_over
+from action_units.labels.label_files import log_passed_over, original_of
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def coded_frames(
         parts.append(pd.concat([pd.DataFrame(key_columns), labels], axis=1))
     if not parts:
         raise LabelError(source, "no recording with codes is in this folder.")
-    tell_passed_over(copies, "recordings")
+    log_passed_over(copies, "recordings")
     return CodedFrames(pd.concat(parts, ignore_index=True), tuple(aus), scale)
 
 

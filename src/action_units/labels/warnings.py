@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from action_units.labels.action_units import au_columns
-from action_units.labels.protocols import DISFA_SUBJECTS
+from action_units.labels.folds import DISFA_SUBJECTS
 
 _BAD_LANDMARKS = ("SN029", 4330, 4536)
 """Frames whose landmarks are reported as bad in the distributed DISFA set."""
 
 
-def disfa_oddities(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
+def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
     """What is odd in a table of DISFA frames.
 
     Args:
@@ -64,7 +64,7 @@ def disfa_oddities(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
     return notices
 
 
-def web_oddities(table: pd.DataFrame) -> list[str]:
+def web_warnings(table: pd.DataFrame) -> list[str]:
     """What is odd in a table of web faces with ``image``, ``subject``, ``gender``."""
     notices = []
     genders = table.groupby("subject")["gender"].nunique()

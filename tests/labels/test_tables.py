@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
-from action_units.labels.label_tables import (
+from action_units.labels.tables import (
     line_of,
     parse_rectsize,
     read_finetune_labels,

@@ -67,7 +67,7 @@ def walk(root: Path | str, passed_over: list[Path]) -> Iterator[tuple[Path, list
         yield folder, files
 
 
-def tell_passed_over(paths: Sequence[Path], beside: str) -> None:
+def log_passed_over(paths: Sequence[Path], beside: str) -> None:
     """Count and name what was not read; a warning where a person may have meant it.
 
     Args:
@@ -95,7 +95,7 @@ def what_is_there(folder: Path | str) -> str:
     return f"there is {few(names)}" if names else "the folder is empty"
 
 
-def refuse_different(one: Path, other: Path) -> None:
+def check_same_content(one: Path, other: Path) -> None:
     """Let a file pass that lies in two places, by a link or as a copy.
 
     Raises:

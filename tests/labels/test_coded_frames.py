@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from action_units.errors import LabelError
-from action_units.labels.recordings import MISSING, Recording, coded_frames
+from action_units.labels.coded_frames import MISSING, Recording, coded_frames
 
 AUS = (1, 12)
 
