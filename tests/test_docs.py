@@ -14,7 +14,7 @@ from action_units.pipelines.parameters import read_parameters
 from action_units.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").rglob("*.md")]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 # Only those that are typed: in backquotes, or lines of a block.
 TYPED = [
