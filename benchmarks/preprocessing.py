@@ -25,14 +25,12 @@ import numpy as np
 import pandas as pd
 
 from action_units.config import DetectorSettings
-from action_units.faces.crop_photographs import crop_photographs
-from action_units.faces.crop_videos import Video, crop_videos
-from action_units.faces.cropping import CropSettings
-from action_units.faces.crops import FaceSettings
+from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
 from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.work.workers import Workers
+from action_units.faces.preprocess import Recording, crop_photographs, crop_videos
+from action_units.faces.workers import Workers
 from action_units.sample.identity import draw_identity
 from action_units.sample.render import render_face
 from action_units.sample.view import draw_view
@@ -68,7 +66,7 @@ def photographs(folder: Path, count: int, side: int | None = None) -> list[Path]
     return paths
 
 
-def videos(folder: Path, frames: int) -> list[Video]:
+def videos(folder: Path, frames: int) -> list[Recording]:
     """Two videos of one person each, frame by frame a little moved."""
     folder.mkdir()
     made = []
@@ -79,7 +77,7 @@ def videos(folder: Path, frames: int) -> list[Video]:
         for frame in range(frames):
             writer.write(np.roll(still, frame % 8, axis=1))
         writer.release()
-        made.append(Video(path, f"SN{person:03d}", frames))
+        made.append(Recording(path, f"SN{person:03d}", frames))
     return made
 
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from action_units.faces.work.workers import Workers, in_order
+from action_units.faces.workers import Workers, in_order
 from action_units.files import write_text
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
 from action_units.labels.tables import (

@@ -65,7 +65,7 @@ def test_nohup_holds(tmp_path):
 
 WORK = """
 import os, sys, time
-from action_units.faces.work.workers import Workers, each
+from action_units.faces.workers import Workers, each
 from action_units.signals import orderly_end
 
 def task(folder):

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.faces.journal import Entry, Journal, forget
 from action_units.faces.photographs.base import Photograph
-from action_units.faces.work.journal import Entry, Journal, forget
 from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
 from action_units.locks import RUN_LOCK, locked
 from action_units.withdrawal import (

@@ -32,10 +32,10 @@ from safetensors import safe_open
 from action_units.csv_text import plain_text
 from action_units.errors import ConfigurationError
 from action_units.faces.folders import Folder, is_local, names_in
+from action_units.faces.journal import Entry, forget
 from action_units.faces.photographs.base import Photograph, PhotographSource, Portion
 from action_units.faces.photographs.naming import folder_of, identity_of
 from action_units.faces.store import INDEX_NAME, FaceStore
-from action_units.faces.work.journal import Entry, forget
 from action_units.files import (
     atomic_artifact,
     atomic_write,
@@ -406,10 +406,10 @@ def _provenance(path: Path) -> dict[str, Any]:
 def _without(entry: Entry, person: Person) -> Entry | None:
     """A journal's entry without the person's rows; None where nothing is left."""
     rows = [row for row in entry.rows if not _row_shows(row, person)]
-    set_aside = [row for row in entry.set_aside if not person.is_in(row[0])]
-    if len(rows) == len(entry.rows) and len(set_aside) == len(entry.set_aside):
+    set_aside = [row for row in entry.quarantined if not person.is_in(row[0])]
+    if len(rows) == len(entry.rows) and len(set_aside) == len(entry.quarantined):
         return entry
-    return Entry(entry.id, entry.stamp, rows, set_aside) if rows or set_aside else None
+    return Entry(entry.id, entry.fingerprint, rows, set_aside) if rows or set_aside else None
 
 
 def _row_shows(row: list[Any], person: Person) -> bool:

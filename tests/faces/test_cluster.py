@@ -12,11 +12,10 @@ import cv2
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.faces.crop_photographs import crop_photographs
-from action_units.faces.cropping import CropSettings
-from action_units.faces.crops import FaceSettings
+from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.work.workers import Workers
+from action_units.faces.preprocess import crop_photographs
+from action_units.faces.workers import Workers
 
 distributed = pytest.importorskip("distributed")
 

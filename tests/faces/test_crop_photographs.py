@@ -21,12 +21,12 @@ from upath import UPath
 
 from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError, LabelError
-from action_units.faces.crop_photographs import crop_photographs
-from action_units.faces.cropping import CropSettings
-from action_units.faces.crops import UNFINISHED, FaceSettings
+from action_units.faces.crop import CropSettings, FaceSettings
+from action_units.faces.crop_folder import UNFINISHED
+from action_units.faces.journal import Journal
 from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.work.journal import Journal
-from action_units.faces.work.workers import Workers
+from action_units.faces.preprocess import crop_photographs
+from action_units.faces.workers import Workers
 
 HERE = Workers(0)
 SETTINGS = FaceSettings(crop=CropSettings(max_size=48))
@@ -199,7 +199,7 @@ def test_of_repeats_in_several_portions_the_first_is_kept(tmp_path, portraits, m
     (tmp_path / "one" / name).write_bytes(jpeg(portraits[0]))
     crop(tmp_path / "one", tmp_path, "b")
     monkeypatch.setattr(
-        "action_units.faces.work.shards.work_through.__defaults__", (None, 1, "")
+        "action_units.faces.incremental.work_through.__defaults__", (None, 1, "")
     )
     for new in (3, 0):  # the second run finds all settled
         source = _OneName(tmp_path / "parts")
@@ -246,7 +246,7 @@ def test_a_photograph_that_kills_its_process_is_set_aside_by_name(folder, tmp_pa
     result = crop(folder, tmp_path, "b", deadly, Workers(2))
     aside = result.quarantine.table().set_index("reason")
     assert aside.loc["crash", "path"] == str(killer)
-    assert "killed the process" in aside.loc["crash", "detail"]
+    assert "crashed the process" in aside.loc["crash", "detail"]
     kept = whole.table[whole.table["photograph"] != killer.name].reset_index(drop=True)
     assert result.table.equals(kept)
 
@@ -314,17 +314,17 @@ def test_settings_come_back_from_what_was_noted_of_them():
         CropSettings(margin=0.2, max_size=96, align="eyes", suffix=".png"),
         9.0,
     )
-    noted = json.loads(json.dumps({**settings.made_with(), "size": 64}))
-    assert FaceSettings.from_dict(noted) == settings
-    usual = FaceSettings().made_with()
-    assert FaceSettings.from_dict(usual).made_with() == usual
+    noted = json.loads(json.dumps({**settings.provenance(), "size": 64}))
+    assert FaceSettings.from_provenance(noted) == settings
+    usual = FaceSettings().provenance()
+    assert FaceSettings.from_provenance(usual).provenance() == usual
     del noted["crop"]["margin"]
     with pytest.raises(ArtifactError, match="margin"):
-        FaceSettings.from_dict(noted)
+        FaceSettings.from_provenance(noted)
 
 
 def test_where_nothing_is_usable_the_work_stops_early(tmp_path, portraits, monkeypatch):
-    monkeypatch.setattr("action_units.faces.crop_photographs.FIRST", 20)
+    monkeypatch.setattr("action_units.faces.preprocess.FIRST", 20)
     (tmp_path / "photos").mkdir()
     for k in range(60):
         (tmp_path / "photos" / f"{k:02d}.jpg").write_text("version https://git-lfs.github.com")

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.crop_videos import Video, check_recording, crop_videos
 from action_units.faces.disfa_recordings import find_recordings, plan_recordings
-from action_units.faces.work.workers import Workers
+from action_units.faces.preprocess import Recording, check_recording, crop_videos
+from action_units.faces.workers import Workers
 from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.exclusions import parse_exclusions
 from action_units.media.video import Listed, read_frames
@@ -250,7 +250,7 @@ def test_a_frame_more_or_less_than_labels_has_a_way_on_that_shifts_nothing(
 def test_more_than_the_tolerance_is_refused_after_cropping_too(disfa, tmp_path):
     video = find_recordings(disfa).videos["SN001"]
     for frames in (2, 6):
-        job = Video(video, "SN001", frames, tolerance=1)
+        job = Recording(video, "SN001", frames, tolerance=1)
         with pytest.raises(LabelError, match=f"4 frames are in the file, but {frames} have"):
             crop_videos([job], tmp_path / "out", tmp_path / "work", workers=Workers(0))
 
@@ -314,7 +314,7 @@ def test_a_container_that_lists_a_wrong_length_is_counted(disfa, monkeypatch):
     plan = plan_recordings(disfa)
     for said in (7, None):
         answer = Listed(20.0, said)
-        monkeypatch.setattr("action_units.faces.crop_videos.listed", lambda *_, a=answer: a)
+        monkeypatch.setattr("action_units.faces.preprocess.listed", lambda *_, a=answer: a)
         plan.check()
 
 
@@ -330,13 +330,13 @@ def test_a_tolerance_lets_no_frame_at_the_beginning_be_lost(portraits, tmp_path,
 
     monkeypatch.setattr("action_units.media.video.decode_video", without_the_first)
     with pytest.raises(LabelError, match="frame 1 cannot be decoded, but frames after it can"):
-        check_recording(Video(path, "SN001", 4, tolerance=1), None)
+        check_recording(Recording(path, "SN001", 4, tolerance=1), None)
 
 
 @pytest.mark.parametrize("labels", [3, 5])
 def test_the_length_of_any_container_is_known_before_cropping(portraits, tmp_path, labels):
     path = tmp_path / "RightVideoSN001.mp4"
     write_video(path, [portraits[0]] * 4, "mp4v")
-    check_recording(Video(path, "SN001", 4), None)
+    check_recording(Recording(path, "SN001", 4), None)
     with pytest.raises(LabelError, match=f"4 frames can be decoded, but {labels} have labels"):
-        check_recording(Video(path, "SN001", labels), None)
+        check_recording(Recording(path, "SN001", labels), None)

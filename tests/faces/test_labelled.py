@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from action_units.errors import LabelError
-from action_units.faces.crops import CropResult
 from action_units.faces.labelled import (
     check_names,
     frames_with_crops,
     lost_frames,
     with_annotations,
 )
+from action_units.faces.preprocess import CropResult
 from action_units.faces.quarantine import Quarantine
 from action_units.labels.openface import OpenFaceTable, read_openface
 

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 from action_units.config import DetectorSettings
-from action_units.faces.alignment import with_exact_landmarks
-from action_units.faces.cropping import CropSettings, crop_face, encode_crop, resize_square
+from action_units.faces.crop import (
+    CropSettings,
+    crop_face,
+    encode_crop,
+    refine_landmarks,
+    resize_square,
+)
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.tracking import overlap
 from action_units.media.decoding import decode, read_photograph
@@ -83,7 +88,7 @@ def test_a_tilted_head_is_set_upright(who, angle):
     turn = cv2.getRotationMatrix2D(centre, -angle, 1.0)  # OpenCV turns against the clock
     tilted = cv2.warpAffine(pixels, turn, pixels.shape[1::-1])
     yunet = make_detector()
-    face = with_exact_landmarks(yunet, tilted, yunet.best(tilted))
+    face = refine_landmarks(yunet, tilted, yunet.best(tilted))
     crop = crop_face(tilted, face, CropSettings(margin=0.3, align="eyes"))
     assert crop.angle == pytest.approx(angle, abs=7)
     upright = crop_face(pixels, yunet.best(pixels), CropSettings(margin=0.3))

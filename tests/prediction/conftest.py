@@ -10,8 +10,7 @@ from action_units.evaluation.calibration import Temperature
 from action_units.evaluation.smoothing import Smoothing
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
-from action_units.faces.cropping import CropSettings
-from action_units.faces.crops import FaceSettings
+from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.files import atomic_artifact
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
@@ -42,7 +41,7 @@ def write_json(path, content):
 
 def write_run(folder, folds=(1, 2, 3), faces=FACES):
     """What fine-tuning and evaluation leave: models with their treatments."""
-    recorded = None if faces is None else {**faces.made_with(), "size": 48}
+    recorded = None if faces is None else {**faces.provenance(), "size": 48}
     for fold in folds:
         place = folder / f"fold{fold}"
         network = build_network(SPEC, len(AUS), seed=fold).eval()

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from action_units.errors import ArtifactError, UnusableFace
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
-from action_units.faces.crop_photographs import crop_photographs
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
 from action_units.faces.photographs.folder import FolderSource
-from action_units.faces.work.workers import Workers
+from action_units.faces.preprocess import crop_photographs
+from action_units.faces.workers import Workers
 from action_units.prediction.classifier import Classifier, FaceInput, Member
 from tests.prediction.conftest import FACES, scene
 

@@ -12,7 +12,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from action_units.errors import ArtifactError
-from action_units.faces.crops import UNFINISHED
+from action_units.faces.crop_folder import UNFINISHED
 from action_units.faces.folders import Folder, place
 from action_units.files import (
     SUMS,
@@ -51,7 +51,7 @@ class CropSet:
         folder: Where the crops lie.
         table: One row a crop, as the readers of label tables give it.
         origin: ``rendered``, or a word for whose data it is.
-        made_with: How the faces were found and cut out (``FaceSettings.made_with``); None
+        made_with: How the faces were found and cut out (``FaceSettings.provenance``); None
             where that was done elsewhere.
     """
 

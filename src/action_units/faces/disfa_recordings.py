@@ -13,7 +13,7 @@ import pandas as pd
 
 from action_units import hints
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.crop_videos import Video, check_recording
+from action_units.faces.preprocess import Recording, check_recording
 from action_units.labels.disfa import find_labels, read_frames
 from action_units.labels.exclusions import Exclusion, exclude
 from action_units.labels.label_files import (
@@ -64,7 +64,7 @@ class DisfaPlan:
         passed_over: What lies beside recordings and labels and was not read.
     """
 
-    videos: list[Video]
+    videos: list[Recording]
     labels: pd.DataFrame
     excluded: pd.DataFrame
     left_out: dict[str, str]
@@ -173,7 +173,7 @@ def plan_recordings(
                 "number of the first must be said: preprocess.disfa.first_frame=0 or =1.",
             )
     videos = [
-        Video(
+        Recording(
             found.videos[s] if s in found.videos else found.pictures[s][0].parent,
             s,
             int(counts[s]),

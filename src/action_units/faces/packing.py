@@ -16,7 +16,7 @@ import pandas as pd
 from upath import UPath
 
 from action_units.errors import ArtifactError, LabelError, UnusableFace
-from action_units.faces.cropping import pad_to_square, resize_square
+from action_units.faces.crop import pad_to_square, resize_square
 from action_units.faces.folders import Folder, place, stamps_in
 from action_units.faces.photographs.places import Place, place_of
 from action_units.faces.quarantine import Quarantine

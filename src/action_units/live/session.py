@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from action_units.errors import ActionUnitsError, UnusableFace
-from action_units.faces.crops import detector_of_thread
+from action_units.faces.detection.registry import thread_detector
 from action_units.live.limits import Limits
 from action_units.media.decoding import Pixels, decode
 from action_units.prediction.classifier import Classifier
@@ -110,7 +110,7 @@ def look(classifier: Classifier, cam: Webcam, content: bytes, megapixels: float)
         UnusableFace: The frame cannot be decoded.
     """
     pixels = decode(content, max_megapixels=megapixels)
-    found = detector_of_thread(classifier.faces.settings.detector).detect(pixels)
+    found = thread_detector(classifier.faces.settings.detector).detect(pixels)
     cam.frame += 1
     keys: list[Key] = []
     rows: list[int] = []

@@ -68,7 +68,7 @@ def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
         from action_units.pipelines.preprocessing.settings import face_settings
 
         with told("preprocess"):
-            face_settings(parameters["preprocess"]).made_with()
+            face_settings(parameters["preprocess"]).provenance()
 
 
 def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:

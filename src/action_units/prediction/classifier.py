@@ -21,7 +21,7 @@ from action_units.config import CropSettings
 from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.treatment import Treatment
-from action_units.faces.crops import FaceSettings, cut
+from action_units.faces.crop import FaceSettings, cut_and_encode
 from action_units.faces.detection.base import Detection
 from action_units.faces.packing import packed_face
 from action_units.faces.store import Faces
@@ -56,7 +56,7 @@ class FaceInput:
         Raises:
             UnusableFace: The face cannot be cut out.
         """
-        _, content = cut(pixels, detection, "", self.settings)
+        _, content = cut_and_encode(pixels, detection, self.settings)
         return packed_face(content, self.size)
 
 

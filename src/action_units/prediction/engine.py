@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from action_units.errors import ConfigurationError, UnusableFace
-from action_units.faces.crops import detector_of_thread
 from action_units.faces.detection.base import Detection
+from action_units.faces.detection.registry import thread_detector
 from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import LEFT_OUT, Quarantine
 from action_units.media.decoding import Pixels, decode, left_out
@@ -230,7 +230,7 @@ class Engine:
                 pixels = decode(pixels, max_megapixels=settings.max_megapixels)
         except UnusableFace as error:
             return _Seen(_without_content(shot), [], [], error)
-        found = detector_of_thread(settings.detector).detect(pixels)
+        found = thread_detector(settings.detector).detect(pixels)
         crops: list[Pixels | None] = []
         for face in found:
             try:

@@ -205,7 +205,7 @@ def _told(part: Photographs | Video, engine: Engine) -> dict[str, Any]:
         "model": engine.classifier.sha256,
         "settings": {
             "faces": engine.mode,
-            **json.loads(json.dumps(faces.settings.made_with())),
+            **json.loads(json.dumps(faces.settings.provenance())),
             "size": faces.size,
         },
     }

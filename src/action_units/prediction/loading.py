@@ -17,7 +17,7 @@ from action_units.evaluation.run_folder import (
 )
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
-from action_units.faces.crops import FaceSettings
+from action_units.faces.crop import FaceSettings
 from action_units.files import reading, sha256_of, verify
 from action_units.hints import command
 from action_units.prediction.classifier import Classifier, FaceInput, Member
@@ -126,7 +126,7 @@ def face_input(recorded: Mapping[str, Any] | None, place: Path | str) -> FaceInp
         )
         return FaceInput()
     try:
-        return FaceInput(FaceSettings.from_dict(recorded), int(recorded["size"]))
+        return FaceInput(FaceSettings.from_provenance(recorded), int(recorded["size"]))
     except (ArtifactError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{place}: {error}") from error
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from action_units.config import FacesMode
 from action_units.errors import ConfigurationError, UnusableFace
-from action_units.faces.detection.base import Detection, chosen
+from action_units.faces.detection.base import Detection, choose_face
 from action_units.faces.tracking import PATIENCE, Box, nearness
 
 
@@ -60,7 +60,7 @@ class OneFace:
             (None, 1) if self._last is None else (self._last[1], frame - self._last[0])
         )
         try:
-            face = chosen(found, 0.0, previous, gap)
+            face = choose_face(found, 0.0, previous, gap)
         except UnusableFace:
             return []
         self._last = frame, face

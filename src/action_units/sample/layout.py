@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from action_units.errors import ArtifactError
-from action_units.faces.work.workers import Workers, in_order
+from action_units.faces.workers import Workers, in_order
 from action_units.files import (
     advice,
     check_sums,

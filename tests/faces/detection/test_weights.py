@@ -9,8 +9,10 @@ import pytest
 
 from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError
+from action_units.faces.detection.base import read_weights
 from action_units.faces.detection.registry import make_detector, model_sha256
-from action_units.faces.detection.weights import SSD, SSD_LAYERS, YUNET, read_weights
+from action_units.faces.detection.ssd import SSD, SSD_LAYERS
+from action_units.faces.detection.yunet import YUNET
 from tests.faces.ssd_files import needs_the_ssd
 
 PARTS = {"yunet": (YUNET,), "ssd": (SSD, SSD_LAYERS)}

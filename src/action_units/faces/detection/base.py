@@ -1,16 +1,43 @@
-"""What a detector gives and what every detector does alike."""
+"""What a detector is: its files, its detections, and the choice of one face.
 
+The files come with installed packages, which are located without being imported, or from a
+path. No file reaches OpenCV before its SHA-256 has been verified.
+"""
+
+import hashlib
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from action_units.config import DetectorSettings
-from action_units.errors import UnusableFace
+from action_units.errors import ArtifactError, UnusableFace
 from action_units.faces.tracking import PATIENCE, Box, continuation
 from action_units.media.decoding import Pixels
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file that a detector needs.
+
+    Attributes:
+        names: Its possible names, that in the package first.
+        sha256: Of its bytes.
+        package: The installed package that ships it.
+        install: How to get that package.
+        text: It is text, and is hashed with line feeds as line ends.
+    """
+
+    names: tuple[str, ...]
+    sha256: str
+    package: str
+    install: str
+    text: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,12 +71,15 @@ class Detection:
 class Detector(ABC):
     """Finds faces in pictures; keeps one network in memory.
 
-    It is deterministic, whatever the number of OpenCV's threads. It belongs to the
-    thread that made it.
+    It is deterministic, whatever the number of OpenCV's threads, and belongs to the thread
+    that made it.
 
     Attributes:
-        settings: How faces are looked for.
+        FILES: What it loads; the network's weights first.
+        settings: How faces are found.
     """
+
+    FILES: ClassVar[tuple[Weights, ...]]
 
     def __init__(self, settings: DetectorSettings) -> None:
         self.settings = settings
@@ -86,7 +116,7 @@ class Detector(ABC):
         Raises:
             UnusableFace: There is none (``no face``).
         """
-        return chosen(self.detect(pixels), self.settings.lowest_score, previous, gap)
+        return choose_face(self.detect(pixels), self.settings.lowest_score, previous, gap)
 
     @abstractmethod
     def _find(self, colour: Pixels, size: tuple[int, int]) -> list[Detection]:
@@ -109,7 +139,7 @@ class Detector(ABC):
         return key, -face.score, face.x, face.y
 
 
-def chosen(
+def choose_face(
     found: Sequence[Detection],
     lowest_score: float,
     previous: Detection | None = None,
@@ -140,3 +170,49 @@ def chosen(
             f"{gap} frame{'s' if gap > 1 else ''} before",
         )
     return found[index]
+
+
+def read_weights(weights: Weights, model: Path | str | None = None) -> bytes:
+    """The bytes of a detector's file, once their hash has been verified.
+
+    Args:
+        weights: Which file.
+        model: The configured model file: the file itself, or one in the same folder;
+            None takes the installed package's.
+
+    Raises:
+        ArtifactError: It is missing or another file.
+    """
+    path = _locate(weights, model)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"the face detector's file {path} cannot be read ({error.strerror}); install "
+            f"{weights.install}, which ships it, or name the file in the configuration."
+        ) from None
+    hashed = content.replace(b"\r\n", b"\n") if weights.text else content
+    found = hashlib.sha256(hashed).hexdigest()
+    if found != weights.sha256:
+        raise ArtifactError(
+            f"{path} is not the face detector's file that this project knows: its SHA-256 is "
+            f"{found}, expected {weights.sha256}. Install {weights.install}, which ships it."
+        )
+    return content
+
+
+def _locate(weights: Weights, model: Path | str | None) -> Path:
+    if model is None:
+        # Importing the package would cost seconds, or fail for want of what it imports.
+        package = importlib.util.find_spec(weights.package)
+        if package is None or package.origin is None:
+            raise ArtifactError(
+                f"the face detector's file {weights.names[0]} comes with the package "
+                f"{weights.package}, which is not installed; install {weights.install} or name "
+                "the file in the configuration."
+            )
+        return Path(package.origin).parent / weights.names[0]
+    if not weights.text:
+        return Path(model)
+    beside = [Path(model).with_name(name) for name in weights.names]
+    return next((path for path in beside if path.is_file()), beside[0])

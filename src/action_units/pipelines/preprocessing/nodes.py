@@ -13,8 +13,6 @@ import pandas as pd
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.crop_photographs import crop_photographs as crop_files
-from action_units.faces.crop_videos import crop_videos
 from action_units.faces.disfa_recordings import DisfaPlan, plan_recordings
 from action_units.faces.labelled import (
     check_names,
@@ -22,11 +20,13 @@ from action_units.faces.labelled import (
     lost_frames,
     with_annotations,
 )
-from action_units.faces.openface_binary import annotate, find_binary
+from action_units.faces.openface_runner import annotate, find_binary
 from action_units.faces.packing import pack_crops
 from action_units.faces.photographs.folder import FolderSource
 from action_units.faces.photographs.naming import by_identity, folder_of
 from action_units.faces.photographs.registry import open_photographs
+from action_units.faces.preprocess import crop_photographs as crop_files
+from action_units.faces.preprocess import crop_videos
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import AU_NAMES, au_column
@@ -240,7 +240,7 @@ def label_faces(
         f"{len(test):,}",
         f"{test['subject'].nunique():,}",
     )
-    made_with = face_settings(preprocess).made_with()
+    made_with = face_settings(preprocess).provenance()
     return CropSet(folder, table, photographs.origin, made_with), aside.table()
 
 
@@ -282,7 +282,7 @@ def crop_recordings(
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
     _tell(result.quarantine, result.new, len(plan.labels), "frames")
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
-    crops = CropSet(folder, table, recordings.origin, settings.made_with())
+    crops = CropSet(folder, table, recordings.origin, settings.provenance())
     return crops, result.quarantine.table(), frames, lost
 
 

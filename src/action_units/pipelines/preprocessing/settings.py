@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from action_units.config import ClusterSettings, CropSettings, DetectorSettings
-from action_units.faces.crops import FaceSettings
-from action_units.faces.work.workers import Workers
+from action_units.faces.crop import FaceSettings
+from action_units.faces.workers import Workers
 
 
 def face_settings(preprocess: Mapping[str, Any]) -> FaceSettings:

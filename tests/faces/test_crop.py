@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
-from action_units.faces.cropping import (
+from action_units.faces.crop import (
     Crop,
     CropSettings,
-    check_alignment,
+    FaceSettings,
     crop_face,
     cut_square,
     encode_crop,
@@ -171,10 +171,10 @@ def test_the_angle_is_that_of_the_eyes_as_one_sees_it():
 
 def test_alignment_needs_landmarks():
     eyes = CropSettings(align="eyes")
-    check_alignment(DetectorSettings(), eyes)
-    check_alignment(DetectorSettings(name="ssd"), CropSettings())
-    with pytest.raises(ConfigurationError, match="the detector ssd does not tell; choose"):
-        check_alignment(DetectorSettings(name="ssd"), eyes)
+    FaceSettings(DetectorSettings(), eyes)
+    FaceSettings(DetectorSettings(name="ssd"), CropSettings())
+    with pytest.raises(ConfigurationError, match="the detector ssd does not give them; choose"):
+        FaceSettings(DetectorSettings(name="ssd"), eyes)
     with pytest.raises(ConfigurationError, match="choose yunet"):
         crop_face(PHOTO, Detection(9, 9, 20, 20, 1.0), eyes)
 

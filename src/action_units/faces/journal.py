@@ -34,19 +34,19 @@ class Entry:
 
     Attributes:
         id: The portion.
-        stamp: What its bytes were known by.
+        fingerprint: Of the input that it was made from.
         rows: Plain values of each crop that came of it.
-        set_aside: Path, reason, detail and SHA-256 of each picture that gave none.
+        quarantined: Path, reason, detail and SHA-256 of each picture that gave none.
     """
 
     id: str
-    stamp: str
+    fingerprint: str
     rows: list[list[Any]]
-    set_aside: list[list[str]]
+    quarantined: list[list[str]]
 
     def plain(self) -> list[Any]:
         """As JSON has it."""
-        return [self.id, self.stamp, self.rows, self.set_aside]
+        return [self.id, self.fingerprint, self.rows, self.quarantined]
 
 
 class Entries(Mapping[str, Entry]):

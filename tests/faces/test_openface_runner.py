@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.faces.openface_binary import annotate
+from action_units.faces.openface_runner import annotate
 from action_units.labels.openface import read_openface
 
 HEADER = "face, confidence, AU01_r, AU01_c"
@@ -186,7 +186,7 @@ def test_names_that_no_program_takes(photos):
 def test_a_killed_run_goes_on_where_it_was(photos, tmp_path):
     photos.add(**{f"p{k:02d}": "slow" for k in range(12)})
     program = (
-        "import sys; from action_units.faces.openface_binary import annotate;"
+        "import sys; from action_units.faces.openface_runner import annotate;"
         "annotate(sys.argv[1], sys.argv[2], sys.argv[3], workers=2, batch=2)"
     )
     command = [sys.executable, "-c", program, photos.photographs, photos.out, photos.binary]
@@ -213,7 +213,7 @@ def test_when_it_is_stopped_nothing_goes_on(photos, monkeypatch):
     def refuse(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("action_units.faces.openface_binary.write_bytes", refuse)
+    monkeypatch.setattr("action_units.faces.openface_runner.write_bytes", refuse)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         photos.run(batch=1, seconds=300.0)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from action_units.errors import ArtifactError
-from action_units.faces.work.journal import NAME, Entry, Journal
+from action_units.faces.journal import NAME, Entry, Journal
 
 SETTINGS = {"crop": {"margin": 0.0, "size": (64, 64)}}
 
@@ -87,7 +87,7 @@ def test_a_changed_setting_voids_what_was_done_and_is_named(tmp_path):
 
 def test_what_an_earlier_version_cropped_is_done_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("action_units.faces.work.journal._FORMAT", 1)
+        patch.setattr("action_units.faces.journal._FORMAT", 1)
         filled(tmp_path)
     journal = read(tmp_path)
     assert not journal.done
@@ -100,8 +100,8 @@ def test_a_portion_done_anew_replaces_the_old(tmp_path):
     with Journal.open(tmp_path, SETTINGS) as journal:
         journal.add([entry(1, "new")])
     journal = read(tmp_path)
-    assert journal.done["p1"].stamp == "new"
-    assert [void.stamp for void in journal.void] == ["s"]
+    assert journal.done["p1"].fingerprint == "new"
+    assert [void.fingerprint for void in journal.void] == ["s"]
 
 
 def test_tidying_forgets_the_void_and_the_unwanted_on_disk(tmp_path):

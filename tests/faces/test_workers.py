@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
-from action_units.faces.work.workers import WorkerDied, Workers, each, in_order
+from action_units.faces.workers import WorkerDied, Workers, each, in_order
 
 
 def late_then_early(number):
@@ -110,8 +110,8 @@ def test_an_engine_that_cannot_be_had_is_named():
 
 def test_processes_end_with_the_run_that_was_killed():
     script = (
-        "import sys, time; from action_units.faces.work.workers import Workers, each\n"
-        "from tests.faces.work.test_workers import slowly\n"
+        "import sys, time; from action_units.faces.workers import Workers, each\n"
+        "from tests.faces.test_workers import slowly\n"
         "for task, pid in each(slowly, range(10**6), Workers(2)): print(pid, flush=True)"
     )
     run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from action_units.errors import ArtifactError, LabelError
-from action_units.faces.work.journal import Entry, Journal
-from action_units.faces.work.shards import work_through
-from action_units.faces.work.workers import Workers
+from action_units.faces.incremental import work_through
+from action_units.faces.journal import Entry, Journal
+from action_units.faces.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Square:
             for number in portion.numbers:
                 at(f"number {number}")
                 if f"number {number}" in skip:
-                    entry.set_aside.append([f"number {number}", "crash", "", ""])
+                    entry.quarantined.append([f"number {number}", "crash", "", ""])
                     continue
                 first = self.seen / f"died-of-{number}"
                 if number in self.deadly or (number in self.once and not first.exists()):
@@ -62,11 +62,11 @@ def run(tmp_path, items, job=None, workers=0, is_there=lambda entry: True, **opt
     for path in seen.glob("did-*"):
         path.unlink()
     with Journal.open(tmp_path / "journal", {}) as journal:
-        work = work_through(
+        new = work_through(
             items, job or Square(seen), journal, is_there, Workers(workers), **options
         )
         shards = sorted(path.read_text().split() for path in seen.glob("did-*"))
-        return work, {i.id: journal.done[i.id] for i in items}, shards
+        return new, {i.id: journal.done[i.id] for i in items}, shards
 
 
 def rows(done):
@@ -75,13 +75,13 @@ def rows(done):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_all_is_done_whatever_the_number_of_workers(tmp_path, workers):
-    work, done, shards = run(tmp_path, portions(10), workers=workers, shard_weight=4)
+    new, done, shards = run(tmp_path, portions(10), workers=workers, shard_weight=4)
     assert rows(done) == [[f"{n}.jpg", n**2] for n in range(10)]
     assert max(len(shard) for shard in shards) <= 4
     assert sorted(name for shard in shards for name in shard) == [
         f"p{k:03d}" for k in range(10)
     ]
-    assert (work.new, work.old) == (10, 0)
+    assert new == 10
 
 
 def test_the_last_shards_are_small_and_the_others_full(tmp_path):
@@ -95,11 +95,11 @@ def test_the_last_shards_are_small_and_the_others_full(tmp_path):
 
 def test_a_second_run_does_nothing_and_new_portions_alone_are_done(tmp_path):
     run(tmp_path, portions(6))
-    work, _, shards = run(tmp_path, portions(6))
-    assert (work.new, work.old, shards) == (0, 6, [])
+    new, _, shards = run(tmp_path, portions(6))
+    assert (new, shards) == (0, [])
     added = [Numbers("a", (100,)), *portions(6)]  # before all others
-    work, done, shards = run(tmp_path, added)
-    assert (work.new, work.old, shards) == (1, 6, [["a"]])
+    new, done, shards = run(tmp_path, added)
+    assert (new, shards) == (1, [["a"]])
     assert rows(done)[0] == ["100.jpg", 10_000]
 
 
@@ -127,7 +127,7 @@ def test_a_worker_that_dies_once_costs_its_shard_a_retry(tmp_path):
     job = Square(tmp_path / "seen", once=frozenset({7}))
     _, done, _ = run(tmp_path, portions(5, each=4), job, workers=2, shard_weight=4)
     assert rows(done) == [[f"{n}.jpg", n**2] for n in range(20)]
-    assert not any(entry.set_aside for entry in done.values())
+    assert not any(entry.quarantined for entry in done.values())
 
 
 def test_what_kills_twice_is_set_aside_by_name_and_nothing_else(tmp_path, caplog):
@@ -136,14 +136,14 @@ def test_what_kills_twice_is_set_aside_by_name_and_nothing_else(tmp_path, caplog
     assert [row[0] for row in rows(done)] == [
         f"{n}.jpg" for n in range(20) if n not in job.deadly
     ]
-    aside = [line for entry in done.values() for line in entry.set_aside]
+    aside = [line for entry in done.values() for line in entry.quarantined]
     assert [line[0] for line in aside] == ["number 7", "number 13", "number 14"]
-    assert "number 7 killed the process" in caplog.text
+    assert "number 7 crashed the process" in caplog.text
 
 
 def test_a_machine_on_which_everything_dies_is_told_of(tmp_path):
     def die(shard, at, skip):
         os._exit(9)
 
-    with pytest.raises(ArtifactError, match="die, though not of one picture"):
+    with pytest.raises(ArtifactError, match="die, but not because of one picture"):
         run(tmp_path, portions(2), die, workers=1)

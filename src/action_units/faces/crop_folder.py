@@ -1,0 +1,107 @@
+"""A folder of crops: written in the background, and cleaned of what no input gives any more."""
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
+
+from action_units.faces.folders import Folder, is_local, names_in, place, put_many, sizes_in
+from action_units.faces.journal import Entry, Journal
+from action_units.files import sweep
+from action_units.hints import command
+
+UNFINISHED = "UNFINISHED"
+"""A file in a folder of crops until all of them and their labels are written."""
+
+_BATCH = 16  # crops that are written with one flush
+_QUEUE = 4  # batches that may wait to be written, so that memory stays small
+
+logger = logging.getLogger(__name__)
+
+
+class CropWriter:
+    """Writes crops in its own thread, so that detection does not wait for the disk."""
+
+    def __init__(self, folder: Folder) -> None:
+        """Name the folder."""
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1)
+        self._queue: list[Future[None]] = []
+        self._batch: dict[str, bytes] = {}
+
+    def __enter__(self) -> Self:
+        """Nothing is written yet."""
+        return self
+
+    def add(self, name: str, content: bytes) -> None:
+        """Accept a crop; it may be written later."""
+        self._batch[name] = content
+        if len(self._batch) == _BATCH:
+            self._write()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait until all are on the disk; raises what writing them raised."""
+        if kind is None:
+            self._write()
+        self._thread.shutdown()
+        for done in self._queue:
+            done.result()
+
+    def _write(self) -> None:
+        if len(self._queue) > _QUEUE:
+            self._queue.pop(0).result()
+        self._queue.append(self._thread.submit(put_many, self._folder, self._batch))
+        self._batch = {}
+
+
+class CropFolder:
+    """A folder of crops, and what a journal says should be in it."""
+
+    def __init__(self, folder: str | Folder, journal: Journal) -> None:
+        """List what lies there."""
+        self.path, self.journal = place(folder), journal
+        self._sizes = sizes_in(self.path)
+
+    def has(self, entry: Entry) -> bool:
+        """Whether all crops of a chunk lie there with the size they were written with."""
+        return all(self._sizes.get(row[0]) == row[1] for row in entry.rows)
+
+    def begin(self) -> None:
+        """Log what is done again, and mark the folder until the labels are written."""
+        if self.journal.changed and self.journal.void:
+            logger.info(
+                "%s: everything is done again, because %s",
+                self.path,
+                "; ".join(self.journal.changed),
+            )
+        text = f"Crops are being made here. {command('preprocess')} goes on with it.\n"
+        put_many(self.path, {UNFINISHED: text.encode()})
+
+    def finish(self, wanted: set[str]) -> None:
+        """Delete what killed runs and earlier inputs left, and forget those inputs.
+
+        The earlier crops of a chunk that gave none this time stay, in no table, until it
+        gives some or leaves the input: a wrong setting may have quarantined it.
+
+        Args:
+            wanted: The chunks of the present input.
+        """
+        journal = self.journal
+        stays = [
+            entry
+            for entry in journal.void
+            if entry.rows and entry.id in wanted and not journal.done[entry.id].rows
+        ]
+        stale = {row[0] for entry in journal.void for row in entry.rows}
+        for name, entry in journal.done.items():
+            if name not in wanted:
+                stale.update(row[0] for row in entry.rows)
+        for entry in stays:
+            stale.difference_update(row[0] for row in entry.rows)
+        for name in wanted if stale else ():
+            stale.difference_update(row[0] for row in journal.done[name].rows)
+        for name in names_in(self.path):
+            if name in stale:
+                (self.path / name).unlink(missing_ok=True)
+        if is_local(self.path):
+            sweep(self.path)
+        journal.tidy(wanted, stays)

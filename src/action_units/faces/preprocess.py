@@ -1,0 +1,418 @@
+"""From photographs, videos or extracted frames to a folder of crops and a table of them.
+
+The work resumes where it was stopped and does only what is new; neither the table nor the
+bytes of a crop depend on how it was divided among processes.
+
+A chunk of photographs is what their source says. A video is a chunk of its own: only when its
+last frame has been decoded is it known that frames and labels belong together.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from action_units.errors import LabelError, UnusableFace
+from action_units.faces.crop import FaceSettings, cut_and_encode
+from action_units.faces.crop_folder import CropFolder, CropWriter
+from action_units.faces.detection.base import Detection
+from action_units.faces.detection.registry import thread_detector
+from action_units.faces.folders import Folder, place, stamps_in
+from action_units.faces.incremental import work_through
+from action_units.faces.journal import Entry, Journal
+from action_units.faces.photographs.base import PhotographSource, Portion
+from action_units.faces.quarantine import LEFT_OUT, Quarantine, printable
+from action_units.faces.workers import Workers
+from action_units.labels.names import disfa_image
+from action_units.media.decoding import Pixels, decode, left_out, read_photograph
+from action_units.media.video import listed, read_frames, refuse_another_count
+
+FIRST = 1000
+"""So many photographs must not all be unusable for other reasons than showing no face."""
+
+# The first of a crop's values in the journal; those of its kind of input follow.
+_COLUMNS = ("image", "bytes", "rectsize", "source", "angle", "score")
+_PHOTOGRAPH_COLUMNS = (*_COLUMNS, "photograph", "source_sha256")
+_VIDEO_COLUMNS = (*_COLUMNS, "subject", "frame")
+
+_NO_FACE, _REPEATED, _CRASH = "no face", "repeated", "crash"
+_CRASHED = "it crashed the process that worked on it, twice; is it too large, or malicious?"
+_TABLE_PART = 4096  # rows that are objects at once: as columns they take a fraction
+
+
+@dataclass(frozen=True)
+class CropResult:
+    """The outcome of cropping.
+
+    Attributes:
+        table: One row a crop, in the order of the input: ``image`` (the crop's file),
+            ``rectsize``, ``source`` (its square in the photograph or frame), ``angle``
+            (by which it was turned), ``score``; of photographs also ``photograph``
+            and ``source_sha256``, of videos ``subject`` and ``frame``.
+        quarantine: What gave no crop, and why.
+        new: How many pictures were worked on, the others having been done before.
+    """
+
+    table: pd.DataFrame
+    quarantine: Quarantine
+    new: int
+
+
+def crop_photographs(
+    source: PhotographSource,
+    out: Folder | str,
+    journal: Path | str,
+    settings: FaceSettings | None = None,
+    workers: Workers | None = None,
+) -> CropResult:
+    """Cut one face out of each photograph that has not been worked on yet.
+
+    Args:
+        source: The photographs.
+        out: The folder of the crops; a path or a URL that fsspec serves.
+        journal: The folder of this work's journal, on a disk.
+        settings: How faces are found and cut out. Where they have changed since the
+            last run, everything is done again, and the log says so.
+        workers: The processes that do the work.
+
+    Returns:
+        Crops and quarantine of the whole source, however many runs it took.
+
+    Raises:
+        ArtifactError: The detector's model is missing, another run uses the journal, or a
+            disk refused.
+        LabelError: Not one of the first photographs, ``FIRST`` or a few more, is usable.
+    """
+    settings = settings or FaceSettings()
+    job = _CropPhotographs(str(out), settings)
+    chunks = list(source.portions())
+    return _crop_all(chunks, job, _PHOTOGRAPH_COLUMNS, journal, workers, check=_CheckFirst())
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording of DISFA to crop.
+
+    Attributes:
+        path: The video, or the folder of its extracted frames.
+        subject: Who it shows, such as ``SN001``.
+        frames: How many frames have labels.
+        camera: ``Right`` or ``Left``.
+        pictures: Its extracted frames in their order, if `path` is their folder.
+        tolerance: By how many frames recording and labels may differ at their end.
+    """
+
+    path: Path
+    subject: str
+    frames: int
+    camera: str = "Right"
+    pictures: tuple[Path, ...] | None = None
+    tolerance: int = 0
+
+    @property
+    def id(self) -> str:
+        """Its name among the chunks of the input."""
+        return f"{self.camera}Video{self.subject}"
+
+    @property
+    def stamp(self) -> str:
+        """Differs where the file or the number of labels does."""
+        if self.pictures is not None:
+            stamps = stamps_in(self.path)
+            own = [(path.name, stamps.get(path.name)) for path in self.pictures]
+            return f"{hashlib.sha256(repr(own).encode()).hexdigest()}-{self.frames}"
+        try:
+            status = self.path.stat()
+        except OSError:
+            return "missing"
+        return f"{self.path.name}-{status.st_size}-{status.st_mtime_ns}-{self.frames}"
+
+    @property
+    def weight(self) -> int:
+        """How many frames it has."""
+        return self.frames
+
+
+def crop_videos(
+    recordings: Sequence[Recording],
+    out: Folder | str,
+    journal: Path | str,
+    settings: FaceSettings | None = None,
+    workers: Workers | None = None,
+) -> CropResult:
+    """Cut one face out of each frame of the recordings that have not been worked on yet.
+
+    The crops of a recording are written once all its frames have been decoded and
+    counted, so none ever has the number of another frame. Of several faces the one that
+    continues the track of the last is taken.
+
+    Args:
+        recordings: Videos or extracted frames.
+        out: As ``crop_photographs``; so are the other arguments.
+        journal: The folder of this work's journal.
+        settings: How faces are found and cut out.
+        workers: The processes that do the work.
+
+    Returns:
+        Crops and quarantine of all recordings, however many runs it took. Frames in the
+        quarantine have the name that their crop would have.
+
+    Raises:
+        LabelError: A recording is missing or damaged, or its number of frames is not that of
+            its labels; recordings that were finished before stay done.
+        ArtifactError: As ``crop_photographs``.
+    """
+    job = _CropVideos(str(out), settings or FaceSettings())
+    return _crop_all(
+        recordings, job, _VIDEO_COLUMNS, journal, workers, shard_weight=1, unit="frames"
+    )
+
+
+def check_recording(recording: Recording, max_megapixels: float | None) -> None:
+    """Check that a recording can be cropped; decodes no more than is needed for that.
+
+    Args:
+        recording: The recording.
+        max_megapixels: The largest frame that is decoded.
+
+    Raises:
+        LabelError: It cannot be read, or its number of frames is not that of its labels.
+    """
+    frames = _frames(recording, max_megapixels)
+    next(frames)
+    if (
+        recording.pictures is None
+        and listed(recording.path, max_megapixels).frames != recording.frames
+    ):
+        # A container's own count may be wrong, so all frames are counted.
+        for _ in frames:
+            pass
+
+
+@dataclass(frozen=True)
+class _CropJob:
+    """What a worker does with a shard; see ``incremental.Job``."""
+
+    out: str
+    settings: FaceSettings
+
+
+class _CropPhotographs(_CropJob):
+    def __call__(
+        self, shard: tuple[Portion, ...], at: Callable[[str], None], skip: frozenset[str]
+    ) -> list[Entry]:
+        names: set[str] = set()
+        with CropWriter(place(self.out)) as writer:
+            return [self._crop_chunk(chunk, writer, names, at, skip) for chunk in shard]
+
+    def _crop_chunk(
+        self,
+        chunk: Portion,
+        writer: CropWriter,
+        names: set[str],
+        at: Callable[[str], None],
+        skip: frozenset[str],
+    ) -> Entry:
+        entry = Entry(chunk.id, chunk.stamp, [], [])
+        for photograph in chunk.photographs():
+            at(photograph.place)
+            name = photograph.stem + self.settings.crop.suffix
+            path, content, sha256 = printable(photograph.place), b"", ""
+            try:
+                if photograph.place in skip:
+                    raise UnusableFace(_CRASH, _CRASHED)
+                if isinstance(photograph.content, UnusableFace):
+                    raise photograph.content
+                content = photograph.content
+                sha256 = hashlib.sha256(content).hexdigest() if content else ""
+                if name in names:
+                    raise UnusableFace(_REPEATED, f"its crop would be another {name}")
+                pixels = decode(content, max_megapixels=self.settings.max_megapixels)
+                face = thread_detector(self.settings.detector).best(pixels)
+                row, crop = _row_and_file(pixels, face, name, self.settings)
+            except UnusableFace as error:
+                entry.quarantined.append([path, error.reason, error.detail, sha256])
+                continue
+            names.add(name)
+            writer.add(name, crop)
+            entry.rows.append([*row, photograph.name, sha256])
+            if others := left_out(content):
+                entry.quarantined.append([path, LEFT_OUT, others, sha256])
+        return _to_retry_if_unreadable(entry)
+
+
+class _CropVideos(_CropJob):
+    def __call__(
+        self, shard: tuple[Recording, ...], at: Callable[[str], None], skip: frozenset[str]
+    ) -> list[Entry]:
+        return [self._crop_recording(recording, at, skip) for recording in shard]
+
+    def _crop_recording(
+        self, video: Recording, at: Callable[[str], None], skip: frozenset[str]
+    ) -> Entry:
+        at(str(video.path))
+        if str(video.path) in skip:
+            raise LabelError(video.path, _CRASHED)
+        entry = Entry(video.id, video.stamp, [], [])
+        crops: dict[str, bytes] = {}
+        detector = thread_detector(self.settings.detector)
+        last: tuple[int, Detection] | None = None
+        suffix = self.settings.crop.suffix
+        frame = 0
+        for frame, pixels in enumerate(_frames(video, self.settings.max_megapixels), 1):
+            name = disfa_image(video.subject, frame, video.camera, suffix)
+            try:
+                if frame > video.frames:
+                    raise UnusableFace("no label", "it comes after the last frame with a label")
+                if isinstance(pixels, UnusableFace):
+                    raise pixels
+                if last is None:
+                    face = detector.best(pixels)
+                else:
+                    face = detector.best(pixels, last[1], frame - last[0])
+                last = frame, face
+                row, crops[name] = _row_and_file(pixels, face, name, self.settings)
+            except UnusableFace as error:
+                detail = f"frame {frame} of {video.path.name}: {error.detail}"
+                entry.quarantined.append([name, error.reason, detail, ""])
+                continue
+            entry.rows.append([*row, video.subject, frame])
+        for missing in range(frame + 1, video.frames + 1):
+            name = disfa_image(video.subject, missing, video.camera, suffix)
+            detail = f"label {missing} of {video.path.name} comes after the last frame"
+            entry.quarantined.append([name, "no frame", detail, ""])
+        with CropWriter(place(self.out)) as writer:
+            for name, content in crops.items():
+                writer.add(name, content)
+        return _to_retry_if_unreadable(entry)
+
+
+def _row_and_file(
+    pixels: Pixels, face: Detection, name: str, settings: FaceSettings
+) -> tuple[list[Any], bytes]:
+    """A crop's values, as ``_COLUMNS`` names them, and its file's bytes."""
+    crop, content = cut_and_encode(pixels, face, settings)
+    source = "({},{},{},{})".format(*crop.source)
+    angle, score = round(crop.angle, 2), round(face.score, 4)
+    return [name, len(content), crop.rectsize, source, angle, score], content
+
+
+def _to_retry_if_unreadable(entry: Entry) -> Entry:
+    """The entry; done again by the next run where a disk or a network failed in this one."""
+    failed = any(line[1] == "unreadable" for line in entry.quarantined)
+    return replace(entry, fingerprint="") if failed else entry
+
+
+def _frames(
+    recording: Recording, max_megapixels: float | None
+) -> Iterator[Pixels | UnusableFace]:
+    if recording.pictures is None:
+        yield from read_frames(
+            recording.path, recording.frames, max_megapixels, recording.tolerance
+        )
+        return
+    n_found, tolerance = len(recording.pictures), recording.tolerance
+    refuse_another_count(recording.path, "lie there", n_found, recording.frames, tolerance)
+    for path in recording.pictures:
+        try:
+            yield read_photograph(path, max_megapixels=max_megapixels).pixels
+        except UnusableFace as error:
+            yield error
+
+
+def _crop_all(
+    chunks: Sequence[Any],
+    job: Any,
+    columns: Sequence[str],
+    journal: Path | str,
+    workers: Workers | None,
+    check: Callable[[list[Entry]], None] | None = None,
+    **options: Any,
+) -> CropResult:
+    """Do what is not done, delete stale crops, and gather the results of all chunks."""
+    with Journal.open(journal, job.settings.provenance()) as done:
+        folder = CropFolder(job.out, done)
+        folder.begin()
+        if any(entry.rows for entry in done.done.values()):
+            check = None
+        new = work_through(chunks, job, done, folder.has, workers, check=check, **options)
+        ids = [chunk.id for chunk in chunks]
+        if repeated := _repeated(done.done, ids):
+            # One of each pair has overwritten the other; the first is made again.
+            done.add(repeated)
+            folder = CropFolder(job.out, done)
+            work_through(chunks, job, done, folder.has, workers, **options)
+        folder.finish(set(ids))
+        return _gather((done.done[name] for name in ids), columns, new)
+
+
+def _gather(entries: Iterable[Entry], columns: Sequence[str], new: int) -> CropResult:
+    rows: list[list[Any]] = []
+    parts = [pd.DataFrame(columns=list(columns))]
+    quarantine = Quarantine()
+    for entry in entries:
+        rows.extend(entry.rows)
+        for path, reason, detail, sha256 in entry.quarantined:
+            quarantine.add(path, reason, detail, sha256)
+        if len(rows) >= _TABLE_PART:
+            parts.append(pd.DataFrame(rows, columns=list(columns)))
+            rows = []
+    if rows:
+        parts.append(pd.DataFrame(rows, columns=list(columns)))
+    table = pd.concat(parts[1:] or parts, ignore_index=True).drop(columns="bytes")
+    return CropResult(table, quarantine, new)
+
+
+class _CheckFirst:
+    """Stops the work where all photographs at the beginning are unusable."""
+
+    def __init__(self) -> None:
+        self._quarantined: list[list[str]] | None = []
+
+    def __call__(self, entries: list[Entry]) -> None:
+        if self._quarantined is None:
+            return
+        self._quarantined += [line for entry in entries for line in entry.quarantined]
+        if any(entry.rows for entry in entries) or any(
+            one[1] == _NO_FACE for one in self._quarantined
+        ):
+            self._quarantined = None
+        elif len(self._quarantined) >= FIRST:
+            counts = Counter(reason for _, reason, _, _ in self._quarantined).most_common(4)
+            path, reason, detail, _ = self._quarantined[0]
+            raise LabelError(
+                path,
+                f"{reason}: {detail}. Not one of the first {len(self._quarantined):,} "
+                f"photographs is usable ({', '.join(f'{n:,} {reason}' for reason, n in counts)}"
+                "); are these photographs, and whole?",
+            )
+
+
+def _repeated(done: Mapping[str, Entry], ids: Sequence[str]) -> list[Entry]:
+    """Of chunks with a crop of the same name: the later without it, the first as not done."""
+    names = Counter(row[0] for name in ids for row in done[name].rows)
+    double = {name for name, count in names.items() if count > 1}
+    del names
+    if not double:
+        return []
+    owner: dict[str, str] = {}
+    changed: dict[str, Entry] = {}
+    for name in ids:
+        entry = done[name]
+        twice = [row for row in entry.rows if row[0] in owner]
+        owner |= {row[0]: name for row in entry.rows if row[0] in double - owner.keys()}
+        if twice:
+            lost = [
+                [printable(row[-2]), _REPEATED, f"its crop would be another {row[0]}", row[-1]]
+                for row in twice
+            ]
+            kept = [row for row in entry.rows if row not in twice]
+            changed[name] = Entry(name, entry.fingerprint, kept, entry.quarantined + lost)
+    for name in owner.values():
+        entry = changed.get(name, done[name])
+        changed[name] = Entry(name, "", entry.rows, entry.quarantined)
+    return list(changed.values())
