@@ -17,7 +17,7 @@ from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.pipelines.preprocessing import nodes
 from tests.conftest import PROJECT
 from tests.faces.scenes import face_and_box
-from tests.faces.test_openface_binary import Set
+from tests.faces.test_openface_runner import Set
 
 PEOPLE = {"Adriana Lima": 0, "Müller": 1, "O'Neil, Pat (actor)": 1, "train/p0": 0}
 SUFFIXES = (".jpg", ".JPG", ".png", ".jpeg")
