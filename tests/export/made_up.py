@@ -18,9 +18,10 @@ from action_units.export.members import PackagedMember
 from action_units.faces.store import FaceStore
 from action_units.files import atomic_artifact
 from action_units.labels.action_units import DISFA_AUS, au_columns
+from action_units.models.model_files import model_bytes, save_model
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, model_bytes, save_model
+from action_units.models.trained import TrainedModel
 from action_units.training.data.augmentation import normalise
 
 CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"

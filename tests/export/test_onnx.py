@@ -18,7 +18,7 @@ from action_units.export.members import left_to_do
 from action_units.export.onnx import face_size, to_onnx
 from action_units.export.onnx_network import OnnxNetwork, ask, open_session
 from action_units.files import atomic_artifact
-from action_units.models.registry import BACKBONES
+from action_units.models.registry import architectures
 from action_units.models.spec import NetworkSpec
 from action_units.threads import limited
 from action_units.training.data.arrays import resized
@@ -58,7 +58,7 @@ def test_a_session_keeps_to_the_limit_of_threads(single):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "flip"), [("residual", False), *((name, True) for name in BACKBONES)]
+    ("architecture", "flip"), [("residual", False), *((name, True) for name in architectures())]
 )
 def test_a_thousand_faces_get_torchs_probabilities(architecture, flip, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", fake_timm())

@@ -5,14 +5,13 @@ import torch
 from torch import nn
 
 from action_units.errors import ConfigurationError
-from action_units.models.backbone import ChannelNorm
-from action_units.models.convnext import ConvNeXtBlock
+from action_units.models.backbones.convnext import ConvNeXtBlock
 from action_units.models.dropout import SeededDropout, dropouts, seed_dropout
-from action_units.models.head import log_odds
-from action_units.models.registry import BACKBONES, build_network
+from action_units.models.network import ChannelNorm, log_odds
+from action_units.models.registry import architectures, build_network
 from action_units.models.spec import NetworkSpec
 
-OWN = [name for name in BACKBONES if name != "timm"]
+OWN = [name for name in architectures() if name != "timm"]
 
 
 def n_parameters(network):

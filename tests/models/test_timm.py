@@ -10,9 +10,10 @@ from torch import nn
 
 from action_units.errors import ConfigurationError
 from action_units.models.dropout import dropouts, seed_dropout
+from action_units.models.model_files import load_model, save_model
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, load_model, save_model
+from action_units.models.trained import TrainedModel
 from tests.models.fake_timm import SmallConv, fake_timm
 
 
@@ -95,8 +96,11 @@ def test_a_model_comes_back_from_disk(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"timm_model": "smal_conv"}, "none of timm's 5 models; the nearest are: small_conv, "),
-        ({"timm_model": "zzz"}, "none is like it"),
+        (
+            {"timm_model": "smal_conv"},
+            "not among timm's 5 models; the nearest are: small_conv, ",
+        ),
+        ({"timm_model": "zzz"}, "none is similar"),
         ({"timm_model": None}, "needs a name, such as resnet18"),
         (
             {"timm_model": "small_conv", "width": 0.5},

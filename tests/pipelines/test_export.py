@@ -15,7 +15,7 @@ from action_units.export.onnx_network import OnnxNetwork
 from action_units.export.package import export_run, read_package
 from action_units.faces.store import FaceStore
 from action_units.files import sha256_of
-from action_units.models.trained import load_model
+from action_units.models.model_files import load_model
 from action_units.pipelines.evaluation.card import write_model_card
 from action_units.prediction.loading import load_classifier
 from action_units.training.inference import predict

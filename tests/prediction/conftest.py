@@ -12,9 +12,10 @@ from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.files import atomic_artifact
+from action_units.models.model_files import save_model
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, save_model
+from action_units.models.trained import TrainedModel
 from tests.portraits import portrait
 
 AUS = (1, 4, 12)

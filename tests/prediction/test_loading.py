@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.models.trained import load_model
+from action_units.models.model_files import load_model
 from action_units.prediction.classifier import FaceInput
 from action_units.prediction.loading import load_classifier
 from action_units.training.inference import predict

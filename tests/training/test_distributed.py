@@ -12,8 +12,8 @@ import torch.distributed as dist
 from torch import nn
 
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.models.model_files import plain_state
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import plain_state
 from action_units.progress import Progress
 from action_units.training.checkpoints import NAME
 from action_units.training.data.augmentation import Augmentation

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.models.model_files import plain_state
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import plain_state
 from action_units.training.checkpoints import NAME
 from action_units.training.data.augmentation import Augmentation
 from action_units.training.distributed.job import Job

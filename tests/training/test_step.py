@@ -7,9 +7,9 @@ import torch
 
 from action_units.errors import ConfigurationError
 from action_units.models.dropout import SeededDropout, seed_dropout
-from action_units.models.registry import AUNetwork
+from action_units.models.model_files import plain_state
+from action_units.models.network import AUNetwork
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import plain_state
 from action_units.training import validation
 from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import train

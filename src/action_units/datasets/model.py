@@ -8,7 +8,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from action_units.models.model import TrainedModel
+from action_units.models.trained import TrainedModel
 
 
 class ModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
@@ -26,13 +26,13 @@ class ModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
 
     def load(self) -> TrainedModel:
         """Read the model, once its hash has been found right."""
-        from action_units.models.trained import load_model
+        from action_units.models.model_files import load_model
 
         return load_model(self.path)
 
     def save(self, data: TrainedModel) -> None:
         """Write the whole model, or leave the one that was there."""
-        from action_units.models.trained import save_model
+        from action_units.models.model_files import save_model
 
         save_model(data, self.path)
 

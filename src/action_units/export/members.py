@@ -25,8 +25,8 @@ from action_units.evaluation.thresholds import FittedThresholds
 from action_units.evaluation.treatment import Treatment
 from action_units.files import sha256_of
 from action_units.hints import command
-from action_units.models.model import TrainedModel
-from action_units.models.trained import load_model
+from action_units.models.model_files import load_model
+from action_units.models.trained import TrainedModel
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from action_units.files import manifest_of, sha256_of, verify, write_many
 from action_units.hints import command
 from action_units.labels.action_units import au_columns
 from action_units.locks import locked
-from action_units.models.trained import load_model
+from action_units.models.model_files import load_model
 
 logger = logging.getLogger(__name__)
 

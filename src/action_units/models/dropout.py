@@ -1,14 +1,13 @@
-"""Dropout whose mask is a pure function of a seed.
+"""Dropout with a mask that is a pure function of a seed.
 
 ``torch.nn.Dropout`` draws from a hidden generator, so the masks of a resumed run would
 depend on everything drawn before. Here each layer holds the seed of the current step and
-sets a generator of its own to it in every call: nothing has to be saved or restored, no
-other code can disturb it, and two trainings in one process do not share state. A batch that
-goes through in parts gets the masks of the whole. The generator stays the same object, so that
-a CUDA graph can be told of it.
+sets a generator of its own to it in every call: nothing has to be saved or restored, and two
+trainings in one process do not share state. A batch that goes through in parts gets the masks
+of the whole. The generator stays the same object, so that a CUDA graph can register it.
 
-torch's compiler has no part in drawing: a compiled network is given masks that are drawn
-ahead, which are those it would have drawn itself.
+torch's compiler does not draw: a compiled network is given masks that are drawn ahead, which
+are those of the uncompiled one.
 """
 
 from collections.abc import Iterable
@@ -20,21 +19,17 @@ _Shape = tuple[torch.Size, torch.dtype, torch.device, torch.memory_format]
 
 
 class SeededDropout(nn.Module):
-    """Inverted dropout; the caller sets ``seed`` before each training step."""
+    """Inverted dropout at a rate in [0, 1); ``seed_dropout`` comes before each step."""
 
     def __init__(self, rate: float) -> None:
-        """Choose the rate.
-
-        Args:
-            rate: Probability of a value to be set to zero, in [0, 1).
-        """
+        """Choose the rate, the probability of a value to be set to zero."""
         super().__init__()
         self.rate = rate
         self.seed = 0
         self.part: slice | None = None
         self.batch = 0
         self.generator: torch.Generator | None = None
-        self._given: dict[int, _Shape] = {}
+        self._shapes: dict[int, _Shape] = {}
         self._ahead: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,22 +39,22 @@ class SeededDropout(nn.Module):
         if torch.compiler.is_compiling():
             assert self._ahead is not None, "draw_ahead comes before a compiled pass"
             return x * self._ahead
-        self._given[len(x)] = x.shape, x.dtype, x.device, _layout(x)
+        self._shapes[len(x)] = x.shape, x.dtype, x.device, _layout(x)
         return x * self._mask(x)
 
     def draw_ahead(self, faces: int) -> None:
         """Draw the mask of the compiled pass to come.
 
         Args:
-            faces: Of its batch; one of so many has gone through uncompiled before.
+            faces: In its batch; a batch of this size has gone through uncompiled before.
         """
         if self.training and self.rate > 0.0:
-            shape, kind, device, layout = self._given[faces]
+            shape, kind, device, layout = self._shapes[faces]
             x = torch.empty(shape, dtype=kind, device=device, memory_format=layout)
             self._ahead = self._mask(x)
 
     def _mask(self, x: Tensor) -> Tensor:
-        """By what the values of ``x`` are multiplied, in its order of memory."""
+        """The factors of the values of ``x``, in its order of memory."""
         if self.generator is None or self.generator.device != x.device:
             self.generator = torch.Generator(device=x.device)
         generator = self.generator.manual_seed(self.seed)
@@ -97,8 +92,8 @@ def seed_dropout(
     Args:
         layers: All of the network's, as ``dropouts`` gives them.
         seed: The step's seed, 0 <= seed < 2**63.
-        part: Which faces of the step's batch go through the network now; all without.
-        batch: How many faces that batch has.
+        part: The faces of the step's batch that go through the network now; all without.
+        batch: The number of faces in that batch.
     """
     for number, layer in enumerate(layers):
         layer.seed = (seed + number * 0x9E3779B97F4A7C15) % 2**63

@@ -1,4 +1,4 @@
-"""Weights of other people's training for a fresh backbone, from a local file."""
+"""Weights that were trained elsewhere, read from a local file for a new backbone."""
 
 import logging
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import sha256_of
-from action_units.models.backbone import Backbone
+from action_units.models.network import Backbone
 from action_units.models.torch_files import read_torch_file
 
 logger = logging.getLogger(__name__)

@@ -1,78 +1,81 @@
-"""From a spec to a network; a new backbone is one more line here."""
+"""From a spec to a network.
 
-from collections.abc import Callable, Sequence
+A backbone is a file in ``backbones``, named as its architecture and ending in the line
+``BACKBONE = …``, the class. The choices of ``NetworkSpec.architecture`` are those files.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from importlib import import_module
+from pkgutil import iter_modules
 
 import torch
-from torch import Tensor, nn
 
-from action_units.models.backbone import Backbone
-from action_units.models.convnext import ConvNeXt
-from action_units.models.head import AUHead, initialise_head
-from action_units.models.residual import ResidualNetwork
-from action_units.models.spec import Architecture, NetworkSpec
-from action_units.models.timm_backbone import TimmBackbone
-from action_units.models.vgg import VGG13
-
-BACKBONES: dict[Architecture, Callable[[NetworkSpec], Backbone]] = {
-    "residual": ResidualNetwork,
-    "vgg13": VGG13,
-    "convnext": ConvNeXt,
-    "timm": TimmBackbone,
-}
-"""Every architecture."""
+from action_units.models import backbones
+from action_units.models.network import AUHead, AUNetwork, Backbone
+from action_units.models.spec import NetworkSpec
+from action_units.models.trained import TrainedModel
 
 
-class AUNetwork(nn.Module):
-    """A backbone and an AU head."""
+def architectures() -> list[str]:
+    """The name of every backbone."""
+    return sorted(module.name for module in iter_modules(backbones.__path__))
 
-    def __init__(self, backbone: Backbone, n_aus: int) -> None:
-        """Put them together.
 
-        Args:
-            backbone: Maps faces to features.
-            n_aus: Number of action units.
-        """
-        super().__init__()
-        self.backbone = backbone
-        self.head = AUHead(backbone.n_features, n_aus)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of faces.
-
-        Args:
-            x: (N, C, S, S), pixels scaled to [-1, 1].
-
-        Returns:
-            float32 (N, A).
-        """
-        logits: Tensor = self.head(self.backbone(x))
-        return logits
-
-    def blocks(self) -> list[nn.Module]:
-        """The backbone's blocks from the input up, then the head."""
-        return [*self.backbone.blocks(), self.head]
+def build_backbone(spec: NetworkSpec) -> Backbone:
+    """The backbone that a spec names; its weights are still to be initialised."""
+    module = import_module(f"{backbones.__name__}.{spec.architecture}")
+    backbone: Backbone = module.BACKBONE(spec)
+    return backbone
 
 
 def build_network(
     spec: NetworkSpec, n_aus: int, seed: int = 0, prior: Sequence[float] | None = None
 ) -> AUNetwork:
-    """Build a network with weights that depend on the arguments alone.
+    """Build a network, on the CPU, with weights that depend on the arguments alone.
 
     Args:
         spec: What to build.
         n_aus: Number of action units.
         seed: Seed of the initial weights.
         prior: Prevalence of each AU, for the head's bias.
-
-    Returns:
-        The network, on the CPU, in float32.
     """
-    # Layers of torch and timm draw first weights from the global generator: it is lent to
-    # them with a state of ours, and put back.
+    # Layers of torch and timm draw their first weights from the global generator: it gets
+    # our seed for that time and then its own state back.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        network = AUNetwork(BACKBONES[spec.architecture](spec), n_aus)
+        network = AUNetwork(build_backbone(spec), n_aus)
     generator = torch.Generator().manual_seed(seed)
     network.backbone.initialise(generator)
-    initialise_head(network.head, generator, prior)
+    network.head.initialise(generator, prior)
     return network
+
+
+def rehead(
+    model: TrainedModel,
+    aus: Sequence[int],
+    seed: int,
+    prior: Sequence[float] | None = None,
+    keep_shared: bool = False,
+) -> TrainedModel:
+    """Give a copy of a model a new head for other AUs, keeping the backbone's weights.
+
+    Args:
+        model: The pre-trained model; it is not changed.
+        aus: The AUs of the new head.
+        seed: Seed of the new head's weights.
+        prior: Prevalence of each new AU, for the bias.
+        keep_shared: Take over the old head's weights of the AUs in common; the bias follows
+            the prior all the same.
+    """
+    network = deepcopy(model.network)
+    old = network.head.linear
+    network.head = AUHead(old.in_features, len(aus))
+    network.head.initialise(torch.Generator().manual_seed(seed), prior)
+    if keep_shared:
+        with torch.no_grad():
+            for row, au in enumerate(aus):
+                if au in model.aus:
+                    network.head.linear.weight[row] = old.weight[model.aus.index(au)]
+    provenance = {**model.provenance, "reheaded_from": list(model.aus)}
+    return TrainedModel(network, model.spec, tuple(aus), provenance)

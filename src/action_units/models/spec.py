@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from action_units.errors import ConfigurationError
-from action_units.models.optional_timm import check_timm_model
 from action_units.models.options import Options, option
 
 Architecture = Literal["residual", "vgg13", "convnext", "timm"]
@@ -73,6 +72,8 @@ class NetworkSpec(Options):
                     f"NetworkSpec option '{name}' is {value}; a timm model has its own, so "
                     f"leave it {only} and choose another timm_model."
                 )
+        from action_units.models.backbones.timm import check_timm_model
+
         check_timm_model(self.timm_model)
 
     @property

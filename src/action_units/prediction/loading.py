@@ -24,7 +24,7 @@ from action_units.prediction.classifier import Classifier, FaceInput, Member
 from action_units.trees import given_path
 
 if TYPE_CHECKING:
-    from action_units.models.model import TrainedModel
+    from action_units.models.trained import TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Treatment:
 
 
 def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
-    from action_units.models.trained import load_model
+    from action_units.models.model_files import load_model
     from action_units.training.inference import Predictor
 
     model = load_model(path)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from action_units.errors import ConfigurationError
-from action_units.models.registry import AUNetwork
+from action_units.models.network import AUNetwork
 
 
 def rate_factors(network: AUNetwork, decay: float) -> dict[nn.Parameter, float]:

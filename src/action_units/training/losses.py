@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from action_units.models.head import log_odds
+from action_units.models.network import log_odds
 from action_units.models.options import Options, option
 
 LossName = Literal["bce", "weighted_bce", "focal", "asymmetric", "generalized_ce"]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_units.errors import ConfigurationError
+from action_units.models.model_files import plain_state
+from action_units.models.network import AUNetwork
 from action_units.models.pretrained import PretrainedWeights
-from action_units.models.registry import AUNetwork
-from action_units.models.trained import TrainedModel, plain_state, spec_difference
+from action_units.models.trained import TrainedModel
 from action_units.training.data.arrays import TrainingData, checked_data
 from action_units.training.distributed.job import Job
 from action_units.training.recipe import Recipe
@@ -41,9 +42,11 @@ def prepare(job: Job) -> Prepared:
     data = learning_data(job.recipe, data, job.intensities, job.subjects)
     initial = job.initial
     if initial is not None and initial.spec != job.network_spec:
+        old, new = initial.spec.to_dict(), job.network_spec.to_dict()
+        found = [f"{key} {old[key]} and not {new[key]}" for key in old if old[key] != new[key]]
         raise ConfigurationError(
-            "The pre-trained model does not fit: "
-            f"{spec_difference(initial.spec, job.network_spec)}"
+            f"The pre-trained model has {', '.join(found)}; choose the same network or train a "
+            "new model."
         )
     weights = _backbone_weights(job.recipe, initial)
     identity = {

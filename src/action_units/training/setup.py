@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from action_units.errors import ConfigurationError
+from action_units.models.network import AUNetwork
 from action_units.models.pretrained import PretrainedWeights
-from action_units.models.registry import AUNetwork, build_network
+from action_units.models.registry import build_network, rehead
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, rehead
+from action_units.models.trained import TrainedModel
 from action_units.training.blocks import check_unfreezing, rate_factors
 from action_units.training.data.arrays import TrainingData
 from action_units.training.data.sampling import Weights, epoch_faces, face_weights

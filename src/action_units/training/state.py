@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from action_units.models.registry import AUNetwork
-from action_units.models.trained import plain_state
+from action_units.models.model_files import plain_state
+from action_units.models.network import AUNetwork
 from action_units.training.optimizers import AveragedWeights
 
 CURVE_COLUMNS = (

@@ -19,7 +19,7 @@ from action_units.evaluation.results import (
 from action_units.evaluation.thresholds import FittedThresholds
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import au_columns, aus_of_columns
-from action_units.models.model import TrainedModel
+from action_units.models.trained import TrainedModel
 from action_units.pipelines.predictions import predictions_of
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "pandas", "kedro")
@@ -73,7 +73,7 @@ def treat(
         ConfigurationError: There is no such treatment.
     """
     from action_units.evaluation.treatment import Treatment, fit_treatment
-    from action_units.models.trained import model_bytes
+    from action_units.models.model_files import model_bytes
 
     weights = {"weights": sha256(model_bytes(model)).hexdigest()}
     aus = aus_of_columns(raw.columns)

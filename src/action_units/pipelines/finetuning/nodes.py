@@ -16,7 +16,7 @@ from action_units.evaluation.thresholds import choose_thresholds
 from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.folds import split_subjects as split_protocol
-from action_units.models.model import TrainedModel
+from action_units.models.trained import TrainedModel
 from action_units.pipelines.predictions import predictions_of
 from action_units.pipelines.settings import TrainingSettings
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from action_units.faces.store import FaceStore
-from action_units.models.model import TrainedModel
+from action_units.models.trained import TrainedModel
 from action_units.pipelines.settings import TrainingSettings
 
 

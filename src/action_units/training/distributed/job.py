@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from action_units.errors import ArtifactError
 from action_units.files import atomic_write, write_text
+from action_units.models.model_files import load_model, save_model
 from action_units.models.spec import NetworkSpec
-from action_units.models.trained import TrainedModel, load_model, save_model
+from action_units.models.trained import TrainedModel
 from action_units.training.data.arrays import Faces
 from action_units.training.recipe import Recipe
 

@@ -9,8 +9,8 @@ are aligned well enough to tell a brow from a mouth by position.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from action_units.models.backbone import Backbone, normalisation
 from action_units.models.dropout import SeededDropout
+from action_units.models.network import Backbone, normalisation
 from action_units.models.spec import NetworkSpec
 
 STAGES = (16, 32, 64, 128)
@@ -21,14 +21,7 @@ class ResidualBlock(nn.Module):
     """Two 3×3 convolutions around a shortcut (He et al. 2015, arXiv 1512.03385)."""
 
     def __init__(self, channels: int, out: int, stride: int, norm: str) -> None:
-        """Build it.
-
-        Args:
-            channels: Input channels.
-            out: Output channels.
-            stride: Of the first convolution and the shortcut.
-            norm: How each convolution's map is normalised.
-        """
+        """Build it; the first convolution and the shortcut have the stride."""
         super().__init__()
         self.first = _convolution(channels, out, 3, stride, norm)
         self.second = _convolution(out, out, 3, 1, norm)
@@ -50,11 +43,7 @@ class ResidualNetwork(Backbone):
     """A stem at half size and four residual stages; 0.33 M parameters at width 1."""
 
     def __init__(self, spec: NetworkSpec) -> None:
-        """Build it.
-
-        Args:
-            spec: Width, normalisation, dropout, input size and channels.
-        """
+        """Build it."""
         super().__init__()
         norm = spec.norm
         channels = spec.scaled(STAGES[0])
@@ -71,14 +60,7 @@ class ResidualNetwork(Backbone):
         self.n_features = channels * (spec.image_size // 16) ** 2
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of faces.
-
-        Args:
-            x: (N, C, S, S), pixels scaled to [-1, 1].
-
-        Returns:
-            (N, F).
-        """
+        """(N, C, S, S) -> (N, F)."""
         features: Tensor = self.dropout(self.flatten(self.stages(self.stem(x))))
         return features
 
@@ -92,3 +74,6 @@ def _convolution(channels: int, out: int, kernel: int, stride: int, norm: str) -
     convolution = nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=bias)
     layers = normalisation(norm, out)
     return nn.Sequential(convolution, *layers) if layers else convolution
+
+
+BACKBONE = ResidualNetwork

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from action_units.models.backbone import Backbone, normalisation
 from action_units.models.dropout import SeededDropout
+from action_units.models.network import Backbone, normalisation
 from action_units.models.spec import NetworkSpec
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (256, 256, 256))
@@ -22,14 +22,10 @@ class VGG13(Backbone):
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
-        """Build it.
-
-        Args:
-            spec: Width, normalisation, dropout, input size and channels.
-        """
+        """Build it."""
         super().__init__()
         layers: list[nn.Module] = []
-        ends = [0]
+        self._ends = [0]
         channels: int = spec.channels
         for block in BLOCKS:
             for out in map(spec.scaled, block):
@@ -38,8 +34,7 @@ class VGG13(Backbone):
                 layers += [*normalisation(spec.norm, out), nn.ReLU(inplace=True)]
                 channels = out
             layers += [nn.MaxPool2d(2), SeededDropout(BLOCK_DROPOUT * spec.dropout)]
-            ends.append(len(layers))
-        self._ends = ends
+            self._ends.append(len(layers))
         self.convolutions = nn.Sequential(*layers)
         self.n_features = spec.scaled(FULLY_CONNECTED)
         side = spec.image_size // 2 ** len(BLOCKS)
@@ -55,14 +50,7 @@ class VGG13(Backbone):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of faces.
-
-        Args:
-            x: (N, C, S, S), pixels scaled to [-1, 1].
-
-        Returns:
-            (N, F).
-        """
+        """(N, C, S, S) -> (N, F)."""
         features: Tensor = self.fully_connected(self.convolutions(x))
         return features
 
@@ -70,3 +58,6 @@ class VGG13(Backbone):
         """The four blocks of convolutions and the two fully connected layers."""
         parts = [self.convolutions[start:end] for start, end in pairwise(self._ends)]
         return [*parts, self.fully_connected[:4], self.fully_connected[4:]]
+
+
+BACKBONE = VGG13

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from action_units.models.backbone import Backbone, normalisation
 from action_units.models.dropout import SeededDropout
+from action_units.models.network import Backbone, normalisation
 from action_units.models.spec import NetworkSpec
 
 STAGES = ((32, 2), (64, 2), (128, 2))
@@ -25,12 +25,7 @@ class ConvNeXtBlock(nn.Module):
     """A wide depthwise convolution, then two layers within each pixel, around a shortcut."""
 
     def __init__(self, channels: int, norm: str) -> None:
-        """Build it.
-
-        Args:
-            channels: Of input and output.
-            norm: How the map is normalised after the depthwise convolution.
-        """
+        """Build it; the map is normalised after the depthwise convolution."""
         super().__init__()
         self.spatial = nn.Sequential(
             nn.Conv2d(channels, channels, KERNEL, padding=KERNEL // 2, groups=channels),
@@ -51,11 +46,7 @@ class ConvNeXt(Backbone):
     """A stem of patches and three stages; 0.44 M parameters at width 1."""
 
     def __init__(self, spec: NetworkSpec) -> None:
-        """Build it.
-
-        Args:
-            spec: Width, normalisation, dropout, input size and channels.
-        """
+        """Build it."""
         super().__init__()
         channels: int = spec.channels
         stages: list[nn.Module] = []
@@ -73,14 +64,7 @@ class ConvNeXt(Backbone):
         self.n_features = channels * (spec.image_size // 16) ** 2
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of faces.
-
-        Args:
-            x: (N, C, S, S), pixels scaled to [-1, 1].
-
-        Returns:
-            (N, F).
-        """
+        """(N, C, S, S) -> (N, F)."""
         features: Tensor = self.dropout(self.flatten(self.norm(self.stages(x))))
         return features
 
@@ -88,3 +72,6 @@ class ConvNeXt(Backbone):
         """The three stages, the first with the stem, the last with the closing norm."""
         first, *middle, last = self.stages
         return [first, *middle, nn.Sequential(last, self.norm)]
+
+
+BACKBONE = ConvNeXt
