@@ -12,7 +12,7 @@ from pluggy import PluginManager
 
 from action_units.datasets.artifacts import TableDataset
 from action_units.errors import ArtifactError
-from action_units.hooks import KeepFolders
+from action_units.hooks import LockFolders
 from action_units.locks import locked
 
 LOCK = ".run.lock"
@@ -48,7 +48,7 @@ def catalog(tmp_path):
 def run(pipeline, catalog, hooks=None):
     from kedro.framework.hooks.manager import _create_hook_manager
 
-    hooks = hooks or KeepFolders()
+    hooks = hooks or LockFolders()
     manager: PluginManager = _create_hook_manager()
     manager.register(hooks)
     hooks.before_pipeline_run(pipeline, catalog)
@@ -84,7 +84,7 @@ def test_a_run_of_another_name_waits_for_preprocessing_and_then_goes_on(tmp_path
 
 
 def test_the_shared_folders_are_free_while_it_trains(tmp_path, catalog):
-    hooks, free = KeepFolders(), []
+    hooks, free = LockFolders(), []
 
     def look(table):
         with locked(tmp_path / "shared", name=LOCK):
@@ -97,7 +97,7 @@ def test_the_shared_folders_are_free_while_it_trains(tmp_path, catalog):
 
 
 def test_an_interrupted_run_of_a_notebook_keeps_no_folder(tmp_path, catalog):
-    hooks = KeepFolders()
+    hooks = LockFolders()
     hooks.before_pipeline_run(nodes("preprocess"), catalog)
     run(nodes("preprocess"), catalog, hooks)
     with locked(tmp_path / "shared", name=LOCK):

@@ -1,12 +1,12 @@
-"""Around a run: its lanes before it, what it misses, what it does, what it made."""
+"""Around a run: what is checked before it, its locks and threads, and its log."""
 
 import logging
 import os
 import re
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -16,13 +16,19 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units import hints
-from action_units.errors import ArtifactError
+from action_units.datasets.folds import AbsentDataset
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import share
 from action_units.locks import RUN_LOCK, locked
-from action_units.pipelines import lanes
 from action_units.pipelines.parameters import read_parameters, refuse_impossible
+from action_units.pipelines.selection import Selection
 from action_units.threads import limited
 from action_units.training.distributed.launchers import refuse_launcher
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from action_units.datasets.raw import DisfaRecordings
 
 logger = logging.getLogger(__name__)
 
@@ -30,37 +36,17 @@ _SHARED = "preprocess"  # the tag of stages whose products runs of all names sha
 _STAGES = ("preprocess", "pretrain", "finetune", "evaluate")
 
 
-class BuildTheLanes:
-    """Builds the pipelines for this run's parameters.
-
-    Kedro's pipelines are fixed before the parameters are known; which folds are
-    trained, and whether faces are detected at all, are parameters here. So the
-    choice is read as soon as there is a context, and the pipelines are built anew
-    where it differs from the last one.
-    """
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Check launcher and all parameters; read what shapes the pipelines."""
-        hints.current = _run_of(context)
-        refuse_launcher(os.environ)
-        loader = context.config_loader
-        given = loader.runtime_params or {}
-        if lanes.choose(read_parameters(loader["parameters"], loader["globals"], given)):
-            pipelines.configure("action_units.pipeline_registry")
-
-
-class TellStages:
-    """Says which stage runs, in a short line, and at the end which page to open."""
+class LogProgress:
+    """Logs each stage and, at the end, the path of the report."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Count the stages, anew for each run of a notebook's session."""
+        """Count the stages."""
         self._done, self._total = 0, len(pipeline.nodes)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Name the stage."""
+        """Log the stage."""
         self._done += 1
         hints.stage.set(_stage_of(node))
         logger.info("[%d/%d] %s", self._done, self._total, node.name)
@@ -69,13 +55,13 @@ class TellStages:
     def after_pipeline_run(
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Name the page."""
+        """Log the path of the report."""
         if "report" in pipeline.outputs():
             logger.info("The report: open %s", catalog["report"].path.resolve())
 
 
 class LimitThreads:
-    """Has ``threads`` hold in every stage, whatever it computes with."""
+    """Applies ``threads`` to every stage, whatever library it computes with."""
 
     @hook_impl
     def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -99,28 +85,12 @@ class LimitThreads:
         self._limits.close()
 
 
-class CheckParameters:
-    """Refuses a run whose later stages could not be done, before the first begins."""
-
-    @hook_impl
-    def before_pipeline_run(
-        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-    ) -> None:
-        """Look at the parameters of every stage that the run goes through.
-
-        Raises:
-            ConfigurationError: One is impossible.
-        """
-        stages = {tag for node in pipeline.nodes for tag in node.tags}
-        refuse_impossible(catalog.load("parameters"), stages)
-
-
-class KeepFolders:
-    """Keeps each folder that a run writes into to that run, and its files to their owner.
+class LockFolders:
+    """Locks each folder that a run writes into, and keeps its files private to their owner.
 
     Runs of different names share what preprocessing makes. A run that goes on to further
-    stages therefore waits for a stage of preprocessing that another run is at, where a run
-    of preprocessing alone is refused.
+    stages therefore waits while another run is at a stage of preprocessing. A run of
+    preprocessing alone is refused then.
     """
 
     def __init__(self) -> None:
@@ -137,12 +107,12 @@ class KeepFolders:
     def before_pipeline_run(
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Lock the folders of this run alone, once nothing else refuses it.
+        """Lock the folders that only this run writes into, after all checks.
 
         Raises:
             ArtifactError: Another run is at work in one.
         """
-        self._release()  # what a notebook's interrupted run has kept
+        self._release()  # what an interrupted run of this process has left locked
         own = [node for node in pipeline.nodes if _SHARED not in node.tags]
         if own and len(own) < len(pipeline.nodes):
             self._catalog = catalog
@@ -151,7 +121,7 @@ class KeepFolders:
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
-        """Lock the folders of a stage of preprocessing, when another run has left them."""
+        """Lock the folders of a stage of preprocessing; wait until no other run has them."""
         if self._catalog is None or _SHARED not in node.tags or node.name in self._stages:
             return
         stage = self._stages[node.name] = ExitStack()
@@ -160,18 +130,18 @@ class KeepFolders:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Leave the folders of a stage of preprocessing."""
+        """Unlock the folders of a stage of preprocessing."""
         if dataset_name == node.outputs[-1] and node.name in self._stages:
             self._stages.pop(node.name).close()
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Leave all folders."""
+        """Unlock all folders."""
         self._release()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Leave all folders."""
+        """Unlock all folders."""
         self._release()
 
     def _release(self) -> None:
@@ -190,111 +160,153 @@ def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> li
     return sorted(folders)
 
 
-class CheckRecordings:
-    """Refuses raw data of DISFA that cannot be worked on, before hours of other work."""
+class CheckRun:
+    """Refuses a run that could not end well, before its first stage begins."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check the launcher and the type and range of all parameters.
+
+        Raises:
+            ConfigurationError: One is wrong.
+        """
+        hints.current = _run_of(context)
+        refuse_launcher(os.environ)
+        loader = context.config_loader
+        given = loader.runtime_params or {}
+        read_parameters(loader["parameters"], loader["globals"], given)
 
     @hook_impl
     def before_pipeline_run(
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Match recordings, labels, exclusions and folds.
+        """Check what the stages need, and hand them None for what this run does without.
 
         Raises:
-            ActionUnitsError: Something is missing, damaged or does not fit.
+            ActionUnitsError: An input is missing; a parameter is impossible; the raw data of
+                DISFA are incomplete, damaged or do not fit the folds; or the session does not
+                choose nodes by parameters.
         """
-        names = {node.name for node in pipeline.nodes}
-        if "crop_recordings" not in names or not catalog.exists("disfa_recordings"):
-            return
-        from action_units.labels.folds import check_folds
-        from action_units.pipelines.preprocessing.nodes import disfa_plan
-
         parameters = catalog.load("parameters")
-        recordings, withdrawn = catalog.load("disfa_recordings"), catalog.load("withdrawn")
-        plan = disfa_plan(recordings, parameters["preprocess"], withdrawn)
-        if any("finetune" in node.tags for node in pipeline.nodes):
-            check_folds(
-                parameters["protocol"],
-                lanes.current.folds,
-                plan.labels["subject"],
-                parameters["finetune"]["validation_subjects"],
+        selection = Selection.read(parameters)
+        for node in pipeline.nodes:
+            if reason := selection.reason(node):
+                raise ConfigurationError(
+                    f"{reason} leaves out the node {node.name}, but this session runs all "
+                    "nodes; use action_units.session.ProjectSession in place of KedroSession."
+                )
+        absent = selection.absent(pipeline.inputs(), pipelines["__default__"])
+        with _without_log("kedro.io.data_catalog"):  # it warns that a dataset is replaced
+            for name in absent:
+                catalog[name] = AbsentDataset()
+        _check_inputs(pipeline, catalog, selection)
+        tags = {tag for node in pipeline.nodes for tag in node.tags}
+        refuse_impossible(parameters, tags)
+        if catalog.exists("disfa_recordings") and any(
+            node.short_name == "crop_recordings" for node in pipeline.nodes
+        ):
+            check_recordings(
+                parameters,
+                catalog.load("disfa_recordings"),
+                catalog.load("withdrawn"),
+                selection.folds if "finetune" in tags else (),
             )
-        plan.check(parameters["preprocess"]["max_megapixels"])
 
 
-class NameMissingInputs:
-    """Refuses a run whose inputs are not there yet, naming the command that makes them."""
-
-    @hook_impl
-    def before_pipeline_run(
-        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-    ) -> None:
-        """Look at every free input before the first node runs.
-
-        Raises:
-            ArtifactError: One is missing.
-        """
-        missing = [
-            name
-            for name in sorted(pipeline.inputs())
-            if not name.startswith("params:")
-            and name != "parameters"
-            and not catalog.exists(name)
-        ]
-        if not missing:
-            return
-        commands: dict[str, list[str]] = {}
-        for name in sorted(missing, key=_rank):
-            place = str(getattr(catalog.get(name), "path", name))
-            commands.setdefault(_command(name), []).append(place)
-        sentences = [
-            f"Not there yet: {_listed(sorted(set(places)))}; {command}."
-            for command, places in commands.items()
-        ]
-        raise ArtifactError(" ".join(sentences))
+@contextmanager
+def _without_log(name: str) -> Iterator[None]:
+    log = logging.getLogger(name)
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
 
 
-def _listed(places: list[str]) -> str:
-    """The first of some places, and how many more there are."""
-    more = [f"{len(places) - 3} more"] if len(places) > 4 else []
-    return " and ".join([*places[:3], *more] if more else places)
+def check_recordings(
+    parameters: Mapping[str, Any],
+    recordings: "DisfaRecordings",
+    withdrawn: "pd.DataFrame",
+    folds: tuple[int, ...],
+) -> None:
+    """Match recordings, labels, exclusions and the folds that are to be trained.
+
+    Raises:
+        ActionUnitsError: Something is missing, damaged or does not fit.
+    """
+    from action_units.labels.folds import check_folds
+    from action_units.pipelines.preprocessing.nodes import disfa_plan
+
+    plan = disfa_plan(recordings, parameters["preprocess"], withdrawn)
+    if folds:
+        check_folds(
+            parameters["protocol"],
+            folds,
+            plan.labels["subject"],
+            parameters["finetune"]["validation_subjects"],
+        )
+    plan.check(parameters["preprocess"]["max_megapixels"])
 
 
-def _command(name: str) -> str:
+def _check_inputs(
+    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], selection: Selection
+) -> None:
+    """Refuse missing inputs, with the commands that make them, in their order."""
+    missing = [
+        name
+        for name in sorted(pipeline.inputs())
+        if not name.startswith("params:") and name != "parameters" and not catalog.exists(name)
+    ]
+    if not missing:
+        return
+    makers = {
+        name: stage
+        for stage in reversed(_STAGES)
+        for node in selection.nodes(pipelines[stage])
+        for name in node.outputs
+    }
+    order = [None, *_STAGES]
+    commands: dict[str, list[str]] = {}
+    for name in sorted(missing, key=lambda name: (order.index(makers.get(name)), name)):
+        path = str(getattr(catalog.get(name), "path", name))
+        commands.setdefault(_command(name, makers.get(name)), []).append(path)
+    raise ArtifactError(
+        " ".join(
+            f"Not there yet: {_listed(sorted(set(paths)))}; {command}."
+            for command, paths in commands.items()
+        )
+    )
+
+
+def _listed(paths: list[str]) -> str:
+    """The first of some paths, and how many more there are."""
+    more = [f"{len(paths) - 3} more"] if len(paths) > 4 else []
+    return " and ".join([*paths[:3], *more] if more else paths)
+
+
+def _command(name: str, stage: str | None) -> str:
     """What makes a dataset, and how."""
-    stage = _maker(name)
-    if stage is None:
-        place = "put the data there (README, section “Your own data”)"
-        if name in ("web_photographs", "web_crops"):
-            place += f", or do without by {hints.command(pretraining=False)}, on DISFA alone"
-        return place
-    return f"{hints.command(stage)} makes that"
-
-
-def _maker(name: str) -> str | None:
-    """The stage that makes a dataset."""
-    made = (s for s in _STAGES if s in pipelines and name in pipelines[s].all_outputs())
-    return next(made, None)
-
-
-def _rank(name: str) -> tuple[int, str]:
-    """The order in which what is missing is made."""
-    maker = _maker(name)
-    return (_STAGES.index(maker) if maker else -1, name)
+    if stage is not None:
+        return f"{hints.command(stage)} makes that"
+    advice = "put the data there (README, section “Your own data”)"
+    if name in ("web_photographs", "web_crops"):
+        advice += f", or do without by {hints.command(pretraining=False)}, on DISFA alone"
+    return advice
 
 
 def _stage_of(node: Node) -> dict[str, Any]:
     """A node's pipeline and, where it has one, fold."""
-    told: dict[str, Any] = {}
+    stage: dict[str, Any] = {}
     for tag in node.tags:
         if tag in _STAGES:
-            told["pipeline"] = tag
-        elif fold := re.fullmatch(r"fold(\d)", tag):
-            told["fold"] = int(fold[1])
-    return told
+            stage["pipeline"] = tag
+        elif fold := re.fullmatch(r"fold(\d+)", tag):
+            stage["fold"] = int(fold[1])
+    return stage
 
 
 def _run_of(context: KedroContext) -> hints.Run:
-    """What the run was told."""
+    """The options of the run, for the commands in messages."""
     loader, own = context.config_loader, context.project_path / settings.CONF_SOURCE
     elsewhere = str(loader.conf_source) != str(own)
     return hints.Run(

@@ -7,7 +7,6 @@ from action_units.pipelines import (
     evaluation,
     export,
     finetuning,
-    lanes,
     prediction,
     preprocessing,
     pretraining,
@@ -16,19 +15,18 @@ from action_units.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """The pipelines, with the lanes that this run's parameters ask for.
+    """All pipelines, with all folds; `Selection` says what of them a run does.
 
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
         as ``__default__``, ``compare``, ``predict``, ``export`` and
         ``withdraw``.
     """
-    chosen = lanes.current
     stages = {
-        "preprocess": preprocessing.create_pipeline(chosen),
-        "pretrain": pretraining.create_pipeline(chosen),
-        "finetune": finetuning.create_pipeline(chosen),
-        "evaluate": evaluation.create_pipeline(chosen),
+        "preprocess": preprocessing.create_pipeline(),
+        "pretrain": pretraining.create_pipeline(),
+        "finetune": finetuning.create_pipeline(),
+        "evaluate": evaluation.create_pipeline(),
     }
     return {
         **stages,

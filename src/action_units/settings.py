@@ -4,28 +4,19 @@ import logging
 import sys
 
 from action_units.config_loader import ProjectConfigLoader, ProjectContext
-from action_units.hooks import (
-    BuildTheLanes,
-    CheckParameters,
-    CheckRecordings,
-    KeepFolders,
-    LimitThreads,
-    NameMissingInputs,
-    TellStages,
-)
+from action_units.hooks import CheckRun, LimitThreads, LockFolders, LogProgress
+from action_units.session import ProjectSession
 from action_units.tracking import TrackWithMlflow
 
 HOOKS = (
-    BuildTheLanes(),
-    CheckRecordings(),
-    CheckParameters(),
-    KeepFolders(),
+    LockFolders(),
     LimitThreads(),
-    NameMissingInputs(),
-    TellStages(),
+    LogProgress(),
+    CheckRun(),
     TrackWithMlflow(),
 )
 CONTEXT_CLASS = ProjectContext
+SESSION_CLASS = ProjectSession
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

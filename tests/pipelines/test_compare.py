@@ -11,7 +11,7 @@ def two_runs(finished):
     before = project.bytes_of("data/0[678]*/tiny/main/**/*")
     project.kedro(
         "run", "--env", "tiny", "--pipelines", "pretrain,finetune,evaluate",
-        "--to-nodes", "summarise", "--params", "run=longer,recipes.modern.finetune.epochs=3",
+        "--to-nodes", "report.summarise", "--params", "run=longer,recipes.modern.finetune.epochs=3",
     )  # fmt: skip
     assert project.bytes_of("data/0[678]*/tiny/main/**/*") == before
     return project

@@ -115,8 +115,8 @@ def test_a_wrong_value_of_a_file_stops_every_pipeline_before_its_first_node(empt
     ("options", "sentence"),
     [
         (
-            ["--nodes", "pack_disfa_face"],
-            "no node 'pack_disfa_face'. Did you mean pack_disfa_fac",
+            ["--nodes", "preprocess.pack_disfa_face"],
+            "no node 'preprocess.pack_disfa_face'. Did you mean preprocess.pack_disfa_fac",
         ),
         (["--tags", "evaluat"], "There is no tag 'evaluat'. Did you mean evaluate? There are "),
         (["--pipeline", "preproces"], "no pipeline 'preproces'. Did you mean preprocess?"),

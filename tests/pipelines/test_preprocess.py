@@ -9,16 +9,11 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from kedro.io import DataCatalog, MemoryDataset
-from kedro.pipeline import Pipeline
 
 from action_units.datasets.raw import DisfaRecordingsDataset
 from action_units.datasets.withdrawn import WithdrawnDataset
 from action_units.errors import ActionUnitsError
-from action_units.hooks import CheckRecordings
-from action_units.pipelines.finetuning import create_pipeline as create_finetuning
-from action_units.pipelines.lanes import Lanes
-from action_units.pipelines.preprocessing import create_pipeline as create_preprocessing
+from action_units.hooks import check_recordings
 from action_units.sample.disfa import write_disfa_sample
 from action_units.sample.layout import MARKER
 from action_units.sample.web import write_web_sample
@@ -199,23 +194,23 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "parameters", "stages", "words"),
+    ("spoil", "parameters", "folds", "words"),
     [
-        (lambda d: (d / "ActionUnit_Labels/SN002/SN002_au12.txt").unlink(), {}, False,
+        (lambda d: (d / "ActionUnit_Labels/SN002/SN002_au12.txt").unlink(), {}, (),
          r"SN002_au12\.txt: the label file of this AU is missing"),
-        (lambda d: shutil.rmtree(d / "ActionUnit_Labels"), {}, False, "no subject's label folder"),
-        (lambda d: shorten(d / "ActionUnit_Labels/SN001"), {}, False, "frame_count_tolerance=1"),
+        (lambda d: shutil.rmtree(d / "ActionUnit_Labels"), {}, (), "no subject's label folder"),
+        (lambda d: shorten(d / "ActionUnit_Labels/SN001"), {}, (), "frame_count_tolerance=1"),
         (lambda d: (d / "Video_RightCamera/RightVideoSN003_comp.avi").write_bytes(b"RIFF"), {},
-         False, r"RightVideoSN003_comp\.avi"),
-        (lambda d: None, {"exclude": [{"subject": "SN004", "reason": "x"}]}, False,
+         (), r"RightVideoSN003_comp\.avi"),
+        (lambda d: None, {"exclude": [{"subject": "SN004", "reason": "x"}]}, (),
          "disfa.exclude names SN004"),
         (lambda d: None, {"exclude": [{"subject": "SN001", "frames": "9-99", "reason": "x"}]},
-         False, "SN001 has frames 1 to 24"),
-        (lambda d: None, {"camera": "Left"}, False, "preprocess.disfa.camera=Right"),
-        (lambda d: None, {}, True, "fold=1,finetune.validation_subjects=1"),
+         (), "SN001 has frames 1 to 24"),
+        (lambda d: None, {"camera": "Left"}, (), "preprocess.disfa.camera=Right"),
+        (lambda d: None, {}, (1, 2, 3), "fold=1,finetune.validation_subjects=1"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters, stages, words):
+def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters, folds, words):
     disfa = three.path / "data/01_raw/disfa"
     base = three.path / "conf/base"
     preprocessing = yaml.safe_load((base / "parameters_preprocess.yml").read_text())[
@@ -224,19 +219,12 @@ def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters,
     given = {"preprocess": preprocessing, "protocol": "fg2020",
              "finetune": {"validation_subjects": 5}}  # fmt: skip
     raw = DisfaRecordingsDataset(path=str(disfa))
-    gone = WithdrawnDataset(path=str(three.path / "data/withdrawn.csv"))
-    inputs = {"parameters": MemoryDataset(given), "disfa_recordings": raw, "withdrawn": gone}
-    catalog = DataCatalog(inputs)
-    job = create_preprocessing(Lanes())
-    check = CheckRecordings().before_pipeline_run
-    check(pipeline=job, catalog=catalog)
+    withdrawn = WithdrawnDataset(path=str(three.path / "data/withdrawn.csv")).load()
+    check_recordings(given, raw.load(), withdrawn, ())
     spoil(disfa)
     preprocessing["disfa"] |= parameters
-    inputs = {"parameters": MemoryDataset(given), "disfa_recordings": raw, "withdrawn": gone}
-    catalog = DataCatalog(inputs)
-    job += create_finetuning(Lanes()) if stages else Pipeline([])
     with pytest.raises(ActionUnitsError, match=words):
-        check(pipeline=job, catalog=catalog)
+        check_recordings(given, raw.load(), withdrawn, folds)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.pipelines.settings import TrainingSettings
-from tests.pipelines.test_lanes import settings
+from tests.pipelines.test_selection import settings
 
 PARAMETERS = settings("parameters") | settings("parameters_recipes")
 

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from action_units.errors import ConfigurationError
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.thresholds import choose_thresholds
-from action_units.pipelines.evaluation.nodes import treat
+from action_units.pipelines.evaluation.nodes import postprocess
 from tests.export.made_up import made_up_model
 
 AUS = (1, 12)
@@ -42,7 +42,7 @@ def thresholds():
 
 
 def treated(option, test=TEST):
-    return treat(MODEL, test, VALIDATION, thresholds(), {"treatment": option}, 3)
+    return postprocess(MODEL, test, VALIDATION, thresholds(), {"treatment": option}, 3)
 
 
 def test_raw_leaves_predictions_and_thresholds_as_they_are():

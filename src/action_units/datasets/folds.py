@@ -1,5 +1,6 @@
-"""What lies on disk of all folds and of both quarantines, whoever made it."""
+"""Scores of folds and runs on disk, and what the report shows with them."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import JSONPreview
 
 from action_units.datasets.artifacts import JsonDataset, TableDataset
 from action_units.evaluation.answers import Answers
 from action_units.evaluation.results import FoldEvaluation
 from action_units.evaluation.run_folder import fold_files
+from action_units.evaluation.summary import RunSummary
 from action_units.files import reading, verify
 from action_units.hints import command
 
@@ -40,6 +43,69 @@ class _ReadOnly(AbstractDataset[None, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self.path)}
+
+
+class AbsentDataset(AbstractDataset[None, None]):
+    """Loads None: stands for an input that a run's parameters leave out."""
+
+    def load(self) -> None:
+        """None."""
+
+    def save(self, data: None) -> None:
+        """Not for this dataset."""
+        raise DatasetError("what a run leaves out is never saved.")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+class FoldEvaluationDataset(JsonDataset):
+    """A fold's scores: ``evaluation.json``, and tables for people in the same folder.
+
+    Of each network ``{network}_au_report.csv``, a row for each AU, and
+    ``{network}_averages.csv``, a row for each average over AUs.
+    """
+
+    def load(self) -> FoldEvaluation:
+        """The scores, from JSON."""
+        content = super().load()
+        with reading(self.path, command("evaluate")):
+            return FoldEvaluation.from_json(content)
+
+    def save(self, data: FoldEvaluation) -> None:
+        """Write JSON and tables."""
+        for name, model in data.models.items():
+            for kind, table in (("au_report", model.au_table), ("averages", model.averages)):
+                TableDataset(path=str(self.path.parent / f"{name}_{kind}.csv")).save(table)
+        super().save(data.to_json())
+
+    def preview(self) -> JSONPreview:
+        """The document, for Kedro-Viz."""
+        return JSONPreview(json.dumps(super().load()))
+
+
+class RunSummaryDataset(JsonDataset):
+    """The summary of a run: ``summary.json``, beside the folders of its folds."""
+
+    def load(self) -> RunSummary:
+        """The summary, with the folds that it is of."""
+        content = super().load()
+        folds = [
+            FoldEvaluationDataset(path=str(file)).load()
+            for file in fold_files(self.path.parent, "evaluation.json").values()
+        ]
+        return RunSummary.from_json(content, folds)
+
+    def save(self, data: RunSummary) -> None:
+        """Write the summary without its folds."""
+        super().save(data.to_json())
+
+    def preview(self) -> JSONPreview:
+        """The document, for Kedro-Viz."""
+        return JSONPreview(json.dumps(super().load()))
 
 
 @dataclass(frozen=True)
@@ -133,9 +199,7 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     """
     found = {}
     for file in fold_files(path, "evaluation.json").values():
-        content = JsonDataset(path=str(file)).load()
-        with reading(file, command("evaluate")):
-            evaluation = FoldEvaluation.from_json(content)
+        evaluation = FoldEvaluationDataset(path=str(file)).load()
         folder, networks = predictions / file.parent.name, list(evaluation.models)
         found[evaluation.fold] = EvaluatedFold(
             evaluation,

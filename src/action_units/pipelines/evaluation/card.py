@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 def write_model_card(
     folds: Mapping[int, EvaluatedFold],
-    summary: Mapping[str, Any],
+    summary: RunSummary,
     models: Path,
-    pretraining_curve: pd.DataFrame | None = None,
+    pretraining_curve: pd.DataFrame | None,
 ) -> str:
     """Say what the run's networks are, how they did, and what they must not be used for.
 
@@ -40,16 +40,15 @@ def write_model_card(
     from action_units.export.model_card import render_card
     from action_units.export.project import web_rendered
 
-    whole = RunSummary.from_json(summary, [fold.evaluation for fold in folds.values()])
     members = {
         fold: _as_judged(read_member(models / f"fold{fold}" / MODEL), fold) for fold in folds
     }
     pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
-    curves = [pretraining, *(fold.finetuned.curve for fold in whole.folds)]
+    curves = [pretraining, *(fold.finetuned.curve for fold in summary.folds)]
     seconds = sum(float(curve["seconds"].sum()) for curve in curves if "seconds" in curve)
     name = "/".join(models.resolve().parts[-3:])
-    rendered = web_rendered(models) if whole.pretrained else whole.rendered
-    return render_card(whole, members, name, seconds, rendered)
+    rendered = web_rendered(models) if summary.pretrained else summary.rendered
+    return render_card(summary, members, name, seconds, rendered)
 
 
 def _as_judged(member: "PackagedMember", fold: int) -> "PackagedMember":

@@ -47,7 +47,7 @@ def predict_test_subjects(
     return predictions_of(tested, model.aus, predict(model, tested.faces, device, flip=flip))
 
 
-def treat(
+def postprocess(
     model: TrainedModel,
     raw: pd.DataFrame,
     validation: pd.DataFrame,
@@ -55,7 +55,7 @@ def treat(
     evaluation: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Smooth and calibrate what a network said, as fitted on the validation subjects.
+    """Smooth and calibrate a network's probabilities, as fitted on the validation subjects.
 
     Args:
         model: The network.
@@ -66,11 +66,12 @@ def treat(
         seed: Of the draws that thresholds are fitted to.
 
     Returns:
-        The predictions with treated probabilities; and the treatment: smoothing,
-        calibration, the thresholds of treated probabilities, and the SHA-256 of the weights.
+        The predictions with postprocessed probabilities; and the postprocessing: smoothing,
+        calibration, the thresholds of postprocessed probabilities, and the SHA-256 of the
+        weights.
 
     Raises:
-        ConfigurationError: There is no such treatment.
+        ConfigurationError: There is no such postprocessing.
     """
     from action_units.evaluation.treatment import Treatment, fit_treatment
     from action_units.models.model_files import model_bytes
@@ -92,100 +93,46 @@ def treat(
 
 def evaluate(
     split: Mapping[str, Any],
-    protocol: str,
-    finetuned_model: TrainedModel,
-    finetuned_predictions: pd.DataFrame,
-    finetuned_treatment: Mapping[str, Any],
-    finetuned_curve: pd.DataFrame,
-    *,
-    fold: int,
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Judge one fold's fine-tuned network on its test subjects.
-
-    Args:
-        split: The fold's subjects.
-        protocol: The fold protocol.
-        finetuned_model: The network.
-        finetuned_predictions: Its probabilities beside the labels.
-        finetuned_treatment: With the thresholds, fitted on validation subjects.
-        finetuned_curve: Its training curve.
-        fold: The fold.
-
-    Returns:
-        The evaluation as JSON, the AU report, and its averages over AUs.
-    """
-    finetuned = _judge(
-        finetuned_model, finetuned_predictions, finetuned_treatment, finetuned_curve, fold
-    )
-    whole = _fold(split, protocol, finetuned, None, finetuned_predictions, fold)
-    return whole.to_json(), finetuned.au_table, finetuned.averages
-
-
-def evaluate_both(
-    split: Mapping[str, Any],
-    protocol: str,
-    finetuned_model: TrainedModel,
-    finetuned_predictions: pd.DataFrame,
-    finetuned_treatment: Mapping[str, Any],
-    finetuned_curve: pd.DataFrame,
-    scratch_model: TrainedModel,
-    scratch_predictions: pd.DataFrame,
-    scratch_treatment: Mapping[str, Any],
-    scratch_curve: pd.DataFrame,
-    *,
-    fold: int,
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Judge the fine-tuned network, and beside it the one trained from scratch.
-
-    The arguments are ``evaluate``'s, for both networks.
-
-    Returns:
-        The evaluation as JSON, and for each network the AU report and its averages.
-    """
-    finetuned = _judge(
-        finetuned_model, finetuned_predictions, finetuned_treatment, finetuned_curve, fold
-    )
-    scratch = _judge(scratch_model, scratch_predictions, scratch_treatment, scratch_curve, fold)
-    whole = _fold(split, protocol, finetuned, scratch, finetuned_predictions, fold)
-    return (
-        whole.to_json(),
-        finetuned.au_table,
-        finetuned.averages,
-        scratch.au_table,
-        scratch.averages,
-    )
-
-
-def _judge(
     model: TrainedModel,
     predictions: pd.DataFrame,
-    treatment: Mapping[str, Any],
+    postprocessing: Mapping[str, Any],
     curve: pd.DataFrame,
-    fold: int,
-) -> ModelEvaluation:
-    return evaluate_predictions(
-        predictions,
-        FittedThresholds.from_json(treatment["thresholds"], model.aus),
-        seed=(fold,),
-        curve=curve,
-        provenance=model.provenance,
-        aus=model.aus,
-    )
-
-
-def _fold(
-    split: Mapping[str, Any],
-    protocol: str,
-    finetuned: ModelEvaluation,
-    scratch: ModelEvaluation | None,
-    predictions: pd.DataFrame,
-    fold: int,
+    scratch_model: TrainedModel | None = None,
+    scratch_predictions: pd.DataFrame | None = None,
+    scratch_postprocessing: Mapping[str, Any] | None = None,
+    scratch_curve: pd.DataFrame | None = None,
 ) -> FoldEvaluation:
+    """Score one fold's fine-tuned network, and the one from scratch, on its test subjects.
+
+    Args:
+        split: The fold's protocol, number and subjects.
+        model: The fine-tuned network.
+        predictions: Its probabilities with the labels.
+        postprocessing: With the thresholds, fitted on validation subjects.
+        curve: Its training curve.
+        scratch_model: The network without pre-training; None where none was trained.
+        scratch_predictions: As ``predictions``, of that network; and so on.
+        scratch_postprocessing: See there.
+        scratch_curve: See there.
+
+    Returns:
+        The scores of the fold.
+    """
+    fold = split["fold"]
+    finetuned = _score(model, predictions, postprocessing, curve, fold)
+    scratch = None
+    if scratch_model is not None:
+        assert scratch_predictions is not None
+        assert scratch_postprocessing is not None
+        assert scratch_curve is not None
+        scratch = _score(
+            scratch_model, scratch_predictions, scratch_postprocessing, scratch_curve, fold
+        )
     training = finetuned.provenance["training"]
     shared = {key: training[key] for key in ("recipe", "seed", "machine")}
     return FoldEvaluation(
         fold=fold,
-        protocol=protocol,
+        protocol=split["protocol"],
         rendered=bool((predictions["origin"] == "rendered").all()),
         train=tuple(split["train"]),
         validation=tuple(split["validation"]),
@@ -201,4 +148,21 @@ def _fold(
             "python": platform.python_version(),
             "packages": {name: version(name) for name in _PACKAGES},
         },
+    )
+
+
+def _score(
+    model: TrainedModel,
+    predictions: pd.DataFrame,
+    postprocessing: Mapping[str, Any],
+    curve: pd.DataFrame,
+    fold: int,
+) -> ModelEvaluation:
+    return evaluate_predictions(
+        predictions,
+        FittedThresholds.from_json(postprocessing["thresholds"], model.aus),
+        seed=(fold,),
+        curve=curve,
+        provenance=model.provenance,
+        aus=model.aus,
     )

@@ -1,11 +1,10 @@
 """networks and thresholds -> predictions, AU reports, and one page for the run."""
 
-from functools import partial, update_wrapper
-
 from kedro.pipeline import Node, Pipeline
 
 from action_units.pipelines.evaluation import card, nodes, run_nodes
-from action_units.pipelines.lanes import Lanes, lane
+from action_units.pipelines.folds import FOLDS, after, fold_pipelines, fold_tag
+from action_units.pipelines.selection import FROM_SCRATCH
 
 _FIGURES = (
     "au",
@@ -20,111 +19,89 @@ _FIGURES = (
     "reliability",
     "intensity",
 )
+_NETWORKS = {"finetuned": [], "scratch": [FROM_SCRATCH]}
 
 
-def create_pipeline(lanes: Lanes) -> Pipeline:
-    """A lane for each fold, and the summary of every fold that lies on disk.
+def create_pipeline() -> Pipeline:
+    """The scores of each fold, and the summary of every fold that lies on disk.
 
     A run of one fold writes that fold's files only; the summary and the page take
     the other folds as an earlier run left them, and say so where there are none.
     """
-    curve = ["pretraining_curve"] if lanes.pretraining else []
-    folds = sum((_lane(fold, lanes.from_scratch) for fold in lanes.folds), Pipeline([]))
-    return folds + Pipeline(
-        [
-            Node(
-                run_nodes.summarise,
-                ["evaluated_folds", *(f"fold{fold}.evaluation" for fold in lanes.folds)],
-                [
-                    "summary",
-                    "summary_measures",
-                    "summary_json",
-                    "latex_table",
-                    "markdown_table",
-                ],
-                name="summarise",
-            ),
-            Node(
-                run_nodes.measure_treatments,
-                ["evaluated_folds", "summary_json", "params:seed"],
-                "treatment_gains",
-                name="measure_treatments",
-            ),
-            Node(
-                run_nodes.draw_figures,
-                ["evaluated_folds", "summary_json", "disfa_faces"],
-                {name: f"{name}_figure" for name in _FIGURES},
-                name="draw_figures",
-            ),
-            Node(
-                run_nodes.write_report,
-                [
-                    "evaluated_folds",
-                    "summary_json",
-                    "disfa_faces",
-                    "quarantines",
-                    "lost_frames",
-                    "treatment_gains",
-                    "parameters",
-                    *curve,
-                ],
-                "report",
-                name="write_report",
-            ),
-            Node(
-                card.write_model_card,
-                ["evaluated_folds", "summary_json", "run_models", *curve],
-                "model_card",
-                name="write_model_card",
-            ),
-        ],
-        tags="evaluate",
-    )
-
-
-def _lane(fold: int, from_scratch: bool) -> Pipeline:
-    variants = ("finetuned", "scratch") if from_scratch else ("finetuned",)
-    predicting = [
+    folds = fold_pipelines(lambda _: _fold(), shared={"disfa_faces"}, tag="evaluate")
+    evaluations = [f"{fold_tag(fold)}.evaluation" for fold in FOLDS]
+    report = [
         Node(
-            nodes.predict_test_subjects,
-            [f"{variant}_model", "disfa_faces", "split", "params:device"],
-            f"{variant}_raw_predictions",
-            name=f"predict_{variant}",
-        )
-        for variant in variants
-    ]
-    treating = [
+            after(run_nodes.summarise, len(evaluations)),
+            ["evaluated_folds", *evaluations],
+            ["summary", "summary_measures", "summary_json", "latex_table", "markdown_table"],
+            name="summarise",
+        ),
         Node(
-            nodes.treat,
+            after(run_nodes.measure_postprocessing, 1),
+            ["evaluated_folds", "params:seed", "summary_json"],
+            "treatment_gains",
+            name="measure_postprocessing",
+        ),
+        Node(
+            run_nodes.draw_figures,
+            ["evaluated_folds", "summary_json", "disfa_faces"],
+            {name: f"{name}_figure" for name in _FIGURES},
+            name="draw_figures",
+        ),
+        Node(
+            run_nodes.write_report,
             [
-                f"{variant}_model",
-                f"{variant}_raw_predictions",
-                f"{variant}_validation_predictions",
-                f"{variant}_thresholds",
-                "params:evaluation",
-                "params:seed",
+                "evaluated_folds",
+                "summary_json",
+                "disfa_faces",
+                "quarantines",
+                "lost_frames",
+                "treatment_gains",
+                "parameters",
+                "pretraining_curve",
             ],
-            [f"{variant}_predictions", f"{variant}_treatment"],
-            name=f"treat_{variant}",
-        )
-        for variant in variants
+            "report",
+            name="write_report",
+        ),
+        Node(
+            card.write_model_card,
+            ["evaluated_folds", "summary_json", "run_models", "pretraining_curve"],
+            "model_card",
+            name="write_model_card",
+        ),
     ]
-    evaluate = nodes.evaluate_both if from_scratch else nodes.evaluate
-    judging = Node(
-        update_wrapper(partial(evaluate, fold=fold), evaluate),
-        {
-            "split": "split",
-            "protocol": "params:protocol",
-            **{
-                f"{variant}_{what}": f"{variant}_{what}"
-                for variant in variants
-                for what in ("model", "predictions", "treatment", "curve")
-            },
-        },
-        [
-            "evaluation",
-            *(f"{v}_{table}" for v in variants for table in ("au_report", "averages")),
-        ],
-        name="evaluate",
+    return folds + Pipeline(
+        report, namespace="report", prefix_datasets_with_namespace=False, tags="evaluate"
     )
-    return lane([*predicting, *treating, judging], fold, shared={"disfa_faces"}, tag="evaluate")
+
+
+def _fold() -> list[Node]:
+    nodes_ = []
+    for network, tags in _NETWORKS.items():
+        nodes_ += [
+            Node(
+                nodes.predict_test_subjects,
+                [f"{network}_model", "disfa_faces", "split", "params:device"],
+                f"{network}_raw_predictions",
+                name=f"predict_{network}",
+                tags=tags,
+            ),
+            Node(
+                nodes.postprocess,
+                [
+                    f"{network}_model",
+                    f"{network}_raw_predictions",
+                    f"{network}_validation_predictions",
+                    f"{network}_thresholds",
+                    "params:evaluation",
+                    "params:seed",
+                ],
+                [f"{network}_predictions", f"{network}_treatment"],
+                name=f"postprocess_{network}",
+                tags=tags,
+            ),
+        ]
+    parts = ("model", "predictions", "treatment", "curve")
+    evaluated = [f"{network}_{part}" for network in _NETWORKS for part in parts]
+    return [*nodes_, Node(nodes.evaluate, ["split", *evaluated], "evaluation", name="evaluate")]

@@ -27,17 +27,16 @@ Folds = Mapping[int, EvaluatedFold]
 
 
 def summarise(
-    folds: Folds, *just_evaluated: dict[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], str, str]:
+    folds: Folds,
+) -> tuple[pd.DataFrame, pd.DataFrame, RunSummary, str, str]:
     """Put the folds on disk together, and say how the run came out.
 
     Args:
         folds: All folds on disk.
-        just_evaluated: Those of this run, which must come first.
 
     Returns:
-        F1 by AU and average as a table, every figure as a table, the summary as JSON,
-        and F1 as LaTeX and as Markdown.
+        F1 by AU and average as a table, every score as a table, the summary, and F1 as LaTeX
+        and as Markdown.
     """
     evaluations = [fold.evaluation for fold in folds.values()]
     n_folds = len(fold_protocol(evaluations[0].protocol).folds) if evaluations else 3
@@ -52,18 +51,17 @@ def summarise(
     return (
         summary.table(),
         summary.measures_table(),
-        summary.to_json(),
+        summary,
         latex_table(summary),
         markdown_table(summary),
     )
 
 
-def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> pd.DataFrame:
+def measure_postprocessing(folds: Folds, seed: int) -> pd.DataFrame:
     """Say what calibration and smoothing, fitted on validation subjects, gain on the others.
 
     Args:
         folds: All folds on disk.
-        summary: Their summary, which must come first.
         seed: Of the bootstrap.
 
     Returns:
@@ -81,7 +79,7 @@ def measure_treatments(folds: Folds, summary: Mapping[str, Any], seed: int) -> p
     )
 
 
-def draw_figures(folds: Folds, summary: Mapping[str, Any], faces: FaceStore) -> dict[str, Any]:
+def draw_figures(folds: Folds, summary: RunSummary, faces: FaceStore) -> dict[str, Any]:
     """Draw the run, for Kedro-Viz and for papers.
 
     Args:
@@ -106,18 +104,17 @@ def draw_figures(folds: Folds, summary: Mapping[str, Any], faces: FaceStore) -> 
     from action_units.evaluation.figures.timeline import draw_timeline, median_video
     from action_units.evaluation.figures.training import draw_all_training_curves
 
-    whole = _summary(folds, summary)
     answers = {number: fold.answers() for number, fold in folds.items()}
     every = pool(list(answers.values()))
     labels, probabilities, aus = every.labels, every.probabilities, every.aus
     shown = 12 if 12 in aus else aus[0]
     examples = _examples(folds, faces, len(aus))[shown]
     drawn = {
-        "au": draw_f1_by_au(whole),
-        "curves": draw_all_training_curves(whole.folds),
-        "prevalence": draw_prevalence(whole),
+        "au": draw_f1_by_au(summary),
+        "curves": draw_all_training_curves(summary.folds),
+        "prevalence": draw_prevalence(summary),
         "precision_recall": draw_precision_recall(labels, probabilities, aus),
-        "subjects": draw_subject_heat_map(whole),
+        "subjects": draw_subject_heat_map(summary),
         "reliability": draw_reliability(labels, probabilities, aus),
         "confusion": draw_confusion(confusion(labels, every.predicted), aus),
         "co_occurrence": draw_co_occurrence(labels, every.predicted, aus),
@@ -128,7 +125,7 @@ def draw_figures(folds: Folds, summary: Mapping[str, Any], faces: FaceStore) -> 
         if every.intensities is None
         else draw_intensity(every.intensities, probabilities, aus)
     )
-    video = median_video(whole.folds, answers)
+    video = median_video(summary.folds, answers)
     drawn["timeline"] = (
         say_nothing_to_draw("No subject shows any AU, or frames have no numbers.")
         if video is None
@@ -139,13 +136,13 @@ def draw_figures(folds: Folds, summary: Mapping[str, Any], faces: FaceStore) -> 
 
 def write_report(
     folds: Folds,
-    summary: Mapping[str, Any],
+    summary: RunSummary,
     faces: FaceStore,
     quarantine: pd.DataFrame,
     lost: pd.DataFrame,
     treatments: pd.DataFrame,
     parameters: Mapping[str, Any],
-    pretraining_curve: pd.DataFrame | None = None,
+    pretraining_curve: pd.DataFrame | None,
 ) -> str:
     """Render the page of the run.
 
@@ -164,38 +161,33 @@ def write_report(
     """
     from action_units.evaluation.report.page import PageExtras, render_report
 
-    whole = _summary(folds, summary)
     pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
-    line = whole.scores["finetuned"].averages
+    line = summary.scores["finetuned"].averages
     for name, average in line.items():
         logger.info(
             "%s, mean over folds (%d of %d): F1 %.3f%s%s",
             name,
-            len(whole.folds),
-            whole.n_folds,
+            len(summary.folds),
+            summary.n_folds,
             average.mean_of_folds.value,
-            f", from scratch {whole.scores['scratch'].averages[name].mean_of_folds.value:.3f}"
-            if "scratch" in whole.scores
+            f", from scratch {summary.scores['scratch'].averages[name].mean_of_folds.value:.3f}"
+            if "scratch" in summary.scores
             else "",
-            " (rendered faces)" if whole.rendered else "",
+            " (rendered faces)" if summary.rendered else "",
         )
     return render_report(
-        whole,
+        summary,
         PageExtras(
-            examples=_examples(folds, faces, len(whole.aus)),
+            examples=_examples(folds, faces, len(summary.aus)),
             quarantine=quarantine,
             pretraining_curve=pretraining,
             title=f"Action unit report: {parameters['run']}",
             answers={number: fold.answers() for number, fold in folds.items()},
             treatments=treatments,
             lost=lost,
-            provenance=_provenance(whole, pretraining, parameters),
+            provenance=_provenance(summary, pretraining, parameters),
         ),
     )
-
-
-def _summary(folds: Folds, summary: Mapping[str, Any]) -> RunSummary:
-    return RunSummary.from_json(summary, [fold.evaluation for fold in folds.values()])
 
 
 def _examples(folds: Folds, faces: FaceStore, n_aus: int) -> Any:
@@ -211,10 +203,10 @@ def _examples(folds: Folds, faces: FaceStore, n_aus: int) -> Any:
 
 
 def _provenance(
-    whole: RunSummary, pretraining_curve: pd.DataFrame, parameters: Mapping[str, Any]
+    summary: RunSummary, pretraining_curve: pd.DataFrame, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the foot of the page says beside what each fold recorded."""
-    curves = [model.curve for fold in whole.folds for model in fold.models.values()]
+    curves = [model.curve for fold in summary.folds for model in fold.models.values()]
     curves = [curve for curve in [pretraining_curve, *curves] if "seconds" in curve]
     seconds = sum(float(curve["seconds"].sum()) for curve in curves)
     recipe = parameters["recipe"]

@@ -57,7 +57,7 @@ def split_subjects(
 def finetune(
     faces: FaceStore,
     split: Split,
-    pretrained: TrainedModel,
+    pretrained: TrainedModel | None,
     checkpoints: Path,
     parameters: Mapping[str, Any],
 ) -> Tuned:
@@ -66,7 +66,8 @@ def finetune(
     Args:
         faces: DISFA's faces.
         split: The fold's subjects.
-        pretrained: The network to start from.
+        pretrained: The network to start from; None, without pre-training, starts from random
+            weights.
         checkpoints: Folder of the run's state.
         parameters: All parameters of the run.
 
@@ -105,7 +106,7 @@ def _train(
             f"recipe {settings.recipe!r} asks for another network than the pre-trained one "
             f"has; train both in a run of its own, such as {own_run}."
         )
-    # The test subjects' faces are not even at hand in here.
+    # Test subjects are excluded here.
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
     what = "Training from scratch" if pretrained is None else "Fine-tuning"

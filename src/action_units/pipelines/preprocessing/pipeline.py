@@ -2,15 +2,12 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.pipelines.lanes import Lanes
 from action_units.pipelines.preprocessing import nodes
+from action_units.pipelines.selection import CROPPING, PRETRAINING
 
 
-def create_pipeline(lanes: Lanes) -> Pipeline:
-    """Crop where there is raw data, and pack; with crops at hand, only pack.
-
-    Without pre-training only what is DISFA's.
-    """
+def create_pipeline() -> Pipeline:
+    """Crop what there is of raw data, label the crops, and pack them."""
     work = ["params:preprocess", "params:workers", "params:cluster"]
     of_web = [
         Node(
@@ -70,10 +67,8 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
             name="crop_recordings",
         ),
     ]
-    packing = [
-        node
-        for data in (("web", "disfa") if lanes.pretraining else ("disfa",))
-        for node in (
+    packing = {
+        data: [
             Node(
                 nodes.pack,
                 [
@@ -92,9 +87,17 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
                 f"{data}_contact_sheet",
                 name=f"show_{data}_faces",
             ),
-        )
-    ]
-    cropping = of_web + of_disfa if lanes.pretraining else of_disfa
+        ]
+        for data in ("web", "disfa")
+    }
+    cropping = Pipeline(of_web, tags=PRETRAINING) + Pipeline(of_disfa)
     return Pipeline(
-        (cropping if lanes.start_from == "raw" else []) + packing, tags="preprocess"
+        [
+            Pipeline(cropping, tags=CROPPING),
+            Pipeline(packing["web"], tags=PRETRAINING),
+            Pipeline(packing["disfa"]),
+        ],
+        namespace="preprocess",
+        prefix_datasets_with_namespace=False,
+        tags="preprocess",
     )

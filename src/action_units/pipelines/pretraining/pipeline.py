@@ -2,14 +2,12 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.pipelines.lanes import Lanes
 from action_units.pipelines.pretraining import nodes
+from action_units.pipelines.selection import PRETRAINING
 
 
-def create_pipeline(lanes: Lanes) -> Pipeline:
-    """One training run, whatever the folds: the web set knows nothing of them."""
-    if not lanes.pretraining:
-        return Pipeline([])
+def create_pipeline() -> Pipeline:
+    """One training run for all folds: the web set knows nothing of them."""
     return Pipeline(
         [
             Node(
@@ -19,5 +17,7 @@ def create_pipeline(lanes: Lanes) -> Pipeline:
                 name="pretrain",
             )
         ],
-        tags="pretrain",
+        namespace="pretrain",
+        prefix_datasets_with_namespace=False,
+        tags=["pretrain", PRETRAINING],
     )

@@ -1,0 +1,62 @@
+"""How nodes are put into the pipelines: fold by fold, and one after another."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from kedro.pipeline import Node, Pipeline
+
+from action_units.labels.folds import PROTOCOLS
+
+T = TypeVar("T")
+
+FOLDS = tuple(sorted({fold for protocol in PROTOCOLS.values() for fold in protocol.folds}))
+"""The folds that the pipelines are built for: those of the protocol that has the most."""
+
+
+def fold_tag(fold: int) -> str:
+    """The tag and namespace of a fold, such as ``fold3``."""
+    return f"fold{fold}"
+
+
+def fold_pipelines(build: Callable[[int], list[Node]], shared: set[str], tag: str) -> Pipeline:
+    """The same nodes for each fold, in a namespace and with a tag of its own.
+
+    Args:
+        build: Gives a fold's nodes, whose datasets are named without the fold.
+        shared: Datasets that belong to no fold and keep their names.
+        tag: The name of the stage.
+    """
+    folds = []
+    for fold in FOLDS:
+        pipeline = Pipeline(build(fold))
+        free = pipeline.inputs()
+        folds.append(
+            Pipeline(
+                pipeline,
+                namespace=fold_tag(fold),
+                inputs=shared & free,
+                parameters={name for name in free if name.startswith("params:")},
+                tags=[tag, fold_tag(fold)],
+            )
+        )
+    return sum(folds, Pipeline([]))
+
+
+def after(function: Callable[..., T], n: int) -> Callable[..., T]:
+    """A node's function with further inputs that only say what must be done before it.
+
+    Kedro orders nodes by their datasets alone. A node that reads a folder to which other
+    nodes write names their outputs as its last inputs, and does not use them.
+
+    Args:
+        function: The function.
+        n: How many inputs at the end it is not called with.
+    """
+
+    @wraps(function)
+    def call(*inputs: Any) -> T:
+        return function(*inputs[: len(inputs) - n])
+
+    del call.__wrapped__  # Kedro would check the inputs against its signature
+    return call

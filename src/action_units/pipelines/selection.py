@@ -1,0 +1,85 @@
+"""Which part of the pipelines a run's parameters ask for.
+
+The registered pipelines hold everything: all folds, cropping, pre-training, and the comparison
+without pre-training. ``fold``, ``preprocess.start_from``, ``pretraining`` and
+``finetune.also_from_scratch`` leave parts out. Nodes are left out by their tags.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from action_units.config import Parameters
+from action_units.labels.folds import fold_protocol
+from action_units.pipelines.folds import FOLDS, fold_tag
+
+CROPPING = "cropping"
+"""Tag of nodes that make crops of raw data."""
+
+PRETRAINING = "pretraining"
+"""Tag of nodes that only pre-training needs: it, and all that is done with the web set."""
+
+FROM_SCRATCH = "from_scratch"
+"""Tag of nodes that train or ask the network that is compared with the pre-trained one."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a run does of the registered pipelines.
+
+    Attributes:
+        folds: The folds that are trained and evaluated.
+        reasons: By the tag of nodes that are left out, the parameter that says so.
+    """
+
+    folds: tuple[int, ...]
+    reasons: Mapping[str, str]
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, Any]) -> Self:
+        """Take it from the whole of a run's parameters.
+
+        Raises:
+            ConfigurationError: A parameter is wrong.
+        """
+        checked = Parameters.read(parameters)
+        fold, protocol = checked.fold, fold_protocol(checked.protocol)
+        folds = protocol.folds if fold is None else (fold,)
+        said = f"protocol={protocol.name}" if fold is None else f"fold={fold}"
+        reasons = {fold_tag(other): said for other in FOLDS if other not in folds}
+        if checked.preprocess.start_from == "crops":
+            reasons[CROPPING] = "preprocess.start_from=crops"
+        if not checked.finetune.also_from_scratch:
+            reasons[FROM_SCRATCH] = "finetune.also_from_scratch=false"
+        if not checked.pretraining:
+            reasons[PRETRAINING] = reasons[FROM_SCRATCH] = "pretraining=false"
+        return cls(folds, reasons)
+
+    def reason(self, node: Node) -> str | None:
+        """The parameter that leaves a node out, None where it is done."""
+        return next((self.reasons[tag] for tag in node.tags if tag in self.reasons), None)
+
+    def nodes(self, pipeline: Pipeline) -> list[Node]:
+        """The nodes that are done, in order."""
+        return [node for node in pipeline.nodes if self.reason(node) is None]
+
+    def absent(self, inputs: Iterable[str], everything: Pipeline) -> set[str]:
+        """Those of a pipeline's free inputs that this run does without.
+
+        They belong to another fold or to a network that is not trained, so nothing that
+        an earlier run has left under their names counts. Crops count, whoever made them.
+
+        Args:
+            inputs: Names of datasets.
+            everything: The pipeline of all stages.
+        """
+        made = {
+            name
+            for node in everything.nodes
+            if (node.tags & self.reasons.keys()) - {CROPPING}
+            for name in node.outputs
+        }
+        return made & set(inputs)

@@ -1,0 +1,67 @@
+"""A session runs the part of the pipelines that its parameters ask for."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.pipeline import Pipeline
+from kedro.runner import AbstractRunner
+
+from action_units.errors import ConfigurationError
+from action_units.pipelines.selection import Selection
+
+
+class ProjectSession(KedroSession):
+    """Kedro's session; ``settings.SESSION_CLASS``, so also ``session`` in a notebook.
+
+    Kedro's pipelines are fixed before parameters are known, and no hook can change the one
+    that runs. Kedro has names of nodes chosen at the start of a run, though, and this chooses
+    those that the parameters leave in. A plain ``KedroSession`` does everything that is
+    registered; where the parameters ask for less, the hook ``CheckRun`` refuses it.
+    """
+
+    def run(
+        self,
+        pipeline_name: str | None = None,
+        pipeline_names: list[str] | None = None,
+        tags: Iterable[str] | None = None,
+        runner: AbstractRunner | None = None,
+        node_names: Iterable[str] | None = None,
+        *more: Any,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Run pipelines; arguments and result are ``KedroSession.run``'s.
+
+        Raises:
+            ConfigurationError: The parameters are wrong, or leave nothing to be done.
+        """
+        selection = Selection.read(self.load_context().params)
+        names = [pipeline_name] if pipeline_name else pipeline_names or ["__default__"]
+        if all(name in pipelines for name in names):
+            chosen = sum((pipelines[name] for name in names), Pipeline([]))
+            node_names = _selected(chosen, selection, tuple(node_names or ()), names)
+        return super().run(
+            pipeline_name, pipeline_names, tags, runner, node_names, *more, **options
+        )
+
+
+def _selected(
+    pipeline: Pipeline, selection: Selection, asked: tuple[str, ...], names: list[str]
+) -> tuple[str, ...]:
+    """Names of the nodes to run; empty for all."""
+    left_out = {
+        node.name: reason for node in pipeline.nodes if (reason := selection.reason(node))
+    }
+    for name in asked:
+        if name in left_out:
+            raise ConfigurationError(f"{left_out[name]} leaves out the node {name}.")
+    if asked or not left_out:
+        return asked
+    selected = tuple(node.name for node in selection.nodes(pipeline))
+    if not selected:
+        reasons = " and ".join(sorted(set(left_out.values())))
+        raise ConfigurationError(
+            f"{reasons} leaves nothing to be done in the pipeline {', '.join(names)}."
+        )
+    return selected

@@ -1,0 +1,123 @@
+"""What parameters leave of the pipelines, and configuration that agrees with the code."""
+
+import pytest
+import yaml
+from docs import recipes
+from kedro.pipeline import Pipeline
+
+from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
+from action_units.errors import ConfigurationError
+from action_units.pipeline_registry import register_pipelines
+from action_units.pipelines.selection import Selection
+from action_units.pipelines.settings import TrainingSettings
+from tests.conftest import PROJECT
+from tests.test_config import configured
+
+
+def settings(name):
+    return yaml.safe_load((PROJECT / f"conf/base/{name}.yml").read_text())
+
+
+def selected(**parameters):
+    """The nodes that a run with these parameters has, and their inputs from elsewhere."""
+    given = configured()
+    for name, value in parameters.items():
+        group, _, key = name.rpartition("__")
+        (given[group] if group else given)[key] = value
+    return Pipeline(Selection.read(given).nodes(register_pipelines()["__default__"]))
+
+
+def names(pipeline):
+    return {node.name for node in pipeline.nodes}
+
+
+def test_each_fold_has_a_namespace_of_its_own():
+    folds = {node.namespace for node in register_pipelines()["finetune"].nodes}
+    assert folds == {"fold1", "fold2", "fold3"}
+
+
+def test_one_fold_leaves_out_the_others_alone():
+    everything = selected()
+    assert names(everything) == names(register_pipelines()["__default__"])
+    assert names(everything) - names(selected(fold=2)) == {
+        node.name for node in everything.nodes if node.namespace in ("fold1", "fold3")
+    }
+
+
+def test_crops_at_hand_need_no_detection():
+    crops = selected(preprocess__start_from="crops").inputs()
+    assert {"web_photographs", "disfa_recordings"} <= selected().inputs() - crops
+    assert {"web_crops", "disfa_crops"} <= crops
+
+
+@pytest.mark.parametrize("start_from", ["raw", "crops"])
+def test_without_pre_training_the_whole_job_is_disfa_s_alone(start_from):
+    job = selected(pretraining=False, preprocess__start_from=start_from)
+    made = job.all_outputs()
+    assert not [name for name in made if "web" in name or "pretrain" in name]
+    assert "fold3.finetuned_model" in made
+    assert job.outputs() >= {"report", "model_card"}
+
+
+def test_without_scratch_nothing_of_it_is_made():
+    made = selected(finetune__also_from_scratch=False).all_outputs()
+    assert not [name for name in made if "scratch" in name]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "absent"),
+    [
+        ({}, set()),
+        ({"fold": 3}, {"fold1.evaluation", "fold2.evaluation"}),
+        ({"start_from": "crops"}, set()),
+        (
+            {"pretraining": False},
+            {"pretrained_model", "pretraining_curve"}
+            | {
+                f"fold{fold}.scratch_{part}"
+                for fold in (1, 2, 3)
+                for part in ("model", "predictions", "treatment", "curve")
+            },
+        ),
+    ],
+)
+def test_inputs_that_a_run_does_without_are_absent(parameters, absent):
+    given = configured()
+    given["preprocess"]["start_from"] = parameters.pop("start_from", "raw")
+    given |= parameters
+    selection, everything = Selection.read(given), register_pipelines()["__default__"]
+    run = Pipeline(selection.nodes(everything))
+    assert selection.absent(run.inputs(), everything) == absent
+
+
+@pytest.mark.parametrize("fold", [0, 4, "3", True, 1.5, 3.0])
+def test_no_other_fold_is_taken(fold):
+    with pytest.raises(ConfigurationError, match="^fold is .*a whole number from 1 to 3"):
+        Parameters.read(configured() | {"fold": fold})
+
+
+def test_the_recipes_in_configuration_are_valid():
+    parameters = settings("parameters") | settings("parameters_recipes")
+    for name in parameters["recipes"]:
+        chosen = TrainingSettings.read({**parameters, "recipe": name})
+        assert chosen.finetune.epochs == chosen.from_scratch.epochs
+        assert chosen.finetune.batch_size == chosen.from_scratch.batch_size
+
+
+def test_the_papers_recipe_is_the_papers():
+    parameters = settings("parameters") | settings("parameters_recipes")
+    paper = TrainingSettings.read({**parameters, "recipe": "fg2020"})
+    assert (paper.network.architecture, paper.network.image_size) == ("vgg13", 64)
+    assert (paper.pretrain.batch_size, paper.pretrain.learning_rate) == (32, 0.005)
+    assert paper.pretrain.schedule.milestones == (20, 40)
+    assert paper.pretrain.augmentation.rotation == 20.0
+
+
+def test_the_samples_parameters_are_the_librarys_defaults():
+    sample = settings("parameters_sample")["sample"]
+    assert WebSampleConfig.read(sample["web"]) == WebSampleConfig()
+    assert DisfaSampleConfig.read(sample["disfa"]) == DisfaSampleConfig()
+
+
+def test_the_page_of_options_is_the_codes():
+    assert (PROJECT / "docs/recipes.md").read_text() == recipes.page()
