@@ -73,7 +73,7 @@ def test_the_order_of_the_columns_is_the_headers(occ):
         ("0,1,12\n\n5,0,0\n6,0\n", 4, "2 columns, but the first row has 3"),
         ("0,1,12\n5,0,x\n", 2, "'x' is not a whole number"),
         ("0,1,12\n5,0,-1\n", 2, "'-1' is not a whole number"),
-        ("0,1,12\n5,0,0\n5,0,0\n", None, "frame 5 is there twice"),
+        ("0,1,12\n5,0,0\n5,0,0\n", None, "frame 5 occurs twice"),
         ("0,1,12\n", None, "fewer than two lines"),
         (b"\xff", None, "cannot be read"),
     ],
@@ -106,11 +106,11 @@ def test_intensity_files_may_lie_side_by_side(intensities):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("100,1\n101,6\n", 2, "intensity is 6; expected 0 to 5, or 9"),
-        ("100,1\n100,1\n", 2, "frame 100 is there twice"),
+        ("100,1\n101,6\n", 2, "frame 101 has intensity 6; intensities go from 0 to 5, or 9"),
+        ("100,1\n100,1\n", 2, "frame 100 occurs twice"),
         ("100,1\n101\n", 2, "'101' is not frame,intensity"),
-        ("100,1\n101,1.5\n", 2, "'1.5' is not a whole number"),
-        ("100,1\nx,1\n", 2, "'x' is not a whole number"),
+        ("100,1\n101,1.5\n", 2, "'101,1.5' is not frame,intensity"),
+        ("100,1\nx,1\n", 2, "'x,1' is not frame,intensity"),
     ],
 )
 def test_a_faulty_intensity_is_named_with_its_line(intensities, text, line, words):
@@ -144,12 +144,12 @@ def test_copies_and_other_files_are_named_and_never_read(occ, intensities, caplo
     shutil.copytree(intensities / "AU06", intensities / "AU06 (1)")
     caplog.clear()
     assert read_bp4d(occ).table.equals(before[0])
-    assert "Passed over 3 files or folders" in caplog.text
+    assert "Skipped 3 files or folders" in caplog.text
     assert "F001_T1 (1).csv" in caplog.text
     assert "F003_T1 - Copy.csv" in caplog.text
     caplog.clear()
     assert read_bp4d_intensities(intensities, (6, 12)).table.equals(before[1])
-    assert "Passed over 2 files or folders" in caplog.text
+    assert "Skipped 2 files or folders" in caplog.text
     assert "F001_T1_AU06 2.csv" in caplog.text
     assert "AU06 (1)" in caplog.text
 

@@ -44,7 +44,7 @@ def test_presence_keeps_what_is_missing():
     ("parts", "scale", "words"),
     [
         ([recording(), recording()], "intensity", "recording T1 of A is in T1.csv as well"),
-        ([recording(frames=(3, 3))], "intensity", "T1.csv: frame 3 is there twice"),
+        ([recording(frames=(3, 3))], "intensity", "T1.csv: frame 3 occurs twice"),
         ([recording()], "presence", "frame 1 has AU01 2; presence goes from 0 to 1"),
         (
             [recording(codes=((0, 6), (0, 0)))],
@@ -68,7 +68,7 @@ def test_a_copy_of_a_recording_is_left_out_and_another_of_such_a_name_is_told(ca
     copies = [recording(name="T1 (1)"), recording("B - Copy"), recording(name="T1 - Copy (2)")]
     found = coded_frames([*copies, *whole], AUS, "intensity", ".")
     assert found.table.equals(coded_frames(whole, AUS, "intensity", ".").table)
-    assert "Passed over 3 files or folders beside the recordings" in caplog.text
+    assert "Skipped 3 files or folders beside the recordings" in caplog.text
     assert "T1 (1).csv" in caplog.text
     caplog.clear()
     other = recording(name="T1 2", codes=((5, 5), (5, 5)))

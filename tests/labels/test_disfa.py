@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from action_units.errors import ConfigurationError, LabelError
-from action_units.labels.disfa import (
-    find_labels,
-    occurrence,
-    read_frames,
-    read_intensities,
-)
+from action_units.labels.action_units import au_columns
+from action_units.labels.disfa import find_labels, name_frames, read_disfa
 from action_units.labels.names import parse_disfa_name
 
 AUS = (1, 2, 12)
@@ -27,6 +23,10 @@ def folder(tmp_path):
     return tmp_path
 
 
+def intensities(folder, aus=AUS):
+    return read_disfa(folder, aus).table[au_columns(aus)]
+
+
 def rewrite(folder, text, au=2):
     path = folder / f"SN001/SN001_au{au}.txt"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -34,17 +34,17 @@ def rewrite(folder, text, au=2):
 
 
 def test_intensities_are_read_by_frame(folder):
-    table = read_intensities(folder, "SN001", AUS)
-    assert (table.to_numpy() == TRUTH).all()
-    assert list(table) == ["AU01", "AU02", "AU12"]
-    assert table.index.tolist() == [1, 2, 3, 4, 5]
-    assert (table.dtypes == np.int8).all()
+    found = read_disfa(folder, AUS)
+    assert (found.aus, found.scale) == (AUS, "intensity")
+    assert (intensities(folder).to_numpy() == TRUTH).all()
+    assert list(found.table)[3:] == ["AU01", "AU02", "AU12"]
+    assert found.table["frame"].tolist() == [1, 2, 3, 4, 5]
+    assert (found.table.dtypes[3:] == np.int8).all()
 
 
 def test_an_au_is_present_from_intensity_2(folder):
-    present = occurrence(read_intensities(folder, "SN001", AUS))
+    present = read_disfa(folder, AUS).present().table
     assert present["AU02"].tolist() == [1, 1, 1, 1, 0]
-    assert (present.dtypes == np.int8).all()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_au_is_present_from_intensity_2(folder):
 )  # fmt: skip
 def test_the_frame_number_is_the_key(folder, text):
     rewrite(folder, text)
-    assert (read_intensities(folder, "SN001", AUS).to_numpy() == TRUTH).all()
+    assert (intensities(folder).to_numpy() == TRUTH).all()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_frame_number_is_the_key(folder, text):
         ("1,5\n2,4\n3,-1\n4,2\n5,1", 3, "frame 3 has intensity -1"),
         ("1,5\n2,4\n4,2\n5,1", 3, "frame 3 is missing; the next one there is frame 4"),
         ("2,4\n3,3\n4,2\n5,1", 1, "frame 1 is missing"),
-        ("1,5\n2,4\n2,4\n3,3\n4,2\n5,1", 3, "frame 2 is there twice, first on line 2"),
+        ("1,5\n2,4\n2,4\n3,3\n4,2\n5,1", 3, "frame 2 occurs twice, first on line 2"),
         ("0,5\n1,4\n2,3\n3,2\n4,1", 1, "frame 0; frames are numbered from 1"),
         ("1,5\n2,x\n3,3\n4,2\n5,1", 2, "'2,x' is not frame,intensity"),
         ("1,5\n2,1.5\n3,3\n4,2\n5,1", 2, "'2,1.5' is not frame,intensity"),
@@ -78,7 +78,7 @@ def test_the_frame_number_is_the_key(folder, text):
 def test_a_fault_is_named_with_file_and_line(folder, text, line, words):
     path = rewrite(folder, text)
     with pytest.raises(LabelError) as error:
-        read_intensities(folder, "SN001", AUS)
+        intensities(folder)
     assert words in str(error.value)
     assert (error.value.path, error.value.line) == (path, line)
 
@@ -88,11 +88,11 @@ def test_a_missing_au_file_is_not_all_zeros(folder):
     with pytest.raises(
         LabelError, match=r"SN001_au12\.txt: the label file of this AU is missing"
     ):
-        read_intensities(folder, "SN001", AUS)
+        intensities(folder)
 
 
 def test_labels_carry_the_names_of_the_crops(folder):
-    table = read_frames(folder, ["SN001"], AUS, camera="Left", suffix=".png")
+    table = name_frames(read_disfa(folder, AUS), camera="Left", suffix=".png")
     assert table["image"].iloc[0] == "LeftVideoSN001_00000000.png"
     assert table["frame"].tolist() == [1, 2, 3, 4, 5]
     assert table["AU01"].tolist() == [0, 0, 1, 1, 1]
@@ -107,16 +107,16 @@ def test_subjects_are_those_with_a_folder(folder):
 
 
 def test_frames_keep_presence_and_intensity(folder):
-    table = read_frames(folder, ["SN001", "SN001"], AUS)
+    table = name_frames(read_disfa(folder, AUS))
     assert list(table) == ["image", "subject", "frame", "AU01", "AU02", "AU12", "AU01_r",
                            "AU02_r", "AU12_r"]  # fmt: skip
     assert (table[["AU01_r", "AU02_r", "AU12_r"]].to_numpy() == TRUTH).all()
     assert (table[["AU01", "AU02", "AU12"]].to_numpy() == (TRUTH >= 2)).all()
     assert (table.dtypes[3:] == np.int8).all()
     with pytest.raises(ConfigurationError, match="no subject"):
-        read_frames(folder, [], AUS)
+        read_disfa(find_labels(folder).without({"SN001"}), AUS)
     with pytest.raises(ConfigurationError, match="choose Right or Left"):
-        read_frames(folder, ["SN001"], AUS, camera="right")
+        name_frames(read_disfa(folder, AUS), camera="right")
 
 
 def test_subjects_may_differ_in_their_length(folder):
@@ -125,19 +125,19 @@ def test_subjects_may_differ_in_their_length(folder):
     for au in AUS:
         lines = [f"{frame},{frame % 6}" for frame in range(1, 7)]
         (folder / f"SN002/SN002_au{au}.txt").write_text("\n".join(lines))
-    table = read_frames(folder, ["SN002", "SN001"], AUS)
+    table = read_disfa(folder, AUS).table
     assert table.groupby("subject")["frame"].max().to_dict() == {"SN001": 5, "SN002": 6}
     assert table["subject"].is_monotonic_increasing
 
 
 def test_columns_are_those_asked_for_whatever_the_folder_lists_first(folder):
     """A file's AU is in its name; DISFA's files sort as au1, au12, au2."""
-    assert list(read_intensities(folder, "SN001", (12, 1))) == ["AU12", "AU01"]
-    assert (read_intensities(folder, "SN001", (12, 1)).to_numpy() == TRUTH[:, [2, 0]]).all()
+    assert list(intensities(folder, (12, 1))) == ["AU12", "AU01"]
+    assert (intensities(folder, (12, 1)).to_numpy() == TRUTH[:, [2, 0]]).all()
 
 
 def test_crops_are_numbered_from_0_and_labels_from_1(folder):
-    table = read_frames(folder, ["SN001"], AUS)
+    table = name_frames(read_disfa(folder, AUS))
     first = table.iloc[0]
     assert (first["image"], first["frame"]) == ("RightVideoSN001_00000000.jpg", 1)
     assert [parse_disfa_name(name).frame for name in table["image"]] == table["frame"].tolist()
@@ -157,7 +157,7 @@ def test_labels_are_found_however_deep_and_whatever_their_case(folder, tmp_path,
             to / name.replace("0{}", "{:02d}").format(au)
         )
     assert list(find_labels(tmp_path / "copy").folders) == ["SN001"]
-    assert (read_intensities(tmp_path / "copy", "SN001", AUS).to_numpy() == TRUTH).all()
+    assert (intensities(tmp_path / "copy").to_numpy() == TRUTH).all()
 
 
 def test_copies_and_other_files_beside_labels_are_named_and_never_read(folder):
@@ -167,15 +167,15 @@ def test_copies_and_other_files_beside_labels_are_named_and_never_read(folder):
     for name in ("SN001_au1 (1).txt", "SN001_au1.txt.bak", ".DS_Store", "._SN001_au1.txt"):
         (folder / "SN001" / name).write_text("1,5\n")
     found = find_labels(folder)
-    assert (read_intensities(found, "SN001", AUS).to_numpy() == TRUTH).all()
+    assert (intensities(found).to_numpy() == TRUTH).all()
     assert list(found.files) == ["SN001"]
-    assert sorted(path.name for path in found.passed_over) == [
+    assert sorted(path.name for path in found.skipped) == [
         ".DS_Store", "._SN001_au1.txt", "Copy of SN001", "SN001 (1)", "SN001 - Copy", "SN001 2",
         "SN001_au1 (1).txt", "SN001_au1.txt.bak", "SN002 2",
     ]  # fmt: skip
     (folder / "SN001/SN001_au1.txt").unlink()
     with pytest.raises(LabelError, match=r"SN001_au1\.txt: .*SN001_au1 \(1\)\.txt"):
-        read_intensities(folder, "SN001", AUS)
+        intensities(folder)
 
 
 def test_labels_in_two_places_are_one_or_differ(folder):
@@ -183,8 +183,8 @@ def test_labels_in_two_places_are_one_or_differ(folder):
     (folder / "link").symlink_to(folder)  # without end
     (folder / "loop").symlink_to(folder / "loop")
     found = find_labels(folder)
-    assert (read_intensities(found, "SN001", AUS).to_numpy() == TRUTH).all()
-    assert {path.parent for path in found.passed_over} == {folder / "again/SN001"}
+    assert (intensities(found).to_numpy() == TRUTH).all()
+    assert {path.parent for path in found.skipped} == {folder / "again/SN001"}
     (folder / "again/SN001/SN001_au12.txt").write_text("1,1\n")
     with pytest.raises(LabelError, match=r"again/SN001/SN001_au12\.txt: .* differs"):
         find_labels(folder)
@@ -201,7 +201,7 @@ def test_an_empty_folder_beside_others_has_its_files_missing(folder):
     (folder / "SN003").mkdir()
     assert list(find_labels(folder).folders) == ["SN001", "SN003"]
     with pytest.raises(LabelError, match=r"SN003_au1\.txt: the label file .* is missing"):
-        read_frames(folder, ["SN001", "SN003"], AUS)
+        read_disfa(folder, AUS)
 
 
 def test_without_labels_the_sentence_says_what_is_there(tmp_path):

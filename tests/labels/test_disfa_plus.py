@@ -53,15 +53,15 @@ def test_what_is_uncertain_is_taken_widely(folder, text):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("000.jpg 1\n001.jpg 6", 2, "picture 001 has intensity 6"),
-        ("000.jpg 1\n001.jpg -1", 2, "picture 001 has intensity -1"),
-        ("000.jpg 1\n000.jpg 1", 2, "picture 000 is there twice"),
+        ("000.jpg 1\n001.jpg 6", 2, "frame 1 has intensity 6"),
+        ("000.jpg 1\n001.jpg -1", 2, "frame 1 has intensity -1"),
+        ("000.jpg 1\n000.jpg 1", 2, "frame 0 occurs twice"),
         ("AU12\n000.jpg\n001.jpg 1", 2, "'000.jpg' is not a picture and its intensity"),
         ("000.jpg 1\nx", 2, "'x' is not a picture and its intensity"),
         ("a\nb\nc\n000.jpg 1", 3, "'c' is not a picture"),
         ("000.jpg 1\n001.jpg 2.5", 2, "'001.jpg 2.5' is not a picture"),
         ("000.jpg 1\n001.jpg 1", None, "picture 002 is in only one of AU12.txt and AU1.txt"),
-        ("a\nb\n", None, "no line has a picture"),
+        ("a\nb\n", None, "no line is a picture"),
         (b"\xff\xfe", None, "cannot be read as text"),
     ],
 )
@@ -102,7 +102,7 @@ def test_copies_and_other_files_are_named_and_never_read(folder, caplog):
     (trial / ".DS_Store").touch()
     caplog.clear()
     assert read_disfa_plus(folder, AUS).table.equals(before)
-    assert "Passed over 4 files or folders" in caplog.text
+    assert "Skipped 4 files or folders" in caplog.text
     for name in ("TrailNo_1 2", "SN001 - Copy", "AU1 (1).txt", ".DS_Store"):
         assert name in caplog.text
     (trial / "AU1.txt").unlink()

@@ -48,7 +48,7 @@ def test_the_example_is_read(page, labels):
     [
         ("1;A;C", "1;F;C", 3, "'F' is not A to E or ?"),
         ("1;A;C", "x;A;C", 3, "frame 'x' is no number"),
-        ("1;A;C", "0;A;C", None, "frame 0 is there twice"),
+        ("1;A;C", "0;A;C", None, "frame 0 occurs twice"),
         ("AU12", "AU2", 1, "column AU12 is missing"),
     ],
 )

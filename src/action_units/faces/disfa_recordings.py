@@ -14,14 +14,14 @@ import pandas as pd
 from action_units import hints
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.preprocess import Recording, check_recording
-from action_units.labels.disfa import find_labels, read_frames
+from action_units.labels.disfa import find_labels, name_frames, read_disfa
 from action_units.labels.exclusions import Exclusion, exclude
 from action_units.labels.label_files import (
     check_same_content,
-    few,
+    describe_folder,
+    first_names,
     subject_of,
     walk,
-    what_is_there,
 )
 from action_units.labels.names import CAMERAS
 from action_units.media.decoding import MAX_MEGAPIXELS
@@ -146,7 +146,7 @@ def plan_recordings(
     found = find_recordings(folder, camera, first_frame, {*left_out, *withdrawn})
     recorded = {*found.videos, *found.pictures, *found.left_out}
     left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
-    passed_over = sorted({*coded.passed_over, *found.passed_over})
+    passed_over = sorted({*coded.skipped, *found.passed_over})
     no_recording = f"no video and no extracted frames of the {camera.lower()} camera"
     for lacks, there, others in (
         (no_recording, recorded, coded.files),
@@ -159,8 +159,7 @@ def plan_recordings(
             f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
             "nor labels."
         )
-    subjects = [subject for subject in coded.folders if subject not in left_out]
-    labels = read_frames(coded, subjects, camera=camera, suffix=suffix)
+    labels = name_frames(read_disfa(coded.without(left_out)), camera, suffix)
     _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
     counts = labels.groupby("subject").size()
     for subject, pictures in found.pictures.items() if first_frame is None else ():
@@ -181,7 +180,7 @@ def plan_recordings(
             None if s in found.videos else found.pictures[s],
             tolerance,
         )
-        for s in subjects
+        for s in counts.index
     ]
     return DisfaPlan(videos, labels, excluded, left_out, passed_over)
 
@@ -190,12 +189,12 @@ def _refuse_missing(
     folder: Path | str, subjects: list[str], lacks: str, passed_over: list[Path]
 ) -> NoReturn:
     similar = [p for p in passed_over if any(subject in p.name for subject in subjects)]
-    named = few(str(path) for path in similar or passed_over)
+    named = first_names(str(path) for path in similar or passed_over)
     entries = ", ".join(f"{{subject: {subject}, reason: …}}" for subject in subjects)
     raise LabelError(
         folder,
-        f"{few(subjects)} {'has' if len(subjects) == 1 else 'have'} {lacks}; put it there, or "
-        f"leave subjects out by this line in {hints.own_settings('parameters.yml')}: "
+        f"{first_names(subjects)} {'has' if len(subjects) == 1 else 'have'} {lacks}; put it "
+        f"there, or leave subjects out by this line in {hints.own_settings('parameters.yml')}: "
         f"preprocess: {{disfa: {{exclude: [{entries}]}}}}."
         + (f" Passed over: {named}." if named else ""),
     )
@@ -273,14 +272,14 @@ def find_recordings(
     passed_over += [one.folder for name in groups.keys() & videos for one in groups[name]]
     if not videos and not groups:
         other = next(one for one in CAMERAS if one != camera)
-        there = what_is_there(folder)
+        there = describe_folder(folder)
         if n_other:
             there = (
                 f"there are {n_other:,} files of the {other.lower()} camera, which "
                 f"preprocess.disfa.camera={other} takes"
             )
         elif strange:
-            there += f"; names not understood: {few(map(str, strange))}"
+            there += f"; names not understood: {first_names(map(str, strange))}"
         raise LabelError(
             folder,
             f"no video is there; expected {camera}VideoSN001_comp.avi and so on, in "

@@ -1,7 +1,8 @@
 """Experts' codes of any data set, frame by frame: what a reader of label files returns.
 
-A reader takes one data set's files apart into ``Recording``s; ``coded_frames`` checks them
-and makes one table of them. How to write one: ``docs/own_labels.md``.
+A reader is a function ``read(folder, aus) -> CodedFrames``. It turns the files of one data
+set into ``Recording``s; ``coded_frames`` checks them and makes one table of them. How to
+write one: ``docs/own_labels.md``.
 """
 
 import logging
@@ -14,12 +15,15 @@ import pandas as pd
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import au_columns
-from action_units.labels.label_files import log_passed_over, original_of
+from action_units.labels.label_files import log_skipped, original_of
 
 logger = logging.getLogger(__name__)
 
 MISSING = -1
 """The code of an AU that was not or could not be scored in a frame."""
+
+PRESENT_FROM = 2
+"""The intensity from which an AU counts as present, as in the literature on DISFA."""
 
 _HIGHEST = {"presence": 1, "intensity": 5}
 
@@ -42,6 +46,11 @@ class Recording:
     codes: np.ndarray
     path: Path
 
+    def has_codes_of(self, other: "Recording") -> bool:
+        """Whether both have the same frames and codes."""
+        same_frames = np.array_equal(self.frames, other.frames)
+        return same_frames and np.array_equal(self.codes, other.codes)
+
 
 @dataclass(frozen=True)
 class CodedFrames:
@@ -58,7 +67,7 @@ class CodedFrames:
     aus: tuple[int, ...]
     scale: str
 
-    def present(self, from_intensity: int = 2) -> "CodedFrames":
+    def present(self, from_intensity: int = PRESENT_FROM) -> "CodedFrames":
         """Presence, 0 or 1; of intensities from a threshold on. ``MISSING`` stays."""
         if self.scale == "presence":
             return self
@@ -78,20 +87,19 @@ def coded_frames(
 ) -> CodedFrames:
     """Check the recordings of a data set and make one table of them.
 
-    Of two recordings with the same codes, one of which is by its name the other's copy
+    Of two recordings with the same codes, one of which has the name of the other's copy
     (``smile (1)``, ``anna - Copy``), the copy is left out and named in the log.
 
     Args:
         recordings: In any order.
         aus: The AUs of their columns.
         scale: ``presence`` or ``intensity``.
-        source: The folder of the data set, for the sentence where it has no recording.
+        source: The folder of the data set, for the message where it has no recording.
 
     Raises:
-        LabelError: There is no recording, one is there twice or empty, a frame is there
+        LabelError: There is no recording, one occurs twice or is empty, a frame occurs
             twice, or a code is not on the scale; names the file.
     """
-    highest = _HIGHEST[scale]
     parts = []
     seen: dict[tuple[str, str], Path] = {}
     copies: list[Path] = []
@@ -101,12 +109,12 @@ def coded_frames(
         key = (one.subject, one.name)
         original = (original_of(one.subject), original_of(one.name))
         if original != key and (twin := by_key.get(original)):
-            if _same(one, twin):
+            if one.has_codes_of(twin):
                 copies.append(one.path)
                 continue
             logger.warning(
-                "%s is read as a recording of its own: its name is a copy's of %s, but not "
-                "its codes",
+                "%s is read as a recording of its own: its name is that of a copy of %s, but "
+                "its codes differ",
                 one.path,
                 twin.path,
             )
@@ -115,33 +123,37 @@ def coded_frames(
                 one.path, f"recording {one.name} of {one.subject} is in {seen[key]} as well."
             )
         seen[key] = one.path
-        frames, codes = np.asarray(one.frames, np.int64), np.asarray(one.codes)
-        if codes.shape != (len(frames), len(aus)) or not len(frames):
-            raise LabelError(
-                one.path,
-                f"{len(frames):,} frames with codes of shape {codes.shape}; expected some "
-                f"frames and a column for each of {len(aus)} AUs.",
-            )
-        order = np.argsort(frames, kind="stable")
-        frames, codes = frames[order], codes[order]
-        if (twice := np.flatnonzero(np.diff(frames) == 0)).size:
-            raise LabelError(one.path, f"frame {frames[twice[0]]} is there twice.")
-        odd = (codes != MISSING) & ~np.isin(codes, np.arange(highest + 1))
-        if odd.any():
-            row, column = np.argwhere(odd)[0]
-            raise LabelError(
-                one.path,
-                f"frame {frames[row]} has {au_columns(aus)[column]} {codes[row, column]:g}; "
-                f"{scale} goes from 0 to {highest}.",
-            )
-        key_columns = {"subject": one.subject, "recording": one.name, "frame": frames}
-        labels = pd.DataFrame(codes.astype(np.int8), columns=au_columns(aus))
-        parts.append(pd.concat([pd.DataFrame(key_columns), labels], axis=1))
+        parts.append(_checked_table(one, aus, scale))
     if not parts:
         raise LabelError(source, "no recording with codes is in this folder.")
-    log_passed_over(copies, "recordings")
+    log_skipped(copies, "recordings")
     return CodedFrames(pd.concat(parts, ignore_index=True), tuple(aus), scale)
 
 
-def _same(one: Recording, other: Recording) -> bool:
-    return np.array_equal(one.frames, other.frames) and np.array_equal(one.codes, other.codes)
+def _checked_table(one: Recording, aus: Sequence[int], scale: str) -> pd.DataFrame:
+    """A recording's rows in the order of their frames; raises as ``coded_frames``."""
+    frames, codes = np.asarray(one.frames, np.int64), np.asarray(one.codes)
+    if codes.shape != (len(frames), len(aus)) or not len(frames):
+        raise LabelError(
+            one.path,
+            f"{len(frames):,} frames with codes of shape {codes.shape}; expected some "
+            f"frames and a column for each of {len(aus)} AUs.",
+        )
+    order = np.argsort(frames, kind="stable")
+    frames, codes = frames[order], codes[order]
+    if (repeated := np.flatnonzero(np.diff(frames) == 0)).size:
+        raise LabelError(one.path, f"frame {frames[repeated[0]]} occurs twice.")
+    highest = _HIGHEST[scale]
+    odd = (codes != MISSING) & ~np.isin(codes, np.arange(highest + 1))
+    if odd.any():
+        row, column = np.argwhere(odd)[0]
+        raise LabelError(
+            one.path,
+            f"frame {frames[row]} has {au_columns(aus)[column]} {codes[row, column]:g}; "
+            f"{scale} goes from 0 to {highest}.",
+        )
+    table = pd.DataFrame(codes.astype(np.int8), columns=au_columns(aus))
+    table.insert(0, "subject", one.subject)
+    table.insert(1, "recording", one.name)
+    table.insert(2, "frame", frames)
+    return table

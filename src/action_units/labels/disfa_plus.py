@@ -2,12 +2,12 @@
 
 Posed and spontaneous expressions of nine subjects (Mavadati, Sanger & Mahoor, CVPRW 2016).
 A folder a trial, a file an AU; in a file two lines of header, then a line a picture: its name
-and the intensity 0–5, apart by spaces (``000.jpg     0``).
+and the intensity 0–5, separated by spaces (``000.jpg     0``).
 
-The layout follows what public code reads (FERGI's data loader); it was not compared with the
-distributed files. What is uncertain is taken widely: no, one or two lines of header; spaces,
-tabs or a comma between; any picture's suffix. A frame is the number in its picture's name,
-which the trial's folder of pictures uses too.
+The layout follows public code (FERGI's data loader); it was not compared with the
+distributed files. What is uncertain is read in several forms: no, one or two lines of header;
+spaces, tabs or a comma between; any picture's suffix. A frame is the number in its picture's
+name, which the trial's folder of pictures uses too.
 """
 
 import re
@@ -21,15 +21,14 @@ from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.coded_frames import CodedFrames, Recording, coded_frames
 from action_units.labels.label_files import (
     check_same_content,
-    log_passed_over,
+    log_skipped,
+    read_codes,
     subject_of,
     walk,
 )
 
 _LINE = re.compile(r"\s*(\d{1,9})\.(?:jpg|jpeg|png|bmp)[\s,]+(-?\d{1,9})\s*", re.ASCII | re.I)
 _FILE = re.compile(r"AU[ _-]?0*(\d{1,2})\.txt", re.ASCII | re.IGNORECASE)
-_PICTURE = re.compile(r"\s*\d+\.", re.ASCII)
-_MOST_HEADER_LINES = 2
 
 
 def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> CodedFrames:
@@ -42,11 +41,11 @@ def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Coded
 
     Raises:
         LabelError: A file is missing or has a line that is not a picture and an intensity
-            0–5, a picture is there twice, or files of a trial differ in their pictures.
+            0–5, a picture occurs twice, or files of a trial differ in their pictures.
     """
     recordings = []
-    passed_over: list[Path] = []
-    for trial, names in walk(folder, passed_over):
+    skipped: list[Path] = []
+    for trial, names in walk(folder, skipped):
         subject = subject_of(trial.parent.name)
         pictures_only = names and not any(name.lower().endswith(".txt") for name in names)
         if subject is None or subject_of(trial.name) is not None or pictures_only:
@@ -55,11 +54,11 @@ def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Coded
         for name in names:
             match = _FILE.fullmatch(name)
             if match is None:
-                passed_over.append(trial / name)
-            elif (there := files.setdefault(int(match[1]), trial / name)) != trial / name:
-                check_same_content(there, trial / name)
+                skipped.append(trial / name)
+            elif (first := files.setdefault(int(match[1]), trial / name)) != trial / name:
+                check_same_content(first, trial / name)
         recordings.append(_read_trial(subject, trial, files, aus))
-    log_passed_over(passed_over, "label files")
+    log_skipped(skipped, "label files")
     return coded_frames(recordings, aus, "intensity", folder)
 
 
@@ -67,7 +66,8 @@ def _read_trial(
     subject: str, trial: Path, files: Mapping[int, Path], aus: Sequence[int]
 ) -> Recording:
     paths = [files.get(au, trial / f"AU{au}.txt") for au in aus]
-    columns = [_read_file(path) for path in paths]
+    expected = "a picture and its intensity"
+    columns = [read_codes(path, _LINE, expected, header_lines=2) for path in paths]
     frames = sorted(columns[0])
     for path, column in zip(paths, columns, strict=True):
         if different := sorted(set(column) ^ set(frames)):
@@ -76,38 +76,5 @@ def _read_trial(
                 f"picture {different[0]:03d} is in only one of {path.name} and "
                 f"{paths[0].name}; every AU of a trial must have the same pictures.",
             )
-    codes = np.array([[column[frame] for column in columns] for frame in frames])
+    codes = np.array([[column[frame][0] for column in columns] for frame in frames])
     return Recording(subject, trial.name, np.array(frames), codes, trial)
-
-
-def _read_file(path: Path) -> dict[int, int]:
-    """The intensity of each picture, by the number in its name."""
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise LabelError(path, "the label file of this AU is missing.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelError(path, f"the file cannot be read as text ({error}).") from None
-    found: dict[int, int] = {}
-    for number, line in enumerate(lines, 1):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            is_header = number <= _MOST_HEADER_LINES and not _PICTURE.match(line)
-            if not line.strip() or (is_header and not found):
-                continue
-            raise LabelError(
-                path, f"{line.strip()!r} is not a picture and its intensity.", number
-            )
-        frame, intensity = int(match[1]), int(match[2])
-        if frame in found:
-            raise LabelError(path, f"picture {frame:03d} is there twice.", number)
-        if not 0 <= intensity <= 5:
-            raise LabelError(
-                path,
-                f"picture {frame:03d} has intensity {intensity}; intensities go from 0 to 5.",
-                number,
-            )
-        found[frame] = intensity
-    if not found:
-        raise LabelError(path, "no line has a picture and its intensity.")
-    return found

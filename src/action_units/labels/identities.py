@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from action_units.errors import LabelError
-from action_units.labels.csv_files import check_is_csv, read_header
+from action_units.labels.label_files import check_is_csv, read_header
 from action_units.labels.names import parse_web_name
 
 _COLUMNS = ("identity", "gender")

@@ -1,9 +1,13 @@
-"""Data sets as they lie on people's disks: doubled folders, copies, links, hidden files."""
+"""Label files as they lie on people's disks: folders, copies, kinds of file, lines of codes."""
 
+import csv
 import filecmp
+import io
 import logging
 import os
 import re
+import shlex
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,14 +16,37 @@ from action_units.trees import is_folder
 
 logger = logging.getLogger(__name__)
 
+SEPARATORS = ",;\t|"
+"""A CSV file's columns are separated by one of these; the header decides which."""
+
+MAX_INTENSITY = 5
+"""Intensities are whole numbers from 0 (absent) to 5 (maximal)."""
+
 _SUBJECT = re.compile(r"SN[ _-]?0*([1-9]\d{0,2})", re.ASCII | re.IGNORECASE)
 _COPY = re.compile(
     r"(?:copy of )?(.+?)"
     r"(?: ?\(\d+\)| \d{1,2}|[ _-]+copy(?: ?\(?\d+\)?)?|[ ._-](?:bak|backup|old|orig)|~)?",
     re.IGNORECASE,
 )
-_OF_THE_SYSTEM = ("thumbs.db", "desktop.ini", "__macosx")
-_NAMED = 5
+_SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
+_MAX_NAMES = 5
+_COMPRESSED = {
+    b"\x1f\x8b": ("gzip", ".gz", "gunzip"),
+    b"BZh": ("bzip2", ".bz2", "bunzip2"),
+    b"\xfd7zXZ": ("xz", ".xz", "unxz"),
+}
+_SPREADSHEET = "open it in a spreadsheet program and save it as CSV (UTF-8)"
+_SIGNATURES = {
+    b"\xd0\xcf\x11\xe0": f"an Excel workbook of the old kind; {_SPREADSHEET}",
+    b"\xff\xfe": "text in UTF-16; save it as CSV in UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as CSV in UTF-8",
+    b"PAR1": "a Parquet file; write the table as CSV",
+    b"%PDF": "a PDF document; save the table in it as CSV",
+    b"{\\rtf": "a rich text document; save it as plain text",
+    b"<": "an HTML or XML page; was a login page saved in its place?",
+    b"{": "JSON; write the table as CSV",
+    b"[": "JSON; write the table as CSV",
+}
 
 
 def subject_of(name: str) -> str | None:
@@ -28,46 +55,46 @@ def subject_of(name: str) -> str | None:
     return None if match is None else f"SN{int(match[1]):03d}"
 
 
-def walk(root: Path | str, passed_over: list[Path]) -> Iterator[tuple[Path, list[str]]]:
+def walk(root: Path | str, skipped: list[Path]) -> Iterator[tuple[Path, list[str]]]:
     """Every folder below a root with the names of its files, the upper folders first.
 
-    Links are followed; a folder that two of them lead to is met once.
+    Links are followed; a folder that two links lead to is visited once.
 
     Args:
         root: Where to begin.
-        passed_over: Gets what is not looked at: hidden files and folders, what the system
-            left, and folders that are by their names copies of another.
+        skipped: Receives what is not looked at: hidden files and folders, files of the
+            operating system, and folders whose names are those of copies.
 
     Raises:
-        LabelError: The root is no folder that can be read.
+        LabelError: The root is not a folder that can be read.
     """
-    todo, met = [Path(root)], set()
-    for folder in todo:  # which grows meanwhile
+    folders, visited = [Path(root)], set()
+    for folder in folders:  # grows while it is walked
         try:
             status = folder.stat()
-            if (status.st_dev, status.st_ino) in met:
+            if (status.st_dev, status.st_ino) in visited:
                 continue
-            met.add((status.st_dev, status.st_ino))
+            visited.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
                 within = {entry.name: is_folder(entry) for entry in entries}
         except OSError as error:
-            if folder == todo[0]:
+            if folder == folders[0]:
                 problem = f"the folder cannot be read ({error.strerror})."
                 raise LabelError(folder, problem) from None
-            passed_over.append(folder)
+            skipped.append(folder)
             continue
         files = []
         for name in sorted(within):
-            if _is_of_the_system(name) or (within[name] and _is_copy(name, within)):
-                passed_over.append(folder / name)
+            if _is_system_file(name) or (within[name] and _is_copy(name, within)):
+                skipped.append(folder / name)
             elif within[name]:
-                todo.append(folder / name)
+                folders.append(folder / name)
             else:
                 files.append(name)
         yield folder, files
 
 
-def log_passed_over(paths: Sequence[Path], beside: str) -> None:
+def log_skipped(paths: Sequence[Path], beside: str) -> None:
     """Count and name what was not read; a warning where a person may have meant it.
 
     Args:
@@ -75,28 +102,28 @@ def log_passed_over(paths: Sequence[Path], beside: str) -> None:
         beside: What lies beside them, in the plural.
     """
     if paths:
-        meant = not all(_is_of_the_system(path.name) for path in paths)
+        is_only_system = all(_is_system_file(path.name) for path in paths)
         logger.log(
-            logging.WARNING if meant else logging.INFO,
-            "Passed over %d files or folders beside the %s: %s",
+            logging.INFO if is_only_system else logging.WARNING,
+            "Skipped %d files or folders beside the %s: %s",
             len(paths),
             beside,
-            few(str(path) for path in paths),
+            first_names(str(path) for path in paths),
         )
 
 
-def what_is_there(folder: Path | str) -> str:
-    """A clause on what lies in a folder, for the sentence that misses something else."""
+def describe_folder(folder: Path | str) -> str:
+    """A clause on what lies in a folder, for a message that misses something else."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(f"{e.name}/" if is_folder(e) else e.name for e in entries)
     except OSError as error:
         return f"{folder} cannot be read ({error.strerror})"
-    return f"there is {few(names)}" if names else "the folder is empty"
+    return f"there is {first_names(names)}" if names else "the folder is empty"
 
 
 def check_same_content(one: Path, other: Path) -> None:
-    """Let a file pass that lies in two places, by a link or as a copy.
+    """Accept a file that lies in two places, by a link or as a copy.
 
     Raises:
         LabelError: Their bytes differ.
@@ -105,26 +132,144 @@ def check_same_content(one: Path, other: Path) -> None:
         raise LabelError(other, f"{one} is of the same subject and differs; keep one of them.")
 
 
-def few(names: Iterable[str]) -> str:
-    """The first names of a list, and how many there are besides."""
-    shown = list(names)
-    more = len(shown) - _NAMED
-    return ", ".join(shown[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _is_of_the_system(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _OF_THE_SYSTEM
+def first_names(names: Iterable[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    listed = list(names)
+    more = len(listed) - _MAX_NAMES
+    return ", ".join(listed[:_MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def original_of(name: str) -> str:
-    """The name of which another is a copy's, such as ``SN001`` of ``SN001 - Copy``.
-
-    Of a name that is no copy's it is the same.
-    """
+    """``SN001`` of a copy's name such as ``SN001 - Copy``; of any other name the same."""
     match = _COPY.fullmatch(name)
     return match[1] if match else name
+
+
+def _is_system_file(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
 def _is_copy(name: str, names: Iterable[str]) -> bool:
     original = original_of(name)
     return original != name and (original in names or subject_of(original) is not None)
+
+
+def read_codes(
+    path: Path,
+    line_pattern: re.Pattern[str],
+    expected: str,
+    *,
+    header_lines: int = 0,
+    not_scored: tuple[int, int] | None = None,
+) -> dict[int, tuple[int, int]]:
+    """Read a file of one AU's intensities, a line a frame.
+
+    Args:
+        path: The file.
+        line_pattern: Of a whole line; its two groups are the frame and the intensity.
+        expected: What a line should be, for the error message.
+        header_lines: How many lines at the beginning may be a header; they do not begin
+            with a digit.
+        not_scored: The code of a frame that could not be scored, and what it is read as.
+
+    Returns:
+        Of each frame its intensity and its line, in the file's order.
+
+    Raises:
+        LabelError: The file is missing, is not text or has no code, a line is not as
+            `expected`, a frame occurs twice, or an intensity is not 0 to 5.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise LabelError(path, "the label file of this AU is missing.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(path, f"the file cannot be read as text ({error}).") from None
+    codes: dict[int, tuple[int, int]] = {}
+    match_line = line_pattern.fullmatch
+    for number, line in enumerate(text.split("\n"), 1):
+        match = match_line(line)
+        if match is None:
+            is_header = header_lines and not codes and not line.lstrip()[:1].isdigit()
+            if not line.strip():
+                continue
+            if is_header:
+                header_lines -= 1
+                continue
+            raise LabelError(path, f"{line.strip()!r} is not {expected}.", number)
+        frame, code = int(match[1]), int(match[2])
+        if frame in codes:
+            raise LabelError(
+                path, f"frame {frame} occurs twice, first on line {codes[frame][1]}.", number
+            )
+        if not 0 <= code <= MAX_INTENSITY:
+            if not_scored is None or code != not_scored[0]:
+                other = f", or {not_scored[0]}" if not_scored else ""
+                raise LabelError(
+                    path,
+                    f"frame {frame} has intensity {code}; intensities go from 0 to 5{other}.",
+                    number,
+                )
+            code = not_scored[1]
+        codes[frame] = code, number
+    if not codes:
+        raise LabelError(path, f"the file is empty: no line is {expected}.")
+    return codes
+
+
+def check_is_csv(path: Path, start: bytes) -> None:
+    """Check that a file does not begin as another kind of file does.
+
+    Args:
+        path: The file.
+        start: Its first 8 bytes or more.
+
+    Raises:
+        LabelError: It is a spreadsheet, an archive, a page and the like; says which.
+    """
+    kind = next((kind for begin, kind in _SIGNATURES.items() if start.startswith(begin)), "")
+    if start.startswith(b"PK\x03\x04"):
+        kind = _kind_of_zip(path)
+    for begin, (program, suffix, command) in _COMPRESSED.items():
+        if start.startswith(begin):
+            if path.name.endswith(suffix):
+                how = f"{command} --keep {shlex.quote(str(path))}"
+                program += f" (name {path.name.removesuffix(suffix)} in its place)"
+            else:
+                packed = shlex.quote(f"{path}{suffix}")
+                how = f"mv {shlex.quote(str(path))} {packed} && {command} {packed}"
+            kind = f"compressed with {program}; unpack it: `{how}`"
+    if kind:
+        raise LabelError(path, f"the file is not CSV but {kind}.", 1)
+
+
+def _kind_of_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        names = []
+    if any(name.startswith("xl/") for name in names):
+        return f"an Excel workbook; {_SPREADSHEET}"
+    if "content.xml" in names:
+        return f"an OpenDocument spreadsheet; {_SPREADSHEET}"
+    return f"a zip archive; unpack it: `unzip {shlex.quote(str(path))}`"
+
+
+def read_header(file: io.TextIOBase) -> tuple[list[str], str, int, bool]:
+    """Read the header line, and skip a line ``sep=;`` above it, as Excel writes it.
+
+    Args:
+        file: Open at its beginning.
+
+    Returns:
+        The names of the columns without spaces around them; the separator; how many lines
+        were read; whether the header has an end of line, which a truncated one lacks.
+    """
+    line, lines = file.readline(), 1
+    if line.lower().startswith("sep=") and line[4:5] in SEPARATORS:
+        line, lines = file.readline(), 2
+    separator = max(SEPARATORS, key=line.count)
+    cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    names = [cell.strip().lstrip("\ufeff") for cell in cells]
+    return names, separator, lines, line.endswith(("\n", "\r"))

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import PRETRAIN_AUS, au_column
-from action_units.labels.csv_files import check_is_csv, read_header
+from action_units.labels.label_files import check_is_csv, read_header
 from action_units.trees import PICTURES, is_folder, walk
 
 IMAGE_COLUMNS = ("image", "image_name", "filename", "file", "input", "name")

@@ -32,7 +32,7 @@ from action_units.faces.store import FaceStore
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.labels.exclusions import parse_exclusions
 from action_units.labels.identities import read_identities, web_people
-from action_units.labels.label_files import log_passed_over
+from action_units.labels.label_files import log_skipped
 from action_units.labels.openface import OpenFaceTable, read_openface
 from action_units.labels.openface_csv import csv_files_below
 from action_units.labels.sampling import hold_out, sample_faces
@@ -270,7 +270,7 @@ def crop_recordings(
     """
     settings = face_settings(preprocess)
     plan = disfa_plan(recordings, preprocess, withdrawn)
-    log_passed_over(plan.passed_over, "recordings and label files")
+    log_skipped(plan.passed_over, "recordings and label files")
     result = crop_videos(plan.videos, folder, journal, settings, workers_of(workers, cluster))
     frames = frames_with_crops(plan.labels, result, plan.excluded)
     for subject, reason in plan.left_out.items():
