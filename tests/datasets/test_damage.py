@@ -86,7 +86,7 @@ def test_an_artifact(tmp_path, name, damage):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", ["origin.json", "details.parquet", "SHA256SUMS"])
+@pytest.mark.parametrize("name", ["origin.json", "labels.parquet", "SHA256SUMS"])
 def test_what_lies_beside_crops(tmp_path, name, damage):
     dataset = DisfaCropsDataset(path=str(tmp_path))
     dataset.save(CropSet(tmp_path, disfa_table().assign(score=0.9), "mine"))

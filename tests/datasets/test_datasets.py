@@ -105,7 +105,9 @@ def disfa_table():
         for number in range(2)
     ]
     table = pd.DataFrame(rows)
-    return table.assign(subject=table["image"].str[10:15])
+    return table.assign(
+        subject=table["image"].str[10:15], frame=table["image"].str[16:24].astype(int) + 1
+    )
 
 
 def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
@@ -141,11 +143,36 @@ def test_of_a_few_subjects_only_folds_that_have_some_are_written(tmp_path, subje
     assert "but fold" not in caplog.text  # it is no other protocol that a subject is not there
 
 
+def as_downloaded(folder):
+    """Leave what the paper's authors share: their CSVs alone."""
+    for name in ("origin.json", "labels.parquet", "SHA256SUMS"):
+        (folder / name).unlink()
+
+
+def test_the_paper_s_files_are_imported_as_the_same_table(tmp_path):
+    table = disfa_table().sort_values(["subject", "frame"], ignore_index=True)
+    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset.save(CropSet(tmp_path, table.assign(score=0.5), "own"))
+    saved = dataset.load().table
+    assert saved["score"].eq(0.5).all()  # the working table holds more than the CSVs can
+    as_downloaded(tmp_path)
+    imported = dataset.load().table
+    pd.testing.assert_frame_equal(imported, saved[list(imported)], check_dtype=False)
+
+
+def test_labels_of_an_earlier_version_are_not_read_without_their_details(tmp_path):
+    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset.save(CropSet(tmp_path, disfa_table(), "own"))
+    (tmp_path / "SHA256SUMS").unlink()
+    (tmp_path / "labels.parquet").rename(tmp_path / "details.parquet")
+    with pytest.raises(DatasetError, match=r"details\.parquet of an earlier version and no"):
+        dataset.load()
+
+
 def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
     dataset = DisfaCropsDataset(path=str(tmp_path / "fine_tune_images"))
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
-    for name in ("origin.json", "SHA256SUMS"):  # as in the authors' download
-        (tmp_path / "fine_tune_images" / name).unlink()
+    as_downloaded(tmp_path / "fine_tune_images")
     assert dataset.load().origin == "fine_tune_images"
     assert dataset.load().made_with is None
 
@@ -162,7 +189,7 @@ def flip(path, place):
         ("train_label.csv", -2),  # the last label of the last face: 1 to 0
         ("test_label.csv", -2),
         ("origin.json", 12),  # a letter of the word rendered
-        ("details.parquet", 40),
+        ("labels.parquet", 40),
         ("SHA256SUMS", 0),
     ],
 )
@@ -186,6 +213,7 @@ def test_labels_changed_on_purpose_are_read_when_the_hashes_are_deleted(tmp_path
     dataset.save(CropSet(tmp_path, web_table([("m.0a", "train"), ("m.0b_", "test")]), "own"))
     flip(tmp_path / "train_label.csv", -2)
     (tmp_path / "SHA256SUMS").unlink()
+    (tmp_path / "labels.parquet").unlink()
     assert dataset.load().table["AU45"].tolist() == [0, 1]
     assert "has no SHA256SUMS, so its files are read unchecked" in caplog.text
 
@@ -208,6 +236,7 @@ def web_table(people):
                 "image": f"{person}_{number}-FaceId-0.jpg",
                 "rectsize": "(0,0,64,64)",
                 "gender": number % 2,
+                "subject": person,
                 "split": split,
                 **dict.fromkeys(au_columns(PRETRAIN_AUS), 1),
             }
@@ -229,6 +258,7 @@ def test_web_crops_keep_their_split(tmp_path):
 def test_a_person_in_both_web_files_is_refused_unless_allowed(tmp_path):
     people = [("m.0a", "train"), ("m.0a", "test")]
     WebCropsDataset(path=str(tmp_path)).save(CropSet(tmp_path, web_table(people), "own"))
+    as_downloaded(tmp_path)
     with pytest.raises(DatasetError, match=r"test_label\.csv, line 1: .*m\.0a"):
         WebCropsDataset(path=str(tmp_path)).load()
     allowed = WebCropsDataset(path=str(tmp_path), allow_identity_overlap=True)

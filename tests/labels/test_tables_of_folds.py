@@ -93,7 +93,7 @@ def test_files_that_disagree_are_refused(folds, old, new, words):
 def test_rows_missing_from_one_file_are_told(folds):
     path = folds / "fold2_train.csv"
     write(path, path.read_text().splitlines()[1:])
-    assert "fold2_train.csv has 3 of the 4 frames of SN008." in read_fold_tables(folds).notices
+    assert "fold2_train.csv has 3 of the 4 frames of SN008." in read_fold_tables(folds).warnings
 
 
 def test_folds_are_compared_with_a_protocol(real_labels):
@@ -114,7 +114,7 @@ def test_a_few_subjects_are_compared_with_those_of_a_protocol_who_are_there(fold
 def test_the_oddities_of_the_real_files_are_told(real_labels):
     tables = read_fold_tables(real_labels)
     assert len(tables.table) == 43605 + 43604
-    told = "\n".join(tables.notices)
+    told = "\n".join(tables.warnings)
     for words in (
         "9 of DISFA's 27 subjects are not there: SN008",
         "SN010 ends with frame 4,844, where most subjects end with 4,845.",
@@ -123,7 +123,7 @@ def test_the_oddities_of_the_real_files_are_told(real_labels):
         "5 labels come or go for a single frame, the first is AU05 of SN011 at frame 4,290.",
     ):
         assert words in told
-    assert len(tables.notices) == 5
+    assert len(tables.warnings) == 5
 
 
 def test_gaps_cameras_and_absent_aus_are_told(tmp_path):
@@ -134,7 +134,7 @@ def test_gaps_cameras_and_absent_aus_are_told(tmp_path):
     ]
     lines.append(disfa_line(1, ",1" + ",0" * 11).replace("Right", "Left"))
     write(tmp_path / "fold1_test.csv", lines)
-    told = "\n".join(read_fold_tables(tmp_path).notices)
+    told = "\n".join(read_fold_tables(tmp_path).warnings)
     assert "SN001 has no row for 2 frames before its last." in told
     assert "both cameras" in told
     assert "No face shows AU02, AU04," in told
@@ -145,7 +145,7 @@ def test_single_frames_are_told_camera_by_camera(tmp_path):
     lone = [disfa_line(k, ",1" * 12 if k == 2 else ",0" * 12) for k in range(5)]
     still = [disfa_line(k).replace("Right", "Left") for k in range(5)]
     write(tmp_path / "fold1_test.csv", [*lone, *still])
-    told = "\n".join(read_fold_tables(tmp_path).notices)
+    told = "\n".join(read_fold_tables(tmp_path).warnings)
     assert (
         "12 labels come or go for a single frame, the first is AU01 of SN001 at frame 3" in told
     )
@@ -157,7 +157,7 @@ def test_web_tables(tmp_path):
     tables = read_web_tables(tmp_path)
     assert tables.table["split"].tolist() == ["train", "train", "test"]
     assert tables.table["subject"].tolist() == ["m.0d27_dy", "m.0d27_dy", "m.0other"]
-    assert tables.notices == []
+    assert tables.warnings == []
 
 
 def test_people_in_train_and_test_are_refused_unless_allowed(tmp_path):
@@ -167,7 +167,7 @@ def test_people_in_train_and_test_are_refused_unless_allowed(tmp_path):
     assert (error.path.name, error.line) == ("test_label.csv", 2)
     assert "1 people are also in train_label.csv, the first is m.0d27_dy" in str(error)
     tables = read_web_tables(tmp_path, allow_identity_overlap=True)
-    assert "the first is m.0d27_dy" in tables.notices[0]
+    assert "the first is m.0d27_dy" in tables.warnings[0]
 
 
 def test_an_image_in_train_and_test_is_always_refused(tmp_path):
@@ -180,6 +180,6 @@ def test_an_image_in_train_and_test_is_always_refused(tmp_path):
 def test_oddities_of_web_tables_are_told(tmp_path):
     lines = [web_line(0), web_line(0).replace("Id-0", "Id-1"), web_line(1, ",1" + ",0" * 18)]
     write(tmp_path / "train_label.csv", lines)
-    told = "\n".join(read_web_tables(tmp_path).notices)
+    told = "\n".join(read_web_tables(tmp_path).warnings)
     assert "1 people have faces of both genders, the first is m.0d27_dy." in told
     assert "1 photographs give several faces to one person, the first is m.0d27_dy_0" in told

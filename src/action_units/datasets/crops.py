@@ -1,9 +1,14 @@
-"""The paper's interchange format on disk: a folder of crops and label CSVs."""
+"""A folder of square crops and their labels: one working table, and the paper's CSVs.
+
+``labels.parquet`` is what the project reads. The headerless CSVs of the paper's authors are
+written beside it for other programs. A folder that has only such CSVs, as the authors share
+it, is imported from them.
+"""
 
 import json
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,24 +28,21 @@ from action_units.files import (
     write_text,
 )
 from action_units.hints import command
-from action_units.labels.action_units import (
-    DISFA_AUS,
-    PRETRAIN_AUS,
-    au_columns,
-    aus_of_columns,
-)
-from action_units.labels.folds import fold_protocol
+from action_units.labels.action_units import DISFA_AUS, au_columns, aus_of_columns
+from action_units.labels.folds import PROTOCOLS
 from action_units.labels.tables import (
     read_fold_tables,
     read_web_tables,
-    write_finetune_labels,
-    write_pretrain_labels,
+    write_fold_tables,
+    write_web_tables,
 )
+from action_units.labels.warnings import disfa_warnings, web_warnings
 
 logger = logging.getLogger(__name__)
 
-_ORIGIN = "origin.json"
-_DETAILS = "details.parquet"
+_LABELS, _ORIGIN = "labels.parquet", "origin.json"
+_OLD_DETAILS = "details.parquet"  # of a version that had no labels.parquet
+_FIRST = ("image", "rectsize", "gender", "subject", "frame", "split")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class CropSet:
 
     Attributes:
         folder: Where the crops lie.
-        table: One row a crop, as the readers of label tables give it.
+        table: One row a crop: ``image``, ``rectsize``, ``subject``, the label columns, and
+            what else is known of it.
         origin: ``rendered``, or a word for whose data it is.
         made_with: How the faces were found and cut out (``FaceSettings.provenance``); None
             where that was done elsewhere.
@@ -64,9 +67,6 @@ class CropSet:
 class _Crops(AbstractDataset[CropSet, CropSet]):
     """What the two kinds of crops share."""
 
-    _AUS: tuple[int, ...]
-    _IN_LABELS: tuple[str, ...] = ("image", "rectsize", "gender", "subject", "frame", "split")
-
     def __init__(
         self,
         *,
@@ -77,7 +77,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         """Name the folder.
 
         Args:
-            path: The folder of the label CSVs.
+            path: The folder of the labels.
             images: The folder of the crops, perhaps a URL that fsspec serves; None: the same.
             metadata: Settings of Kedro-Viz; not used here.
         """
@@ -86,96 +86,79 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         self.metadata = metadata
 
     def save(self, data: CropSet) -> None:
-        """Write the label CSVs and the details; the crops lie in their folder already."""
-        aus = aus_of_columns(data.table.columns)
-        origin: dict[str, Any] = {"origin": data.origin, "made_with": data.made_with}
-        if aus != self._AUS:
-            origin["aus"] = aus
+        """Write the labels; the crops are in their folder already."""
         (self.path / SUMS).unlink(missing_ok=True)
-        write_text(self.path / _ORIGIN, json.dumps(origin) + "\n")
-        self._write(data.table)
-        labels = {*self._IN_LABELS, *au_columns(aus)}
-        details = [name for name in data.table if name not in labels]
-        with atomic_write(self.path / _DETAILS) as file:
-            data.table[["image", *details]].to_parquet(file, index=False)
-        tables = [path.name for path in self.path.glob("*.csv")]
-        write_sums(self.path, [_ORIGIN, _DETAILS, *tables])
+        about = {"origin": data.origin, "made_with": data.made_with}
+        write_text(self.path / _ORIGIN, json.dumps(about) + "\n")
+        labels = [*_FIRST, *au_columns(aus_of_columns(data.table.columns))]
+        first = [name for name in labels if name in data.table]
+        table = data.table[[*first, *(name for name in data.table if name not in labels)]]
+        with atomic_write(self.path / _LABELS) as file:
+            table.to_parquet(file, index=False)
+        written = self._export(table)
+        write_sums(self.path, [_ORIGIN, _LABELS, *(path.name for path in written)])
         (self.images / UNFINISHED).unlink(missing_ok=True)
 
     def load(self) -> CropSet:
-        """Read and check the label CSVs; what is odd in them is logged.
+        """Read the labels, and log warnings about them.
 
         Raises:
-            ArtifactError: Crops and labels do not belong together yet, or a file is not as it
-                was written here.
-            LabelError: The labels cannot be trusted.
+            ArtifactError: The crops are unfinished, or a file is not as it was written here.
+            LabelError: Imported labels are not sound.
         """
         if (self.images / UNFINISHED).exists():
             raise ArtifactError(
-                f"{self.images} is not finished: its crops were being made when that was "
-                f"stopped; {command('preprocess')} goes on with it."
+                f"{self.images} is not finished: a run was stopped while it made these crops; "
+                f"{command('preprocess')} goes on with it."
             )
         if not check_sums(self.path, f"{command('preprocess')} makes it again"):
             logger.info("%s has no %s, so its files are read unchecked", self.path, SUMS)
-        table, notices = self._read()
-        for notice in notices:
-            logger.info("%s: %s", self.path, notice)
-        table = self._with_details(table)
-        known = self._known()
+        labels = self.path / _LABELS
+        if labels.is_file():
+            with reading(labels, command("preprocess")):
+                table = pd.read_parquet(labels)
+            warnings = self._warnings(table)
+        elif (self.path / _OLD_DETAILS).exists():
+            raise ArtifactError(
+                f"{self.path} has {_OLD_DETAILS} of an earlier version and no {_LABELS}; "
+                f"{command('preprocess')} makes that of the crops that are there. Delete "
+                f"{_OLD_DETAILS} to import the CSVs alone, without intensities."
+            )
+        else:
+            table, warnings = self._import()
+        for warning in warnings:
+            logger.info("%s: %s", self.path, warning)
+        origin = self.path / _ORIGIN
+        with reading(origin, command("preprocess")):
+            about = dict(json.loads(origin.read_text())) if origin.is_file() else {}
         return CropSet(
             folder=self.images,
             table=table,
-            origin=str(known.get("origin", self.path.name)),
-            made_with=known.get("made_with"),
+            origin=str(about.get("origin", self.path.name)),
+            made_with=about.get("made_with"),
         )
 
-    def _known(self) -> dict[str, Any]:
-        """What was kept of the set beside its tables."""
-        path = self.path / _ORIGIN
-        with reading(path, command("preprocess")):
-            return dict(json.loads(path.read_text())) if path.is_file() else {}
-
-    def _with_details(self, table: pd.DataFrame) -> pd.DataFrame:
-        """What the label CSVs cannot hold: intensities, scores, where each crop is from."""
-        path = self.path / _DETAILS
-        if not path.is_file():
-            return table
-        with reading(path, command("preprocess")):
-            details = pd.read_parquet(path).set_index("image")
-        if details.index.has_duplicates:
-            image = details.index[details.index.duplicated()][0]
-            raise ArtifactError(
-                f"{path} has {image} twice, so it is damaged; delete it to go without what the "
-                "label tables cannot hold, or run preprocessing again."
-            )
-        if not table["image"].isin(details.index).all():
-            logger.info("%s lacks some of the labelled crops, so it is not used", path)
-            return table
-        new = details[[name for name in details if name not in table]]
-        return table.join(new, on="image")
+    @abstractmethod
+    def _export(self, table: pd.DataFrame) -> Iterable[Path]:
+        """Write the paper's CSVs."""
 
     @abstractmethod
-    def _read(self) -> tuple[pd.DataFrame, list[str]]:
-        """The table, and what is odd about it."""
+    def _import(self) -> tuple[pd.DataFrame, list[str]]:
+        """The table of the paper's CSVs, and warnings about it."""
 
     @abstractmethod
-    def _write(self, table: pd.DataFrame) -> None:
-        """Write the label CSVs."""
+    def _warnings(self, table: pd.DataFrame) -> list[str]:
+        """Warnings about a table that is read from ``labels.parquet``."""
 
     def _exists(self) -> bool:
-        return any(self.path.glob("*.csv*"))
+        return (self.path / _LABELS).is_file() or any(self.path.glob("*.csv*"))
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self.path)}
 
 
 class WebCropsDataset(_Crops):
-    """``train_label.csv`` and ``test_label.csv``: 18 AUs, 0 or 1, as OpenFace sees them.
-
-    Tables of other AUs, as intensities alone give them, are read where this wrote them.
-    """
-
-    _AUS = PRETRAIN_AUS
+    """Web faces; ``train_label.csv`` and ``test_label.csv`` have 18 AUs, 0 or 1."""
 
     def __init__(
         self,
@@ -188,50 +171,40 @@ class WebCropsDataset(_Crops):
         """Name the folder.
 
         Args:
-            path: The folder of the label CSVs.
+            path: The folder of the labels.
             images: The folder of the crops, perhaps a URL that fsspec serves; None: the same.
-            allow_identity_overlap: Accept a person in both files, with a warning.
+            allow_identity_overlap: Import CSVs that have one person in both, with a warning.
             metadata: Settings of Kedro-Viz; not used here.
         """
         super().__init__(path=path, images=images, metadata=metadata)
         self.allow_identity_overlap = allow_identity_overlap
 
-    def _read(self) -> tuple[pd.DataFrame, list[str]]:
-        aus = self._known().get("aus", self._AUS)
-        tables = read_web_tables(self.path, aus, self.allow_identity_overlap)
-        return tables.table, tables.notices
+    def _export(self, table: pd.DataFrame) -> Iterable[Path]:
+        return write_web_tables(table, self.path)
 
-    def _write(self, table: pd.DataFrame) -> None:
-        for split in ("train", "test"):
-            write_pretrain_labels(
-                table[table["split"] == split],
-                self.path / f"{split}_label.csv",
-                aus_of_columns(table.columns),
-            )
+    def _import(self) -> tuple[pd.DataFrame, list[str]]:
+        tables = read_web_tables(self.path, allow_identity_overlap=self.allow_identity_overlap)
+        return tables.table, tables.warnings
+
+    def _warnings(self, table: pd.DataFrame) -> list[str]:
+        return web_warnings(table)
 
 
 class DisfaCropsDataset(_Crops):
-    """``fold{1,2,3}_{train,test}.csv``: 12 AUs, 0 or 1, as the experts coded them.
+    """DISFA's frames; ``fold{1,2,3}_{train,test}.csv`` have 12 AUs, 0 or 1.
 
-    The files are the paper's, so their folds are ``fg2020``'s. They are read as one
-    table of all frames; the folds of a run are drawn from its own protocol.
+    The files are the paper's, so their folds are ``fg2020``'s. A run draws its folds from
+    its own protocol.
     """
 
-    _AUS = DISFA_AUS
-    _FILES = fold_protocol("fg2020")
+    _PROTOCOL = PROTOCOLS["fg2020"]
 
-    def _read(self) -> tuple[pd.DataFrame, list[str]]:
+    def _export(self, table: pd.DataFrame) -> Iterable[Path]:
+        return write_fold_tables(table, self.path, self._PROTOCOL)
+
+    def _import(self) -> tuple[pd.DataFrame, list[str]]:
         tables = read_fold_tables(self.path)
-        return tables.table, tables.notices + tables.differences_from(self._FILES)
+        return tables.table, tables.warnings + tables.differences_from(self._PROTOCOL)
 
-    def _write(self, table: pd.DataFrame) -> None:
-        for fold in self._FILES.folds:
-            tested = table["subject"].isin(self._FILES.test_subjects(fold))
-            parts: Mapping[str, pd.DataFrame] = {"train": table[~tested], "test": table[tested]}
-            for part, rows in parts.items():
-                path = self.path / f"fold{fold}_{part}.csv"
-                if len(rows):
-                    write_finetune_labels(rows, path)
-                else:  # of subjects who are not there (any more)
-                    path.unlink(missing_ok=True)
-                    logger.info("%s is not written: no subject of it is there", path)
+    def _warnings(self, table: pd.DataFrame) -> list[str]:
+        return disfa_warnings(table, DISFA_AUS)

@@ -13,6 +13,7 @@ A path that ends in ``.gz`` is unpacked on the way.
 import csv
 import gzip
 import io
+import logging
 import re
 import zlib
 from collections.abc import Sequence
@@ -25,10 +26,12 @@ import pandas as pd
 
 from action_units.errors import LabelError
 from action_units.files import write_text
-from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
+from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns, aus_of_columns
 from action_units.labels.folds import FoldProtocol
 from action_units.labels.names import DISFA_NAME, WEB_NAME, parse_disfa_name, parse_web_name
 from action_units.labels.warnings import disfa_warnings, web_warnings
+
+logger = logging.getLogger(__name__)
 
 _FOLDS = (1, 2, 3)
 _RECT = r"\( ?(\d{1,5}), ?(\d{1,5}), ?([1-9]\d{0,4}), ?([1-9]\d{0,4}) ?\)"
@@ -279,13 +282,13 @@ class FoldTables:
             subject, frame and camera.
         train: The subjects that each fold's ``_train`` file has.
         test: The subjects that each fold's ``_test`` file has.
-        notices: What is odd but can be lived with, a sentence each.
+        warnings: A sentence about each oddity that does not stop the run.
     """
 
     table: pd.DataFrame
     train: dict[int, tuple[str, ...]]
     test: dict[int, tuple[str, ...]]
-    notices: list[str]
+    warnings: list[str]
 
     def differences_from(self, protocol: FoldProtocol) -> list[str]:
         """Where the files' folds are not a protocol's, a sentence each."""
@@ -308,11 +311,11 @@ class WebTables:
     Attributes:
         table: As ``read_pretrain_labels`` gives it, train before test, with a
             column ``split`` of ``train`` and ``test``.
-        notices: What is odd but can be lived with, a sentence each.
+        warnings: A sentence about each oddity that does not stop the run.
     """
 
     table: pd.DataFrame
-    notices: list[str]
+    warnings: list[str]
 
 
 def read_fold_tables(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> FoldTables:
@@ -348,7 +351,7 @@ def read_fold_tables(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Fold
         _refuse_shared(paths, tables, subjects, one, other)
     whole = _united(list(paths.values()), list(tables.values()), au_columns(aus))
     frames = whole["subject"].value_counts().to_dict()
-    notices = [
+    warnings = [
         f"{paths[key].name} has {count:,} of the {frames[subject]:,} frames of {subject}."
         for key, table in tables.items()
         for subject, count in sorted(table["subject"].value_counts().to_dict().items())
@@ -358,7 +361,7 @@ def read_fold_tables(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Fold
     def who(part: str) -> dict[int, tuple[str, ...]]:
         return {key[0]: tuple(sorted(subjects[key])) for key in paths if key[1] == part}
 
-    return FoldTables(whole, who("train"), who("test"), notices + disfa_warnings(whole, aus))
+    return FoldTables(whole, who("train"), who("test"), warnings + disfa_warnings(whole, aus))
 
 
 def read_web_tables(
@@ -372,7 +375,7 @@ def read_web_tables(
         folder: The folder that has them.
         aus: The AUs of their label columns.
         allow_identity_overlap: Accept people whose faces are in both files; they
-            are then named in the notices.
+            are then named in the warnings.
 
     Raises:
         LabelError: A file cannot be trusted, the folder has none, or an image or
@@ -389,7 +392,7 @@ def read_web_tables(
             folder, "no label table is there; expected train_label.csv and test_label.csv."
         )
     tables = {part: read_pretrain_labels(path, aus) for part, path in paths.items()}
-    notices = []
+    warnings = []
     if len(tables) == 2:
         train, test = tables["train"], tables["test"]
         shared = test["image"][test["image"].isin(train["image"])]
@@ -414,12 +417,37 @@ def read_web_tables(
                     "model. Move each person into one file, or allow identity overlap.",
                     line_of(paths["test"], image),
                 )
-            notices.append(f"{paths['test'].name}: {problem}.")
+            warnings.append(f"{paths['test'].name}: {problem}.")
     whole = pd.concat(
         [table.assign(split=part) for part, table in tables.items()], ignore_index=True
     )
     whole = whole[[name for name in whole if name not in au_columns(aus)] + au_columns(aus)]
-    return WebTables(whole, notices + web_warnings(whole))
+    return WebTables(whole, warnings + web_warnings(whole))
+
+
+def write_fold_tables(table: pd.DataFrame, folder: Path, protocol: FoldProtocol) -> list[Path]:
+    """Write DISFA frames as the paper's six files, and return those that have a subject."""
+    written = []
+    for fold in protocol.folds:
+        is_test = table["subject"].isin(protocol.test_subjects(fold))
+        for part, rows in (("train", table[~is_test]), ("test", table[is_test])):
+            path = folder / f"fold{fold}_{part}.csv"
+            if len(rows):
+                write_finetune_labels(rows, path)
+                written.append(path)
+            else:
+                path.unlink(missing_ok=True)
+                logger.info("%s is not written: the data has no subject of it", path)
+    return written
+
+
+def write_web_tables(table: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write web faces as the paper's two files, by their ``split``; returns their paths."""
+    aus = aus_of_columns(table.columns)
+    paths = {split: folder / f"{split}_label.csv" for split in ("train", "test")}
+    for split, path in paths.items():
+        write_pretrain_labels(table[table["split"] == split], path, aus)
+    return list(paths.values())
 
 
 def _existing(path: Path) -> Path | None:

@@ -26,32 +26,32 @@ def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
     """
     if table.empty:
         return []
-    notices = []
+    warnings = []
     if missing := sorted(set(DISFA_SUBJECTS) - set(table["subject"])):
-        notices.append(
+        warnings.append(
             f"{len(missing)} of DISFA's {len(DISFA_SUBJECTS)} subjects are not there: "
             f"{', '.join(missing)}."
         )
     camera = table["image"].str.split("Video").str[0]
     if camera.nunique() > 1:
-        notices.append("Frames of both cameras are there: each moment counts twice.")
+        warnings.append("Frames of both cameras are there: each moment counts twice.")
     frames = table.groupby("subject")["frame"].agg(["nunique", "min", "max"])
     usual = int(frames["max"].mode().max())
     for subject, count, first, last in frames.itertuples():
         if last != usual:
-            notices.append(
+            warnings.append(
                 f"{subject} ends with frame {last:,}, where most subjects end with {usual:,}."
             )
         if gaps := last - first + 1 - count:
-            notices.append(f"{subject} has no row for {gaps:,} frames before its last.")
+            warnings.append(f"{subject} has no row for {gaps:,} frames before its last.")
     if (frames["min"] == 1).all():
-        notices.append(
+        warnings.append(
             "Crops are numbered from 0: the crop 00000000 is DISFA's frame 1, and the tables' "
             "`frame` is DISFA's number."
         )
     subject, start, end = _BAD_LANDMARKS
     if ((table["subject"] == subject) & table["frame"].between(start, end)).any():
-        notices.append(
+        warnings.append(
             f"{subject}, frames {start:,} to {end:,}: DISFA's landmarks are reported to be bad "
             "there; the labels stand."
         )
@@ -59,27 +59,27 @@ def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
     totals = labels.sum(axis=0)
     if not totals.all():
         names = ", ".join(np.array(au_columns(aus))[totals == 0])
-        notices.append(f"No face shows {names}: its figures will be n/a.")
-    notices += _single_frames(table, camera, labels, au_columns(aus))
-    return notices
+        warnings.append(f"No face shows {names}: its figures will be n/a.")
+    warnings += _single_frames(table, camera, labels, au_columns(aus))
+    return warnings
 
 
 def web_warnings(table: pd.DataFrame) -> list[str]:
     """What is odd in a table of web faces with ``image``, ``subject``, ``gender``."""
-    notices = []
+    warnings = []
     genders = table.groupby("subject")["gender"].nunique()
     if unsure := sorted(genders[genders > 1].index):
-        notices.append(
+        warnings.append(
             f"{len(unsure):,} people have faces of both genders, the first is {unsure[0]}."
         )
     photograph = table["image"].str.rsplit("-FaceId-", n=1).str[0]
     doubled = photograph[photograph.duplicated()]
     if len(doubled):
-        notices.append(
+        warnings.append(
             f"{doubled.nunique():,} photographs give several faces to one person, the first is "
             f"{sorted(doubled)[0]}: all but one are somebody else's."
         )
-    return notices
+    return warnings
 
 
 def _single_frames(
