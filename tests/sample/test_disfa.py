@@ -6,7 +6,7 @@ import pytest
 
 from action_units.config import DisfaSampleConfig
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
-from action_units.labels.disfa import read_frames
+from action_units.labels.disfa import read_disfa
 from action_units.labels.folds import PROTOCOLS
 from action_units.sample.disfa import write_disfa_sample
 from action_units.sample.disfa_plan import (
@@ -34,7 +34,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_video_has_a_label_for_every_frame(small: Path) -> None:
-    table = read_frames(small / "ActionUnit_Labels", SUBJECTS)
+    table = read_disfa(small / "ActionUnit_Labels").present().table
     assert table["subject"].nunique() == 27
     for subject, rows in table.groupby("subject"):
         video = cv2.VideoCapture(
@@ -52,7 +52,7 @@ def test_every_video_has_a_label_for_every_frame(small: Path) -> None:
 
 
 def test_the_written_labels_are_the_planned_ones(small: Path) -> None:
-    table = read_frames(small / "ActionUnit_Labels", SUBJECTS)
+    table = read_disfa(small / "ActionUnit_Labels").present().table
     labels = occurrences(SMALL)
     planned = np.concatenate([labels[subject] for subject in sorted(SUBJECTS)])
     np.testing.assert_array_equal(table.filter(regex=r"^AU\d\d$").to_numpy(bool), planned)

@@ -58,7 +58,7 @@ class DisfaPlan:
 
     Attributes:
         videos: The recordings, each with its number of labels.
-        labels: A row a coded frame, as ``read_frames`` gives it.
+        labels: A row a coded frame, as ``name_frames`` gives it.
         excluded: Those of them that a person leaves out, with the ``reason``.
         left_out: Whole subjects that are left out, and why.
         passed_over: What lies beside recordings and labels and was not read.
