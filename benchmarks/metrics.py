@@ -24,12 +24,12 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from action_units.evaluation import bootstrap
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
+from action_units.evaluation.postprocessing.postprocessing import gain_table
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.ranks import subject_ranks
 from action_units.evaluation.reliability import BINS
 from action_units.evaluation.subject_statistics import SubjectStatistics, subject_statistics
-from action_units.evaluation.treatment import gain_table
 from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.folds import DISFA_SUBJECTS
 
@@ -114,10 +114,10 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.process_time() - started
 
 
-def treatments(full: Answers) -> float:
+def treatments(full: Predictions) -> float:
     """Seconds of what calibration and smoothing gain, over three folds of all frames."""
 
-    def part(subjects: tuple[str, ...]) -> Answers:
+    def part(subjects: tuple[str, ...]) -> Predictions:
         rows = np.isin(full.subjects, subjects)
         names = ("labels", "probabilities", "predicted", "subjects", "frames", "recordings")
         return replace(
@@ -141,7 +141,7 @@ def main() -> None:
     arguments = parser.parse_args()
     labels, probabilities, subjects = simulated(arguments.frames)
     called = probabilities >= 0.5
-    bare = Answers(DISFA_AUS, labels, probabilities, called, subjects)
+    bare = Predictions(DISFA_AUS, labels, probabilities, called, subjects)
     numbers = np.concatenate([np.arange(np.sum(subjects == s)) for s in DISFA_SUBJECTS])
     coded = np.where(labels == 1, 3.0, 0.0)
     full = replace(bare, frames=numbers, recordings=subjects, intensities=coded)

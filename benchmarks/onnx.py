@@ -25,8 +25,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from action_units.evaluation.metrics import confusion, f1
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.export.members import MODEL, PackagedMember, read_member
 from action_units.export.onnx import made_up_faces, to_onnx
 from action_units.export.onnx_network import ask, open_session
@@ -50,7 +50,7 @@ def untrained(spec: NetworkSpec, flip: bool) -> PackagedMember:
     )
     n = len(DISFA_AUS)
     thresholds = FittedThresholds((0.5,) * n, (True,) * n, (float("nan"),) * n)
-    return PackagedMember("untrained", model, Treatment(thresholds))
+    return PackagedMember("untrained", model, Postprocessing(thresholds))
 
 
 def in_torch(member: PackagedMember, precision: str) -> Way:
@@ -126,7 +126,7 @@ def tell(name: str, member: PackagedMember, faces: Faces, rounds: int) -> dict[s
 
 def tell_f1(member: PackagedMember, files: dict[str, bytes], tested: FaceStore) -> None:
     """Print F1 on test subjects, mean of AUs, of each file."""
-    limits = np.array(member.treatment.thresholds.values)
+    limits = np.array(member.postprocessing.thresholds.values)
     for way, content in files.items():
         p = ask(open_session(content, threads=1), np.array(tested.faces))
         scores = f1(confusion(tested.labels, p >= limits))

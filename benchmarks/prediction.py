@@ -27,8 +27,8 @@ import cv2
 import numpy as np
 import torch
 
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.detection.registry import make_detector
 from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
@@ -63,8 +63,8 @@ def model_of(architecture: str) -> TrainedModel:
 
 def classifier_of(model: TrainedModel) -> Classifier:
     n = len(model.aus)
-    treatment = Treatment(FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n))
-    member = Member("one", Predictor(model, "cpu", flip=True), treatment)
+    postprocessing = Postprocessing(FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n))
+    member = Member("one", Predictor(model, "cpu", flip=True), postprocessing)
     return Classifier([member], FaceInput(), model.spec.architecture, "benchmark")
 
 

@@ -7,7 +7,7 @@ the paper's milestones move with the length, at the same parts of it. `fg2020, f
 the paper's own network, which has to stop after a fraction of the steps.
 
 Every run pre-trains on the web set, fine-tunes the three folds and is tested on subjects that
-it has not seen, by the pipelines' own nodes. Figures are means of folds over 12 AUs. Each way
+it has not seen, by the pipelines' own nodes. Scores are means of folds over 12 AUs. Each way
 is compared with the first on the same resamples of the same subjects; "mean" is that of the
 seeds, which share the resamples too. Runs are kept in --folder, and one that is finished or
 cut short is not begun anew.
@@ -29,11 +29,11 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.comparison import judge_folds
-from action_units.evaluation.judging import Judged, differences
-from action_units.evaluation.subject_statistics import Figures
-from action_units.evaluation.thresholds import FittedThresholds
+from action_units.evaluation.comparison import score_folds
+from action_units.evaluation.judging import BootstrapScores, differences
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.subject_statistics import MetricValues
 from action_units.faces.store import FaceStore
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
@@ -112,7 +112,7 @@ def parameters_of(
 
 def run(
     way: str, seed: int, web: FaceStore, disfa: FaceStore, folder: Path, threads: int | None
-) -> dict[int, Answers]:
+) -> dict[int, Predictions]:
     """Train and test one way with one seed; its answers by fold."""
     place = folder / way.replace(",", "").replace(" ", "-") / f"seed{seed}"
     started = time.perf_counter()
@@ -129,7 +129,7 @@ def run(
         tuned = finetune(disfa, who, pretrained, place / f"fold{fold}", parameters)
         asked = predict_test_subjects(tuned[0], disfa, who, "auto")
         limits = FittedThresholds.from_json(tuned[1], disfa.aus)
-        answers[fold] = Answers.read(asked, limits.values)
+        answers[fold] = Predictions.read(asked, limits.values)
     best = curve["validation_average_precision"].max()
     print(
         f"{way}, seed {seed}: {time.perf_counter() - started:.0f} s; average precision on "
@@ -139,10 +139,10 @@ def run(
     return answers
 
 
-def mean_of(judged: Sequence[Judged]) -> Judged:
+def mean_of(judged: Sequence[BootstrapScores]) -> BootstrapScores:
     """The mean of several networks in every figure and resample of the same subjects."""
 
-    def mean(name: str) -> Figures:
+    def mean(name: str) -> MetricValues:
         figures = [getattr(one, name) for one in judged]
         return {key: np.mean([figure[key] for figure in figures], axis=0) for key in figures[0]}
 
@@ -150,7 +150,7 @@ def mean_of(judged: Sequence[Judged]) -> Judged:
     return replace(judged[0], **{name: mean(name) for name in averaged})
 
 
-def show(runs: Mapping[str, Mapping[int, Judged]]) -> None:
+def show(runs: Mapping[str, Mapping[int, BootstrapScores]]) -> None:
     """Print each way's figures, and its difference from the first way."""
     print("| way | seed | " + " | ".join(SHOWN) + " |")
     print("|---|---|" + "---|" * len(SHOWN))
@@ -188,11 +188,11 @@ def main() -> None:
         name, network = WAYS[way]
         base = yaml.safe_load(RECIPES.read_text())["recipes"][name]["network"]
         print(f"{way}: {cost(base | (network or {}), 18) / 1e6:,.0f} M multiply-adds a face")
-    runs: dict[str, dict[int, Judged]] = {way: {} for way in arguments.ways}
+    runs: dict[str, dict[int, BootstrapScores]] = {way: {} for way in arguments.ways}
     for seed in arguments.seeds:
         for way in arguments.ways:
             answers = run(way, seed, web, disfa, arguments.folder, arguments.threads)
-            runs[way][seed] = judge_folds(answers)
+            runs[way][seed] = score_folds(answers)
     show(runs)
 
 

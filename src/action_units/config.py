@@ -51,7 +51,7 @@ Precision = Literal["auto", "fp32", "tf32", "bf16"]
 Compilation = Literal["none", "default", "reduce-overhead", "max-autotune"]
 """``none``, or a mode of ``torch.compile``; ``reduce-overhead`` records CUDA graphs."""
 InMemory = Literal["auto", "always", "blocks"]
-TreatmentOption = Literal[
+PostprocessingOption = Literal[
     "raw",
     "temperature",
     "isotonic",
@@ -280,7 +280,7 @@ class FinetuneSettings(Settings):
 class EvaluationSettings(Settings):
     """Evaluation."""
 
-    treatment: TreatmentOption
+    treatment: PostprocessingOption
 
 
 class PredictSettings(Settings):

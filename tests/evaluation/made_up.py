@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from action_units.evaluation.results import (
+from action_units.evaluation.fold import (
     FoldEvaluation,
     ModelEvaluation,
     evaluate_predictions,
 )
-from action_units.evaluation.thresholds import FittedThresholds
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.labels.action_units import DISFA_AUS, au_columns
 
 GROUPS = (("SN001", "SN002", "SN003"), ("SN004", "SN005", "SN006"), ("SN007", "SN008", "SN009"))

@@ -6,7 +6,7 @@ import sklearn
 from sklearn import metrics as sk
 
 from action_units.evaluation import metrics
-from action_units.evaluation.answers import Answers
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.subject_statistics import subject_statistics
 
 FRAMES = (1, 2, 7, 24, 60)
@@ -38,7 +38,7 @@ def ours(labels: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
     who = np.random.default_rng(0).choice(["SN001", "SN002", "SN003"], len(labels))
     aus = tuple(range(1, labels.shape[1] + 1))
     return subject_statistics(
-        Answers(aus, *metrics.checked(labels, scores), scores >= THRESHOLD, who)
+        Predictions(aus, *metrics.checked(labels, scores), scores >= THRESHOLD, who)
     ).values
 
 

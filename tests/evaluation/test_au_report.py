@@ -8,9 +8,9 @@ import pytest
 from sklearn import metrics as sk
 
 from action_units.evaluation import bootstrap, tables
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
-from action_units.evaluation.measures import MEASURES
+from action_units.evaluation.measures import METRICS
+from action_units.evaluation.predictions import Predictions
 from action_units.labels.action_units import AU_NAMES, DISFA_AUS, EIGHT_AUS, au_column
 from action_units.labels.tables import read_finetune_labels
 from tests.evaluation.made_up import made_up_predictions
@@ -19,7 +19,7 @@ THRESHOLDS = np.linspace(0.3, 0.6, len(DISFA_AUS))
 
 
 def report_of(predictions: pd.DataFrame, **options):
-    return au_report(Answers.read(predictions, THRESHOLDS), THRESHOLDS, **options)
+    return au_report(Predictions.read(predictions, THRESHOLDS), THRESHOLDS, **options)
 
 
 def test_each_row_is_what_scikit_learn_says():
@@ -60,7 +60,7 @@ def test_each_row_is_what_scikit_learn_says():
 
 def test_every_measure_stands_in_the_table_and_in_its_averages():
     table, averages, _ = report_of(made_up_predictions())
-    for name in MEASURES:
+    for name in METRICS:
         for column in (name, f"{name}_low", f"{name}_high", f"{name}_kept"):
             assert column in table, column
             assert column in averages, column
@@ -150,7 +150,7 @@ def test_floors_averages_and_people_of_the_real_labels(real_labels, fold):
     p = np.clip(0.3 * y + 0.7 * random.random(y.shape), 0, 1)
     raw = pd.read_csv(real_labels / f"fold{fold}_test.csv.gz", header=None)
     assert len(y) == len(raw) > 43_000
-    answers = Answers(DISFA_AUS, y, p, p >= THRESHOLDS, labels["subject"].to_numpy(str))
+    answers = Predictions(DISFA_AUS, y, p, p >= THRESHOLDS, labels["subject"].to_numpy(str))
     table, averages, _ = au_report(answers, THRESHOLDS, resamples=0)
     # Columns 0 and 1 of the file are the image and its rectangle.
     np.testing.assert_allclose(table["prevalence"], raw.iloc[:, 2:].mean(), atol=1e-12)

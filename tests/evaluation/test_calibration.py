@@ -9,12 +9,12 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.calibration import (
+from action_units.evaluation.metrics import PredictionError
+from action_units.evaluation.postprocessing.calibration import (
     calibration_from_json,
     fit_isotonic,
     fit_temperature,
 )
-from action_units.evaluation.metrics import PredictionError
 from action_units.evaluation.reliability import subject_calibration
 
 AUS = (1, 12)

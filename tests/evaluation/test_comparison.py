@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.comparison import compare
-from action_units.evaluation.measures import MEASURES
+from action_units.evaluation.measures import METRICS
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.subject_statistics import subject_statistics
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 
 
-def run(skill: float, change=lambda table: table) -> dict[int, Answers]:
+def run(skill: float, change=lambda table: table) -> dict[int, Predictions]:
     return {
-        fold: Answers.read(
+        fold: Predictions.read(
             change(made_up_predictions(GROUPS[fold - 1], seed=fold, skill=skill, absent=[5])),
             [0.5] * 12,
         )
@@ -27,7 +27,7 @@ def test_every_figure_is_compared_pair_by_pair():
     first, second = run(0.5), run(0.2)
     found = compare(first, second, names=("ours", "theirs"))
     table = found.table().set_index(["measure", "name"])
-    assert list(dict.fromkeys(table.index.get_level_values(0))) == list(MEASURES)
+    assert list(dict.fromkeys(table.index.get_level_values(0))) == list(METRICS)
     both = [
         np.mean([subject_statistics(part).values["auc"][0] for part in each.values()])
         for each in (first, second)
@@ -75,7 +75,9 @@ def test_frames_may_come_in_another_order():
 )
 def test_different_tests_are_refused_with_the_first_difference(change, sentence):
     other = {
-        fold: Answers.read(table := change(part), [0.5] * (11 if "AU26" not in table else 12))
+        fold: Predictions.read(
+            table := change(part), [0.5] * (11 if "AU26" not in table else 12)
+        )
         for fold, part in {
             f: made_up_predictions(GROUPS[f - 1], seed=f, absent=[5]) for f in (1, 2)
         }.items()

@@ -6,16 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.events import OVERLAPS, subject_events
+from action_units.evaluation.predictions import Predictions
 
 ONE = np.ones((1, 1))
 
 
-def answers_of(labels, predicted, frames=None, recordings=None) -> Answers:
+def answers_of(labels, predicted, frames=None, recordings=None) -> Predictions:
     y, hat = (np.asarray(part).reshape(len(labels), -1) for part in (labels, predicted))
     n = len(y)
-    return Answers(
+    return Predictions(
         aus=tuple(range(1, y.shape[1] + 1)),
         labels=y.astype(np.int8),
         probabilities=hat.astype(float),
@@ -26,7 +26,7 @@ def answers_of(labels, predicted, frames=None, recordings=None) -> Answers:
     )
 
 
-def area(answers: Answers) -> np.ndarray:
+def area(answers: Predictions) -> np.ndarray:
     return subject_events(answers, np.zeros(len(answers.labels), int), 1).f1(ONE)[0]
 
 

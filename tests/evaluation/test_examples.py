@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from action_units.evaluation.examples import (
+from action_units.evaluation.report.examples import (
     KINDS,
     choose_examples,
     gather_examples,

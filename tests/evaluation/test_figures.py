@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from action_units.evaluation import theme
-from action_units.evaluation.examples import KINDS, Example
 from action_units.evaluation.figures.faces import draw_examples
 from action_units.evaluation.figures.ranking import draw_precision_recall
 from action_units.evaluation.figures.scores import (
@@ -20,9 +18,11 @@ from action_units.evaluation.figures.training import (
     draw_all_training_curves,
     draw_training_curves,
 )
+from action_units.evaluation.report import theme
+from action_units.evaluation.report.examples import KINDS, Example
+from action_units.evaluation.report.theme import LIGHT, STAND_INS
 from action_units.evaluation.summary import summarise
 from action_units.evaluation.tables import prediction_arrays
-from action_units.evaluation.theme import LIGHT, STAND_INS
 from tests.evaluation.made_up import made_up_curve, made_up_fold, made_up_predictions
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.fold_checks import refuse_unlike_folds, warnings_of
+from action_units.evaluation.fold_checks import check_folds_agree, warnings_of
 from tests.evaluation.made_up import from_scratch, made_up_fold
 
 
@@ -15,7 +15,7 @@ def folds():
 
 
 def test_folds_of_one_run_pass_without_a_word(folds):
-    refuse_unlike_folds(folds)
+    check_folds_agree(folds)
     assert list(warnings_of(folds, 3)) == []
 
 
@@ -45,25 +45,25 @@ def test_folds_run_differently_are_told(folds, key, value, what):
 def test_folds_that_must_not_be_averaged_are_refused(folds, change, sentence):
     odd = dataclasses.replace(folds[1], **change)
     with pytest.raises(ConfigurationError, match=sentence):
-        refuse_unlike_folds([folds[0], odd])
+        check_folds_agree([folds[0], odd])
 
 
 def test_folds_with_other_aus_are_refused(folds):
     with pytest.raises(ConfigurationError, match="their aus differs"):
-        refuse_unlike_folds([folds[0], made_up_fold(2, aus=(1, 12))])
+        check_folds_agree([folds[0], made_up_fold(2, aus=(1, 12))])
 
 
 def test_a_subject_tested_twice_is_refused(folds):
     again = dataclasses.replace(folds[0], fold=2)
     with pytest.raises(ConfigurationError, match="SN001 is tested in fold 1 and in fold 2"):
-        refuse_unlike_folds([folds[0], again])
+        check_folds_agree([folds[0], again])
 
 
 def test_no_folds_say_how_to_get_some():
     with pytest.raises(ConfigurationError, match="kedro run --pipeline evaluate"):
-        refuse_unlike_folds([])
+        check_folds_agree([])
 
 
 def test_a_fold_that_was_not_pre_trained_is_not_averaged_with_others(folds):
     with pytest.raises(ConfigurationError, match="their pretrained differs, True and False"):
-        refuse_unlike_folds([folds[0], from_scratch(folds[1])])
+        check_folds_agree([folds[0], from_scratch(folds[1])])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.evaluation.results import FoldEvaluation, evaluate_predictions
+from action_units.evaluation.fold import FoldEvaluation, evaluate_predictions
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, split_subjects
@@ -103,7 +103,7 @@ def test_floors_across_folds_are_averaged_and_pooled_apart(run, counted):
 
 
 def test_every_figure_of_frames_has_a_value_and_an_interval(run):
-    table = run.measures_table().set_index(["measure", "name"])
+    table = run.metrics_table().set_index(["measure", "name"])
     absent = {"icc", "pcc", "mae"}  # these files have no intensities
     for measure in run.measures["finetuned"]:
         rows = table.loc[measure]

@@ -9,10 +9,10 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from action_units.evaluation import bootstrap, metrics
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import SubjectCounts, together
-from action_units.evaluation.comparison import judge_folds
-from action_units.evaluation.judging import Judged, differences, judge, score
+from action_units.evaluation.comparison import score_folds
+from action_units.evaluation.judging import BootstrapScores, differences, judge, score
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import Differences, ModelScores
 from action_units.evaluation.subject_statistics import SubjectStatistics
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_column
@@ -39,7 +39,7 @@ def run(skill: float = 0.4) -> dict[int, bootstrap.SubjectCounts]:
     return {fold: people_of(predictions_of(fold, skill)) for fold in (1, 2, 3)}
 
 
-def judged(people: dict[int, SubjectCounts], seed: int = 0) -> Judged:
+def judged(people: dict[int, SubjectCounts], seed: int = 0) -> BootstrapScores:
     """From counts alone, as they lie on disk."""
     folds = {fold: SubjectStatistics(part) for fold, part in people.items()}
     pool = SubjectStatistics(together(list(people.values())))
@@ -192,8 +192,8 @@ def test_a_difference_runs_over_what_is_defined_for_both():
 
 def test_pooled_figures_of_ranks_are_of_all_frames_together():
     tables = {fold: predictions_of(fold) for fold in (1, 2, 3)}
-    answers = {fold: Answers.read(table, [0.5] * 12) for fold, table in tables.items()}
-    found = score(judge_folds(answers))["auc"].aus[1]
+    answers = {fold: Predictions.read(table, [0.5] * 12) for fold, table in tables.items()}
+    found = score(score_folds(answers))["auc"].aus[1]
     auc = {}
     for fold, table in tables.items():
         kept = table[table["AU01"] >= 0]

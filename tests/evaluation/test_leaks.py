@@ -6,39 +6,39 @@ import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.leaks import (
-    refuse_chosen_on_test,
-    refuse_duplicate_frames,
-    refuse_shared_subjects,
-    refuse_trained_on_test,
+    check_no_duplicate_images,
+    check_no_shared_subjects,
+    check_not_fitted_on_test,
+    check_not_trained_on_test,
 )
 
 
 def test_a_subject_on_both_sides_is_refused():
     with pytest.raises(ConfigurationError) as caught:
-        refuse_shared_subjects(["SN001", "SN005", "SN004"], ["SN005", "SN004"], "fold 2")
+        check_no_shared_subjects(["SN001", "SN005", "SN004"], ["SN005", "SN004"], "fold 2")
     assert str(caught.value) == (
         "fold 2 tests on SN004, who is also among its training or validation subjects "
         "(2 subjects in all): test subjects must be new."
     )
-    refuse_shared_subjects(["SN001"], ["SN002"])
+    check_no_shared_subjects(["SN001"], ["SN002"])
 
 
 def test_a_choice_on_test_subjects_is_refused():
     with pytest.raises(
         ConfigurationError, match=r"the window: chosen on SN002, .*\(1 subject in"
     ):
-        refuse_chosen_on_test(("SN001", "SN002"), ("SN002",), "the window")
-    refuse_chosen_on_test((), ("SN002",))
+        check_not_fitted_on_test(("SN001", "SN002"), ("SN002",), "the window")
+    check_not_fitted_on_test((), ("SN002",))
 
 
 def test_a_network_is_asked_where_it_comes_from():
     told = {"subjects": {"train": ["SN001"], "validation": ["SN002"], "test": ["SN003"]}}
-    refuse_trained_on_test(told, ["SN003"])
-    refuse_trained_on_test({}, ["SN001"])
+    check_not_trained_on_test(told, ["SN003"])
+    check_not_trained_on_test({}, ["SN001"])
     with pytest.raises(ConfigurationError, match="tests on SN001"):
-        refuse_trained_on_test(told, ["SN003", "SN001"])
+        check_not_trained_on_test(told, ["SN003", "SN001"])
     with pytest.raises(ConfigurationError, match="the network's epoch: chosen on SN002"):
-        refuse_trained_on_test(told, ["SN003", "SN002"])
+        check_not_trained_on_test(told, ["SN003", "SN002"])
 
 
 def pictures() -> tuple[pd.DataFrame, np.ndarray]:
@@ -61,7 +61,7 @@ def plant(table: pd.DataFrame, faces: np.ndarray, copy: int, of: int) -> None:
 
 def test_pictures_that_differ_are_let_pass():
     table, faces = pictures()
-    refuse_duplicate_frames(table, ["SN001", "SN002"], ["SN003"], faces)
+    check_no_duplicate_images(table, ["SN001", "SN002"], ["SN003"], faces)
 
 
 def test_a_picture_on_both_sides_is_refused_and_the_pair_named():
@@ -69,7 +69,7 @@ def test_a_picture_on_both_sides_is_refused_and_the_pair_named():
     plant(table, faces, 9, 2)
     plant(table, faces, 11, 2)
     with pytest.raises(ConfigurationError) as caught:
-        refuse_duplicate_frames(table, ["SN001", "SN002"], ["SN003"], faces)
+        check_no_duplicate_images(table, ["SN001", "SN002"], ["SN003"], faces)
     assert str(caught.value) == (
         "RightVideoSN003_00000009.jpg of SN003, who is tested on, is the same picture as "
         "RightVideoSN001_00000002.jpg of SN001, who is trained or validated on (SHA-256 "
@@ -82,28 +82,30 @@ def test_neighbouring_frames_of_one_side_may_be_one_picture():
     table, faces = pictures()
     plant(table, faces, 1, 0)  # of one video
     plant(table, faces, 5, 0)  # of two training subjects
-    refuse_duplicate_frames(table, ["SN001", "SN002"], ["SN003"], faces)
+    check_no_duplicate_images(table, ["SN001", "SN002"], ["SN003"], faces)
 
 
 def test_a_subject_of_neither_side_does_not_matter():
     table, faces = pictures()
     plant(table, faces, 9, 2)
-    refuse_duplicate_frames(table, ["SN002"], ["SN003"], faces)
+    check_no_duplicate_images(table, ["SN002"], ["SN003"], faces)
 
 
 def test_a_crop_of_one_tone_shows_nobody():
     table, faces = pictures()
     faces[2] = 0
     plant(table, faces, 9, 2)
-    refuse_duplicate_frames(table, ["SN001"], ["SN003"], faces)
+    check_no_duplicate_images(table, ["SN001"], ["SN003"], faces)
     with pytest.raises(ConfigurationError, match="such test pictures: 1"):
-        refuse_duplicate_frames(table, ["SN001"], ["SN003"])  # without the pictures, who knows
+        check_no_duplicate_images(
+            table, ["SN001"], ["SN003"]
+        )  # without the pictures, who knows
     plant(table, faces, 10, 3)  # the black one does not hide it
     with pytest.raises(ConfigurationError, match="RightVideoSN003_00000010"):
-        refuse_duplicate_frames(table, ["SN001"], ["SN003"], faces)
+        check_no_duplicate_images(table, ["SN001"], ["SN003"], faces)
 
 
 def test_pictures_without_a_hash_cannot_be_told_apart():
     table, faces = pictures()
     table.loc[[2, 9], "sha256"] = ""
-    refuse_duplicate_frames(table, ["SN001"], ["SN003"], faces)
+    check_no_duplicate_images(table, ["SN001"], ["SN003"], faces)

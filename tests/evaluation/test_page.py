@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.examples import KINDS, Example
+from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.paper_tables import latex_table, markdown_table
-from action_units.evaluation.report.page import PageExtras, render_report
-from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.report.examples import KINDS, Example
+from action_units.evaluation.report.report import PageExtras, render_report
+from action_units.evaluation.report.theme import STAND_INS
 from action_units.evaluation.summary import RunSummary, summarise
-from action_units.evaluation.theme import STAND_INS
 from action_units.labels.action_units import AU_NAMES, DISFA_AUS, au_column, au_columns
 from tests.evaluation.made_up import (
     GROUPS,
@@ -120,7 +120,7 @@ PROVENANCE = {
 }
 
 
-def answers() -> dict[int, Answers]:
+def answers() -> dict[int, Predictions]:
     """What the network of `run` said, with intensities."""
     random = np.random.default_rng(2)
     found = {}
@@ -131,7 +131,7 @@ def answers() -> dict[int, Answers]:
         for column in au_columns(DISFA_AUS):
             strong = random.integers(2, 6, len(table))
             table[f"{column}_r"] = np.where(table[column] == 1, strong, 0)
-        found[fold] = Answers.read(table, [0.5] * 12)
+        found[fold] = Predictions.read(table, [0.5] * 12)
     return found
 
 
@@ -416,7 +416,7 @@ def test_the_figures_follow_the_theme(html, page):
 
 def test_the_same_run_gives_the_same_page():
     one_au = {
-        fold: Answers.read(made_up_predictions(GROUPS[fold - 1], aus=(12,)), [0.5])
+        fold: Predictions.read(made_up_predictions(GROUPS[fold - 1], aus=(12,)), [0.5])
         for fold in (1, 2, 3)
     }
     few = replace(EXTRAS, answers=one_au)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from action_units.evaluation.published import PUBLISHED_DISFA
+from action_units.evaluation.report.published import PUBLISHED_DISFA
 from action_units.labels.action_units import EIGHT_AUS
 
 

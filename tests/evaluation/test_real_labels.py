@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.evaluation.report.page import render_report
-from action_units.evaluation.results import FoldEvaluation, evaluate_predictions
+from action_units.evaluation.fold import FoldEvaluation, evaluate_predictions
+from action_units.evaluation.report.report import render_report
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, split_subjects

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.metrics import PredictionError
-from action_units.evaluation.smoothing import CANDIDATES, Smoothing, choose_smoothing
+from action_units.evaluation.postprocessing.smoothing import (
+    CANDIDATES,
+    Smoothing,
+    choose_smoothing,
+)
+from action_units.evaluation.predictions import Predictions
 
 
 def apply(kind: str, window: int, values: list[float], frames=None, videos=None) -> list[float]:
@@ -76,12 +80,12 @@ def test_what_is_no_window_is_refused(options, sentence):
         Smoothing(*options)
 
 
-def noisy_video(noise: float, frames: int = 400) -> Answers:
+def noisy_video(noise: float, frames: int = 400) -> Predictions:
     random = np.random.default_rng([1, frames])
     labels = np.repeat(random.random((frames // 20, 2)) < 0.4, 20, axis=0).astype(np.int8)
     p = np.clip(0.5 + 0.2 * (labels - 0.5) + noise * random.normal(size=labels.shape), 0, 1)
     who = np.repeat(["a", "b"], frames // 2)
-    return Answers((1, 2), labels, p, p > 0.5, who, np.arange(frames), who)
+    return Predictions((1, 2), labels, p, p > 0.5, who, np.arange(frames), who)
 
 
 def test_noise_asks_for_a_window_and_none_for_none():
@@ -98,7 +102,7 @@ def test_the_candidates_begin_with_none():
 
 def test_frames_without_numbers_are_refused():
     video = noisy_video(0.1)
-    bare = Answers(
+    bare = Predictions(
         video.aus, video.labels, video.probabilities, video.predicted, video.subjects
     )
     with pytest.raises(PredictionError, match="column 'frame'"):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.measures import MEASURES
+from action_units.evaluation.measures import METRICS
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.subject_statistics import (
     SubjectStatistics,
     enough,
@@ -16,7 +16,7 @@ from action_units.evaluation.subject_statistics import (
 AUS = (1, 2, 4, 12)
 
 
-def answers(n_subjects: int = 5, frames: int = 60, seed: int = 0) -> Answers:
+def answers(n_subjects: int = 5, frames: int = 60, seed: int = 0) -> Predictions:
     random = np.random.default_rng([n_subjects, frames, seed])
     n = n_subjects * frames
     who = np.repeat([f"SN{i:03d}" for i in range(n_subjects)], frames)
@@ -27,7 +27,7 @@ def answers(n_subjects: int = 5, frames: int = 60, seed: int = 0) -> Answers:
     intensities = np.where(labels == 1, random.integers(2, 6, labels.shape), 0).astype(float)
     intensities[labels == -1] = np.nan
     order = random.permutation(n)
-    return Answers(
+    return Predictions(
         aus=AUS,
         labels=labels[order],
         probabilities=probabilities[order],
@@ -39,7 +39,7 @@ def answers(n_subjects: int = 5, frames: int = 60, seed: int = 0) -> Answers:
     )
 
 
-def repeated(given: Answers, times: np.ndarray) -> Answers:
+def repeated(given: Predictions, times: np.ndarray) -> Predictions:
     """The frames of each subject as often as it is drawn, each time as somebody else."""
     ids = sorted(set(given.subjects))
     parts = [
@@ -58,10 +58,10 @@ def test_every_figure_of_a_resample_is_that_of_the_repeated_frames():
     given = answers()
     times = np.random.default_rng(3).multinomial(5, [0.2] * 5, 12).astype(float)
     found = subject_statistics(given).weighed(times)
-    assert list(found) == list(MEASURES)
+    assert list(found) == list(METRICS)
     for row, drawn in enumerate(times):
         expected = subject_statistics(repeated(given, drawn)).values
-        for name in MEASURES:
+        for name in METRICS:
             np.testing.assert_allclose(
                 found[name][row], expected[name], rtol=0, atol=1e-12, err_msg=name
             )
@@ -86,7 +86,7 @@ def test_the_order_of_the_frames_does_not_matter():
         },
     )  # fmt: skip
     first, second = (subject_statistics(part).resampled([0], 50) for part in (given, turned))
-    for name in MEASURES:
+    for name in METRICS:
         np.testing.assert_allclose(first[name], second[name], atol=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_counts_alone_give_their_figures_and_no_others():
         np.testing.assert_array_equal(value, statistics.values[name])
 
 
-def reasons(given: Answers) -> list[dict[str, str]]:
+def reasons(given: Predictions) -> list[dict[str, str]]:
     statistics = subject_statistics(given)
     return statistics.why_undefined(statistics.values)
 
@@ -150,5 +150,7 @@ def test_an_intensity_head_is_taken_instead_of_the_probability():
 @pytest.mark.parametrize(("name", "expected"), [("f1", [False, True]), ("brier", [True, True])])
 def test_two_people_must_tell_of_an_au(name, expected):
     labels = np.array([[1, 1], [0, 0], [0, 1], [0, 0]], np.int8)
-    given = Answers((1, 2), labels, labels * 0.5, labels == 1, np.array(["a", "a", "b", "b"]))
+    given = Predictions(
+        (1, 2), labels, labels * 0.5, labels == 1, np.array(["a", "a", "b", "b"])
+    )
     assert enough(subject_statistics(given).people, name).tolist() == expected

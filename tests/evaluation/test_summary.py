@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.measures import MEASURES
+from action_units.evaluation.measures import METRICS
 from action_units.evaluation.summary import RunSummary, summarise
 from action_units.labels.action_units import DISFA_AUS
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
@@ -76,10 +76,10 @@ def whole(folds):
 
 
 def test_with_predictions_every_figure_is_scored_over_the_folds(folds, whole):
-    assert list(whole.measures["finetuned"]) == list(MEASURES)
-    assert list(whole.gains) == list(MEASURES)
-    table = whole.measures_table()
-    assert len(table) == 2 * len(MEASURES) * 14
+    assert list(whole.measures["finetuned"]) == list(METRICS)
+    assert list(whole.gains) == list(METRICS)
+    table = whole.metrics_table()
+    assert len(table) == 2 * len(METRICS) * 14
     for name in ("auc", "average_precision", "ece", "f1_event"):
         for model in ("finetuned", "scratch"):
             rows = table[(table["measure"] == name) & (table["model"] == model)]

@@ -9,15 +9,15 @@ import pytest
 
 from action_units.csv_text import to_csv
 from action_units.evaluation import tables
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
 from action_units.evaluation.metrics import PredictionError
+from action_units.evaluation.predictions import Predictions
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS
 from tests.evaluation.made_up import made_up_predictions
 
 
 def table_of(predictions: pd.DataFrame) -> pd.DataFrame:
-    return au_report(Answers.read(predictions, [0.4] * 12), [0.4] * 12, resamples=20)[0]
+    return au_report(Predictions.read(predictions, [0.4] * 12), [0.4] * 12, resamples=20)[0]
 
 
 def test_other_sets_of_aus_have_one_average():

@@ -4,9 +4,9 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import fields
 
-from action_units.evaluation import theme
 from action_units.evaluation.figures.training import draw_training_curves
-from action_units.evaluation.theme import LIGHT, STAND_INS
+from action_units.evaluation.report import theme
+from action_units.evaluation.report.theme import LIGHT, STAND_INS
 from tests.evaluation.made_up import made_up_curve
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.metrics import PredictionError
-from action_units.evaluation.thresholds import (
+from action_units.evaluation.postprocessing.thresholds import (
     DEFAULT_THRESHOLD,
     RESAMPLES,
     FittedThresholds,

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from action_units.evaluation.calibration import Temperature
-from action_units.evaluation.smoothing import Smoothing
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.calibration import Temperature
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.smoothing import Smoothing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.export.members import PackagedMember
 from action_units.faces.store import FaceStore
 from action_units.files import atomic_artifact
@@ -64,7 +64,7 @@ def made_up_model(
 
 def made_up_treatment(
     n_aus: int, seed: int = 0, temperature: bool = False, smoothing: Smoothing | None = None
-) -> Treatment:
+) -> Postprocessing:
     """Thresholds of chance, and a calibration where it is asked for."""
     random = np.random.default_rng([5, seed])
     thresholds = FittedThresholds(
@@ -78,7 +78,7 @@ def made_up_treatment(
         if temperature
         else None
     )
-    return Treatment(thresholds, smoothing or Smoothing(), calibration)
+    return Postprocessing(thresholds, smoothing or Smoothing(), calibration)
 
 
 def made_up_member(fold: int = 1, **options: Any) -> PackagedMember:
@@ -94,8 +94,8 @@ def made_up_member(fold: int = 1, **options: Any) -> PackagedMember:
         "training": {"best_epoch": 10 + fold, "initial_sha256": "ab" * 32, "recipe": RECIPE},
     }
     model = made_up_model(seed=fold, **{**provenance, **options})
-    treatment = made_up_treatment(len(model.aus), fold, **treated)
-    return PackagedMember(f"fold{fold}", model, treatment, f"{fold:064d}")
+    postprocessing = made_up_treatment(len(model.aus), fold, **treated)
+    return PackagedMember(f"fold{fold}", model, postprocessing, f"{fold:064d}")
 
 
 RECIPE = {
@@ -118,8 +118,8 @@ def write_run(
         if not evaluated:
             continue
         weights = hashlib.sha256(model_bytes(member.model)).hexdigest()
-        treatment = member.treatment.to_json(member.model.aus)
-        content = json.dumps(treatment | {"weights": weights})
+        postprocessing = member.postprocessing.to_json(member.model.aus)
+        content = json.dumps(postprocessing | {"weights": weights})
         with atomic_artifact(folder / f"fold{fold}/finetuned_treatment.json") as file:
             file.write(content.encode())
     return folder

@@ -126,7 +126,7 @@ def test_thresholds_folds_hashes_and_environment_are_the_runs(made):
     summary, members, card = made
     for column, au in enumerate(summary.aus):
         row = table_rows(card, au_column(au))[0]
-        wanted = [f"{m.treatment.thresholds.values[column]:.4f}" for m in members.values()]
+        wanted = [f"{m.postprocessing.thresholds.values[column]:.4f}" for m in members.values()]
         assert row[2:] == wanted
     for fold in summary.folds:
         row = next(r for r in table_rows(card, str(fold.fold)) if len(r) == 6)
@@ -144,9 +144,11 @@ def test_thresholds_folds_hashes_and_environment_are_the_runs(made):
 def test_a_threshold_that_could_not_be_fitted_is_marked(made):
     summary, members, card = made
     assert "\\*" not in card
-    thresholds = members[1].treatment.thresholds
+    thresholds = members[1].postprocessing.thresholds
     fell_back = replace(thresholds, fallback=(True, *thresholds.fallback[1:]))
-    member = replace(members[1], treatment=replace(members[1].treatment, thresholds=fell_back))
+    member = replace(
+        members[1], postprocessing=replace(members[1].postprocessing, thresholds=fell_back)
+    )
     marked = render_card(summary, {**members, 1: member}, "x", 1.0, True)
     assert table_rows(marked, "AU01")[0][2] == f"{thresholds.values[0]:.4f} \\*"
     assert "took the median of the others" in marked
@@ -210,7 +212,7 @@ def test_the_numbers_of_draws_are_those_that_were_drawn(made, monkeypatch):
     assert "1,000 draws of the subjects" in card
     assert "thresholds of 50\ndraws" in card
     monkeypatch.setattr("action_units.evaluation.bootstrap.RESAMPLES", 77)
-    monkeypatch.setattr("action_units.evaluation.thresholds.RESAMPLES", 33)
+    monkeypatch.setattr("action_units.evaluation.postprocessing.thresholds.RESAMPLES", 33)
     other = render_card(summary, members, "x", 1.0, True)
     assert "from 77 draws" in other
     assert "thresholds of 33\ndraws" in other

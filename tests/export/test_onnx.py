@@ -11,7 +11,7 @@ import torch
 from scipy.special import expit, logit
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.smoothing import Smoothing
+from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.export.check import check_onnx, torch_probabilities
 from action_units.export.graph import resizing
 from action_units.export.members import left_to_do
@@ -97,7 +97,7 @@ def test_several_networks_answer_with_the_mean_of_their_logits():
     # float32 probabilities have few digits left near 1, so their mean logit is a little off
     assert np.abs(asked(content, faces) - wanted).max() <= 1e-4
     assert np.abs(asked(content, faces) - torch_probabilities(members, faces)).max() <= 1e-5
-    limits = np.array([m.treatment.thresholds.values for m in members])
+    limits = np.array([m.postprocessing.thresholds.values for m in members])
     together = left_to_do(members).thresholds
     assert np.allclose(together.values, expit(logit(limits).mean(axis=0)), atol=1e-12)
     assert together.fitted_on == ("SN041", "SN042", "SN043")
@@ -109,15 +109,15 @@ def test_several_networks_answer_with_the_mean_of_their_logits():
 
 def test_one_network_keeps_its_own_thresholds():
     member = made_up_member()
-    assert left_to_do([member]).thresholds.values == member.treatment.thresholds.values
+    assert left_to_do([member]).thresholds.values == member.postprocessing.thresholds.values
 
 
 def test_a_temperature_is_in_the_graph_and_no_longer_to_be_done(tmp_path):
     member = made_up_member(temperature=True)
     path = written(tmp_path / "model.onnx", to_onnx([member], 32, {}))
     network, faces = OnnxNetwork(path), made_up_faces(100, 32)
-    wanted = member.treatment.probabilities(predict(member.model, faces, "cpu", flip=True))
-    assert network.treatment.calibration is None
+    wanted = member.postprocessing.probabilities(predict(member.model, faces, "cpu", flip=True))
+    assert network.postprocessing.calibration is None
     assert np.abs(network.probabilities(faces) - wanted).max() <= 1e-4
     check_onnx(path.read_bytes(), [member], 32, faces)
 
@@ -127,8 +127,8 @@ def test_smoothing_is_left_to_be_done_and_several_such_networks_are_refused(tmp_
     member = made_up_member(smoothing=smoothing, temperature=True)
     path = written(tmp_path / "model.onnx", to_onnx([member], 32, {}))
     network, faces = OnnxNetwork(path), made_up_faces(20, 32)
-    assert network.treatment.smoothing == smoothing
-    assert network.treatment.calibration == member.treatment.calibration
+    assert network.postprocessing.smoothing == smoothing
+    assert network.postprocessing.calibration == member.postprocessing.calibration
     raw = predict(member.model, faces, "cpu", flip=True)
     assert np.abs(network.probabilities(faces) - raw).max() <= 1e-5
     with pytest.raises(ArtifactError, match="export them one by one"):
@@ -144,7 +144,7 @@ def test_the_file_says_what_it_is(tmp_path):
     assert told["schema"] == 1
     assert told["au_columns"][0] == "AU01"
     assert told["au_names"][0] == "Inner brow raiser"
-    assert told["thresholds"] == list(member.treatment.thresholds.values)
+    assert told["thresholds"] == list(member.postprocessing.thresholds.values)
     assert told["preprocessing"]["subtract"] == told["preprocessing"]["divide_by"] == 127.5
     assert told["preprocessing"]["flip_average"] == [True]
     assert told["faces"] == {"size": 32, "crop": {"margin": 0.1}}

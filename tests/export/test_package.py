@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.smoothing import Smoothing
+from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.export.onnx_network import OnnxNetwork
 from action_units.export.package import export_run, read_package
 from action_units.files import sha256_of
@@ -67,7 +67,7 @@ def test_the_configuration_says_what_was_checked_and_measured(ensemble):
     assert set(config["int8"]["f1"]) >= {"AU01", "8 AUs", "12 AUs"}
     network = OnnxNetwork(ensemble / "model.onnx")
     assert list(config["thresholds"].values()) == network.metadata["thresholds"]
-    assert tuple(config["thresholds"].values()) == network.treatment.thresholds.values
+    assert tuple(config["thresholds"].values()) == network.postprocessing.thresholds.values
     readme = (ensemble / "README.md").read_text()
     assert f"{config['onnx']['check']['max_difference']:.1e}" in readme
     assert f"{config['int8']['f1']['8 AUs']['before']:.3f}" in readme
@@ -85,7 +85,7 @@ def test_networks_come_back_as_they_were(run, ensemble):
         for name, value in wanted.model.network.state_dict().items():
             assert torch.equal(member.model.network.state_dict()[name], value)
         assert member.model.provenance == wanted.model.provenance
-        assert member.treatment == wanted.treatment
+        assert member.postprocessing == wanted.postprocessing
         before, after = (predict(m.model, faces, "cpu") for m in (wanted, member))
         assert np.array_equal(before, after)
         original = run / f"fold{fold}/finetuned.safetensors"
@@ -209,7 +209,7 @@ def test_smoothed_networks_together_get_no_onnx_file_and_a_reason(tmp_path):
     assert config["thresholds"] is None
     assert "no ONNX file" in config["left_out"]
     assert "no ONNX file" in (out / "README.md").read_text()
-    assert read_package(out).members[0].treatment.smoothing.window == 3
+    assert read_package(out).members[0].postprocessing.smoothing.window == 3
     alone = export_run(run, tmp_path / "one", fold=1, int8=False, card=CARD)
     assert 'about["left_to_do"]` says how' in (alone / "README.md").read_text()
 

@@ -8,8 +8,8 @@ import pytest
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.metrics import confusion, f1
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.export import conversion
 from action_units.export.conversion import INT8, ONNX, convert
 from action_units.export.members import left_to_do
@@ -80,11 +80,11 @@ def test_equal_networks_and_faces_give_equal_bytes(both):
 
 def test_the_loss_is_that_of_the_calls_on_these_faces(both):
     member, content, quantised = both
-    store, treatment = made_up_store(), left_to_do([member])
-    found = compare(content, quantised, store, treatment, unseen=True)
+    store, postprocessing = made_up_store(), left_to_do([member])
+    found = compare(content, quantised, store, postprocessing, unseen=True)
     p = [asked(c, store.faces).astype(np.float64) for c in (content, quantised)]
     scores = [
-        f1(confusion(store.labels, q >= np.array(treatment.thresholds.values))) for q in p
+        f1(confusion(store.labels, q >= np.array(postprocessing.thresholds.values))) for q in p
     ]
     for column, name in enumerate(("AU01", "AU02")):
         one, other = float(scores[0][column]), float(scores[1][column])
@@ -107,7 +107,7 @@ def test_the_f1_of_an_au_that_nobody_shows_is_null_and_not_averaged(both, monkey
     store.table["AU05"] = 0
     never = FittedThresholds((1.0,) * 12, (False,) * 12, (0.5,) * 12)
     monkeypatch.setattr("action_units.export.quantisation.measure_speed", lambda *_: {})
-    found = compare(content, content, store, Treatment(never), unseen=False)
+    found = compare(content, content, store, Postprocessing(never), unseen=False)
     assert found["f1"]["AU05"] == {"before": None, "after": None, "lost": None}
     assert found["f1"]["12 AUs"]["before"] == 0.0
     assert found["f1"]["AU01"]["lost"] == found["max_difference"] == found["calls_changed"] == 0
@@ -120,7 +120,7 @@ def test_ranges_come_from_training_subjects_and_losses_from_the_test_subjects(mo
         seen["ranges"] = faces
         return content
 
-    def keep_judged(before, after, store, treatment, unseen):
+    def keep_judged(before, after, store, postprocessing, unseen):
         seen["judged"], seen["unseen"] = set(store.subjects.tolist()), unseen
         return {"speed": {"batches": {}}}
 

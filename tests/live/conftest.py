@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.labels.action_units import DISFA_AUS
 from action_units.live.limits import Limits
 from action_units.live.server import create_app
@@ -31,7 +31,7 @@ class Shades:
 def classifier() -> Classifier:
     n = len(DISFA_AUS)
     fitted = FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n, ("S1",))
-    member = Member("fold1", Shades(), Treatment(fitted))
+    member = Member("fold1", Shades(), Postprocessing(fitted))
     return Classifier([member], FaceInput(), "test/fold1", "0" * 64)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from action_units.datasets.folds import EvaluatedFold
 from action_units.errors import ArtifactError
-from action_units.evaluation.run_folder import read_treatment
+from action_units.evaluation.run_folder import read_postprocessing
 from action_units.export.onnx_network import OnnxNetwork
 from action_units.export.package import export_run, read_package
 from action_units.faces.store import FaceStore
@@ -93,7 +93,7 @@ def test_the_treatment_on_disk_names_the_weights_on_disk(finished):
     found = list(models.glob("fold*/finetuned.safetensors"))
     assert len(found) == 3
     for path in found:
-        assert read_treatment(path, load_model(path).aus)[1] == sha256_of(path)
+        assert read_postprocessing(path, load_model(path).aus)[1] == sha256_of(path)
 
 
 @pytest.mark.parametrize(

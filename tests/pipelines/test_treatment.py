@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import rankdata
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.thresholds import choose_thresholds
+from action_units.evaluation.postprocessing.thresholds import choose_thresholds
+from action_units.evaluation.predictions import Predictions
 from action_units.pipelines.evaluation.nodes import postprocess
 from tests.export.made_up import made_up_model
 
@@ -35,7 +35,7 @@ MODEL = made_up_model(aus=AUS)
 
 
 def thresholds():
-    answers = Answers.read(VALIDATION, [0.5, 0.5], AUS)
+    answers = Predictions.read(VALIDATION, [0.5, 0.5], AUS)
     return choose_thresholds(
         answers.labels, answers.probabilities, subjects=answers.subjects, seed=3
     ).to_json(AUS)
@@ -46,28 +46,28 @@ def treated(option, test=TEST):
 
 
 def test_raw_leaves_predictions_and_thresholds_as_they_are():
-    table, treatment = treated("raw")
+    table, postprocessing = treated("raw")
     pd.testing.assert_frame_equal(table, TEST)
-    assert treatment["thresholds"] == thresholds()
-    assert treatment["calibration"] is None
+    assert postprocessing["thresholds"] == thresholds()
+    assert postprocessing["calibration"] is None
 
 
 def test_temperature_keeps_the_order_and_mends_the_confidence():
-    table, treatment = treated("temperature")
+    table, postprocessing = treated("temperature")
     for name in COLUMNS:
         assert (rankdata(table[name]) == rankdata(TEST[name].astype(np.float32))).all()
     labels, raw, mended = (
         t.to_numpy() for t in (TEST[["AU01", "AU12"]], TEST[COLUMNS], table[COLUMNS])
     )
     assert ((mended - labels) ** 2).mean() < ((raw - labels) ** 2).mean()
-    assert set(treatment["thresholds"]["fitted_on"]) == {"V1", "V2", "V3"}
+    assert set(postprocessing["thresholds"]["fitted_on"]) == {"V1", "V2", "V3"}
     other = table.drop(columns=COLUMNS)
     pd.testing.assert_frame_equal(other, TEST.drop(columns=COLUMNS))
 
 
 def test_smoothing_goes_along_each_video():
-    table, treatment = treated("smoothing")
-    assert treatment["smoothing"]["window"] > 1
+    table, postprocessing = treated("smoothing")
+    assert postprocessing["smoothing"]["window"] > 1
     steps = [
         np.abs(np.diff(t[COLUMNS].to_numpy().reshape(3, 60, 2), axis=1)).mean()
         for t in (TEST, table)

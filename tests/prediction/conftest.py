@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from action_units.evaluation.calibration import Temperature
-from action_units.evaluation.smoothing import Smoothing
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.calibration import Temperature
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.smoothing import Smoothing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.files import atomic_artifact
 from action_units.models.model_files import save_model
@@ -29,10 +29,10 @@ TREATMENTS = {
 THRESHOLDS = {1: (0.5, 0.48, 0.52), 2: (0.45, 0.5, 0.55), 3: (0.51, 0.49, 0.5)}
 
 
-def treatment_of(fold):
+def fold_postprocessing(fold):
     smoothing, calibration = TREATMENTS[fold]
     fitted = FittedThresholds(THRESHOLDS[fold], (False,) * 3, (0.5,) * 3, (f"S{fold}",))
-    return Treatment(fitted, smoothing, calibration)
+    return Postprocessing(fitted, smoothing, calibration)
 
 
 def write_json(path, content):
@@ -50,7 +50,7 @@ def write_run(folder, folds=(1, 2, 3), faces=FACES):
         save_model(
             TrainedModel(network, SPEC, AUS, provenance), place / "finetuned.safetensors"
         )
-        write_json(place / "finetuned_treatment.json", treatment_of(fold).to_json(AUS))
+        write_json(place / "finetuned_treatment.json", fold_postprocessing(fold).to_json(AUS))
     return folder
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_units.errors import ArtifactError, UnusableFace
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
@@ -33,7 +33,7 @@ class Fixed:
 def member(thresholds, name="fold1", aus=(1, 2)):
     n = len(aus)
     fitted = FittedThresholds(tuple(thresholds), (False,) * n, (0.5,) * n)
-    return Member(name, Fixed(aus), Treatment(fitted))
+    return Member(name, Fixed(aus), Postprocessing(fitted))
 
 
 def classifier(*thresholds):

@@ -165,7 +165,9 @@ def test_an_error_in_any_thread_is_raised_and_ends_all(
 
     use = classifier
     if stage == "ask":
-        member = type(classifier.members[0])("x", Broken(), classifier.members[0].treatment)
+        member = type(classifier.members[0])(
+            "x", Broken(), classifier.members[0].postprocessing
+        )
         use = Classifier([member], classifier.faces, "x", "")
     elif stage == "detect":
         monkeypatch.setattr(

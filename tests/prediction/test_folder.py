@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, LabelError, UnusableFace
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.locks import locked
 from action_units.prediction import folder as module
 from action_units.prediction.api import predict
@@ -103,7 +103,7 @@ def test_what_has_changed_is_done_again(run_folder, engine, tmp_path, what):
     elif what == "threshold":
         member = engine.classifier.members[0]
         fitted = FittedThresholds((0.1,) * 3, (False,) * 3, (0.5,) * 3)
-        changed = Member("x", member.network, Treatment(fitted))
+        changed = Member("x", member.network, Postprocessing(fitted))
         other = Engine(Classifier([changed], engine.classifier.faces, "x", "another"))
     elif what == "faces":
         other = Engine(engine.classifier, "one")

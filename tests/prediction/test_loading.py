@@ -14,7 +14,7 @@ from tests.prediction.conftest import (
     AUS,
     FACES,
     THRESHOLDS,
-    treatment_of,
+    fold_postprocessing,
     write_json,
     write_run,
 )
@@ -31,8 +31,8 @@ def test_a_runs_folder_gives_all_folds_and_how_faces_are_cut(run_folder):
     assert found.faces.settings.crop == FACES.crop
     assert found.faces.settings.detector.lowest_score == 0.8
     assert found.look_ahead == 2
-    assert [member.treatment for member in found.members] == [
-        treatment_of(fold) for fold in (1, 2, 3)
+    assert [member.postprocessing for member in found.members] == [
+        fold_postprocessing(fold) for fold in (1, 2, 3)
     ]
 
 
@@ -54,7 +54,7 @@ def test_the_hash_follows_weights_and_treatment(run_folder, tmp_path):
     copy = shutil.copytree(run_folder, tmp_path / "copy")
     first = load_classifier(run_folder, 1, device="cpu").sha256
     assert load_classifier(copy, 1, device="cpu").sha256 == first
-    content = treatment_of(1).to_json(AUS)
+    content = fold_postprocessing(1).to_json(AUS)
     content["thresholds"]["4"]["threshold"] = 0.3
     write_json(copy / "fold1/finetuned_treatment.json", content)
     assert load_classifier(copy, 1, device="cpu").sha256 != first
@@ -70,7 +70,7 @@ def test_without_a_treatment_the_thresholds_of_fine_tuning_are_taken(tmp_path, c
     (folder / "finetuned_treatment.json").unlink()
     with pytest.raises(ArtifactError, match=r"finetuned_treatment.json .* --pipeline evaluate"):
         load_classifier(tmp_path, device="cpu")
-    thresholds = treatment_of(1).thresholds
+    thresholds = fold_postprocessing(1).thresholds
     write_json(folder / "finetuned_thresholds.json", thresholds.to_json(AUS))
     assert tuple(load_classifier(tmp_path, device="cpu").thresholds) == THRESHOLDS[1]
     assert "as fine-tuning fitted them" in caplog.text

@@ -9,7 +9,7 @@ from matplotlib.collections import Collection
 from matplotlib.patches import StepPatch
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.theme import LIGHT
+from action_units.evaluation.report.theme import LIGHT
 from action_units.prediction import timeline
 from action_units.prediction.timeline import draw_timeline, draw_timelines
 from tests.prediction.drawn import AUS, table

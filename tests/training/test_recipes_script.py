@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from benchmarks.recipes import STAGES, WAYS, cost, mean_of, parameters_of, recipe_of
 
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.comparison import judge_folds
+from action_units.evaluation.comparison import score_folds
+from action_units.evaluation.predictions import Predictions
 from action_units.pipelines.settings import TrainingSettings
 
 FACES = {"pretrain": 5000, "finetune": 1300}
@@ -43,10 +43,10 @@ def test_the_mean_of_seeds_is_that_of_every_figure_and_resample():
     def network(seed):
         p = np.clip(labels + np.random.default_rng(seed).normal(0, 0.6, labels.shape), 0, 1)
         subjects = np.repeat([f"SN{n:03}" for n in range(6)], 10)
-        answers = Answers(
+        answers = Predictions(
             aus=(1, 12), labels=labels, probabilities=p, predicted=p >= 0.5, subjects=subjects
         )
-        return judge_folds({1: answers, 2: answers})
+        return score_folds({1: answers, 2: answers})
 
     one, two = network(1), network(2)
     both = mean_of([one, two])

@@ -126,7 +126,9 @@ class FigureDataset(Artifact):
     def _encode(self, data: Any) -> bytes:
         if isinstance(data, bytes):
             return data
-        from action_units.evaluation.theme import to_png  # matplotlib, where it is needed
+        from action_units.evaluation.report.theme import (
+            to_png,
+        )  # matplotlib, where it is needed
 
         return to_png(data)
 

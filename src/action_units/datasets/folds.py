@@ -12,8 +12,8 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from action_units.datasets.artifacts import JsonDataset, TableDataset
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.run_folder import fold_files
 from action_units.evaluation.summary import RunSummary
 from action_units.files import reading, verify
@@ -124,7 +124,7 @@ class EvaluatedFold:
     raw: Mapping[str, pd.DataFrame]
     validation: Mapping[str, pd.DataFrame]
 
-    def answers(self, predictions: pd.DataFrame | None = None) -> Answers:
+    def answers(self, predictions: pd.DataFrame | None = None) -> Predictions:
         """What the fine-tuned network said, called by its thresholds; of the test subjects.
 
         Args:
@@ -132,7 +132,7 @@ class EvaluatedFold:
         """
         said = self.predictions["finetuned"] if predictions is None else predictions
         thresholds = list(self.evaluation.finetuned.au_table["threshold"])
-        return Answers.read(said, thresholds, self.evaluation.aus)
+        return Predictions.read(said, thresholds, self.evaluation.aus)
 
 
 class EvaluatedFoldsDataset(_ReadOnly):

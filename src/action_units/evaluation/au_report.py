@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from action_units.evaluation import bootstrap
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import RESAMPLES, mean_defined
 from action_units.evaluation.metrics import Bools, Floats
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.subject_statistics import (
-    Figures,
+    MetricValues,
     SubjectStatistics,
     enough,
     subject_statistics,
@@ -23,7 +23,7 @@ from action_units.labels.action_units import AU_NAMES
 
 
 def au_report(
-    answers: Answers,
+    answers: Predictions,
     thresholds: ArrayLike,
     fallback: Sequence[bool] | None = None,
     seed: Sequence[int] = (0,),
@@ -63,7 +63,7 @@ def au_report(
 def _au_table(
     aus: Sequence[int],
     statistics: SubjectStatistics,
-    values: Figures,
+    values: MetricValues,
     thresholds: Floats,
     fallback: Sequence[bool] | None,
 ) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def _au_table(
     )
 
 
-def _intervals(drawn: Figures, firm: Mapping[str, Bools]) -> dict[str, Any]:
+def _intervals(drawn: MetricValues, firm: Mapping[str, Bools]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, figure in drawn.items():
         low, high = bootstrap.interval(figure)
@@ -94,7 +94,7 @@ def _intervals(drawn: Figures, firm: Mapping[str, Bools]) -> dict[str, Any]:
 
 
 def _averages(
-    aus: Sequence[int], values: Figures, drawn: Figures, firm: Mapping[str, Bools]
+    aus: Sequence[int], values: MetricValues, drawn: MetricValues, firm: Mapping[str, Bools]
 ) -> pd.DataFrame:
     rows = []
     for average, members in average_sets(aus).items():

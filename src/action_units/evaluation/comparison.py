@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.answers import Answers, pool
-from action_units.evaluation.judging import Judged, differences, judge, score
+from action_units.evaluation.judging import BootstrapScores, differences, judge, score
+from action_units.evaluation.predictions import Predictions, pool
 from action_units.evaluation.scores import Differences, ModelScores
 from action_units.evaluation.subject_statistics import subject_statistics
 
@@ -76,8 +76,8 @@ class Comparison:
 
 
 def compare(
-    first: Mapping[int, Answers],
-    second: Mapping[int, Answers],
+    first: Mapping[int, Predictions],
+    second: Mapping[int, Predictions],
     seed: int = 0,
     names: tuple[str, str] = ("a", "b"),
 ) -> Comparison:
@@ -101,8 +101,8 @@ def compare(
         )
     folds = sorted(first)
     for fold in folds:
-        refuse_different_tests(first[fold], second[fold], names, f"fold {fold}")
-    judged = [judge_folds({n: run[n] for n in folds}, seed) for run in (first, second)]
+        check_same_test(first[fold], second[fold], names, f"fold {fold}")
+    judged = [score_folds({n: run[n] for n in folds}, seed) for run in (first, second)]
     return Comparison(
         names=names,
         aus=judged[0].aus,
@@ -113,15 +113,15 @@ def compare(
     )
 
 
-def judge_folds(folds: Mapping[int, Answers], seed: int = 0) -> Judged:
+def score_folds(folds: Mapping[int, Predictions], seed: int = 0) -> BootstrapScores:
     """All figures of one network over its folds, from what it said of each frame."""
     statistics = {number: subject_statistics(part) for number, part in folds.items()}
     parts = list(folds.values())
     return judge(statistics, subject_statistics(pool(parts)), parts[0].aus, seed)
 
 
-def refuse_different_tests(
-    first: Answers, second: Answers, names: tuple[str, str], where: str
+def check_same_test(
+    first: Predictions, second: Predictions, names: tuple[str, str], where: str
 ) -> None:
     """Refuse two networks that were not asked about the same frames.
 
@@ -142,7 +142,7 @@ def refuse_different_tests(
         )
 
 
-def _rows(answers: Answers) -> list[tuple[str, int, str]]:
+def _rows(answers: Predictions) -> list[tuple[str, int, str]]:
     """Subject, frame and labels of every row, sorted: runs may differ in the order."""
     numbers = np.zeros(len(answers.subjects)) if answers.frames is None else answers.frames
     labels = ("".join("?01"[label + 1] for label in row) for row in answers.labels.tolist())

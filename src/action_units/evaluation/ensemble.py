@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-FURTHEST = 1e-6
+EPS = 1e-6
 """So far from 0 and 1 are probabilities and thresholds kept whose logits are averaged."""
 
 
@@ -17,5 +17,5 @@ def mean_logit(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Returns:
         (…).
     """
-    within = np.clip(np.asarray(values, np.float64), FURTHEST, 1 - FURTHEST)
+    within = np.clip(np.asarray(values, np.float64), EPS, 1 - EPS)
     return np.asarray(expit(logit(within).mean(axis=0)), np.float64)

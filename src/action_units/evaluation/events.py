@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.metrics import Bools, Floats, Ints
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.videos import in_order, runs
 
 OVERLAPS = np.arange(1, 101) / 100
@@ -65,7 +65,7 @@ class SubjectEvents:
 
 
 def subject_events(
-    answers: Answers, subject: NDArray[np.intp], n_subjects: int
+    answers: Predictions, subject: NDArray[np.intp], n_subjects: int
 ) -> SubjectEvents | None:
     """Events of each subject, or nothing where frames have no number of their own.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.fold import FoldEvaluation
 from action_units.hints import command
 
 _SHARED = {
@@ -16,7 +16,7 @@ _SHARED = {
 """The entries of a fold's provenance that all folds of a run should share."""
 
 
-def refuse_unlike_folds(folds: Sequence[FoldEvaluation]) -> None:
+def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
     """Refuse folds that must not be averaged.
 
     Args:

@@ -15,7 +15,7 @@ from action_units.evaluation.scores import (
     ModelScores,
     ScoreLine,
 )
-from action_units.evaluation.subject_statistics import Figures, SubjectStatistics, enough
+from action_units.evaluation.subject_statistics import MetricValues, SubjectStatistics, enough
 
 _FEW_SUBJECTS = "no interval: fewer than two subjects show it"
 
@@ -24,7 +24,7 @@ Reasons = list[dict[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class BootstrapScores:
     """All figures of one network, with their resamples.
 
     Attributes:
@@ -42,11 +42,11 @@ class Judged:
     aus: tuple[int, ...]
     folds: tuple[int, ...]
     pool: SubjectStatistics
-    by_fold: Figures
-    by_fold_drawn: Figures
+    by_fold: MetricValues
+    by_fold_drawn: MetricValues
     by_fold_why: dict[int, Reasons]
-    pooled: Figures
-    pooled_drawn: Figures
+    pooled: MetricValues
+    pooled_drawn: MetricValues
     pooled_why: Reasons
 
     def over_folds(self, figure: str, columns: list[int]) -> Estimate:
@@ -77,7 +77,7 @@ def judge(
     pool: SubjectStatistics,
     aus: Sequence[int],
     seed: int = 0,
-) -> Judged:
+) -> BootstrapScores:
     """Compute all figures of one network and their resamples.
 
     Two networks tested on the same subjects get the same resamples.
@@ -91,7 +91,7 @@ def judge(
     values = {fold: part.values for fold, part in folds.items()}
     drawn = [part.resampled([seed, fold]) for fold, part in folds.items()]
     pooled = pool.values
-    return Judged(
+    return BootstrapScores(
         aus=tuple(aus),
         folds=tuple(folds),
         pool=pool,
@@ -104,7 +104,7 @@ def judge(
     )
 
 
-def score(judged: Judged) -> dict[str, ModelScores]:
+def score(judged: BootstrapScores) -> dict[str, ModelScores]:
     """Every figure by AU and by average, with intervals.
 
     Args:
@@ -125,7 +125,7 @@ def score(judged: Judged) -> dict[str, ModelScores]:
     }
 
 
-def differences(first: Judged, second: Judged) -> dict[str, Differences]:
+def differences(first: BootstrapScores, second: BootstrapScores) -> dict[str, Differences]:
     """How far apart two networks are in every figure, first minus second.
 
     Both are judged on the same resamples of the same subjects, so that what makes a
@@ -151,7 +151,9 @@ def differences(first: Judged, second: Judged) -> dict[str, Differences]:
     }
 
 
-def _score_line(judged: Judged, figure: str, name: str, columns: list[int]) -> ScoreLine:
+def _score_line(
+    judged: BootstrapScores, figure: str, name: str, columns: list[int]
+) -> ScoreLine:
     values = judged.by_fold[figure][:, columns]  # (F, a)
     known: Bools = ~np.isnan(values)
     anything = dict(zip(judged.folds, np.any(known, axis=1).tolist(), strict=True))
@@ -171,7 +173,7 @@ def _score_line(judged: Judged, figure: str, name: str, columns: list[int]) -> S
 
 
 def _difference_line(
-    first: Judged, second: Judged, figure: str, name: str, columns: list[int]
+    first: BootstrapScores, second: BootstrapScores, figure: str, name: str, columns: list[int]
 ) -> DifferenceLine:
     apart = first.pooled[figure] - second.pooled[figure]
     drawn = first.pooled_drawn[figure] - second.pooled_drawn[figure]
@@ -187,7 +189,9 @@ def _difference_line(
     )
 
 
-def mean_difference(first: Judged, second: Judged, figure: str, columns: list[int]) -> Estimate:
+def mean_difference(
+    first: BootstrapScores, second: BootstrapScores, figure: str, columns: list[int]
+) -> Estimate:
     """By how much the mean of folds of some AUs differs, first minus second, as `differences`.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from action_units.errors import ConfigurationError
 
 
-def refuse_shared_subjects(
+def check_no_shared_subjects(
     known: Collection[str], test: Collection[str], where: str = "this run"
 ) -> None:
     """Refuse to test on somebody who was learned from.
@@ -30,7 +30,7 @@ def refuse_shared_subjects(
         )
 
 
-def refuse_chosen_on_test(
+def check_not_fitted_on_test(
     chosen_on: Collection[str], test: Collection[str], what: str = "the thresholds"
 ) -> None:
     """Refuse thresholds, calibration, smoothing or an epoch chosen on the test subjects.
@@ -50,7 +50,7 @@ def refuse_chosen_on_test(
         )
 
 
-def refuse_trained_on_test(provenance: Mapping[str, Any], test: Collection[str]) -> None:
+def check_not_trained_on_test(provenance: Mapping[str, Any], test: Collection[str]) -> None:
     """Refuse a network that was trained, or whose epoch was chosen, on the test subjects.
 
     Args:
@@ -62,11 +62,11 @@ def refuse_trained_on_test(provenance: Mapping[str, Any], test: Collection[str])
         ConfigurationError: A subject is on both sides; names the first.
     """
     subjects = provenance.get("subjects", {})
-    refuse_shared_subjects(subjects.get("train", ()), test, "the network's evaluation")
-    refuse_chosen_on_test(subjects.get("validation", ()), test, "the network's epoch")
+    check_no_shared_subjects(subjects.get("train", ()), test, "the network's evaluation")
+    check_not_fitted_on_test(subjects.get("validation", ()), test, "the network's epoch")
 
 
-def refuse_duplicate_frames(
+def check_no_duplicate_images(
     table: pd.DataFrame,
     known: Collection[str],
     test: Collection[str],

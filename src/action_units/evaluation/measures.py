@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """One figure of merit.
 
     Attributes:
@@ -23,68 +23,66 @@ class Measure:
     of_positives: bool = True
 
 
-MEASURES: dict[str, Measure] = {
+METRICS: dict[str, Metric] = {
     measure.name: measure
     for measure in (
-        Measure("f1", "F1", "higher", "F1 of the frames at the validation threshold."),
-        Measure("f1_at_half", "F1 at 0.5", "higher", "F1 of the frames at threshold 0.5."),
-        Measure("floor_f1", "floor", "", "F1 of calling every frame positive."),
-        Measure(
+        Metric("f1", "F1", "higher", "F1 of the frames at the validation threshold."),
+        Metric("f1_at_half", "F1 at 0.5", "higher", "F1 of the frames at threshold 0.5."),
+        Metric("floor_f1", "floor", "", "F1 of calling every frame positive."),
+        Metric(
             "f1_norm",
             "F1-norm",
             "higher",
             "F1 as it would be with as many negative frames as positive ones.",
         ),
-        Measure(
+        Metric(
             "f1_event",
             "F1-event",
             "higher",
             "F1 of events, not frames, averaged over how much of an event must be found.",
         ),
-        Measure("precision", "precision", "higher", "Share of positive calls that are right."),
-        Measure("recall", "recall", "higher", "Share of positive frames that are found."),
-        Measure(
+        Metric("precision", "precision", "higher", "Share of positive calls that are right."),
+        Metric("recall", "recall", "higher", "Share of positive frames that are found."),
+        Metric(
             "balanced_accuracy",
             "balanced acc.",
             "higher",
             "Mean of the shares of positive and of negative frames that are called right.",
         ),
-        Measure("mcc", "MCC", "higher", "Correlation of call and label (Matthews)."),
-        Measure(
+        Metric("mcc", "MCC", "higher", "Correlation of call and label (Matthews)."),
+        Metric(
             "auc", "AUC", "higher", "Chance that a positive frame scores above a negative one."
         ),
-        Measure(
+        Metric(
             "average_precision",
             "avg. prec.",
             "higher",
             "Precision averaged over the steps of recall.",
         ),
-        Measure(
+        Metric(
             "brier",
             "Brier",
             "lower",
             "Mean squared difference of probability and label.",
             of_positives=False,
         ),
-        Measure(
+        Metric(
             "ece",
             "ECE",
             "lower",
             "Mean gap between probability and share of positives, over 15 equal bins.",
             of_positives=False,
         ),
-        Measure("icc", "ICC(3,1)", "higher", "Consistency of intensity and 5 × probability."),
-        Measure("pcc", "PCC", "higher", "Correlation of intensity and 5 × probability."),
-        Measure(
+        Metric("icc", "ICC(3,1)", "higher", "Consistency of intensity and 5 × probability."),
+        Metric("pcc", "PCC", "higher", "Correlation of intensity and 5 × probability."),
+        Metric(
             "mae",
             "MAE",
             "lower",
             "Mean distance of intensity and 5 × probability.",
             of_positives=False,
         ),
-        Measure(
-            "prevalence", "prevalence", "", "Share of positive frames.", of_positives=False
-        ),
+        Metric("prevalence", "prevalence", "", "Share of positive frames.", of_positives=False),
     )
 }
 """In the order to show them."""

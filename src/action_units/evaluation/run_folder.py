@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.files import reading, verify
 from action_units.hints import command
 
@@ -31,12 +31,12 @@ def fold_files(place: Path, file: str) -> dict[int, Path]:
     return dict(sorted((int(name[1]), path) for name, path in named if name))
 
 
-def treatment_of(model: Path) -> Path:
+def postprocessing_path(model: Path) -> Path:
     """Where a network's treatment lies, once it has been evaluated."""
     return model.with_name(f"{model.stem}_treatment.json")
 
 
-def read_treatment(model: Path, aus: tuple[int, ...]) -> tuple[Treatment, str]:
+def read_postprocessing(model: Path, aus: tuple[int, ...]) -> tuple[Postprocessing, str]:
     """What evaluation laid beside a network.
 
     Args:
@@ -50,19 +50,19 @@ def read_treatment(model: Path, aus: tuple[int, ...]) -> tuple[Treatment, str]:
     Raises:
         ArtifactError: It is missing or damaged.
     """
-    path = verify(treatment_of(model), made_by=command("evaluate"))
+    path = verify(postprocessing_path(model), made_by=command("evaluate"))
     with reading(path, command("evaluate")):
         content = json.loads(path.read_text())
-        return Treatment.from_json(content, aus), str(content.get("weights", ""))
+        return Postprocessing.from_json(content, aus), str(content.get("weights", ""))
 
 
-def refuse_other_weights(model: Path, sha256: str, fitted_to: str) -> None:
+def check_weights(model: Path, sha256: str, fitted_to: str) -> None:
     """Refuse a treatment of weights that were there before.
 
     Args:
         model: The network's file.
         sha256: Of that.
-        fitted_to: From ``read_treatment``.
+        fitted_to: From ``read_postprocessing``.
 
     Raises:
         ArtifactError: They are not the same.
@@ -70,5 +70,6 @@ def refuse_other_weights(model: Path, sha256: str, fitted_to: str) -> None:
     if fitted_to not in ("", sha256):
         raise ArtifactError(
             f"{model} was trained again after it was evaluated, so the thresholds in "
-            f"{treatment_of(model).name} are not its own; {command('evaluate')} fits them anew."
+            f"{postprocessing_path(model).name} are not its own; {command('evaluate')} fits "
+            "them again."
         )

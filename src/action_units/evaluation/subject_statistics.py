@@ -12,16 +12,16 @@ import numpy as np
 
 from action_units.evaluation import bootstrap, metrics
 from action_units.evaluation.agreement import SubjectAgreement, subject_agreement
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import SubjectCounts
 from action_units.evaluation.events import SubjectEvents, subject_events
-from action_units.evaluation.measures import MEASURES
+from action_units.evaluation.measures import METRICS
 from action_units.evaluation.metrics import Bools, Confusion, Floats
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.ranks import SubjectRanks, subject_ranks
 from action_units.evaluation.reliability import SubjectCalibration, subject_calibration
 
-Figures = dict[str, Floats]
-"""By name of `MEASURES`; (A,), or (R, A) of resamples."""
+MetricValues = dict[str, Floats]
+"""By name of `METRICS`; (A,), or (R, A) of resamples."""
 
 _COUNTED = {
     "f1": metrics.f1,
@@ -63,12 +63,14 @@ class SubjectStatistics:
         return int(self.people.counts.tp.shape[-1])
 
     @property
-    def values(self) -> Figures:
+    def values(self) -> MetricValues:
         """Every figure, (A,)."""
         everyone = np.ones((1, len(self.people.subjects)))
         return {name: figure[0] for name, figure in self.weighed(everyone).items()}
 
-    def resampled(self, seed: Sequence[int], resamples: int = bootstrap.RESAMPLES) -> Figures:
+    def resampled(
+        self, seed: Sequence[int], resamples: int = bootstrap.RESAMPLES
+    ) -> MetricValues:
         """Every figure in resamples of the subjects, (R, A).
 
         Args:
@@ -77,14 +79,14 @@ class SubjectStatistics:
         """
         return self.weighed(bootstrap.draws(len(self.people.subjects), seed, resamples))
 
-    def weighed(self, times: Floats) -> Figures:
+    def weighed(self, times: Floats) -> MetricValues:
         """Every figure with each subject counted so many times.
 
         Args:
             times: (R, S).
 
         Returns:
-            (R, A) each, in the order of `MEASURES`; NaN where undefined.
+            (R, A) each, in the order of `METRICS`; NaN where undefined.
         """
         counts = _weigh(self.people.counts, times)
         found = {name: figure(counts) for name, figure in _COUNTED.items()}
@@ -105,7 +107,7 @@ class SubjectStatistics:
             found["icc"] = nothing if sums is None else sums.icc(times)
             found["pcc"] = nothing if sums is None else sums.pcc(times)
             found["mae"] = nothing if sums is None else sums.mae(times)
-        return {name: found[name] for name in MEASURES if name in found}
+        return {name: found[name] for name in METRICS if name in found}
 
     def why_undefined(self, values: Mapping[str, Floats]) -> list[dict[str, str]]:
         """For each AU, the figures that are NaN and why.
@@ -146,7 +148,7 @@ class SubjectStatistics:
         return "the same intensity in every frame, coded or predicted"
 
 
-def subject_statistics(answers: Answers) -> SubjectStatistics:
+def subject_statistics(answers: Predictions) -> SubjectStatistics:
     """What each subject contributes.
 
     Args:
@@ -174,7 +176,7 @@ def subject_statistics(answers: Answers) -> SubjectStatistics:
 
 def enough(people: SubjectCounts, measure: str) -> Bools:
     """Which AUs have an interval: at least two subjects must tell of them, (A,)."""
-    if MEASURES[measure].of_positives:
+    if METRICS[measure].of_positives:
         return people.with_positives >= 2
     return np.asarray(np.count_nonzero(people.counts.n > 0, axis=0) >= 2, np.bool_)
 

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import subject_counts, together
-from action_units.evaluation.comparison import judge_folds
-from action_units.evaluation.fold_checks import refuse_unlike_folds, warnings_of
-from action_units.evaluation.judging import Judged, differences, judge, score
-from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.comparison import score_folds
+from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.fold_checks import check_folds_agree, warnings_of
+from action_units.evaluation.judging import BootstrapScores, differences, judge, score
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import Differences, Estimate, ModelScores, ScoreLine
 from action_units.evaluation.subject_statistics import SubjectStatistics
 from action_units.hints import command
 
-Predictions = Mapping[str, Mapping[int, pd.DataFrame]]
-"""By network, by fold, as `Answers.read` takes them."""
+Tables = Mapping[str, Mapping[int, pd.DataFrame]]
+"""By network, by fold, as `Predictions.read` takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class RunSummary:
             "possible": line.possible,
         }
 
-    def measures_table(self) -> pd.DataFrame:
+    def metrics_table(self) -> pd.DataFrame:
         """Every figure, one row per network, figure, and AU or average."""
         return pd.DataFrame(
             [
@@ -197,7 +197,7 @@ def summarise(
     folds: Iterable[FoldEvaluation],
     n_folds: int = 3,
     seed: int = 0,
-    predictions: Predictions | None = None,
+    predictions: Tables | None = None,
 ) -> RunSummary:
     """Put the folds of one run together.
 
@@ -215,7 +215,7 @@ def summarise(
             that were evaluated.
     """
     ordered = tuple(sorted(folds, key=lambda fold: fold.fold))
-    refuse_unlike_folds(ordered)
+    check_folds_agree(ordered)
     everywhere = [
         name
         for name in ("finetuned", "scratch")
@@ -233,15 +233,15 @@ def summarise(
 
 
 def _judge(
-    folds: Sequence[FoldEvaluation], name: str, seed: int, predictions: Predictions | None
-) -> Judged:
+    folds: Sequence[FoldEvaluation], name: str, seed: int, predictions: Tables | None
+) -> BootstrapScores:
     aus = folds[0].aus
     if predictions is None:
         counted = {fold.fold: SubjectStatistics(fold.models[name].people) for fold in folds}
         whole = together([part.people for part in counted.values()])
         return judge(counted, SubjectStatistics(whole), aus, seed)
     asked = {
-        fold.fold: Answers.read(
+        fold.fold: Predictions.read(
             predictions[name][fold.fold], fold.models[name].au_table["threshold"], aus
         )
         for fold in folds
@@ -257,7 +257,7 @@ def _judge(
                 f"the predictions of fold {fold.fold} ({name}) are not those that were "
                 f"evaluated: run {command('evaluate')} again."
             )
-    return judge_folds(asked, seed)
+    return score_folds(asked, seed)
 
 
 def _measure_row(line: ScoreLine) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import torch
 from scipy.special import expit
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.ensemble import FURTHEST
+from action_units.evaluation.ensemble import EPS
 from action_units.export.graph import CALIBRATED_WITHIN
 from action_units.export.members import PackagedMember
 from action_units.export.onnx import evenly, made_up_faces
@@ -109,12 +109,12 @@ def torch_probabilities(
             row[start : start + _BLOCK] = logits(
                 network, batch, machine, spec.channels, flip=member.flip
             ).numpy()
-        if member.treatment.calibration is not None and member.temperatures is not None:
+        if member.postprocessing.calibration is not None and member.temperatures is not None:
             furthest = np.log(CALIBRATED_WITHIN / (1 - CALIBRATED_WITHIN))
             row[:] = np.clip(row, furthest, -furthest) / np.array(member.temperatures)
     if len(found) == 1:
         return np.asarray(expit(found[0]), np.float64)
-    furthest = np.log(FURTHEST / (1 - FURTHEST))
+    furthest = np.log(EPS / (1 - EPS))
     return np.asarray(expit(np.clip(found, furthest, -furthest).mean(axis=0)), np.float64)
 
 

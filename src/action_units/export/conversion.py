@@ -46,8 +46,8 @@ def convert(
             another size or other AUs.
         ConfigurationError: The extra ``onnx`` is not installed.
     """
-    treatment = left_to_do(members)
-    if treatment is None:
+    postprocessing = left_to_do(members)
+    if postprocessing is None:
         return {}, _left_out(
             "There is no ONNX file: the probabilities of each network are smoothed, or "
             "calibrated by isotonic curves, before they are averaged, and a graph cannot do "
@@ -81,7 +81,7 @@ def convert(
     quantised = quantise(content, _some(ranges, CALIBRATION_FACES).faces)
     judged = _some(store.select(np.flatnonzero(tested)) if unseen else store, MEASURED_FACES)
     logger.info("Measuring INT8 on %s faces.", f"{len(judged):,}")
-    measured = compare(content, quantised, judged, treatment, unseen)
+    measured = compare(content, quantised, judged, postprocessing, unseen)
     for batch, speed in measured["speed"]["batches"].items():
         logger.info("INT8 in batches of %s: %.2f× the speed of float32.", batch, speed["gain"])
     return {**files, INT8: quantised}, facts | {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from action_units.evaluation.ensemble import FURTHEST
+from action_units.evaluation.ensemble import EPS
 from action_units.export.members import PackagedMember
 from action_units.training.data.augmentation import normalise
 
@@ -44,7 +44,7 @@ class FaceClassifier(nn.Module):
         if len(found) == 1:
             return torch.sigmoid(found[0])
         # On logits: a float32 probability near 1 has too few digits left to be averaged.
-        furthest = _logit(FURTHEST)
+        furthest = _logit(EPS)
         within = [z.clamp(furthest, -furthest) for z in found]
         return torch.sigmoid(torch.stack(within).mean(dim=0))
 
@@ -60,7 +60,7 @@ class _Part(nn.Module):
         self.temperatures: Tensor | None
         self.weights: Tensor | None
         temperatures = member.temperatures
-        calibrated = member.treatment.calibration is not None and temperatures is not None
+        calibrated = member.postprocessing.calibration is not None and temperatures is not None
         self.register_buffer("temperatures", torch.tensor(temperatures) if calibrated else None)
         self.register_buffer(
             "weights", None if spec.image_size == size else resizing(size, spec.image_size)

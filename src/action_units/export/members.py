@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.calibration import Temperature
 from action_units.evaluation.ensemble import mean_logit
+from action_units.evaluation.postprocessing.calibration import Temperature
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.run_folder import (
     MODEL,
+    check_weights,
     fold_files,
-    read_treatment,
-    refuse_other_weights,
+    read_postprocessing,
 )
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
 from action_units.files import sha256_of
 from action_units.hints import command
 from action_units.models.model_files import load_model
@@ -36,14 +36,14 @@ class PackagedMember:
     Attributes:
         name: Such as ``fold3``.
         model: The network.
-        treatment: Smoothing, calibration and thresholds, from its validation subjects.
+        postprocessing: Smoothing, calibration and thresholds, from its validation subjects.
         sha256: Of the file of its weights.
         fitted_to: Of that file when the treatment was fitted; empty where nobody knows.
     """
 
     name: str
     model: TrainedModel
-    treatment: Treatment
+    postprocessing: Postprocessing
     sha256: str = ""
     fitted_to: str = ""
 
@@ -61,7 +61,7 @@ class PackagedMember:
     @property
     def temperatures(self) -> tuple[float, ...] | None:
         """Of its calibration, by AU; None where a graph cannot do all of its treatment."""
-        calibration, smoothing = self.treatment.calibration, self.treatment.smoothing
+        calibration, smoothing = self.postprocessing.calibration, self.postprocessing.smoothing
         if smoothing.kind != "none" and smoothing.window > 1:
             return None
         if calibration is None:
@@ -85,7 +85,7 @@ def read_run(run_folder: Path | str, fold: int | None = None) -> tuple[PackagedM
     paths = list(there.values()) if fold is None else [run_folder / f"fold{fold}" / MODEL]
     members = [read_member(path) for path in paths]
     for path, member in zip(paths, members, strict=True):
-        refuse_other_weights(path, member.sha256, member.fitted_to)
+        check_weights(path, member.sha256, member.fitted_to)
     refuse_unlike_members(members, str(run_folder))
     return tuple(members)
 
@@ -100,8 +100,8 @@ def read_member(path: Path) -> PackagedMember:
         ArtifactError: It is missing or damaged, or has not been evaluated.
     """
     model = load_model(path, made_by=command("finetune"))
-    treatment, fitted_to = read_treatment(path, model.aus)
-    return PackagedMember(path.parent.name, model, treatment, sha256_of(path), fitted_to)
+    postprocessing, fitted_to = read_postprocessing(path, model.aus)
+    return PackagedMember(path.parent.name, model, postprocessing, sha256_of(path), fitted_to)
 
 
 def refuse_unlike_members(members: Sequence[PackagedMember], place: str) -> None:
@@ -132,7 +132,7 @@ def refuse_unlike_members(members: Sequence[PackagedMember], place: str) -> None
                 )
 
 
-def left_to_do(members: Sequence[PackagedMember]) -> Treatment | None:
+def left_to_do(members: Sequence[PackagedMember]) -> Postprocessing | None:
     """What is left to be done to a graph's probabilities.
 
     Returns:
@@ -141,17 +141,17 @@ def left_to_do(members: Sequence[PackagedMember]) -> Treatment | None:
         a graph cannot do.
     """
     if len(members) == 1:
-        treatment = members[0].treatment
+        postprocessing = members[0].postprocessing
         return (
-            treatment
+            postprocessing
             if members[0].temperatures is None
-            else Treatment(thresholds=treatment.thresholds)
+            else Postprocessing(thresholds=postprocessing.thresholds)
         )
     if any(member.temperatures is None for member in members):
         return None
-    fitted = [member.treatment.thresholds for member in members]
+    fitted = [member.postprocessing.thresholds for member in members]
     values = mean_logit(np.array([one.values for one in fitted]))  # (A,)
-    return Treatment(
+    return Postprocessing(
         FittedThresholds(
             values=tuple(values.tolist()),
             fallback=tuple(

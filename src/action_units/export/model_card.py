@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from action_units import __version__
 from action_units.errors import ArtifactError
-from action_units.evaluation import bootstrap, thresholds
-from action_units.evaluation.report.scores import au_rows, average_rows, measure_tables
+from action_units.evaluation import bootstrap
+from action_units.evaluation.postprocessing import thresholds
+from action_units.evaluation.report.scores import au_rows, average_rows, metric_tables
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.export.members import PackagedMember
@@ -46,7 +47,7 @@ def render_card(
         web_rendered: Whether pre-training saw rendered faces; None where nobody knows.
     """
     some = next(iter(members.values()))
-    tables = measure_tables(summary)
+    tables = metric_tables(summary)
     return _tidy(
         _templates()
         .get_template("model_card.md.j2")

@@ -53,8 +53,8 @@ def to_onnx(members: Sequence[PackagedMember], size: int, about: dict[str, Any])
         ArtifactError: The treatments of several networks cannot be put into a graph.
     """
     onnx = import_extra("onnx", "onnx", "An ONNX file")
-    treatment = left_to_do(members)
-    if treatment is None:
+    postprocessing = left_to_do(members)
+    if postprocessing is None:
         raise ArtifactError(
             "Several networks whose probabilities are smoothed or calibrated by isotonic "
             "curves cannot answer as one ONNX file; export them one by one "
@@ -81,13 +81,13 @@ def to_onnx(members: Sequence[PackagedMember], size: int, about: dict[str, Any])
                 f"({str(error).splitlines()[0]}); export it without: `export.onnx=false`."
             ) from error
     model = onnx.load_from_string(buffer.getvalue())
-    rest = treatment.to_json(first.aus)
+    rest = postprocessing.to_json(first.aus)
     del rest["thresholds"]
     metadata = {
         "aus": list(first.aus),
         "au_names": [AU_NAMES[au] for au in first.aus],
-        "thresholds": list(treatment.thresholds.values),
-        "thresholds_fitted_on": list(treatment.thresholds.fitted_on),
+        "thresholds": list(postprocessing.thresholds.values),
+        "thresholds_fitted_on": list(postprocessing.thresholds.fitted_on),
         "left_to_do": rest,
         "preprocessing": preprocessing(members, size),
         "faces": first.provenance.get("faces"),

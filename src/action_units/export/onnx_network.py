@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.calibration import calibration_from_json
-from action_units.evaluation.smoothing import Smoothing
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.calibration import calibration_from_json
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.smoothing import Smoothing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.extras import import_extra
 from action_units.faces.store import Faces
 from action_units.files import verify
@@ -34,7 +34,7 @@ class OnnxNetwork:
         metadata: What the file says of itself, by key.
         aus: The AU of each column.
         size: Side of the faces it takes, in pixels.
-        treatment: What is left to be done to its probabilities: thresholds, and whatever
+        postprocessing: What is left to be done to its probabilities: thresholds, and whatever
             its graph does not do already.
     """
 
@@ -56,7 +56,7 @@ class OnnxNetwork:
             self.metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
             self.aus = tuple(int(au) for au in self.metadata["aus"])
             self.size = int(self.metadata["preprocessing"]["size"])
-            self.treatment = _treatment(self.metadata, self.aus)
+            self.postprocessing = _treatment(self.metadata, self.aus)
         except Exception as error:  # whatever comes of a file that is not ours
             raise ArtifactError(
                 f"{self.path} is whole but is not an ONNX file that this version can read "
@@ -138,14 +138,14 @@ def read_metadata(found: dict[str, str]) -> dict[str, Any]:
     return content
 
 
-def _treatment(metadata: Mapping[str, Any], aus: Sequence[int]) -> Treatment:
+def _treatment(metadata: Mapping[str, Any], aus: Sequence[int]) -> Postprocessing:
     """What is left to be done to the probabilities of a file."""
     values = tuple(float(value) for value in metadata["thresholds"])
     if len(values) != len(aus):
         raise ValueError(f"{len(values)} thresholds for {len(aus)} AUs")
     left = metadata["left_to_do"]
     calibration = left["calibration"]
-    return Treatment(
+    return Postprocessing(
         FittedThresholds(
             values,
             (False,) * len(values),

@@ -22,8 +22,8 @@ from typing import Any
 
 from action_units import __version__
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.run_folder import MODEL
-from action_units.evaluation.treatment import Treatment
 from action_units.export.conversion import convert
 from action_units.export.members import (
     PackagedMember,
@@ -152,8 +152,8 @@ def read_package(folder: Path | str) -> Package:
             sha256 = config["sha256"][one["file"]]
             _check(folder / one["file"], sha256)
             model = load_model(folder / one["file"], aus=config["aus"])
-            treatment = Treatment.from_json(one["treatment"], model.aus)
-            members.append(PackagedMember(one["name"], model, treatment, sha256))
+            postprocessing = Postprocessing.from_json(one["treatment"], model.aus)
+            members.append(PackagedMember(one["name"], model, postprocessing, sha256))
         faces, name = config["faces"], str(config["name"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path} cannot be read ({error!r}); export again.") from error
@@ -190,10 +190,10 @@ def _file_of(member: PackagedMember, members: Sequence[PackagedMember]) -> str:
 
 def _thresholds(members: Sequence[PackagedMember]) -> dict[str, float] | None:
     """By AU, of the networks together; None where each is treated on its own before."""
-    treatment, aus = left_to_do(members), members[0].model.aus
-    if treatment is None:
+    postprocessing, aus = left_to_do(members), members[0].model.aus
+    if postprocessing is None:
         return None
-    return dict(zip(au_columns(aus), treatment.thresholds.values, strict=True))
+    return dict(zip(au_columns(aus), postprocessing.thresholds.values, strict=True))
 
 
 def _told(members: Sequence[PackagedMember]) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def _told(members: Sequence[PackagedMember]) -> dict[str, Any]:
                 "file": _file_of(member, members),
                 "spec": member.model.spec.to_dict(),
                 "flip_average": member.flip,
-                "treatment": member.treatment.to_json(member.model.aus),
+                "treatment": member.postprocessing.to_json(member.model.aus),
                 "provenance": member.model.provenance,
             }
             for member in members

@@ -20,8 +20,8 @@ import numpy as np
 
 from action_units.evaluation.bootstrap import mean_defined
 from action_units.evaluation.metrics import confusion, f1
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.tables import average_sets
-from action_units.evaluation.treatment import Treatment
 from action_units.export.onnx import evenly
 from action_units.export.onnx_network import ask, open_session
 from action_units.extras import import_extra
@@ -95,7 +95,7 @@ def quantise(content: bytes, faces: Faces) -> bytes:
 
 
 def compare(
-    before: bytes, after: bytes, store: FaceStore, treatment: Treatment, unseen: bool
+    before: bytes, after: bytes, store: FaceStore, postprocessing: Postprocessing, unseen: bool
 ) -> dict[str, Any]:
     """What the quantised file loses in F1 and gains in speed.
 
@@ -103,7 +103,7 @@ def compare(
         before: The float32 file's content.
         after: The eight-bit file's.
         store: Labelled faces of the right AUs.
-        treatment: What is left to be done to both files' probabilities.
+        postprocessing: What is left to be done to both files' probabilities.
         unseen: The faces' subjects took no part in the training.
 
     Returns:
@@ -114,10 +114,12 @@ def compare(
     """
     alone = np.arange(len(store.faces)), np.zeros(len(store.faces), np.int64)
     said = [  # every face for itself: nothing is smoothed
-        treatment.probabilities(ask(open_session(content), np.asarray(store.faces)), *alone)
+        postprocessing.probabilities(
+            ask(open_session(content), np.asarray(store.faces)), *alone
+        )
         for content in (before, after)
     ]
-    calls = [p >= np.array(treatment.thresholds.values) for p in said]
+    calls = [p >= np.array(postprocessing.thresholds.values) for p in said]
     scores = [f1(confusion(store.labels, called)) for called in calls]  # of (A,)
     off = np.abs(said[1] - said[0])
     return {

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from action_units.config import CropSettings
 from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import mean_logit
-from action_units.evaluation.treatment import Treatment
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.faces.crop import FaceSettings, cut_and_encode
 from action_units.faces.detection.base import Detection
 from action_units.faces.packing import packed_face
@@ -78,13 +78,13 @@ class Member:
     Attributes:
         name: Such as ``fold3``.
         network: What is asked.
-        treatment: Smoothing, calibration and thresholds, from its validation subjects.
+        postprocessing: Smoothing, calibration and thresholds, from its validation subjects.
         sha256: Of the file of its weights.
     """
 
     name: str
     network: Network
-    treatment: Treatment
+    postprocessing: Postprocessing
     sha256: str = ""
 
 
@@ -129,13 +129,13 @@ class Classifier:
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """An AU is called present from this probability on, (A,)."""
-        values = np.array([m.treatment.thresholds.values for m in self.members])  # (M, A)
+        values = np.array([m.postprocessing.thresholds.values for m in self.members])  # (M, A)
         return values[0] if len(values) == 1 else mean_logit(values)
 
     @property
     def look_ahead(self) -> int:
         """How many frames before and after one its smoothed probability depends on."""
-        return max(member.treatment.smoothing.window // 2 for member in self.members)
+        return max(member.postprocessing.smoothing.window // 2 for member in self.members)
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
         """What each network says, untreated.
@@ -169,7 +169,7 @@ class Classifier:
             tracks, frames = np.arange(raw.shape[1]), np.zeros(raw.shape[1], np.int64)
         treated = np.stack(
             [
-                member.treatment.probabilities(p, tracks, frames)
+                member.postprocessing.probabilities(p, tracks, frames)
                 for member, p in zip(self.members, raw, strict=True)
             ]
         )

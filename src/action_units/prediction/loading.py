@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.run_folder import (
     MODEL,
+    check_weights,
     fold_files,
-    read_treatment,
-    refuse_other_weights,
-    treatment_of,
+    postprocessing_path,
+    read_postprocessing,
 )
-from action_units.evaluation.thresholds import FittedThresholds
-from action_units.evaluation.treatment import Treatment
 from action_units.faces.crop import FaceSettings
 from action_units.files import reading, sha256_of, verify
 from action_units.hints import command
@@ -62,7 +62,9 @@ def load_classifier(
     if faces is None:
         faces = _faces_of([model.provenance for _, model in found], place)
     members = [member for member, _ in found]
-    told = [[member.sha256, member.treatment.to_json(member.network.aus)] for member in members]
+    told = [
+        [member.sha256, member.postprocessing.to_json(member.network.aus)] for member in members
+    ]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return Classifier(members, faces, name_of(paths), digest)
 
@@ -141,17 +143,17 @@ def _faces_of(provenances: Sequence[Mapping[str, Any]], place: Path) -> FaceInpu
     return face_input(recorded[0], place)
 
 
-def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Treatment:
+def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Postprocessing:
     """What lies beside a model: its treatment, or else its thresholds alone.
 
     Raises:
         ArtifactError: There is neither, it cannot be read, or it is of other weights.
     """
     thresholds = model.with_name(f"{model.stem}_thresholds.json")
-    if treatment_of(model).is_file():
-        treatment, fitted_to = read_treatment(model, aus)
-        refuse_other_weights(model, sha256, fitted_to)
-        return treatment
+    if postprocessing_path(model).is_file():
+        postprocessing, fitted_to = read_postprocessing(model, aus)
+        check_weights(model, sha256, fitted_to)
+        return postprocessing
     if thresholds.is_file():
         logger.info(
             "%s: thresholds as fine-tuning fitted them; %s adds the calibration and smoothing "
@@ -162,10 +164,10 @@ def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Treatment:
         verify(thresholds)
         with reading(thresholds, command("finetune")):
             content = json.loads(thresholds.read_text())
-            return Treatment(FittedThresholds.from_json(content, aus))
+            return Postprocessing(FittedThresholds.from_json(content, aus))
     raise ArtifactError(
-        f"{model}: there is no {treatment_of(model).name} beside it, so nothing says from "
-        f"which probability on an AU is present; {command('evaluate')} makes it."
+        f"{model}: there is no {postprocessing_path(model).name} beside it, so nothing says "
+        f"from which probability on an AU is present; {command('evaluate')} makes it."
     )
 
 
@@ -178,8 +180,8 @@ def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
     flip = bool(model.provenance.get("flip_average", False))
     network = Predictor(model, device, flip=flip)
     sha256 = sha256_of(path)
-    treatment = _treatment(path, model.aus, sha256)
-    return Member(path.resolve().parent.name, network, treatment, sha256), model
+    postprocessing = _treatment(path, model.aus, sha256)
+    return Member(path.resolve().parent.name, network, postprocessing, sha256), model
 
 
 def _exported(place: Path, fold: int | None) -> Path | None:
@@ -219,7 +221,7 @@ def _load_exported(
         there = ", ".join(member.name for member in package.members)
         raise ConfigurationError(f"fold={fold} is not in {place}; it has {there}.")
     members = [
-        Member(m.name, Predictor(m.model, device, flip=m.flip), m.treatment, m.sha256)
+        Member(m.name, Predictor(m.model, device, flip=m.flip), m.postprocessing, m.sha256)
         for m in chosen
     ]
     digest = package.sha256
@@ -244,5 +246,5 @@ def _load_onnx(path: Path, fold: int | None, faces: FaceInput | None) -> Classif
         faces = FaceInput(found.settings, network.size)
     name = str(network.metadata.get("name", path.stem))
     return Classifier(
-        [Member(path.stem, network, network.treatment, digest)], faces, name, digest
+        [Member(path.stem, network, network.postprocessing, digest)], faces, name, digest
     )

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from action_units.evaluation.theme import Palette
+from action_units.evaluation.report.theme import Palette
 from action_units.faces.tracking import Box
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.media.decoding import Pixels

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.theme import LIGHT, Palette, settings, to_png
+from action_units.evaluation.report.theme import LIGHT, Palette, settings, to_png
 from action_units.files import write_bytes
 from action_units.labels.action_units import AU_NAMES, au_column, aus_of_columns
 from action_units.prediction.lettering import one_line

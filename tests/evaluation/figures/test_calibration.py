@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 
-from action_units.evaluation import theme
 from action_units.evaluation.figures.calibration import draw_reliability
 from action_units.evaluation.reliability import reliability_curve
+from action_units.evaluation.report import theme
+from action_units.evaluation.report.theme import LIGHT, STAND_INS
 from action_units.evaluation.tables import prediction_arrays
-from action_units.evaluation.theme import LIGHT, STAND_INS
 from tests.evaluation.made_up import made_up_predictions
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from action_units.evaluation import metrics, report, theme
+from action_units.evaluation import metrics, report
 from action_units.evaluation.figures.confusion import (
     CO_OCCURRENCES,
     co_occurrence,
@@ -17,7 +17,8 @@ from action_units.evaluation.figures.confusion import (
     draw_confusion,
     draw_one_co_occurrence,
 )
-from action_units.evaluation.theme import LIGHT, STAND_INS
+from action_units.evaluation.report import theme
+from action_units.evaluation.report.theme import LIGHT, STAND_INS
 
 LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, -1, 0], [1, 1, 0], [0, 1, 0]], np.int8)
 CALLED = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1]], bool)

@@ -7,7 +7,6 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from action_units.evaluation import metrics
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import SubjectCounts
 from action_units.evaluation.figures.timeline import (
     Video,
@@ -17,6 +16,7 @@ from action_units.evaluation.figures.timeline import (
     most_shown,
 )
 from action_units.evaluation.metrics import Confusion
+from action_units.evaluation.predictions import Predictions
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
 
 
@@ -38,8 +38,8 @@ def test_the_subject_nearest_the_median_is_taken():
     assert np.isnan(f1)
 
 
-def answers(frames: int = 40) -> Answers:
-    read = Answers.read(made_up_predictions(frames=frames, aus=(1, 2, 4)), [0.5] * 3)
+def answers(frames: int = 40) -> Predictions:
+    read = Predictions.read(made_up_predictions(frames=frames, aus=(1, 2, 4)), [0.5] * 3)
     return replace(read, labels=read.labels.copy(), probabilities=read.probabilities.copy())
 
 
@@ -60,7 +60,7 @@ def test_events_and_probabilities_lie_at_their_frames():
     one.labels[mine[4:9], 1] = 1
     one.labels[mine[20], 1] = 1
     shuffled = np.random.default_rng(0).permutation(len(one.subjects))
-    mixed = Answers(
+    mixed = Predictions(
         one.aus,
         one.labels[shuffled],
         one.probabilities[shuffled],
@@ -118,5 +118,5 @@ def test_without_frame_numbers_there_is_no_video():
     assert median_video([made_up_fold(1)], {}) is None
 
 
-def answers_of(fold: int) -> Answers:
-    return Answers.read(made_up_predictions(GROUPS[fold - 1], seed=fold), [0.5] * 12)
+def answers_of(fold: int) -> Predictions:
+    return Predictions.read(made_up_predictions(GROUPS[fold - 1], seed=fold), [0.5] * 12)

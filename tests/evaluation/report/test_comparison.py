@@ -5,17 +5,17 @@ import re
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.comparison import Comparison, compare
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.comparison import render_comparison
 from action_units.labels.action_units import DISFA_AUS, au_column
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 from tests.evaluation.test_page import Page
 
 
-def answers(skill: float) -> dict[int, Answers]:
+def answers(skill: float) -> dict[int, Predictions]:
     return {
-        fold: Answers.read(
+        fold: Predictions.read(
             made_up_predictions(GROUPS[fold - 1], seed=fold, skill=skill, absent=(5,)),
             [0.5] * 12,
         )

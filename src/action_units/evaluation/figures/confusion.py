@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from action_units.evaluation.figures.panels import au_panels
 from action_units.evaluation.metrics import Bools, Confusion, Floats, Labels, ratio
-from action_units.evaluation.theme import LIGHT, Palette, settings
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 from action_units.labels.action_units import au_column
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from action_units.evaluation.examples import KINDS, Example
-from action_units.evaluation.theme import LIGHT, settings
+from action_units.evaluation.report.examples import KINDS, Example
+from action_units.evaluation.report.theme import LIGHT, settings
 
 
 def draw_examples(examples: Mapping[str, Sequence[Example]], title: str) -> Figure:

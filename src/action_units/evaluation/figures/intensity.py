@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from action_units.evaluation.answers import HIGHEST_INTENSITY
 from action_units.evaluation.figures.panels import au_panels, say_undefined
 from action_units.evaluation.metrics import Floats
-from action_units.evaluation.theme import LIGHT, Palette, settings
+from action_units.evaluation.predictions import HIGHEST_INTENSITY
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 from action_units.labels.action_units import au_column
 
 

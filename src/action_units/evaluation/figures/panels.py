@@ -5,7 +5,7 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from action_units.evaluation.theme import LIGHT, Palette, settings
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 
 _HALVES = (0, 0.5, 1)
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from action_units.evaluation import metrics
 from action_units.evaluation.figures.panels import au_panels, say_undefined
 from action_units.evaluation.metrics import Floats, Labels
-from action_units.evaluation.theme import LIGHT, Palette, settings
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 from action_units.labels.action_units import au_column
 
 

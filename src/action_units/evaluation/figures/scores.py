@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from action_units.evaluation import metrics
 from action_units.evaluation.bootstrap import together
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 from action_units.evaluation.summary import RunSummary
-from action_units.evaluation.theme import LIGHT, Palette, settings
 from action_units.labels.action_units import AU_NAMES, au_column
 
 

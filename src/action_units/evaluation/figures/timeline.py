@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from action_units.evaluation import metrics
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import SubjectCounts, mean_defined, together
+from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.metrics import Floats, Ints
-from action_units.evaluation.results import FoldEvaluation
-from action_units.evaluation.theme import LIGHT, Palette, settings
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 from action_units.evaluation.videos import in_order, runs
 from action_units.labels.action_units import au_column
 
@@ -36,7 +36,7 @@ class Video:
 
 
 def median_video(
-    folds: Sequence[FoldEvaluation], answers: Mapping[int, Answers], n: int = 6
+    folds: Sequence[FoldEvaluation], answers: Mapping[int, Predictions], n: int = 6
 ) -> Video | None:
     """The video of the subject whose mean F1 is nearest the median.
 
@@ -78,7 +78,7 @@ def median_subject(people: SubjectCounts) -> tuple[str, float]:
     return (ranked[0][1], ranked[0][2]) if ranked else ("", float("nan"))
 
 
-def most_shown(answers: Answers, subject: str, n: int = 6) -> tuple[int, ...]:
+def most_shown(answers: Predictions, subject: str, n: int = 6) -> tuple[int, ...]:
     """The AUs that a subject shows in most frames, in the order of the columns."""
     frames = (answers.labels[answers.subjects == subject] == 1).sum(axis=0)  # (A,)
     often = sorted(np.flatnonzero(frames), key=lambda column: -frames[column])[:n]
@@ -86,7 +86,7 @@ def most_shown(answers: Answers, subject: str, n: int = 6) -> tuple[int, ...]:
 
 
 def draw_timeline(
-    answers: Answers, video: Video, points: int = 500, palette: Palette = LIGHT
+    answers: Predictions, video: Video, points: int = 500, palette: Palette = LIGHT
 ) -> Figure:
     """Probabilities of several AUs by frame; coded events shaded, thresholds dashed.
 

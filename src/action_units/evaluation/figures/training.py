@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from action_units.evaluation.results import FoldEvaluation
-from action_units.evaluation.theme import LIGHT, Palette, settings
+from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.report.theme import LIGHT, Palette, settings
 
 
 def draw_training_curves(

@@ -6,9 +6,9 @@ from typing import Any
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.comparison import Comparison
-from action_units.evaluation.measures import MEASURES
-from action_units.evaluation.report.origin import text_of
-from action_units.evaluation.report.text import templates
+from action_units.evaluation.measures import METRICS
+from action_units.evaluation.report.formatting import templates
+from action_units.evaluation.report.provenance import text_of
 from action_units.evaluation.scores import Estimate
 from action_units.labels.action_units import AU_NAMES
 
@@ -76,7 +76,7 @@ def _part(comparison: Comparison) -> dict[str, Any]:
         "measures": {
             average: [
                 _row(comparison, name, average) | {"measure": measure}
-                for name, measure in MEASURES.items()
+                for name, measure in METRICS.items()
                 if name in comparison.differences
             ]
             for average in apart.averages

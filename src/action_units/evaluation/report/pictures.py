@@ -11,8 +11,6 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from action_units.evaluation import metrics
-from action_units.evaluation.answers import Answers, pool
-from action_units.evaluation.examples import KINDS, Example
 from action_units.evaluation.figures.calibration import draw_reliability
 from action_units.evaluation.figures.confusion import (
     CO_OCCURRENCES,
@@ -24,10 +22,12 @@ from action_units.evaluation.figures.ranking import draw_precision_recall
 from action_units.evaluation.figures.scores import draw_prevalence
 from action_units.evaluation.figures.timeline import draw_timeline, median_video
 from action_units.evaluation.figures.training import draw_training_curves
-from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.predictions import Predictions, pool
+from action_units.evaluation.report.examples import KINDS, Example
+from action_units.evaluation.report.theme import STAND_INS, to_inline_svg
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.tables import reasons
-from action_units.evaluation.theme import STAND_INS, to_inline_svg
 from action_units.labels.action_units import AU_NAMES, au_column
 
 Examples = Mapping[int, Mapping[str, Sequence[Example]]]
@@ -71,7 +71,7 @@ def prevalence(summary: RunSummary) -> Markup:
     return _svg(draw_prevalence(summary, STAND_INS), "prevalence", said)
 
 
-def au_pictures(answers: Mapping[int, Answers]) -> list[dict[str, Any]]:
+def au_pictures(answers: Mapping[int, Predictions]) -> list[dict[str, Any]]:
     """Each AU's precision against recall, confusion, reliability and intensities.
 
     Args:
@@ -82,7 +82,7 @@ def au_pictures(answers: Mapping[int, Answers]) -> list[dict[str, Any]]:
     return list(_au_pictures(pool(list(answers.values()))))
 
 
-def co_occurrences(answers: Mapping[int, Answers]) -> list[Markup]:
+def co_occurrences(answers: Mapping[int, Predictions]) -> list[Markup]:
     """As coded, as called, and their difference; nothing without answers."""
     if not answers:
         return []
@@ -100,7 +100,7 @@ def co_occurrences(answers: Mapping[int, Answers]) -> list[Markup]:
     ]
 
 
-def timeline(summary: RunSummary, answers: Mapping[int, Answers]) -> dict[str, Any] | None:
+def timeline(summary: RunSummary, answers: Mapping[int, Predictions]) -> dict[str, Any] | None:
     """The video of the subject nearest the median F1; nothing without frame numbers."""
     video = median_video(summary.folds, answers)
     if video is None:
@@ -126,7 +126,7 @@ def faces(examples: Examples) -> list[dict[str, Any]]:
     ]
 
 
-def _au_pictures(whole: Answers) -> Iterator[dict[str, Any]]:
+def _au_pictures(whole: Predictions) -> Iterator[dict[str, Any]]:
     for column, au in enumerate(whole.aus):
         one = [column]
         y, p = whole.labels[:, one], whole.probabilities[:, one]

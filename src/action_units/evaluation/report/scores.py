@@ -8,7 +8,7 @@ import pandas as pd
 
 from action_units.evaluation import metrics
 from action_units.evaluation.bootstrap import together
-from action_units.evaluation.measures import MEASURES
+from action_units.evaluation.measures import METRICS
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.labels.action_units import AU_NAMES, au_column
@@ -54,7 +54,7 @@ def average_rows(summary: RunSummary) -> list[dict[str, Any]]:
     ]
 
 
-def measure_tables(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
+def metric_tables(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
     """Every figure of merit of each average over AUs, one row each."""
     ours, scratch = summary.measures["finetuned"], summary.measures.get("scratch")
     return {
@@ -65,7 +65,7 @@ def measure_tables(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
                 "scratch": scratch[name].averages[average] if scratch else None,
                 "gain": summary.gains[name].averages[average] if summary.gains else None,
             }
-            for name, measure in MEASURES.items()
+            for name, measure in METRICS.items()
             if name in ours
         ]
         for average in summary.scores["finetuned"].averages
@@ -94,7 +94,7 @@ def treatment_tables(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     found = {}
     for average, part in table.groupby("average", sort=False):
         there = set(part["measure"])
-        shown = [MEASURES[name] for name in _SHOWN_TREATED if name in there]
+        shown = [METRICS[name] for name in _SHOWN_TREATED if name in there]
         rows = [
             {"option": option, "by_measure": _by_measure(rows)}
             for option, rows in part.groupby("option", sort=False)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.results import (
+from action_units.evaluation.fold import (
     FoldEvaluation,
     ModelEvaluation,
     evaluate_predictions,
 )
-from action_units.evaluation.thresholds import FittedThresholds
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
+from action_units.evaluation.predictions import Predictions
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.models.trained import TrainedModel
@@ -73,7 +73,10 @@ def postprocess(
     Raises:
         ConfigurationError: There is no such postprocessing.
     """
-    from action_units.evaluation.treatment import Treatment, fit_treatment
+    from action_units.evaluation.postprocessing.postprocessing import (
+        Postprocessing,
+        fit_postprocessing,
+    )
     from action_units.models.model_files import model_bytes
 
     weights = {"weights": sha256(model_bytes(model)).hexdigest()}
@@ -81,14 +84,14 @@ def postprocess(
     fitted = FittedThresholds.from_json(thresholds, aus)
     option = evaluation["treatment"]
     if option == "raw":
-        return raw, Treatment(fitted).to_json(aus) | weights
-    known = Answers.read(validation, fitted.values, aus)
-    treatment = fit_treatment(known, option, seed)
-    treated = treatment.apply(Answers.read(raw, fitted.values, aus))
+        return raw, Postprocessing(fitted).to_json(aus) | weights
+    known = Predictions.read(validation, fitted.values, aus)
+    postprocessing = fit_postprocessing(known, option, seed)
+    treated = postprocessing.apply(Predictions.read(raw, fitted.values, aus))
     columns = [f"{column}_p" for column in au_columns(aus)]
     predictions = raw.copy()
     predictions[columns] = treated.probabilities.astype(np.float32)
-    return predictions, treatment.to_json(aus) | weights
+    return predictions, postprocessing.to_json(aus) | weights
 
 
 def evaluate(

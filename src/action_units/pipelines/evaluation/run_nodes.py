@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from action_units.datasets.folds import EvaluatedFold
-from action_units.evaluation.answers import pool
-from action_units.evaluation.examples import gather_examples, join_folds
 from action_units.evaluation.metrics import confusion
 from action_units.evaluation.paper_tables import latex_table, markdown_table
+from action_units.evaluation.postprocessing.postprocessing import gain_table
+from action_units.evaluation.predictions import pool
+from action_units.evaluation.report.examples import gather_examples, join_folds
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
-from action_units.evaluation.treatment import gain_table
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.labels.folds import fold_protocol
@@ -50,7 +50,7 @@ def summarise(
         logger.warning(warning)
     return (
         summary.table(),
-        summary.measures_table(),
+        summary.metrics_table(),
         summary,
         latex_table(summary),
         markdown_table(summary),
@@ -159,7 +159,7 @@ def write_report(
     Returns:
         One HTML document that needs nothing else.
     """
-    from action_units.evaluation.report.page import PageExtras, render_report
+    from action_units.evaluation.report.report import PageExtras, render_report
 
     pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
     line = summary.scores["finetuned"].averages

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.leaks import refuse_duplicate_frames
-from action_units.evaluation.thresholds import choose_thresholds
+from action_units.evaluation.leaks import check_no_duplicate_images
+from action_units.evaluation.postprocessing.thresholds import choose_thresholds
 from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.folds import split_subjects as split_protocol
@@ -47,7 +47,7 @@ def split_subjects(
         protocol, fold, set(faces.subjects.tolist()), finetune["validation_subjects"], seed
     )
     who = {part: list(subjects) for part, subjects in asdict(split).items()}
-    refuse_duplicate_frames(
+    check_no_duplicate_images(
         faces.table, split.train + split.validation, split.test, faces.faces
     )
     data = sha256("".join(faces.table["sha256"]).encode() + faces.labels.tobytes())

@@ -9,16 +9,16 @@ import pandas as pd
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation import tables
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
 from action_units.evaluation.bootstrap import SubjectCounts
 from action_units.evaluation.leaks import (
-    refuse_chosen_on_test,
-    refuse_shared_subjects,
-    refuse_trained_on_test,
+    check_no_shared_subjects,
+    check_not_fitted_on_test,
+    check_not_trained_on_test,
 )
 from action_units.evaluation.metrics import Confusion
-from action_units.evaluation.thresholds import FittedThresholds
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
+from action_units.evaluation.predictions import Predictions
 from action_units.hints import command
 
 _PARTS = ("tp", "fp", "fn", "tn")
@@ -109,7 +109,7 @@ class FoldEvaluation:
 
     def __post_init__(self) -> None:
         """Refuse a fold that tested on somebody it learned from."""
-        refuse_shared_subjects(
+        check_no_shared_subjects(
             (*self.train, *self.validation),
             self.test,
             f"fold {self.fold} of protocol {self.protocol!r}",
@@ -214,7 +214,7 @@ def evaluate_predictions(
     """Every figure of one network on one fold's test subjects.
 
     Args:
-        predictions: As `Answers.read` takes them.
+        predictions: As `Predictions.read` takes them.
         thresholds: Fitted on the validation subjects, for the same AUs.
         seed: Numbers that name the bootstrap draw; the same for two networks
             that are to be compared on the same subjects.
@@ -224,13 +224,13 @@ def evaluate_predictions(
         aus: Which AUs; all that have a label column by default.
 
     Raises:
-        PredictionError: As `Answers.read`.
+        PredictionError: As `Predictions.read`.
         ConfigurationError: The thresholds, or what the provenance says of the network,
             come from a subject that is tested.
     """
-    answers = Answers.read(predictions, thresholds.values, aus)
-    refuse_chosen_on_test(thresholds.fitted_on, answers.subjects.tolist())
-    refuse_trained_on_test(provenance or {}, answers.subjects.tolist())
+    answers = Predictions.read(predictions, thresholds.values, aus)
+    check_not_fitted_on_test(thresholds.fitted_on, answers.subjects.tolist())
+    check_not_trained_on_test(provenance or {}, answers.subjects.tolist())
     table, averages, statistics = au_report(
         answers, thresholds.values, thresholds.fallback, seed
     )

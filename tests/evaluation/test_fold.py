@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.au_report import au_report
-from action_units.evaluation.metrics import Confusion, PredictionError
-from action_units.evaluation.results import (
+from action_units.evaluation.fold import (
     FoldEvaluation,
     ModelEvaluation,
     evaluate_predictions,
 )
+from action_units.evaluation.metrics import Confusion, PredictionError
+from action_units.evaluation.predictions import Predictions
 from tests.evaluation.made_up import (
     GROUPS,
     made_up_curve,
@@ -48,7 +48,7 @@ def test_the_evaluation_holds_the_tables_of_its_predictions():
     predictions = made_up_predictions()
     found = evaluate_predictions(predictions, thresholds_at(0.4), seed=(2,))
     expected, averages, _ = au_report(
-        Answers.read(predictions, [0.4] * 12), [0.4] * 12, seed=(2,)
+        Predictions.read(predictions, [0.4] * 12), [0.4] * 12, seed=(2,)
     )
     pd.testing.assert_frame_equal(found.averages, averages)
     pd.testing.assert_frame_equal(found.au_table, expected)

@@ -5,7 +5,7 @@ import math
 import pytest
 from markupsafe import Markup
 
-from action_units.evaluation.report import text
+from action_units.evaluation.report import formatting as text
 from action_units.evaluation.scores import Estimate
 
 NAN = math.nan

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from action_units.evaluation.results import FoldEvaluation
+from action_units.evaluation.fold import FoldEvaluation
 
 _EXPECTED = {
     "git_commit": "git commit",

@@ -7,17 +7,22 @@ import numpy as np
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.metrics import PredictionError
+from action_units.evaluation.postprocessing.postprocessing import (
+    OPTIONS,
+    Postprocessing,
+    fit_postprocessing,
+    gain_table,
+)
+from action_units.evaluation.postprocessing.thresholds import choose_thresholds
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.reliability import subject_calibration
 from action_units.evaluation.subject_statistics import subject_statistics
-from action_units.evaluation.thresholds import choose_thresholds
-from action_units.evaluation.treatment import OPTIONS, Treatment, fit_treatment, gain_table
 
 AUS = (1, 2, 4, 12)
 
 
-def video(subjects: tuple[str, ...], seed: int, frames: int = 200) -> Answers:
+def video(subjects: tuple[str, ...], seed: int, frames: int = 200) -> Predictions:
     """Noisy, too sure of itself, labels in runs."""
     random = np.random.default_rng([2, seed])
     n = len(subjects) * frames
@@ -25,7 +30,7 @@ def video(subjects: tuple[str, ...], seed: int, frames: int = 200) -> Answers:
     logits = 6 * (labels - 0.5) + 5 * random.normal(size=labels.shape)
     p = 1 / (1 + np.exp(-logits))
     who = np.repeat(subjects, frames)
-    return Answers(
+    return Predictions(
         AUS, labels, p, p >= 0.5, who, np.tile(np.arange(frames), len(subjects)), who
     )
 
@@ -40,7 +45,7 @@ def gains():
 
 
 def test_raw_is_the_network_at_its_validation_thresholds(gains):
-    treated = fit_treatment(VALIDATION).apply(TEST)
+    treated = fit_postprocessing(VALIDATION).apply(TEST)
     fitted = choose_thresholds(
         VALIDATION.labels, VALIDATION.probabilities, subjects=VALIDATION.subjects
     )
@@ -72,19 +77,21 @@ def test_noise_that_is_smoothed_away_gains_f1_and_sureness_that_is_not_earned_ga
 
 
 def test_the_parts_are_applied_in_their_order():
-    treatment = fit_treatment(VALIDATION, "smoothing + temperature")
-    assert treatment.smoothing.window > 1
-    smoothed = treatment.smoothing.apply(TEST.probabilities, TEST.recordings, TEST.frames)
-    expected = treatment.calibration.apply(smoothed)
-    treated = treatment.apply(TEST)
+    postprocessing = fit_postprocessing(VALIDATION, "smoothing + temperature")
+    assert postprocessing.smoothing.window > 1
+    smoothed = postprocessing.smoothing.apply(TEST.probabilities, TEST.recordings, TEST.frames)
+    expected = postprocessing.calibration.apply(smoothed)
+    treated = postprocessing.apply(TEST)
     np.testing.assert_array_equal(treated.probabilities, expected)
-    np.testing.assert_array_equal(treated.predicted, expected >= treatment.thresholds.values)
+    np.testing.assert_array_equal(
+        treated.predicted, expected >= postprocessing.thresholds.values
+    )
     # Frames of a new video, that nobody coded, are treated alike.
-    new = treatment.probabilities(TEST.probabilities, TEST.recordings, TEST.frames)
+    new = postprocessing.probabilities(TEST.probabilities, TEST.recordings, TEST.frames)
     np.testing.assert_array_equal(new, expected)
     # The calibration was fitted on what smoothing leaves, not on the raw probabilities.
     everyone = np.zeros(len(VALIDATION.labels), int)
-    ours = treatment.apply(replace(VALIDATION, subjects=np.full(everyone.size, "new")))
+    ours = postprocessing.apply(replace(VALIDATION, subjects=np.full(everyone.size, "new")))
     ece = subject_calibration(ours.labels, ours.probabilities, everyone, 1).ece(np.ones((1, 1)))
     raw = subject_statistics(VALIDATION).values["ece"]
     assert ece.mean() < 0.5 * raw.mean()
@@ -98,24 +105,24 @@ def test_frames_without_numbers_leave_out_what_needs_them():
 
 def test_a_window_is_not_silently_left_out():
     with pytest.raises(PredictionError, match="frames without numbers"):
-        fit_treatment(VALIDATION, "smoothing").apply(replace(TEST, frames=None))
+        fit_postprocessing(VALIDATION, "smoothing").apply(replace(TEST, frames=None))
 
 
 def test_an_unknown_option_is_refused():
     with pytest.raises(ConfigurationError, match="treatment 'platt' .* raw, temperature"):
-        fit_treatment(VALIDATION, "platt")
+        fit_postprocessing(VALIDATION, "platt")
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_treatment_makes_the_round_trip(option):
-    treatment = fit_treatment(VALIDATION, option)
-    content = json.loads(json.dumps(treatment.to_json(AUS), allow_nan=False))
-    back = Treatment.from_json(content, AUS)
+    postprocessing = fit_postprocessing(VALIDATION, option)
+    content = json.loads(json.dumps(postprocessing.to_json(AUS), allow_nan=False))
+    back = Postprocessing.from_json(content, AUS)
     for name in ("probabilities", "predicted"):
-        one, other = (getattr(t.apply(TEST), name) for t in (treatment, back))
+        one, other = (getattr(t.apply(TEST), name) for t in (postprocessing, back))
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ArtifactError, match="has no smoothing"):
-        Treatment.from_json({"thresholds": {}, "calibration": None}, AUS)
+        Postprocessing.from_json({"thresholds": {}, "calibration": None}, AUS)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +134,8 @@ def test_a_treatment_makes_the_round_trip(option):
     ],
 )
 def test_a_part_that_has_seen_a_tested_subject_is_refused(part, what):
-    honest = fit_treatment(VALIDATION, "smoothing + isotonic")
-    leaky = fit_treatment(video(("a", "d"), 4), "smoothing + isotonic")
+    honest = fit_postprocessing(VALIDATION, "smoothing + isotonic")
+    leaky = fit_postprocessing(video(("a", "d"), 4), "smoothing + isotonic")
     planted = replace(honest, **{part: getattr(leaky, part)})
     with pytest.raises(ConfigurationError, match=what):
         planted.apply(TEST)

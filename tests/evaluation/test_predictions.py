@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from action_units.evaluation.answers import Answers, pool
 from action_units.evaluation.metrics import PredictionError
+from action_units.evaluation.predictions import Predictions, pool
 from action_units.labels.action_units import DISFA_AUS
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 
@@ -12,7 +12,7 @@ from tests.evaluation.made_up import GROUPS, made_up_predictions
 def test_a_table_is_taken_apart():
     table = made_up_predictions()
     limits = np.linspace(0.2, 0.8, 12)
-    found = Answers.read(table, limits)
+    found = Predictions.read(table, limits)
     assert found.aus == DISFA_AUS
     np.testing.assert_array_equal(found.subjects, table["subject"])
     np.testing.assert_array_equal(found.frames, table["frame"])
@@ -26,7 +26,7 @@ def test_what_the_data_has_is_taken_too():
     table = made_up_predictions(aus=(1, 12)).assign(
         AU01_r=[0.0, -1.0, 5.0] * 40, AU01_r_p=1.5, AU12_r_p=2.0, recording="left"
     )
-    found = Answers.read(table, [0.5, 0.5])
+    found = Predictions.read(table, [0.5, 0.5])
     np.testing.assert_array_equal(found.intensities[:3, 0], [0.0, np.nan, 5.0])
     assert np.isnan(found.intensities[:, 1]).all()  # this AU has none
     assert (found.estimates[:, 0] == 1.5).all()
@@ -35,9 +35,9 @@ def test_what_the_data_has_is_taken_too():
 
 def test_frames_without_numbers_have_none():
     table = made_up_predictions()
-    assert Answers.read(table.drop(columns="frame"), [0.5] * 12).frames is None
+    assert Predictions.read(table.drop(columns="frame"), [0.5] * 12).frames is None
     named = table.assign(frame=["x.jpg", *table["frame"][1:]])
-    assert Answers.read(named, [0.5] * 12).frames is None
+    assert Predictions.read(named, [0.5] * 12).frames is None
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_frames_without_numbers_have_none():
 )
 def test_what_is_no_prediction_is_refused(change, sentence):
     with pytest.raises(PredictionError, match=sentence):
-        Answers.read(change(made_up_predictions()), [0.5] * 12)
+        Predictions.read(change(made_up_predictions()), [0.5] * 12)
 
 
 def test_thresholds_of_another_number_of_aus_are_refused():
     with pytest.raises(PredictionError, match="3 thresholds for 12 AUs"):
-        Answers.read(made_up_predictions(), [0.5] * 3)
+        Predictions.read(made_up_predictions(), [0.5] * 3)
 
 
 def test_a_pool_keeps_each_folds_own_calls():
     one, two = (made_up_predictions(group, seed=i) for i, group in enumerate(GROUPS[:2]))
-    parts = [Answers.read(one, [0.2] * 12), Answers.read(two, [0.8] * 12)]
+    parts = [Predictions.read(one, [0.2] * 12), Predictions.read(two, [0.8] * 12)]
     found = pool(parts)
     assert len(found.labels) == 240
     np.testing.assert_array_equal(found.predicted[:120], parts[0].probabilities >= 0.2)
@@ -71,7 +71,7 @@ def test_a_pool_keeps_each_folds_own_calls():
 
 
 def test_a_pool_has_only_what_all_folds_have():
-    numbered = Answers.read(made_up_predictions(GROUPS[0]), [0.5] * 12)
+    numbered = Predictions.read(made_up_predictions(GROUPS[0]), [0.5] * 12)
     other = made_up_predictions(GROUPS[1]).drop(columns="frame")
-    assert pool([numbered, Answers.read(other, [0.5] * 12)]).frames is None
+    assert pool([numbered, Predictions.read(other, [0.5] * 12)]).frames is None
     assert pool([numbered]).frames is not None

@@ -28,7 +28,7 @@ _ARRAYS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """What one network said of the frames of some subjects.
 
     Attributes:
@@ -106,14 +106,14 @@ class Answers:
         )
 
 
-def pool(parts: Sequence[Answers]) -> Answers:
+def pool(parts: Sequence[Predictions]) -> Predictions:
     """The frames of several folds as one, each called present by its own fold's threshold."""
 
     def joined(name: str) -> Any:
         arrays = [getattr(part, name) for part in parts]
         return None if any(array is None for array in arrays) else np.concatenate(arrays)
 
-    return Answers(
+    return Predictions(
         aus=parts[0].aus,
         **{name: joined(name) for name in _ARRAYS},
     )

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d, median_filter, uniform_filter1d
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.answers import Answers
 from action_units.evaluation.bootstrap import mean_defined
 from action_units.evaluation.metrics import Floats, Labels, PredictionError, checked, rank
+from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.videos import in_order, runs
 
 _Filter = Callable[[Floats, int], Floats]
@@ -116,7 +116,7 @@ CANDIDATES = (
 
 
 def choose_smoothing(
-    validation: Answers, candidates: Sequence[Smoothing] = CANDIDATES
+    validation: Predictions, candidates: Sequence[Smoothing] = CANDIDATES
 ) -> Smoothing:
     """The candidate with the best F1 on validation subjects.
 

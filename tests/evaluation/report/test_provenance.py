@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from action_units.evaluation.report import origin
+from action_units.evaluation.report import provenance as origin
 from tests.evaluation.made_up import made_up_fold
 
 

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.metrics import MISSING, Floats, checked, checked_subjects
-from action_units.evaluation.thresholds import MINIMUM_POSITIVES
+from action_units.evaluation.postprocessing.thresholds import MINIMUM_POSITIVES
 
 _SMALLEST = 1e-7
 """Probabilities are kept so far from 0 and 1, where the logit has no end."""

@@ -12,33 +12,36 @@ from typing import Any, get_args
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from action_units.config import TreatmentOption
+from action_units.config import PostprocessingOption
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.calibration import (
+from action_units.evaluation.comparison import score_folds
+from action_units.evaluation.judging import average_columns, mean_difference
+from action_units.evaluation.leaks import check_not_fitted_on_test
+from action_units.evaluation.metrics import Floats
+from action_units.evaluation.postprocessing.calibration import (
     Calibration,
     calibration_from_json,
     fit_isotonic,
     fit_temperature,
 )
-from action_units.evaluation.comparison import judge_folds
-from action_units.evaluation.judging import average_columns, mean_difference
-from action_units.evaluation.leaks import refuse_chosen_on_test
-from action_units.evaluation.metrics import Floats
-from action_units.evaluation.smoothing import Smoothing, choose_smoothing
-from action_units.evaluation.thresholds import FittedThresholds, choose_thresholds
+from action_units.evaluation.postprocessing.smoothing import Smoothing, choose_smoothing
+from action_units.evaluation.postprocessing.thresholds import (
+    FittedThresholds,
+    choose_thresholds,
+)
+from action_units.evaluation.predictions import Predictions
 
 _CALIBRATIONS: dict[str, Callable[..., Calibration]] = {
     "temperature": fit_temperature,
     "isotonic": fit_isotonic,
 }
 
-OPTIONS = get_args(TreatmentOption)
+OPTIONS = get_args(PostprocessingOption)
 """What can be done, in the order to show it."""
 
 
 @dataclass(frozen=True)
-class Treatment:
+class Postprocessing:
     """Smoothing, calibration and thresholds of one network.
 
     Attributes:
@@ -51,7 +54,7 @@ class Treatment:
     smoothing: Smoothing = field(default_factory=Smoothing)
     calibration: Calibration | None = None
 
-    def apply(self, answers: Answers) -> Answers:
+    def apply(self, answers: Predictions) -> Predictions:
         """A network's frames with treated probabilities and calls.
 
         Args:
@@ -62,10 +65,10 @@ class Treatment:
             PredictionError: Frames to be smoothed along have no numbers.
         """
         subjects = answers.subjects.tolist()
-        refuse_chosen_on_test(self.thresholds.fitted_on, subjects, "the thresholds")
-        refuse_chosen_on_test(self.smoothing.fitted_on, subjects, "the smoothing window")
+        check_not_fitted_on_test(self.thresholds.fitted_on, subjects, "the thresholds")
+        check_not_fitted_on_test(self.smoothing.fitted_on, subjects, "the smoothing window")
         if self.calibration is not None:
-            refuse_chosen_on_test(self.calibration.fitted_on, subjects, "the calibration")
+            check_not_fitted_on_test(self.calibration.fitted_on, subjects, "the calibration")
         p = self.probabilities(answers.probabilities, answers.recordings, answers.frames)
         return replace(answers, probabilities=p, predicted=p >= self.thresholds.values)
 
@@ -97,7 +100,7 @@ class Treatment:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any], aus: Sequence[int]) -> "Treatment":
+    def from_json(cls, content: Mapping[str, Any], aus: Sequence[int]) -> "Postprocessing":
         """The treatment that `to_json` wrote, for these AUs in this order.
 
         Raises:
@@ -129,7 +132,9 @@ def check_option(option: str) -> None:
         )
 
 
-def fit_treatment(validation: Answers, option: str = "raw", seed: int = 0) -> Treatment:
+def fit_postprocessing(
+    validation: Predictions, option: str = "raw", seed: int = 0
+) -> Postprocessing:
     """Fit one of `OPTIONS` on validation subjects.
 
     Args:
@@ -146,7 +151,9 @@ def fit_treatment(validation: Answers, option: str = "raw", seed: int = 0) -> Tr
     return _fit(validation, smoothing, option, seed)
 
 
-def gain_table(folds: Mapping[int, tuple[Answers, Answers]], seed: int = 0) -> pd.DataFrame:
+def gain_table(
+    folds: Mapping[int, tuple[Predictions, Predictions]], seed: int = 0
+) -> pd.DataFrame:
     """Every option's figures on the test subjects, and its gain over the raw ones.
 
     Args:
@@ -174,7 +181,7 @@ def gain_table(folds: Mapping[int, tuple[Answers, Answers]], seed: int = 0) -> p
         for fold, (validation, test) in folds.items():
             smoothing = windows[fold] if "smoothing" in option else Smoothing()
             treated[fold] = _fit(validation, smoothing, option, seed).apply(test)
-        judged[option] = judge_folds(treated, seed)
+        judged[option] = score_folds(treated, seed)
     rows = []
     for option, found in judged.items():
         for measure in found.by_fold:
@@ -197,7 +204,9 @@ def gain_table(folds: Mapping[int, tuple[Answers, Answers]], seed: int = 0) -> p
     return pd.DataFrame(rows)
 
 
-def _fit(validation: Answers, smoothing: Smoothing, option: str, seed: int) -> Treatment:
+def _fit(
+    validation: Predictions, smoothing: Smoothing, option: str, seed: int
+) -> Postprocessing:
     """The calibration that an option names, and thresholds, fitted on what smoothing leaves."""
     y, who = validation.labels, validation.subjects
     p = smoothing.apply(validation.probabilities, validation.recordings, validation.frames)
@@ -205,4 +214,4 @@ def _fit(validation: Answers, smoothing: Smoothing, option: str, seed: int) -> T
     calibration = None if fit is None else fit(y, p, who)
     calibrated = p if calibration is None else calibration.apply(p)
     thresholds = choose_thresholds(y, calibrated, subjects=who, seed=seed)
-    return Treatment(thresholds, smoothing, calibration)
+    return Postprocessing(thresholds, smoothing, calibration)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from action_units.evaluation.answers import Answers
-from action_units.evaluation.examples import KINDS
 from action_units.evaluation.paper_tables import latex_table, markdown_table
-from action_units.evaluation.published import PUBLISHED_DISFA
-from action_units.evaluation.report import origin, pictures, scores
-from action_units.evaluation.report.text import templates
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.report import pictures, provenance, scores
+from action_units.evaluation.report.examples import KINDS
+from action_units.evaluation.report.formatting import templates
+from action_units.evaluation.report.published import PUBLISHED_DISFA
 from action_units.evaluation.summary import RunSummary
 from action_units.labels.action_units import EIGHT_AUS
 
@@ -30,14 +30,14 @@ class PageExtras:
             and the timeline.
         treatments: From ``treatment.gain_table``.
         lost: ``subject, frames, lost, reasons``: frames without a usable face.
-        provenance: What was recorded of the run, as `origin.provenance` takes it.
+        provenance: What was recorded of the run, as `provenance.provenance` takes it.
     """
 
     examples: pictures.Examples = field(default_factory=dict)
     quarantine: pd.DataFrame = field(default_factory=pd.DataFrame)
     pretraining_curve: pd.DataFrame = field(default_factory=pd.DataFrame)
     title: str = "Action unit report"
-    answers: Mapping[int, Answers] = field(default_factory=dict)
+    answers: Mapping[int, Predictions] = field(default_factory=dict)
     treatments: pd.DataFrame = field(default_factory=pd.DataFrame)
     lost: pd.DataFrame = field(default_factory=pd.DataFrame)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             n_tested=sum(len(fold.test) for fold in summary.folds),
             rows=scores.au_rows(summary),
             averages=scores.average_rows(summary),
-            measures=scores.measure_tables(summary),
+            measures=scores.metric_tables(summary),
             heat=scores.subject_rows(summary),
             treatments=scores.treatment_tables(extras.treatments),
             au_pictures=by_au,
@@ -78,13 +78,13 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             folds=[pictures.fold_parts(fold) for fold in summary.folds],
             pretraining=pictures.pretraining_curve(extras.pretraining_curve),
             prevalence=pictures.prevalence(summary),
-            quarantine=origin.quarantine_rows(extras.quarantine),
-            lost=origin.lost_rows(extras.lost),
+            quarantine=provenance.quarantine_rows(extras.quarantine),
+            lost=provenance.lost_rows(extras.lost),
             published=[] if summary.rendered else PUBLISHED_DISFA,
             eight=EIGHT_AUS,
             ours={au: line.mean_of_folds.value for au, line in ours.aus.items()},
             latex=latex_table(summary),
             markdown=markdown_table(summary),
-            provenance=origin.provenance(extras.provenance, summary.folds),
+            provenance=provenance.provenance(extras.provenance, summary.folds),
         )
     )

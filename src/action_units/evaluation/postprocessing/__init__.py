@@ -1,0 +1,1 @@
+"""What is done to probabilities before AUs are called present: each fitted on validation."""
