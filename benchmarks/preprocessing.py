@@ -28,9 +28,9 @@ from action_units.config import DetectorSettings
 from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
-from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.preprocess import Recording, crop_photographs, crop_videos
 from action_units.faces.workers import Workers
+from action_units.media.sources import open_photographs
 from action_units.sample.identity import draw_identity
 from action_units.sample.render import render_face
 from action_units.sample.view import draw_view
@@ -191,7 +191,7 @@ def warm(settings: FaceSettings, folder: Path, workers: int) -> None:
     """Have the workers started, and their networks loaded."""
     out = folder / "warm"
     source = open_photographs(folder / "photographs")
-    few = type("Few", (), {"portions": lambda _: list(source.portions())[:64]})()
+    few = type("Few", (), {"chunks": lambda _: list(source.chunks())[:64]})()
     crop_photographs(few, out / "c", out / "w", settings, Workers(workers))
     shutil.rmtree(out)
 

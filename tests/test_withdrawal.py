@@ -9,9 +9,9 @@ import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.journal import Entry, Journal, forget
-from action_units.faces.photographs.base import Photograph
 from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
 from action_units.locks import RUN_LOCK, locked
+from action_units.media.photographs import Photograph
 from action_units.withdrawal import (
     Layers,
     Person,
@@ -61,16 +61,16 @@ def test_another_persons_path_is_not(name, path):
 
 
 class _Source:
-    def __init__(self, *portions):
+    def __init__(self, *chunks):
         self.ignored = Counter({".txt": 1})
-        self._portions = portions
+        self._chunks = chunks
 
-    def portions(self):
-        return iter(self._portions)
+    def chunks(self):
+        return iter(self._chunks)
 
 
-class _Portion:
-    stamp, weight = "", 1
+class _Chunk:
+    fingerprint, weight = "", 1
 
     def __init__(self, name, *stems):
         self.id, self._stems = name, stems
@@ -136,12 +136,12 @@ def test_nobody_is_removed_under_a_run_that_is_at_work(tmp_path):
 
 def test_photographs_of_the_withdrawn_reach_no_worker():
     source = _Source(
-        _Portion("anna/1.jpg", "anna_1-FaceId-0"),
-        _Portion("all.tar", "anna_2-FaceId-0", "bob_1-FaceId-0"),
+        _Chunk("anna/1.jpg", "anna_1-FaceId-0"),
+        _Chunk("all.tar", "anna_2-FaceId-0", "bob_1-FaceId-0"),
     )
-    portions = list(WithoutPeople(source, people_of(["anna"])).portions())
-    assert [portion.id for portion in portions] == ["all.tar"]
-    assert [one.stem for one in portions[0].photographs()] == ["bob_1-FaceId-0"]
+    chunks = list(WithoutPeople(source, people_of(["anna"])).chunks())
+    assert [chunk.id for chunk in chunks] == ["all.tar"]
+    assert [one.stem for one in chunks[0].photographs()] == ["bob_1-FaceId-0"]
 
 
 def test_a_journal_forgets_whatever_it_was_made_with(tmp_path):

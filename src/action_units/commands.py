@@ -13,9 +13,9 @@ import click
 
 from action_units import __version__
 from action_units.extras import import_extra
+from action_units.media.paths import given_path
 from action_units.sentences import sentence_of
 from action_units.signals import orderly_end
-from action_units.trees import given_path
 
 SET_ASIDE, REFUSED = 1, 2
 

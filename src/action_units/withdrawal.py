@@ -31,10 +31,7 @@ from safetensors import safe_open
 
 from action_units.csv_text import plain_text
 from action_units.errors import ConfigurationError
-from action_units.faces.folders import Folder, is_local, names_in
 from action_units.faces.journal import Entry, forget
-from action_units.faces.photographs.base import Photograph, PhotographSource, Portion
-from action_units.faces.photographs.naming import folder_of, identity_of
 from action_units.faces.store import INDEX_NAME, FaceStore
 from action_units.files import (
     atomic_artifact,
@@ -46,7 +43,10 @@ from action_units.files import (
 )
 from action_units.hints import command
 from action_units.locks import RUN_LOCK, locked
-from action_units.trees import is_picture
+from action_units.media.file_types import is_picture
+from action_units.media.paths import AnyPath, names_in
+from action_units.media.photograph_names import folder_of, identity_of
+from action_units.media.photographs import Chunk, Photograph, PhotographSource
 
 logger = logging.getLogger(__name__)
 
@@ -131,34 +131,34 @@ class WithoutPeople:
     def ignored(self, value: Counter[str]) -> None:
         self.source.ignored = value
 
-    def portions(self) -> Iterator[Portion]:
-        """The portions that are not one of these people's alone."""
-        for portion in self.source.portions():
-            if not any(person.is_in(portion.id) for person in self.people):
-                yield _Portion(portion, self.people)
+    def chunks(self) -> Iterator[Chunk]:
+        """The chunks that are not one of these people's alone."""
+        for chunk in self.source.chunks():
+            if not any(person.is_in(chunk.id) for person in self.people):
+                yield _Chunk(chunk, self.people)
 
 
 @dataclass(frozen=True)
-class _Portion:
-    """A portion of photographs in which some people's are passed over."""
+class _Chunk:
+    """A chunk of photographs in which some people's are passed over."""
 
-    portion: Portion
+    chunk: Chunk
     people: tuple[Person, ...]
 
     @property
     def id(self) -> str:
-        return self.portion.id
+        return self.chunk.id
 
     @property
-    def stamp(self) -> str:
-        return self.portion.stamp
+    def fingerprint(self) -> str:
+        return self.chunk.fingerprint
 
     @property
     def weight(self) -> int:
-        return self.portion.weight
+        return self.chunk.weight
 
     def photographs(self) -> Iterator[Photograph]:
-        for photograph in self.portion.photographs():
+        for photograph in self.chunk.photographs():
             if not any(person.is_in(f"{photograph.stem}.jpg") for person in self.people):
                 yield photograph
 
@@ -182,7 +182,7 @@ class Layers:
 
     journals: tuple[Path, ...]
     openface: Path
-    crops: tuple[Folder, ...]
+    crops: tuple[AnyPath, ...]
     web_store: Path
     coded_store: Path
     intermediate: Path
@@ -260,7 +260,7 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
 def _at_work(layers: Layers) -> list[Path]:
     """Folders in which a run is at work, or was killed: it could bring the person back."""
     roots = (
-        *(folder for folder in layers.crops if is_local(folder)),
+        *(folder for folder in layers.crops if isinstance(folder, Path)),
         *(layers.web_store, layers.coded_store, layers.intermediate, layers.primary),
         *(layers.models, layers.predictions, layers.reports),
     )
@@ -416,12 +416,12 @@ def _row_shows(row: list[Any], person: Person) -> bool:
     return any(isinstance(value, str) and person.is_in(value) for value in row)
 
 
-def _delete_crops(folder: Folder, person: Person, done: Removal) -> None:
+def _delete_crops(folder: AnyPath, person: Person, done: Removal) -> None:
     for path in [path for path in folder.iterdir() if person.is_in(path.name)]:
         if path.is_file():
             path.unlink()
             done.deleted.append(str(path))
-    if is_local(folder):
+    if isinstance(folder, Path):
         for path in _files(folder, _TABLES):
             _filter_table(path, person, done)
         renew_sums(folder)

@@ -13,9 +13,9 @@ import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.faces.crop import CropSettings, FaceSettings
-from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.preprocess import crop_photographs
 from action_units.faces.workers import Workers
+from action_units.media.sources import open_photographs
 
 distributed = pytest.importorskip("distributed")
 

@@ -22,7 +22,7 @@ from action_units.faces.crop import (
 )
 from action_units.faces.detection.base import Detection
 from action_units.labels.tables import parse_rectsize
-from action_units.media.decoding import decode
+from action_units.media.images import decode
 
 PHOTO = np.random.default_rng(0).integers(1, 256, (70, 90), dtype=np.uint8)  # nowhere zero
 

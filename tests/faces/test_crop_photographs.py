@@ -24,9 +24,9 @@ from action_units.errors import ArtifactError, LabelError
 from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.faces.crop_folder import UNFINISHED
 from action_units.faces.journal import Journal
-from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.preprocess import crop_photographs
 from action_units.faces.workers import Workers
+from action_units.media.sources import open_photographs
 
 HERE = Workers(0)
 SETTINGS = FaceSettings(crop=CropSettings(max_size=48))
@@ -168,26 +168,26 @@ def test_two_photographs_of_one_name_give_one_crop_the_first(tmp_path, portraits
 
 @dataclass(frozen=True)
 class _Renamed:
-    """A portion whose photographs all have one stem."""
+    """A chunk whose photographs all have one stem."""
 
-    portion: object
-    id = property(lambda self: self.portion.id)
-    stamp = property(lambda self: self.portion.stamp)
-    weight = property(lambda self: self.portion.weight)
+    chunk: object
+    id = property(lambda self: self.chunk.id)
+    fingerprint = property(lambda self: self.chunk.fingerprint)
+    weight = property(lambda self: self.chunk.weight)
 
     def photographs(self):
-        for photograph in self.portion.photographs():
+        for photograph in self.chunk.photographs():
             yield replace(photograph, stem="m.01_7-FaceId-0")
 
 
 class _OneName:
-    """A source of such portions."""
+    """A source of such chunks."""
 
     def __init__(self, folder):
         self.source = open_photographs(folder)
 
-    def portions(self):
-        return map(_Renamed, self.source.portions())
+    def chunks(self):
+        return map(_Renamed, self.source.chunks())
 
 
 def test_of_repeats_in_several_portions_the_first_is_kept(tmp_path, portraits, monkeypatch):

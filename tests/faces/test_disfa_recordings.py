@@ -13,7 +13,7 @@ from action_units.faces.preprocess import Recording, check_recording, crop_video
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.exclusions import parse_exclusions
-from action_units.media.video import Listed, read_frames
+from action_units.media.video import ContainerInfo, read_frames
 from action_units.media.video_stream import Undecodable, decode_video
 from tests.faces.test_crop_videos import files, write_video
 
@@ -313,8 +313,10 @@ def test_exclusions_of_what_is_not_there_are_refused(disfa, exclusion, words):
 def test_a_container_that_lists_a_wrong_length_is_counted(disfa, monkeypatch):
     plan = plan_recordings(disfa)
     for said in (7, None):
-        answer = Listed(20.0, said)
-        monkeypatch.setattr("action_units.faces.preprocess.listed", lambda *_, a=answer: a)
+        answer = ContainerInfo(20.0, said)
+        monkeypatch.setattr(
+            "action_units.faces.preprocess.container_info", lambda *_, a=answer: a
+        )
         plan.check()
 
 

@@ -1,4 +1,4 @@
-"""Working through portions: what is new, after kills, and around what kills."""
+"""Working through chunks: what is new, after kills, and around what kills."""
 
 import os
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from action_units.faces.workers import Workers
 
 @dataclass(frozen=True)
 class Numbers:
-    """A portion of some numbers."""
+    """A chunk of some numbers."""
 
     id: str
     numbers: tuple[int, ...]
-    stamp: str = "s"
+    fingerprint: str = "s"
     weight: int = field(default=1)
 
 
@@ -32,9 +32,9 @@ class Square:
 
     def __call__(self, shard, at, skip):
         entries = []
-        for portion in shard:
-            entry = Entry(portion.id, portion.stamp, [], [])
-            for number in portion.numbers:
+        for chunk in shard:
+            entry = Entry(chunk.id, chunk.fingerprint, [], [])
+            for number in chunk.numbers:
                 at(f"number {number}")
                 if f"number {number}" in skip:
                     entry.quarantined.append([f"number {number}", "crash", "", ""])
@@ -49,7 +49,7 @@ class Square:
         return entries
 
 
-def portions(count, each=1):
+def chunks(count, each=1):
     return [
         Numbers(f"p{k:03d}", tuple(range(k * each, k * each + each)), weight=each)
         for k in range(count)
@@ -75,7 +75,7 @@ def rows(done):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_all_is_done_whatever_the_number_of_workers(tmp_path, workers):
-    new, done, shards = run(tmp_path, portions(10), workers=workers, shard_weight=4)
+    new, done, shards = run(tmp_path, chunks(10), workers=workers, shard_weight=4)
     assert rows(done) == [[f"{n}.jpg", n**2] for n in range(10)]
     assert max(len(shard) for shard in shards) <= 4
     assert sorted(name for shard in shards for name in shard) == [
@@ -85,7 +85,7 @@ def test_all_is_done_whatever_the_number_of_workers(tmp_path, workers):
 
 
 def test_the_last_shards_are_small_and_the_others_full(tmp_path):
-    _, _, shards = run(tmp_path, portions(400), shard_weight=40, workers=2)
+    _, _, shards = run(tmp_path, chunks(400), shard_weight=40, workers=2)
     sizes = [len(shard) for shard in shards]
     assert sum(sizes) == 400
     assert sizes[:4] == [40] * 4
@@ -94,19 +94,19 @@ def test_the_last_shards_are_small_and_the_others_full(tmp_path):
 
 
 def test_a_second_run_does_nothing_and_new_portions_alone_are_done(tmp_path):
-    run(tmp_path, portions(6))
-    new, _, shards = run(tmp_path, portions(6))
+    run(tmp_path, chunks(6))
+    new, _, shards = run(tmp_path, chunks(6))
     assert (new, shards) == (0, [])
-    added = [Numbers("a", (100,)), *portions(6)]  # before all others
+    added = [Numbers("a", (100,)), *chunks(6)]  # before all others
     new, done, shards = run(tmp_path, added)
     assert (new, shards) == (1, [["a"]])
     assert rows(done)[0] == ["100.jpg", 10_000]
 
 
 def test_changed_and_lost_portions_are_done_again(tmp_path):
-    run(tmp_path, portions(6))
-    items = portions(6)
-    items[2] = Numbers("p002", (2,), stamp="other")
+    run(tmp_path, chunks(6))
+    items = chunks(6)
+    items[2] = Numbers("p002", (2,), fingerprint="other")
     _, _, shards = run(tmp_path, items, is_there=lambda entry: entry.id != "p004")
     assert shards == [["p002"], ["p004"]]
 
@@ -115,24 +115,24 @@ def test_an_error_stops_the_run_and_what_was_done_stays_done(tmp_path):
     def fail(shard, at, skip):
         if shard[0].id == "p002":
             raise LabelError("video.avi", "damaged.")
-        return [Entry(portion.id, portion.stamp, [], []) for portion in shard]
+        return [Entry(chunk.id, chunk.fingerprint, [], []) for chunk in shard]
 
     with pytest.raises(LabelError):
-        run(tmp_path, portions(6), fail, shard_weight=1)
+        run(tmp_path, chunks(6), fail, shard_weight=1)
     with Journal.open(tmp_path / "journal", {}) as journal:
         assert list(journal.done) == ["p000", "p001"]
 
 
 def test_a_worker_that_dies_once_costs_its_shard_a_retry(tmp_path):
     job = Square(tmp_path / "seen", once=frozenset({7}))
-    _, done, _ = run(tmp_path, portions(5, each=4), job, workers=2, shard_weight=4)
+    _, done, _ = run(tmp_path, chunks(5, each=4), job, workers=2, shard_weight=4)
     assert rows(done) == [[f"{n}.jpg", n**2] for n in range(20)]
     assert not any(entry.quarantined for entry in done.values())
 
 
 def test_what_kills_twice_is_set_aside_by_name_and_nothing_else(tmp_path, caplog):
     job = Square(tmp_path / "seen", deadly=frozenset({7, 13, 14}))
-    _, done, _ = run(tmp_path, portions(5, each=4), job, workers=2, shard_weight=4)
+    _, done, _ = run(tmp_path, chunks(5, each=4), job, workers=2, shard_weight=4)
     assert [row[0] for row in rows(done)] == [
         f"{n}.jpg" for n in range(20) if n not in job.deadly
     ]
@@ -146,4 +146,4 @@ def test_a_machine_on_which_everything_dies_is_told_of(tmp_path):
         os._exit(9)
 
     with pytest.raises(ArtifactError, match="die, but not because of one picture"):
-        run(tmp_path, portions(2), die, workers=1)
+        run(tmp_path, chunks(2), die, workers=1)

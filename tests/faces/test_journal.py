@@ -10,8 +10,10 @@ from action_units.faces.journal import NAME, Entry, Journal
 SETTINGS = {"crop": {"margin": 0.0, "size": (64, 64)}}
 
 
-def entry(number, stamp="s"):
-    return Entry(f"p{number}", stamp, [[f"c{number}.jpg", 10 + number]], [["a", "b", "c", "d"]])
+def entry(number, fingerprint="s"):
+    return Entry(
+        f"p{number}", fingerprint, [[f"c{number}.jpg", 10 + number]], [["a", "b", "c", "d"]]
+    )
 
 
 def filled(folder, numbers=range(3), settings=SETTINGS):

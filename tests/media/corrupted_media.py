@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from action_units.errors import UnusableFace
-from action_units.media.decoding import read_photograph
-from tests.faces.test_truncation import PADDING
+from action_units.media.images import read_image
 from tests.media.picture_files import picture_files
+from tests.media.test_truncation import PADDING
 
 CAP = 3 << 30  # bytes of addresses: a hostile header must not get more
 
@@ -63,7 +63,7 @@ def main(count, seed):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.jpg"
         path.write_bytes(files["PNG"])
-        read_photograph(path)
+        read_image(path)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         resource.setrlimit(resource.RLIMIT_AS, (CAP, CAP))
         for index in range(count):
@@ -72,7 +72,7 @@ def main(count, seed):
             kind, content = damage(rng, name, files)
             path.write_bytes(content)
             try:
-                pixels = read_photograph(path, gray=bool(rng.integers(2))).pixels
+                pixels = read_image(path, gray=bool(rng.integers(2)))
             except UnusableFace as error:
                 outcomes[f"{kind}: {error.reason}"] += 1
                 if not error.detail:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from action_units.errors import UnusableFace
 from action_units.faces.packing import packed_face
-from action_units.media.decoding import decode
+from action_units.media.images import decode
 from action_units.media.jpeg import decode_plain_jpeg, jpeg_fault
 from tests.media.picture_files import SMOOTH, colours, encoded, picture_files, turned
 from tests.portraits import portrait

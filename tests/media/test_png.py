@@ -5,7 +5,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from action_units.errors import UnusableFace
-from action_units.media.decoding import decode
+from action_units.media.images import decode
 from tests.media.picture_files import SMOOTH, colours, encoded, turned
 
 CONTENT = encoded(colours(), "PNG")

@@ -16,7 +16,7 @@ from action_units.faces.crop import (
 )
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.tracking import overlap
-from action_units.media.decoding import decode, read_photograph
+from action_units.media.images import decode, read_image
 from tests.faces.scenes import scene
 from tests.faces.ssd_files import needs_the_ssd
 
@@ -30,9 +30,7 @@ def astronaut():
 def grace_hopper():
     """Rear Admiral Grace M. Hopper, US Navy, 512 × 600."""
     samples = pytest.importorskip("matplotlib.cbook")
-    return read_photograph(
-        Path(samples.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    ).pixels
+    return read_image(Path(samples.get_sample_data("grace_hopper.jpg", asfileobj=False)))
 
 
 # The eyes and the middle of the mouth, read off the photographs by eye.

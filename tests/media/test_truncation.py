@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from action_units.errors import UnusableFace
-from action_units.media.decoding import decode
+from action_units.media.images import decode
 from tests.media.picture_files import SMOOTH, colours, encoded, picture_files
 
 FILES = picture_files()

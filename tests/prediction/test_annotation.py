@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
-from action_units.media.decoding import to_gray
-from action_units.media.video import listed, read_frames, timed_frames
+from action_units.media.images import to_gray
+from action_units.media.video import container_info, read_frames, timed_frames
 from action_units.prediction.annotation import CODECS, annotate
 from action_units.prediction.lettering import mask, put
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
@@ -55,7 +55,7 @@ def test_a_video_keeps_its_frames_and_its_rate(
     )
     frames = list(read_frames(out, None))
     assert len(frames) == 7
-    assert listed(out).rate == pytest.approx(rate, rel=2e-3)
+    assert container_info(out).rate == pytest.approx(rate, rel=2e-3)
     # Each frame shows its own picture: the sample's gray grows from frame to frame.
     corner = [float(frame[300:340, 10:40].mean()) for frame in frames]
     assert corner == pytest.approx([10 + 20 * n for n in range(7)], abs=8)

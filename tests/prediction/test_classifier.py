@@ -13,9 +13,9 @@ from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
-from action_units.faces.photographs.folder import FolderSource
 from action_units.faces.preprocess import crop_photographs
 from action_units.faces.workers import Workers
+from action_units.media.sources import FolderSource
 from action_units.prediction.classifier import Classifier, FaceInput, Member
 from tests.prediction.conftest import FACES, scene
 

@@ -11,8 +11,8 @@ import torch
 
 from action_units.errors import ConfigurationError, LabelError, UnusableFace
 from action_units.faces.detection.registry import make_detector
-from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import Quarantine
+from action_units.media.photographs import Photograph
 from action_units.media.video import read_frames
 from action_units.media.video_stream import Frame
 from action_units.prediction.classifier import Classifier, FaceInput

@@ -13,9 +13,9 @@ import pytest
 from action_units.commands import main
 from action_units.config import CropSettings
 from action_units.faces.crop import FaceSettings
-from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.preprocess import crop_photographs
 from action_units.faces.workers import Workers
+from action_units.media.sources import open_photographs
 from tests.portraits import portrait
 
 KILLS = int(os.environ.get("ACTION_UNITS_KILLS", "8"))  # of each kind

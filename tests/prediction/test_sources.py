@@ -8,10 +8,10 @@ import cv2
 import fsspec
 import pytest
 
-from action_units import trees
 from action_units.errors import ConfigurationError, LabelError
+from action_units.media import paths
+from action_units.media.file_types import kind_of_file
 from action_units.media.video import read_frames
-from action_units.prediction.contents import kind_of_file
 from action_units.prediction.sources import Photographs, open_source, passed_over, short_name
 from tests.prediction.conftest import scene, write_video
 
@@ -42,7 +42,7 @@ def tree(tmp_path_factory):
 
 
 def ids(photographs):
-    return [portion.id for portion in photographs.portions]
+    return [chunk.id for chunk in photographs.chunks]
 
 
 def test_a_folder_gives_all_pictures_and_videos_in_the_order_of_their_names(tree):
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_listed_is_set_aside(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(trees.os, "scandir", scandir)
+    monkeypatch.setattr(paths.os, "scandir", scandir)
     found = open_source(tmp_path)
     assert ids(found.photographs) == ["a.png"]
     (row,) = found.set_aside.rows()
@@ -263,7 +263,7 @@ def test_all_files_that_are_passed_over_are_counted():
 
 def test_other_lists_of_paths_are_other_sources(tree):
     one, other, again = (
-        open_source([tree / "a.webp", tree / name]).photographs.place
+        open_source([tree / "a.webp", tree / name]).photographs.location
         for name in ("film", "movie.jpg", "film")
     )
     assert one == again != other
@@ -272,13 +272,13 @@ def test_other_lists_of_paths_are_other_sources(tree):
 @pytest.mark.parametrize("out", ["predicted", "."])
 def test_what_was_made_before_is_no_source(tmp_path, out):
     cv2.imwrite(str(tmp_path / "a.png"), scene({}, (48, 64)))
-    first = open_source(tmp_path, tmp_path / out).photographs.stamp
+    first = open_source(tmp_path, tmp_path / out).photographs.fingerprint
     (tmp_path / out).mkdir(exist_ok=True)
     for name in ("a.png_annotated.png", "v_timeline.png", "v_timeline_face0.png"):
         cv2.imwrite(str(tmp_path / out / name), scene({}, (48, 64)))
     again = open_source(tmp_path, tmp_path / out)
     assert ids(again.photographs) == ["a.png"]
-    assert again.photographs.stamp == first
+    assert again.photographs.fingerprint == first
 
 
 def test_no_two_tables_have_one_name(tmp_path):
@@ -340,12 +340,12 @@ def test_a_folder_without_pictures_says_what_it_has(tmp_path):
 def test_the_stamp_follows_the_files(tmp_path):
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), scene({}, (48, 64)))
-    first = open_source(tmp_path).photographs.stamp
-    assert open_source(tmp_path).photographs.stamp == first
+    first = open_source(tmp_path).photographs.fingerprint
+    assert open_source(tmp_path).photographs.fingerprint == first
     cv2.imwrite(str(tmp_path / "b.png"), scene({}, (50, 64)))
-    second = open_source(tmp_path).photographs.stamp
+    second = open_source(tmp_path).photographs.fingerprint
     (tmp_path / "a.png").unlink()
-    assert len({first, second, open_source(tmp_path).photographs.stamp}) == 3
+    assert len({first, second, open_source(tmp_path).photographs.fingerprint}) == 3
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from kedro.io import AbstractDataset
 
 from action_units.errors import ArtifactError
 from action_units.faces.crop_folder import UNFINISHED
-from action_units.faces.folders import Folder, place
 from action_units.files import (
     SUMS,
     atomic_write,
@@ -37,6 +36,7 @@ from action_units.labels.tables import (
     write_web_tables,
 )
 from action_units.labels.warnings import disfa_warnings, web_warnings
+from action_units.media.paths import AnyPath, any_path
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class CropSet:
             where that was done elsewhere.
     """
 
-    folder: Folder
+    folder: AnyPath
     table: pd.DataFrame
     origin: str
     made_with: Mapping[str, Any] | None = None
@@ -82,7 +82,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
             metadata: Settings of Kedro-Viz; not used here.
         """
         self.path = Path(path)
-        self.images = place(images) if images else self.path
+        self.images = any_path(images) if images else self.path
         self.metadata = metadata
 
     def save(self, data: CropSet) -> None:

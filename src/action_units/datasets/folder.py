@@ -1,14 +1,15 @@
 """A folder that a long piece of work fills: crops, checkpoints."""
 
+from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from action_units.faces.folders import Folder, is_local, place
 from action_units.files import make_folder
+from action_units.media.paths import AnyPath, any_path
 
 
-class FolderDataset(AbstractDataset[None, Folder]):
+class FolderDataset(AbstractDataset[None, AnyPath]):
     """Hands a node the folder it may write in, made where it is missing.
 
     What is written there over minutes and hours must survive a kill, so the node
@@ -22,12 +23,12 @@ class FolderDataset(AbstractDataset[None, Folder]):
             path: Where it lies; a path, or a URL that fsspec serves.
             metadata: Settings of Kedro-Viz; not used here.
         """
-        self.path = place(path)
+        self.path = any_path(path)
         self.metadata = metadata
 
-    def load(self) -> Folder:
+    def load(self) -> AnyPath:
         """The folder, ready to be written in."""
-        if is_local(self.path):
+        if isinstance(self.path, Path):
             make_folder(self.path)
         else:
             self.path.mkdir(parents=True, exist_ok=True)

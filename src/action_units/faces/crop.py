@@ -12,7 +12,7 @@ from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import model_sha256, thread_detector
-from action_units.media.decoding import MAX_MEGAPIXELS, Pixels, to_gray
+from action_units.media.images import MAX_MEGAPIXELS, Pixels, to_gray
 
 Square = tuple[int, int, int, int]
 """x, y, side and side again, in pixels."""

@@ -2,12 +2,13 @@
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Self
 
-from action_units.faces.folders import Folder, is_local, names_in, place, put_many, sizes_in
 from action_units.faces.journal import Entry, Journal
 from action_units.files import sweep
 from action_units.hints import command
+from action_units.media.paths import AnyPath, any_path, names_in, sizes_in, write_files
 
 UNFINISHED = "UNFINISHED"
 """A file in a folder of crops until all of them and their labels are written."""
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 class CropWriter:
     """Writes crops in its own thread, so that detection does not wait for the disk."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: AnyPath) -> None:
         """Name the folder."""
         self._folder = folder
         self._thread = ThreadPoolExecutor(1)
@@ -49,16 +50,16 @@ class CropWriter:
     def _write(self) -> None:
         if len(self._queue) > _QUEUE:
             self._queue.pop(0).result()
-        self._queue.append(self._thread.submit(put_many, self._folder, self._batch))
+        self._queue.append(self._thread.submit(write_files, self._folder, self._batch))
         self._batch = {}
 
 
 class CropFolder:
     """A folder of crops, and what a journal says should be in it."""
 
-    def __init__(self, folder: str | Folder, journal: Journal) -> None:
+    def __init__(self, folder: str | AnyPath, journal: Journal) -> None:
         """List what lies there."""
-        self.path, self.journal = place(folder), journal
+        self.path, self.journal = any_path(folder), journal
         self._sizes = sizes_in(self.path)
 
     def has(self, entry: Entry) -> bool:
@@ -74,7 +75,7 @@ class CropFolder:
                 "; ".join(self.journal.changed),
             )
         text = f"Crops are being made here. {command('preprocess')} goes on with it.\n"
-        put_many(self.path, {UNFINISHED: text.encode()})
+        write_files(self.path, {UNFINISHED: text.encode()})
 
     def finish(self, wanted: set[str]) -> None:
         """Delete what killed runs and earlier inputs left, and forget those inputs.
@@ -102,6 +103,6 @@ class CropFolder:
         for name in names_in(self.path):
             if name in stale:
                 (self.path / name).unlink(missing_ok=True)
-        if is_local(self.path):
+        if isinstance(self.path, Path):
             sweep(self.path)
         journal.tidy(wanted, stays)

@@ -24,8 +24,8 @@ from action_units.labels.label_files import (
     walk,
 )
 from action_units.labels.names import CAMERAS
-from action_units.media.decoding import MAX_MEGAPIXELS
-from action_units.trees import PICTURES, VIDEOS
+from action_units.media.file_types import PICTURES, VIDEOS
+from action_units.media.images import MAX_MEGAPIXELS
 
 _NAME = re.compile(
     r"(?:(?:right|left)[ _-]?(?:videos?|camera)?[ _-]?)?(SN[ _-]?\d+)(?:_\w+)?[ _-]*",

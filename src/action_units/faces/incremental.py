@@ -34,7 +34,7 @@ class Chunk(Protocol):
         """Its name, unique and the same in every run."""
 
     @property
-    def stamp(self) -> str:
+    def fingerprint(self) -> str:
         """Differs where the bytes may have changed."""
 
     @property
@@ -108,7 +108,7 @@ def work_through(
 
 def _is_done(chunk: Chunk, journal: Journal, is_there: Callable[[Entry], bool]) -> bool:
     entry = journal.done.get(chunk.id)
-    return entry is not None and entry.fingerprint == chunk.stamp and is_there(entry)
+    return entry is not None and entry.fingerprint == chunk.fingerprint and is_there(entry)
 
 
 def _shards(

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import LabelError
-from action_units.faces.photographs.matching import Matches, match_names
 from action_units.faces.preprocess import CropResult
 from action_units.faces.quarantine import Quarantine
 from action_units.labels.openface import OpenFaceTable
 from action_units.labels.openface_csv import BOX
+from action_units.media.photograph_names import Matches, match_names
 
 logger = logging.getLogger(__name__)
 

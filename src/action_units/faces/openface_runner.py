@@ -17,11 +17,12 @@ from pathlib import Path
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.openface_program import ARGUMENTS, FaceLandmarkImg, Outcome
-from action_units.faces.quarantine import Quarantine, printable
+from action_units.faces.quarantine import Quarantine
 from action_units.files import SUMS, differing, sweep, write_bytes, write_sums, write_text
 from action_units.locks import locked
+from action_units.media.file_types import is_picture
+from action_units.media.paths import is_folder, printable, walk
 from action_units.progress import Progress
-from action_units.trees import is_folder, is_picture, walk
 
 logger = logging.getLogger(__name__)
 

@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from upath import UPath
 
 from action_units.errors import ArtifactError, LabelError, UnusableFace
 from action_units.faces.crop import pad_to_square, resize_square
-from action_units.faces.folders import Folder, place, stamps_in
-from action_units.faces.photographs.places import Place, place_of
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import INDEX_NAME, Faces, FaceStore
 from action_units.files import advice, reserve
 from action_units.labels.action_units import aus_of_columns
 from action_units.labels.tables import parse_rectsize
-from action_units.media.decoding import Pixels, decode
+from action_units.media.images import Pixels, decode, read_content
+from action_units.media.paths import AnyPath, any_path, fingerprints_in, printable
 from action_units.progress import Progress
 
 _IN_MEMORY = 256 << 20
@@ -47,7 +45,7 @@ class Packed:
 
 
 def pack_crops(
-    folder: Folder | str,
+    folder: AnyPath | str,
     table: pd.DataFrame,
     size: int,
     workers: int | None = None,
@@ -79,8 +77,7 @@ def pack_crops(
         LabelError: An image's name leads out of the folder, or not one is usable.
         ArtifactError: The temporary file finds no room.
     """
-    folder = place(folder)
-    crops = place_of(str(folder) if isinstance(folder, UPath) else folder)
+    folder = any_path(folder)
     table = table.reset_index(drop=True)
     names = [str(name) for name in table["image"]]
     rects = (
@@ -89,7 +86,8 @@ def pack_crops(
     for name in names:
         if not is_plain(name):
             raise LabelError(
-                str(crops), f"image {name!r} is not the plain name of a file in the folder."
+                printable(folder),
+                f"image {name!r} is not the plain name of a file in the folder.",
             )
     how = None if made_with is None else {**made_with, "size": size}
     made_from = _fingerprint(folder, table, size, how)
@@ -102,7 +100,7 @@ def pack_crops(
     hashes: list[str] = []
 
     def read(rows: range) -> list[tuple[Pixels | UnusableFace, str]]:
-        return [_read_crop(crops / names[row], rects[row], size) for row in rows]
+        return [_read_crop(folder / names[row], rects[row], size) for row in rows]
 
     with (
         Progress("Packing crops", len(names), "crops") as progress,
@@ -112,7 +110,7 @@ def pack_crops(
             parts = pool.map(read, _parts(batch, _TOGETHER))
             for row, (face, digest) in zip(batch, chain.from_iterable(parts), strict=True):
                 if isinstance(face, UnusableFace):
-                    quarantine.add(str(crops / names[row]), face.reason, face.detail, digest)
+                    quarantine.add(folder / names[row], face.reason, face.detail, digest)
                     continue
                 faces[len(kept)] = face  # never ahead of the row that was read
                 kept.append(row)
@@ -120,7 +118,7 @@ def pack_crops(
             progress.advance(len(batch), quarantine.summary())
     if not kept:
         raise LabelError(
-            str(crops),
+            printable(folder),
             f"none of the {len(names):,} images of the table can be used "
             f"({quarantine.summary() or 'the table is empty'}); the first is "
             f"{names[0] if names else 'missing'}. Is this the folder of the crops?",
@@ -150,14 +148,14 @@ def _packed_before(folder: Path, made_from: str) -> Packed | None:
 
 
 def _fingerprint(
-    folder: Folder, table: pd.DataFrame, size: int, how: Mapping[str, Any] | None
+    folder: AnyPath, table: pd.DataFrame, size: int, how: Mapping[str, Any] | None
 ) -> str:
     """A hash of all that a store is made of: rows, crops' sizes and times, its own size."""
     told = json.dumps(how, sort_keys=True)
     digest = hashlib.sha256(f"{_FORMAT} {size} {list(table.columns)} {told}".encode())
     digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    stamps = stamps_in(folder)
-    digest.update("\n".join(stamps.get(str(name), "") for name in table["image"]).encode())
+    files = fingerprints_in(folder)
+    digest.update("\n".join(files.get(str(name), "") for name in table["image"]).encode())
     return digest.hexdigest()
 
 
@@ -184,13 +182,11 @@ def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
     return resize_square(face, size)
 
 
-def _read_crop(path: Place, rectsize: str, size: int) -> tuple[Pixels | UnusableFace, str]:
+def _read_crop(path: AnyPath, rectsize: str, size: int) -> tuple[Pixels | UnusableFace, str]:
     """A crop at its packed size, or why there is none, and its file's hash."""
     digest = ""
     try:
-        content = path.content()
-        if isinstance(content, UnusableFace):
-            return content, digest
+        content = read_content(path)
         digest = hashlib.sha256(content).hexdigest()
         return packed_face(content, size, rectsize), digest
     except UnusableFace as error:

@@ -21,15 +21,15 @@ from action_units.faces.crop import FaceSettings, cut_and_encode
 from action_units.faces.crop_folder import CropFolder, CropWriter
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import thread_detector
-from action_units.faces.folders import Folder, place, stamps_in
 from action_units.faces.incremental import work_through
 from action_units.faces.journal import Entry, Journal
-from action_units.faces.photographs.base import PhotographSource, Portion
-from action_units.faces.quarantine import LEFT_OUT, Quarantine, printable
+from action_units.faces.quarantine import LEFT_OUT, Quarantine
 from action_units.faces.workers import Workers
 from action_units.labels.names import disfa_image
-from action_units.media.decoding import Pixels, decode, left_out, read_photograph
-from action_units.media.video import listed, read_frames, refuse_another_count
+from action_units.media.images import Pixels, decode, further_images, read_image
+from action_units.media.paths import AnyPath, any_path, fingerprints_in, printable
+from action_units.media.photographs import Chunk, PhotographSource
+from action_units.media.video import check_frame_count, container_info, read_frames
 
 FIRST = 1000
 """So many photographs must not all be unusable for other reasons than showing no face."""
@@ -64,7 +64,7 @@ class CropResult:
 
 def crop_photographs(
     source: PhotographSource,
-    out: Folder | str,
+    out: AnyPath | str,
     journal: Path | str,
     settings: FaceSettings | None = None,
     workers: Workers | None = None,
@@ -89,7 +89,7 @@ def crop_photographs(
     """
     settings = settings or FaceSettings()
     job = _CropPhotographs(str(out), settings)
-    chunks = list(source.portions())
+    chunks = list(source.chunks())
     return _crop_all(chunks, job, _PHOTOGRAPH_COLUMNS, journal, workers, check=_CheckFirst())
 
 
@@ -119,11 +119,11 @@ class Recording:
         return f"{self.camera}Video{self.subject}"
 
     @property
-    def stamp(self) -> str:
+    def fingerprint(self) -> str:
         """Differs where the file or the number of labels does."""
         if self.pictures is not None:
-            stamps = stamps_in(self.path)
-            own = [(path.name, stamps.get(path.name)) for path in self.pictures]
+            fingerprints = fingerprints_in(self.path)
+            own = [(path.name, fingerprints.get(path.name)) for path in self.pictures]
             return f"{hashlib.sha256(repr(own).encode()).hexdigest()}-{self.frames}"
         try:
             status = self.path.stat()
@@ -139,7 +139,7 @@ class Recording:
 
 def crop_videos(
     recordings: Sequence[Recording],
-    out: Folder | str,
+    out: AnyPath | str,
     journal: Path | str,
     settings: FaceSettings | None = None,
     workers: Workers | None = None,
@@ -186,7 +186,7 @@ def check_recording(recording: Recording, max_megapixels: float | None) -> None:
     next(frames)
     if (
         recording.pictures is None
-        and listed(recording.path, max_megapixels).frames != recording.frames
+        and container_info(recording.path, max_megapixels).frames != recording.frames
     ):
         # A container's own count may be wrong, so all frames are counted.
         for _ in frames:
@@ -203,27 +203,27 @@ class _CropJob:
 
 class _CropPhotographs(_CropJob):
     def __call__(
-        self, shard: tuple[Portion, ...], at: Callable[[str], None], skip: frozenset[str]
+        self, shard: tuple[Chunk, ...], at: Callable[[str], None], skip: frozenset[str]
     ) -> list[Entry]:
         names: set[str] = set()
-        with CropWriter(place(self.out)) as writer:
+        with CropWriter(any_path(self.out)) as writer:
             return [self._crop_chunk(chunk, writer, names, at, skip) for chunk in shard]
 
     def _crop_chunk(
         self,
-        chunk: Portion,
+        chunk: Chunk,
         writer: CropWriter,
         names: set[str],
         at: Callable[[str], None],
         skip: frozenset[str],
     ) -> Entry:
-        entry = Entry(chunk.id, chunk.stamp, [], [])
+        entry = Entry(chunk.id, chunk.fingerprint, [], [])
         for photograph in chunk.photographs():
-            at(photograph.place)
+            at(photograph.location)
             name = photograph.stem + self.settings.crop.suffix
-            path, content, sha256 = printable(photograph.place), b"", ""
+            path, content, sha256 = printable(photograph.location), b"", ""
             try:
-                if photograph.place in skip:
+                if photograph.location in skip:
                     raise UnusableFace(_CRASH, _CRASHED)
                 if isinstance(photograph.content, UnusableFace):
                     raise photograph.content
@@ -240,7 +240,7 @@ class _CropPhotographs(_CropJob):
             names.add(name)
             writer.add(name, crop)
             entry.rows.append([*row, photograph.name, sha256])
-            if others := left_out(content):
+            if others := further_images(content):
                 entry.quarantined.append([path, LEFT_OUT, others, sha256])
         return _to_retry_if_unreadable(entry)
 
@@ -257,7 +257,7 @@ class _CropVideos(_CropJob):
         at(str(video.path))
         if str(video.path) in skip:
             raise LabelError(video.path, _CRASHED)
-        entry = Entry(video.id, video.stamp, [], [])
+        entry = Entry(video.id, video.fingerprint, [], [])
         crops: dict[str, bytes] = {}
         detector = thread_detector(self.settings.detector)
         last: tuple[int, Detection] | None = None
@@ -285,7 +285,7 @@ class _CropVideos(_CropJob):
             name = disfa_image(video.subject, missing, video.camera, suffix)
             detail = f"label {missing} of {video.path.name} comes after the last frame"
             entry.quarantined.append([name, "no frame", detail, ""])
-        with CropWriter(place(self.out)) as writer:
+        with CropWriter(any_path(self.out)) as writer:
             for name, content in crops.items():
                 writer.add(name, content)
         return _to_retry_if_unreadable(entry)
@@ -316,10 +316,10 @@ def _frames(
         )
         return
     n_found, tolerance = len(recording.pictures), recording.tolerance
-    refuse_another_count(recording.path, "lie there", n_found, recording.frames, tolerance)
+    check_frame_count(recording.path, "lie there", n_found, recording.frames, tolerance)
     for path in recording.pictures:
         try:
-            yield read_photograph(path, max_megapixels=max_megapixels).pixels
+            yield read_image(path, max_megapixels=max_megapixels)
         except UnusableFace as error:
             yield error
 

@@ -1,10 +1,10 @@
 """The list of pictures that could not be used, and why."""
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
+
+from action_units.media.paths import AnyPath, printable
 
 LEFT_OUT = "pictures left out"
 """The reason of a moving picture, or one of several pages, whose first picture was used."""
@@ -22,7 +22,7 @@ class Quarantine:
         """How many pictures are in it."""
         return len(self._rows)
 
-    def add(self, path: Path | str, reason: str, detail: str, sha256: str = "") -> None:
+    def add(self, path: AnyPath | str, reason: str, detail: str, sha256: str = "") -> None:
         """Set a picture aside.
 
         Args:
@@ -57,8 +57,3 @@ class Quarantine:
     def summary(self) -> str:
         """The counts as a sentence has them: ``3 no face, 1 truncated``."""
         return ", ".join(f"{count:,} {reason}" for reason, count in self.counts().items())
-
-
-def printable(path: Path | str) -> str:
-    """A path as text that any file can hold."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

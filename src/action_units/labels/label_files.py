@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from action_units.errors import LabelError
-from action_units.trees import is_folder
+from action_units.media.paths import is_folder
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,8 @@ from pathlib import Path
 from action_units.errors import LabelError
 from action_units.labels.action_units import PRETRAIN_AUS, au_column
 from action_units.labels.label_files import check_is_csv, read_header
-from action_units.trees import PICTURES, is_folder, walk
+from action_units.media.file_types import PICTURES
+from action_units.media.paths import is_folder, walk
 
 IMAGE_COLUMNS = ("image", "image_name", "filename", "file", "input", "name")
 """Where a merged file may have the picture's name; the first of them that is there is read."""
@@ -142,7 +143,7 @@ def read_rows(path: Path, aus: Sequence[int], suffix: str) -> Rows:
 
     Args:
         path: A CSV file or a folder of them, at any depth; links are followed as in
-            ``trees.walk``.
+            ``paths.walk``.
         aus: The AUs that are wanted.
         suffix: Of the pictures, for files that are named without it.
 

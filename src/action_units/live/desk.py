@@ -20,10 +20,10 @@ from action_units.live.limits import Limits
 from action_units.live.session import Busy, Webcams, look
 from action_units.live.streaming import Streamed, lines
 from action_units.live.uploads import body, kept_until_used
-from action_units.media.decoding import decode, left_out, read_content
-from action_units.media.video import listed, read_frames
+from action_units.media.file_types import kind_of_file
+from action_units.media.images import decode, further_images, read_content
+from action_units.media.video import container_info, read_frames
 from action_units.prediction.classifier import Classifier
-from action_units.prediction.contents import kind_of_file
 from action_units.prediction.engine import Engine, Shot
 from action_units.prediction.tables import Rows
 
@@ -102,13 +102,13 @@ class Desk:
             content = read_content(path)
             pixels = decode(content, max_megapixels=most)
             begin = {"kind": kind, "width": pixels.shape[1], "height": pixels.shape[0]}
-            begin["left_out"] = left_out(content)
+            begin["left_out"] = further_images(content)
             shots = iter([Shot(name, 1, 0.0, pixels)])
             rows = self._engine.pictures(shots, Quarantine())
         elif kind == "video":
             with closing(read_frames(path, None, most)) as frames:
                 height, width = next(frames).shape[:2]
-            said = listed(path)
+            said = container_info(path)
             begin = {"kind": kind, "width": width, "height": height, "rate": said.rate}
             begin["frames"] = said.frames
             rows = self._engine.video(path, most)

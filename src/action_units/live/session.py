@@ -10,7 +10,7 @@ import numpy as np
 from action_units.errors import ActionUnitsError, UnusableFace
 from action_units.faces.detection.registry import thread_detector
 from action_units.live.limits import Limits
-from action_units.media.decoding import Pixels, decode
+from action_units.media.images import Pixels, decode
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.tables import NO_FACE, Key, Rows
 from action_units.prediction.tracks import Tracker, make_tracker

@@ -20,7 +20,7 @@ import av
 
 from action_units.errors import LabelError
 from action_units.media.avi import walk_avi
-from action_units.media.decoding import MAX_MEGAPIXELS, Pixels
+from action_units.media.images import MAX_MEGAPIXELS, Pixels
 from action_units.media.matroska import is_matroska, walk_matroska
 from action_units.media.mp4 import is_mp4, walk_mp4
 from action_units.media.video_stream import Frame, Undecodable, decode_video, open_video
@@ -97,7 +97,7 @@ def timed_frames(
                 "%s: %d frames decoded of the %d listed.", path, decoded, decoded + lost
             )
     elif expected is not None:
-        refuse_another_count(path, "can be decoded", decoded, expected, tolerance)
+        check_frame_count(path, "can be decoded", decoded, expected, tolerance)
     elif decoded != wanted:
         raise LabelError(
             path,
@@ -106,7 +106,7 @@ def timed_frames(
         )
 
 
-def refuse_another_count(
+def check_frame_count(
     path: Path, what: str, frames: int, labels: int, tolerance: int = 0
 ) -> None:
     """Refuse frames that are more or fewer than their labels, and say the way on.
@@ -165,12 +165,12 @@ def check_video(
         return None
     held = len(frames.sizes)
     if expected is not None:
-        refuse_another_count(path, "are in the file", held, expected, tolerance)
+        check_frame_count(path, "are in the file", held, expected, tolerance)
     return held
 
 
 @dataclass(frozen=True)
-class Listed:
+class ContainerInfo:
     """What a video's container says of itself.
 
     Attributes:
@@ -182,7 +182,9 @@ class Listed:
     frames: int | None
 
 
-def listed(path: Path | str, max_megapixels: float | None = MAX_MEGAPIXELS) -> Listed:
+def container_info(
+    path: Path | str, max_megapixels: float | None = MAX_MEGAPIXELS
+) -> ContainerInfo:
     """Read a video's frame rate and count, which may be missing or wrong.
 
     Raises:
@@ -196,7 +198,7 @@ def listed(path: Path | str, max_megapixels: float | None = MAX_MEGAPIXELS) -> L
             frames = stream.frames
             if not frames and rate and container.duration:
                 frames = round(rate * container.duration / av.time_base)
-            return Listed(float(rate) if rate else None, max(0, frames) or None)
+            return ContainerInfo(float(rate) if rate else None, max(0, frames) or None)
     except LabelError:
         check_video(path)  # which says why, where it knows
         raise

@@ -33,7 +33,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from action_units.errors import LabelError
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 from action_units.media.mjpeg import NO_END, jpeg_fault
 
 _GENERATED_TIMES = 1  # AVFMT_FLAG_GENPTS

@@ -18,9 +18,9 @@ from av.video.stream import VideoStream
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import atomic_write, write_bytes
 from action_units.labels.action_units import au_columns, aus_of_columns
-from action_units.media.decoding import Pixels, read_photograph
-from action_units.media.video import listed, timed_frames
-from action_units.prediction.contents import kind_of_file
+from action_units.media.file_types import kind_of_file
+from action_units.media.images import Pixels, read_image
+from action_units.media.video import container_info, timed_frames
 from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
 from action_units.progress import Progress
 
@@ -68,7 +68,7 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
             raise ConfigurationError(f"{out}: an annotated picture is a .png file.")
         if frames.count != 1:
             raise ArtifactError(f"{source} is one picture, but its table is of {frames.count}.")
-        pixels = read_photograph(source).pixels
+        pixels = read_image(source)
         panel = Panel(_size(pixels), frames.aus, frames.columns, name)
         drawn = panel.draw(pixels, frames.faces(1), frames.slots, source.name)
         write_bytes(out, cv2.imencode(".png", drawn)[1].tobytes())
@@ -80,7 +80,7 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
 
 
 def _annotate_video(source: Path, frames: "_Frames", out: Path, name: str) -> None:
-    rate = frames.rate or listed(source).rate or _RATE
+    rate = frames.rate or container_info(source).rate or _RATE
     with (
         closing(timed_frames(source, None)) as decoded,
         _encoder(out, rate) as write,

@@ -13,14 +13,14 @@ from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.quarantine import Quarantine
 from action_units.locks import locked
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
+from action_units.media.paths import given_path
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine, Shot
 from action_units.prediction.folder import predict_into, summary_table
 from action_units.prediction.loading import load_classifier
 from action_units.prediction.sources import Photographs, Source, open_source, passed_over
 from action_units.prediction.tables import Rows, arrow_table, data_frame
-from action_units.trees import given_path
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _one_picture(pixels: Pixels, engine: Engine) -> pd.DataFrame:
 def _in_memory(source: Source, engine: Engine) -> pd.DataFrame:
     _refuse(source.set_aside)
     if source.passed_over:
-        logger.warning("%s: passed over: %s", source.place, passed_over(source.passed_over))
+        logger.warning("%s: passed over: %s", source.location, passed_over(source.passed_over))
     tables = []
     for part in source.parts:
         photographs, quarantine = isinstance(part, Photographs), Quarantine()

@@ -26,7 +26,7 @@ from action_units.faces.detection.base import Detection
 from action_units.faces.packing import packed_face
 from action_units.faces.store import Faces
 from action_units.labels.action_units import au_columns
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 
 
 @dataclass(frozen=True)

@@ -51,21 +51,21 @@ def _annotated(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
         yield annotate(part.path, table, with_suffix(outcome.stem, VIDEO), name=name)
         return
     files = [
-        portion
-        for portion in part.portions
-        if isinstance(portion, PictureFile) and portion.store is None
+        (chunk.id, chunk.path)
+        for chunk in part.chunks
+        if isinstance(chunk, PictureFile) and isinstance(chunk.path, Path)
     ]
-    if len(files) < len(part.portions):
+    if len(files) < len(part.chunks):
         logger.warning(
             "%s: photographs in a tar, a TSV or a store are not annotated; copy them "
             "into a folder first.",
-            part.place,
+            part.location,
         )
     of_image = dict(tuple(table.groupby("image")))
     # As the table's name has it where another source has taken the plain one.
     other = outcome.stem.name.removeprefix(part.name)
-    for file in files:
-        if file.id in of_image:
-            flat = short_name(file.id.strip("/").replace("/", "~"))
+    for image, path in files:
+        if image in of_image:
+            flat = short_name(image.strip("/").replace("/", "~"))
             out = outcome.stem.parent / f"{flat}{other}{PICTURE}"
-            yield annotate(Path(file.path), of_image[file.id], out, name=name)
+            yield annotate(path, of_image[image], out, name=name)

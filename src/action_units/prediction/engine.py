@@ -24,9 +24,9 @@ import numpy.typing as npt
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import thread_detector
-from action_units.faces.photographs.base import Photograph
 from action_units.faces.quarantine import LEFT_OUT, Quarantine
-from action_units.media.decoding import Pixels, decode, left_out
+from action_units.media.images import Pixels, decode, further_images
+from action_units.media.photographs import Photograph
 from action_units.media.video import timed_frames
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.flow import in_order, prefetched
@@ -191,7 +191,7 @@ class Engine:
             photographs: As files.
             quarantine: Gets those that cannot be used, which have no rows.
         """
-        shots = (Shot(p.name, 1, 0.0, p.content, p.place) for p in photographs)
+        shots = (Shot(p.name, 1, 0.0, p.content, p.location) for p in photographs)
         return self.pictures(shots, quarantine)
 
     def pictures(
@@ -226,7 +226,7 @@ class Engine:
             if isinstance(pixels, UnusableFace):
                 raise pixels
             if isinstance(pixels, bytes):
-                others = left_out(pixels)
+                others = further_images(pixels)
                 pixels = decode(pixels, max_megapixels=settings.max_megapixels)
         except UnusableFace as error:
             return _Seen(_without_content(shot), [], [], error)

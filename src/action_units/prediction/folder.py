@@ -23,9 +23,15 @@ from action_units.errors import LabelError, UnusableFace
 from action_units.faces.quarantine import Quarantine
 from action_units.files import sha256_of, sweep, write_text
 from action_units.labels.action_units import au_columns
-from action_units.media.video import listed
+from action_units.media.video import container_info
 from action_units.prediction.engine import Engine
-from action_units.prediction.sources import Photographs, Source, Video, passed_over, short_hash
+from action_units.prediction.sources import (
+    Photographs,
+    Source,
+    VideoFile,
+    passed_over,
+    short_hash,
+)
 from action_units.prediction.tables import table_files, with_suffix
 from action_units.progress import Progress
 
@@ -51,7 +57,7 @@ class Outcome:
         quarantine: What of it could not be used.
     """
 
-    part: Photographs | Video
+    part: Photographs | VideoFile
     stem: Path
     record: Mapping[str, Any]
     before: bool
@@ -101,7 +107,7 @@ def predict_into(source: Source, engine: Engine, out: Path | str) -> list[Outcom
     if source.passed_over:
         logger.warning(
             "%s: passed over as no pictures and no videos: %s",
-            source.place,
+            source.location,
             passed_over(source.passed_over),
         )
     return done
@@ -114,7 +120,7 @@ def summary_table(done: list[Outcome]) -> pd.DataFrame:
     """
     rows = [
         {
-            "source": outcome.part.place,
+            "source": outcome.part.location,
             "table": str(outcome.table) if outcome.record else "",
             **{name: outcome.record.get(name, 0) for name in ("frames", "rows", "faces")},
             "set_aside": len(outcome.quarantine),
@@ -126,7 +132,7 @@ def summary_table(done: list[Outcome]) -> pd.DataFrame:
 
 
 def _predict_part(
-    part: Photographs | Video, engine: Engine, out: Path, single: bool
+    part: Photographs | VideoFile, engine: Engine, out: Path, single: bool
 ) -> Outcome:
     told = _told(part, engine)
     stem = _stem(part, out)
@@ -134,15 +140,15 @@ def _predict_part(
     if (before := _done_before(record, told)) is not None:
         for row in before["set_aside"]:
             quarantine.add(*row)
-        logger.info("%s: done before, %s", part.place, with_suffix(stem, ".csv"))
+        logger.info("%s: done before, %s", part.location, with_suffix(stem, ".csv"))
         return Outcome(part, stem, before, True, quarantine)
     try:
         counts = _write(part, engine, stem, quarantine, single)
     except LabelError as error:
         if single or isinstance(part, Photographs):
             raise
-        logger.warning("%s: set aside: %s", part.place, error.problem)
-        quarantine.add(part.place, DAMAGED, str(error))
+        logger.warning("%s: set aside: %s", part.location, error.problem)
+        quarantine.add(part.location, DAMAGED, str(error))
         return Outcome(part, stem, {}, False, quarantine)
     files = {name: sha256_of(with_suffix(stem, name)) for name in (".csv", ".parquet")}
     found = {
@@ -165,13 +171,17 @@ def _predict_part(
 
 
 def _write(
-    part: Photographs | Video, engine: Engine, stem: Path, quarantine: Quarantine, single: bool
+    part: Photographs | VideoFile,
+    engine: Engine,
+    stem: Path,
+    quarantine: Quarantine,
+    single: bool,
 ) -> dict[str, Any]:
     """Write a table, and count what is in it."""
     counts = {"frames": 0, "rows": 0, "faces": 0}
     facts: dict[str, Any] = {}
-    if isinstance(part, Video):
-        told = listed(part.path)
+    if isinstance(part, VideoFile):
+        told = container_info(part.path)
         facts["frames_per_second"] = told.rate
         rows, total, unit = engine.video(part.path), told.frames or 0, "frames"
     else:
@@ -191,17 +201,17 @@ def _write(
             progress.advance(some.frames, f"{counts['faces']:,} faces")
         if single and (unusable := quarantine.unusable()):
             _, reason, detail, _ = unusable[0]
-            raise UnusableFace(reason, f"{part.place}: {detail}")
+            raise UnusableFace(reason, f"{part.location}: {detail}")
     return {**counts, **facts}
 
 
-def _told(part: Photographs | Video, engine: Engine) -> dict[str, Any]:
+def _told(part: Photographs | VideoFile, engine: Engine) -> dict[str, Any]:
     """All that a table depends on."""
     faces = engine.classifier.faces
     return {
         "format": _FORMAT,
-        "source": part.place,
-        "stamp": part.stamp,
+        "source": part.location,
+        "stamp": part.fingerprint,
         "model": engine.classifier.sha256,
         "settings": {
             "faces": engine.mode,
@@ -211,14 +221,14 @@ def _told(part: Photographs | Video, engine: Engine) -> dict[str, Any]:
     }
 
 
-def _stem(part: Photographs | Video, out: Path) -> Path:
+def _stem(part: Photographs | VideoFile, out: Path) -> Path:
     """Where a part's files go; never over those of another source."""
     stem = out / part.name
     try:
         other = json.loads(with_suffix(stem, ".json").read_text())["source"]
     except (OSError, ValueError, KeyError, TypeError):
         return stem
-    return stem if other == part.place else out / f"{part.name}-{short_hash(part.place)}"
+    return stem if other == part.location else out / f"{part.name}-{short_hash(part.location)}"
 
 
 def _done_before(record: Path, told: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 
 Colour = tuple[int, int, int]
 """Blue, green and red, 0 to 255."""

@@ -20,8 +20,8 @@ from action_units.evaluation.run_folder import (
 from action_units.faces.crop import FaceSettings
 from action_units.files import reading, sha256_of, verify
 from action_units.hints import command
+from action_units.media.paths import given_path
 from action_units.prediction.classifier import Classifier, FaceInput, Member
-from action_units.trees import given_path
 
 if TYPE_CHECKING:
     from action_units.models.trained import TrainedModel

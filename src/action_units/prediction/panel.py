@@ -14,7 +14,7 @@ import numpy.typing as npt
 from action_units.evaluation.report.theme import Palette
 from action_units.faces.tracking import Box
 from action_units.labels.action_units import AU_NAMES, au_column
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 from action_units.prediction.lettering import Colour, bgr, put, width
 
 DARK = Palette(ink="#e8ecf0", muted="#9aa5b1", grid="#3a4550", paper="#12161b", ours="#56b4e9")

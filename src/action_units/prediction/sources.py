@@ -12,16 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from upath import UPath
-
-from action_units.errors import ActionUnitsError, ConfigurationError, LabelError
-from action_units.faces.photographs.base import Photograph, Portion
-from action_units.faces.photographs.naming import portable
-from action_units.faces.photographs.places import Place, place_of, stamp_of
-from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.quarantine import Quarantine, printable
-from action_units.prediction.contents import kind_of_file, kind_of_name
-from action_units.trees import given_path, is_folder, is_picture, walk
+from action_units.errors import ConfigurationError, LabelError
+from action_units.faces.quarantine import Quarantine
+from action_units.media.file_types import is_picture, kind_of_file, kind_of_name
+from action_units.media.images import content_or_reason
+from action_units.media.paths import (
+    AnyPath,
+    any_path,
+    given_path,
+    is_folder,
+    printable,
+    size_and_fingerprint,
+    walk,
+)
+from action_units.media.photograph_names import portable
+from action_units.media.photographs import Chunk, Photograph
+from action_units.media.sources import open_photographs
 
 PHOTOGRAPHS = "photographs"
 """The table of a source's photographs, where they are more than one."""
@@ -34,19 +40,17 @@ _DRAWN = re.compile(r"_(annotated\.(png|webm)|timeline(_face\d+)?\.png)$")
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """One picture; see ``photographs.base.Portion``.
+    """One picture; see ``photographs.base.Chunk``.
 
     Attributes:
         given: Its path as it was given, relative to the source.
-        path: Where it lies.
-        stamp: Its size and time of change.
-        store: The store that it lies in; None is this machine.
+        path: On a disk or in a store.
+        fingerprint: Its size and time of change.
     """
 
     given: str
-    path: str
-    stamp: str
-    store: UPath | None = None
+    path: AnyPath
+    fingerprint: str
 
     @property
     def id(self) -> str:
@@ -60,8 +64,7 @@ class PictureFile:
 
     def photographs(self) -> Iterator[Photograph]:
         """The one picture."""
-        place = Place(self.path, self.store)
-        yield Photograph(self.id, "", str(place), place.content())
+        yield Photograph(self.id, "", printable(self.path), content_or_reason(self.path))
 
 
 @dataclass(frozen=True)
@@ -70,35 +73,35 @@ class Photographs:
 
     Attributes:
         name: Of the table.
-        place: Where they are from.
-        portions: What is read one after the other.
+        location: Where they are from.
+        chunks: What is read one after the other.
     """
 
     name: str
-    place: str
-    portions: tuple[Portion, ...]
+    location: str
+    chunks: tuple[Chunk, ...]
 
     @property
     def count(self) -> int:
         """About how many there are."""
-        return sum(portion.weight for portion in self.portions)
+        return sum(chunk.weight for chunk in self.chunks)
 
     @property
-    def stamp(self) -> str:
+    def fingerprint(self) -> str:
         """Changes when one of them may have changed, or there are others."""
         digest = hashlib.sha256()
-        for portion in self.portions:
-            digest.update(f"{portion.id}\0{portion.stamp}\n".encode())
+        for chunk in self.chunks:
+            digest.update(f"{chunk.id}\0{chunk.fingerprint}\n".encode())
         return digest.hexdigest()[:32]
 
     def read(self) -> Iterator[Photograph]:
         """All of them; what cannot be read says why."""
-        for portion in self.portions:
-            yield from portion.photographs()
+        for chunk in self.chunks:
+            yield from chunk.photographs()
 
 
 @dataclass(frozen=True)
-class Video:
+class VideoFile:
     """A video, whose faces make a table of their own.
 
     Attributes:
@@ -112,14 +115,14 @@ class Video:
     path: Path
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it lies."""
         return printable(self.path.absolute())
 
     @property
-    def stamp(self) -> str:
+    def fingerprint(self) -> str:
         """Changes when the file may have changed."""
-        return _stamp(self.path)
+        return _fingerprint(self.path)
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class Source:
     """All that a path means.
 
     Attributes:
-        place: The path.
+        location: The path.
         photographs: Where there are any.
         videos: In the order of the source.
         single: It is one picture or one video; then its error is the source's.
@@ -136,15 +139,15 @@ class Source:
             suffix how many, and one of them.
     """
 
-    place: str
+    location: str
     photographs: Photographs | None
-    videos: tuple[Video, ...]
+    videos: tuple[VideoFile, ...]
     single: bool = False
     set_aside: Quarantine = field(default_factory=Quarantine)
     passed_over: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
-    def parts(self) -> tuple[Photographs | Video, ...]:
+    def parts(self) -> tuple[Photographs | VideoFile, ...]:
         """What has a table each."""
         return (*([self.photographs] if self.photographs else []), *self.videos)
 
@@ -153,7 +156,7 @@ class Source:
 class _Found:
     """What has been met so far; in `out` lies what was made before, and is passed over."""
 
-    portions: list[Portion] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
     videos: list[tuple[str, Path]] = field(default_factory=list)
     passed_over: dict[str, tuple[int, str]] = field(default_factory=dict)
     set_aside: Quarantine = field(default_factory=Quarantine)
@@ -161,7 +164,7 @@ class _Found:
 
     @property
     def nothing(self) -> bool:
-        return not (self.portions or self.videos)
+        return not (self.chunks or self.videos)
 
     def pass_over(self, path: Path, given: str) -> None:
         suffix = path.suffix.lower() or "no suffix"
@@ -172,7 +175,7 @@ class _Found:
         if kind == "video":
             self.videos.append((given, path))
         else:
-            self.portions.append(PictureFile(given, str(path), _stamp(path)))
+            self.chunks.append(PictureFile(given, path, _fingerprint(path)))
 
 
 def open_source(
@@ -271,11 +274,11 @@ def _add_all(found: _Found, paths: Sequence[_Named]) -> None:
         except LabelError as error:
             first = first or error
             named = given if _is_url(given) else printable(path)
-            place, problem = named, error.problem
+            location, problem = named, error.problem
             if line is not None:
-                place = f"{printable(line[0])}, line {line[1]}"
+                location = f"{printable(line[0])}, line {line[1]}"
                 problem = problem if error.line else f"{named}: {problem}"
-            found.set_aside.add(place, "unusable path", problem)
+            found.set_aside.add(location, "unusable path", problem)
     if found.nothing and first is not None:
         raise first
 
@@ -283,7 +286,7 @@ def _add_all(found: _Found, paths: Sequence[_Named]) -> None:
 def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = None) -> None:
     """Add a picture, a video or a folder, that a list or a caller names."""
     if _is_url(given):
-        found.portions += _remote(given).portions
+        found.chunks += _remote(given).chunks
         return
     if not _is_there(path, line):
         if line is None:
@@ -291,11 +294,11 @@ def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = 
         raise LabelError(line[0], f"there is no file {printable(path)}.", line[1])
     if path.is_dir():
         inside, prefix = _folder(path, found.out), given.rstrip("/")
-        found.portions += [
-            replace(portion, given=f"{prefix}/{portion.given}")
-            if isinstance(portion, PictureFile)
-            else portion
-            for portion in inside.portions
+        found.chunks += [
+            replace(chunk, given=f"{prefix}/{chunk.given}")
+            if isinstance(chunk, PictureFile)
+            else chunk
+            for chunk in inside.chunks
         ]
         found.videos += [(f"{prefix}/{name}", video) for name, video in inside.videos]
         found.set_aside.extend(inside.set_aside)
@@ -343,8 +346,8 @@ def _folder(top: Path, out: Path | None = None) -> _Found:
     if {".tar", ".tsv"} & set(found.passed_over):
         return _packed(str(top))
     if len(found.set_aside):
-        place, _, problem, _ = found.set_aside.rows()[0]
-        raise LabelError(place, problem)
+        location, _, problem, _ = found.set_aside.rows()[0]
+        raise LabelError(location, problem)
     more = f" ({passed_over(found.passed_over)} passed over)" if found.passed_over else ""
     raise LabelError(top, f"no picture and no video is in it or below it{more}.")
 
@@ -372,23 +375,23 @@ def _kind_in_folder(path: Path) -> str:
 def _remote(url: str) -> _Found:
     """Photographs in a store: one, or as preprocessing reads them."""
     try:
-        place = place_of(url)
-        if kind_of_name(place.path) == "video":
+        path = any_path(url)
+        if kind_of_name(path.name) == "video":
             raise LabelError(
                 url, "a video is read from a disk alone; download it, and give its path."
             )
-        if place.store is not None and is_picture(place.path) and place.is_file():
-            stamp = stamp_of(place.store.fs.info(place.path))
-            return _Found([PictureFile(Path(place.path).name, place.path, stamp, place.store)])
+        if is_picture(path.name) and path.is_file():
+            _, fingerprint = size_and_fingerprint(path)
+            return _Found([PictureFile(path.name, path, fingerprint)])
         return _packed(url)
-    except ActionUnitsError:
+    except (LabelError, ConfigurationError):
         raise
     except Exception as error:  # each store's client has errors of its own
         raise LabelError(url, f"it cannot be reached ({error}).") from None
 
 
 def _packed(path: str, kind: str = "auto") -> _Found:
-    return _Found(list(open_photographs(path, kind).portions()))
+    return _Found(list(open_photographs(path, kind).chunks()))
 
 
 def _listed(path: Path) -> list[_Named]:
@@ -405,19 +408,19 @@ def _listed(path: Path) -> list[_Named]:
     return named
 
 
-def _named(place: str, found: _Found, single: bool = False, is_path: bool = True) -> Source:
+def _named(location: str, found: _Found, single: bool = False, is_path: bool = True) -> Source:
     """Give each table a name that no other has."""
     # A list may name a file twice, as itself and by its folder; the first is taken.
-    pictures: dict[object, Portion] = {}
-    for portion in found.portions:
-        same = isinstance(portion, PictureFile) and Path(portion.path).absolute()
-        pictures.setdefault(same or id(portion), portion)
+    pictures: dict[object, Chunk] = {}
+    for chunk in found.chunks:
+        same = isinstance(chunk, PictureFile) and chunk.path.absolute()
+        pictures.setdefault(same or id(chunk), chunk)
     once: dict[Path, tuple[str, Path]] = {}
     for given, path in found.videos:
         once.setdefault(path.absolute(), (given, path))
     files = list(once.values())
     stems = Counter(printable(Path(given).stem).lower() for given, _ in files)
-    videos: list[Video] = []
+    videos: list[VideoFile] = []
     names: set[str] = set(_TAKEN)
     for given, path in files:
         name = short_name(printable(Path(given).stem))
@@ -426,17 +429,17 @@ def _named(place: str, found: _Found, single: bool = False, is_path: bool = True
         if name.lower() in names:
             name = f"{name}-{short_hash(printable(path.absolute()))}"
         names.add(name.lower())
-        videos.append(Video(name, printable(given), path))
+        videos.append(VideoFile(name, printable(given), path))
     photographs = None
     if pictures:
         name = PHOTOGRAPHS
         if single:
-            name = short_name(printable(Path(place).stem))
+            name = short_name(printable(Path(location).stem))
             name = f"{name}-picture" if name.lower() in _TAKEN else name
-        whole = printable(Path(place).absolute()) if is_path else place
+        whole = printable(Path(location).absolute()) if is_path else location
         photographs = Photographs(name, whole, tuple(pictures.values()))
     told = found.set_aside, found.passed_over
-    return Source(printable(place), photographs, tuple(videos), single, *told)
+    return Source(printable(location), photographs, tuple(videos), single, *told)
 
 
 def short_name(name: str) -> str:
@@ -453,8 +456,8 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _stamp(path: Path) -> str:
+def _fingerprint(path: Path) -> str:
     try:
-        return place_of(path).size_and_stamp()[1]
+        return size_and_fingerprint(path)[1]
     except OSError:  # such as a link to nowhere: whoever reads it will say what is wrong
         return "unreadable"

@@ -18,7 +18,7 @@ import numpy as np
 from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError, UnusableFace
 from action_units.faces.tracking import PATIENCE, Box, continuation
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from action_units.config import DetectorSettings
 from action_units.errors import ArtifactError
 from action_units.faces.detection.base import Detection, Detector, Weights, read_weights
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 
 SSD = Weights(
     ("res10_300x300_ssd_iter_140000.caffemodel",),

@@ -5,7 +5,7 @@ import numpy as np
 
 from action_units.config import DetectorSettings
 from action_units.faces.detection.base import Detection, Detector, Weights, read_weights
-from action_units.media.decoding import Pixels
+from action_units.media.images import Pixels
 
 YUNET = Weights(
     ("face_detection_yunet_2023mar.onnx",),

@@ -22,9 +22,6 @@ from action_units.faces.labelled import (
 )
 from action_units.faces.openface_runner import annotate, find_binary
 from action_units.faces.packing import pack_crops
-from action_units.faces.photographs.folder import FolderSource
-from action_units.faces.photographs.naming import by_identity, folder_of
-from action_units.faces.photographs.registry import open_photographs
 from action_units.faces.preprocess import crop_photographs as crop_files
 from action_units.faces.preprocess import crop_videos
 from action_units.faces.quarantine import Quarantine
@@ -36,6 +33,8 @@ from action_units.labels.label_files import log_skipped
 from action_units.labels.openface import OpenFaceTable, read_openface
 from action_units.labels.openface_csv import csv_files_below
 from action_units.labels.sampling import hold_out, sample_faces
+from action_units.media.photograph_names import by_identity, folder_of
+from action_units.media.sources import FolderSource, open_photographs
 from action_units.pipelines.preprocessing.settings import face_settings, workers_of
 from action_units.sample.contact_sheet import contact_sheet
 from action_units.withdrawal import WithoutPeople, people_of

@@ -4,7 +4,7 @@ Members that belong together share a name up to its suffix, such as ``00012.jpg`
 ``00012.json`` and ``00012.cls``. Each member whose name is a picture's is a
 photograph; the others are passed over. Tars cannot be compressed, so that a worker
 can begin in the middle of one. A local tar is walked from header to header and cut
-into runs of members. A tar in a store is one portion, since each header would be a
+into runs of members. A tar in a store is one chunk, since each header would be a
 request: there, many tars of about 1 GB, as WebDataset writes them, share out best.
 
 A photograph's name is that of its tar and of the member, ``set-000.tar/00012.jpg``,
@@ -18,20 +18,27 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from action_units.errors import LabelError, UnusableFace
-from action_units.faces.photographs.base import Photograph
-from action_units.faces.photographs.naming import portable, stem_of, suffix_of
-from action_units.faces.photographs.patterns import find
-from action_units.faces.photographs.places import MAX_BYTES, Place
-from action_units.faces.photographs.tar_walk import Member, walk
-from action_units.trees import PICTURES, is_picture
+from action_units.media.file_types import PICTURES, is_picture
+from action_units.media.images import MAX_BYTES
+from action_units.media.paths import (
+    AnyPath,
+    any_path,
+    open_file,
+    printable,
+    size_and_fingerprint,
+)
+from action_units.media.photograph_names import portable, stem_of, suffix_of
+from action_units.media.photographs import Photograph, find_files
+from action_units.media.tar_members import Member, walk
 
 logger = logging.getLogger(__name__)
 
 RUN = 512
-"""Photographs of a portion, at most."""
+"""Photographs of a chunk, at most."""
 
 FIRST_MEMBERS = 100_000
 """So many members at the beginning must not all be something else than pictures."""
@@ -41,24 +48,24 @@ _USUAL_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class TarPortion:
-    """A run of a tar's members; see ``base.Portion``.
+class TarChunk:
+    """A run of a tar's members; see ``photographs.Chunk``.
 
     Attributes:
         name: The tar's name, for people.
-        tar: Where it lies.
+        tar: Its path.
         start: Where the headers of the first member begin.
         stop: Where those of the next run begin.
-        stamp: Of the whole tar: its size and time of change.
+        fingerprint: Of the whole tar: its size and time of change.
         weight: How many photographs it has; of a store's tar, about how many.
         again: Headers of members that had their name before, in an earlier run.
     """
 
     name: str
-    tar: Place
+    tar: AnyPath
     start: int
     stop: int
-    stamp: str
+    fingerprint: str
     weight: int
     again: tuple[int, ...] = ()
 
@@ -70,7 +77,7 @@ class TarPortion:
     def photographs(self) -> Iterator[Photograph]:
         """One a member that is a picture; where the tar is damaged, the last says so."""
         try:
-            with self.tar.open() as file:
+            with open_file(self.tar) as file:
                 yield from self._members(file)
         except UnusableFace as error:
             yield self._lost(error)
@@ -104,28 +111,28 @@ class TarPortion:
         return Photograph(
             portable(f"{self.name}/{unique}"),
             stem_of(unique, within=self.name.removesuffix(".tar")),
-            f"{self.tar}, member {portable(name)}",
+            f"{printable(self.tar)}, member {portable(name)}",
             content,
         )
 
     def _lost(self, error: UnusableFace) -> Photograph:
         reason = UnusableFace(error.reason, f"{error.detail}; members after it are lost")
-        place = f"{self.tar}, after byte {self.start:,}"
-        return Photograph(self.id, stem_of(self.id), place, reason)
+        location = f"{printable(self.tar)}, after byte {self.start:,}"
+        return Photograph(self.id, stem_of(self.id), location, reason)
 
 
 class TarSource:
-    """The pictures in one or more tars; see ``base.PhotographSource``."""
+    """The pictures in one or more tars; see ``photographs.PhotographSource``."""
 
-    def __init__(self, path: str | os.PathLike[str], run: int = RUN) -> None:
+    def __init__(self, path: str | AnyPath, run: int = RUN) -> None:
         """Name the tars.
 
         Args:
             path: A tar, a folder of ``*.tar``, or a pattern such as
                 ``set-{000..123}.tar``; a path or a URL.
-            run: Photographs of a portion, at most.
+            run: Photographs of a chunk, at most.
         """
-        self.path, self.run, self._first = path, run, ""
+        self.path, self.run, self._first = any_path(path), run, ""
         self.ignored: Counter[str] = Counter()
 
     def named(self) -> Iterator[tuple[str, str]] | None:
@@ -133,35 +140,37 @@ class TarSource:
 
         A tar that is damaged is read up to there. None: they lie in a store.
         """
-        tars = find(self.path, ".tar")
-        return None if any(place.store for _, place in tars) else self._names(tars)
+        tars = find_files(self.path, ".tar")
+        return (
+            None if any(not isinstance(path, Path) for _, path in tars) else self._names(tars)
+        )
 
-    def _names(self, tars: list[tuple[str, Place]]) -> Iterator[tuple[str, str]]:
-        for tar, place in tars:
-            size, _ = place.size_and_stamp()
-            with place.open(sparsely=True) as file, suppress(UnusableFace):
+    def _names(self, tars: list[tuple[str, AnyPath]]) -> Iterator[tuple[str, str]]:
+        for tar, path in tars:
+            size, _ = size_and_fingerprint(path)
+            with open_file(path, sparse=True) as file, suppress(UnusableFace):
                 for member in walk(file, 0, size, size):
                     name = member_name(member)
                     if member.regular and is_picture(name):
                         stem = stem_of(name, within=tar.removesuffix(".tar"))
                         yield portable(f"{tar}/{name}"), stem
 
-    def portions(self) -> Iterator[TarPortion]:
-        """Runs of each tar's members, in the tar's order; raises as ``patterns.find``.
+    def chunks(self) -> Iterator[TarChunk]:
+        """Runs of each tar's members, in the tar's order; raises as ``find_files``.
 
-        A tar that is damaged is given up to there; its last portion tells of it.
+        A tar that is damaged is given up to there; its last chunk tells of it.
         """
         self.ignored.clear()
         self._first, found = "", False
-        for name, place in find(self.path, ".tar"):
-            size, stamp = place.size_and_stamp()
-            if place.store is not None:
+        for name, path in find_files(self.path, ".tar"):
+            size, fingerprint = size_and_fingerprint(path)
+            if not isinstance(path, Path):
                 found = True
-                yield TarPortion(name, place, 0, size, stamp, max(1, size // _USUAL_BYTES))
+                yield TarChunk(name, path, 0, size, fingerprint, max(1, size // _USUAL_BYTES))
                 continue
-            for portion in self._runs(name, place, size, stamp, found):
+            for chunk in self._runs(name, path, size, fingerprint, found):
                 found = True
-                yield portion
+                yield chunk
         if self.ignored:
             counts = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
             logger.info("%s: passed over members that are no pictures: %s", self.path, counts)
@@ -172,17 +181,17 @@ class TarSource:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
         first = f"; the first is {self._first}" if self._first else ""
         return LabelError(
-            str(self.path),
+            printable(self.path),
             f"{which} is a picture by its name ({kinds or 'it has none'}{first}); a picture's "
             f"name ends in {', '.join(PICTURES)}.",
         )
 
     def _runs(
-        self, name: str, place: Place, size: int, stamp: str, found: bool
-    ) -> Iterator[TarPortion]:
+        self, name: str, path: AnyPath, size: int, fingerprint: str, found: bool
+    ) -> Iterator[TarChunk]:
         seen: set[str] = set()
         start, pictures, again, damaged = 0, 0, list[int](), False
-        with place.open(sparsely=True) as file:
+        with open_file(path, sparse=True) as file:
             members = walk(file, 0, size, size)
             while True:
                 try:
@@ -193,8 +202,14 @@ class TarSource:
                     break
                 if pictures >= self.run or member.header - start >= _RUN_BYTES:
                     if pictures:
-                        yield TarPortion(
-                            name, place, start, member.header, stamp, pictures, tuple(again)
+                        yield TarChunk(
+                            name,
+                            path,
+                            start,
+                            member.header,
+                            fingerprint,
+                            pictures,
+                            tuple(again),
                         )
                     start, pictures, again = member.header, 0, []
                 text = member_name(member)
@@ -212,7 +227,7 @@ class TarSource:
                 found = True
                 pictures += 1
         if pictures or damaged:
-            yield TarPortion(name, place, start, size, stamp, max(1, pictures), tuple(again))
+            yield TarChunk(name, path, start, size, fingerprint, max(1, pictures), tuple(again))
 
 
 def member_name(member: Member) -> str:

@@ -3,11 +3,10 @@
 import pytest
 
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.photographs.folder import FolderSource
-from action_units.faces.photographs.registry import open_photographs
-from action_units.faces.photographs.tar import TarSource
-from action_units.faces.photographs.tsv import TsvSource
-from tests.faces.photographs.made_up import line, picture, read_all, write_tar
+from action_units.media.sources import FolderSource, open_photographs
+from action_units.media.tar import TarSource
+from action_units.media.tsv import TsvSource
+from tests.media.photograph_sets import line, picture, read_all, write_tar
 
 
 @pytest.fixture
@@ -94,4 +93,4 @@ def test_two_files_of_one_name_are_refused(places):
     (places / "more").mkdir()
     (places / "more" / "a.tsv").write_bytes(line(1))
     with pytest.raises(LabelError, match="has the same name; rename one"):
-        list(open_photographs(places / "{more,tsvs}" / "a.tsv").portions())
+        list(open_photographs(places / "{more,tsvs}" / "a.tsv").chunks())

@@ -6,7 +6,7 @@ import fsspec
 import pytest
 from upath import UPath
 
-from tests.faces.photographs.made_up import RangeStore
+from tests.media.photograph_sets import RangeStore
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import unicodedata
 
 import pytest
 
-from action_units.faces.photographs import matching
-from action_units.faces.photographs.matching import match_names
-from action_units.trees import PICTURES
+from action_units.media import photograph_names
+from action_units.media.file_types import PICTURES
+from action_units.media.photograph_names import match_names
 
 
 @pytest.mark.parametrize("suffix", [*PICTURES, ".JPG", ".Png"])
@@ -89,7 +89,9 @@ def test_a_name_is_compared_with_those_of_its_folder_alone(monkeypatch):
     photographs = [f"m.0{person}/{number}.jpg" for person in range(30) for number in range(20)]
     names = [name.replace(".jpg", ".csv") for name in photographs]
     compared = []
-    real = matching._ends_alike
-    monkeypatch.setattr(matching, "_ends_alike", lambda *a: compared.append(a) or real(*a))
+    real = photograph_names._ends_alike
+    monkeypatch.setattr(
+        photograph_names, "_ends_alike", lambda *a: compared.append(a) or real(*a)
+    )
     assert match_names(names, photographs).found == dict(zip(names, photographs, strict=True))
     assert len(compared) == len(names)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from action_units import trees
 from action_units.errors import LabelError
-from action_units.faces.photographs.folder import FolderSource
 from action_units.labels.names import parse_web_name
-from tests.faces.photographs.made_up import RangeStore, picture, read_all, travelled
+from action_units.media import paths
+from action_units.media.sources import FolderSource
+from tests.media.photograph_sets import RangeStore, picture, read_all, travelled
 
 FILES = {
     "b.jpg": picture(1),
@@ -58,11 +58,11 @@ def test_every_picture_is_there_once_and_whatever_is_in_it(tree):
     assert stems >= PLAIN
     assert len(stems) == len(FILES)
     assert {parse_web_name(f"{stem}.jpg").identity for stem in stems - PLAIN} == {"a"}
-    assert found[0].place == str(tree / "b.jpg")
+    assert found[0].location == str(tree / "b.jpg")
 
 
 def test_the_order_is_of_names(tree):
-    names = [p.id for p in FolderSource(tree).portions()]
+    names = [p.id for p in FolderSource(tree).chunks()]
     assert names == [
         "b.jpg", "a/1.JPG", "a/2.png", "a/empty.jpg", "a/page.jpg", "m.0a/84-FaceId-0.jpg",
     ]  # fmt: skip
@@ -72,25 +72,25 @@ def test_what_is_no_picture_is_counted_and_told(tree, caplog):
     source = FolderSource(tree)
     with caplog.at_level("INFO"):
         for _ in range(2):  # the second listing does not count on
-            list(source.portions())
+            list(source.chunks())
     assert source.ignored == {".csv": 1, ".txt": 1, "no suffix": 1, "hidden": 2}
     assert "5 files passed over as no pictures (2 hidden" in caplog.text
     assert "), such as README" in caplog.text
 
 
 def test_a_stamp_changes_with_its_file_alone(tree):
-    before = {p.id: p.stamp for p in FolderSource(tree).portions()}
+    before = {p.id: p.fingerprint for p in FolderSource(tree).chunks()}
     (tree / "b.jpg").write_bytes(picture(9))
     os.utime(tree / "b.jpg", ns=(1, 1))
     (tree / "new.jpg").write_bytes(b"x")
-    after = {p.id: p.stamp for p in FolderSource(tree).portions()}
+    after = {p.id: p.fingerprint for p in FolderSource(tree).chunks()}
     assert {name for name in after if before.get(name) != after[name]} == {"b.jpg", "new.jpg"}
 
 
 def test_portions_are_small_and_survive_the_trip(tree):
-    portions = list(FolderSource(tree).portions())
-    assert travelled(portions) == portions
-    assert len(pickle.dumps(portions[0])) < 1000
+    chunks = list(FolderSource(tree).chunks())
+    assert travelled(chunks) == chunks
+    assert len(pickle.dumps(chunks[0])) < 1000
 
 
 @pytest.mark.parametrize("protocol", ["file", "memory", "ranges"])
@@ -102,33 +102,34 @@ def test_stores_give_the_same(tree, memory, ranges, protocol):
         protocol
     ]
     source = FolderSource(url)
-    portions = travelled(source.portions())
-    found = [p for portion in portions for p in portion.photographs()]
+    chunks = travelled(source.chunks())
+    found = [p for chunk in chunks for p in chunk.photographs()]
     assert contents(found) == EXPECTED
     stems = {p.stem for p in found}
     assert stems >= PLAIN
     assert len(stems) == len(FILES)
     assert {parse_web_name(f"{stem}.jpg").identity for stem in stems - PLAIN} == {"a"}
     assert source.ignored == {".csv": 1, ".txt": 1, "no suffix": 1, "hidden": 2}
-    assert {p.place.partition("://")[0] for p in found} == {protocol}
-    assert {p.id: p.stamp for p in FolderSource(UPath(url)).portions()} == {
-        p.id: p.stamp for p in portions
+    above = f"{tree}/" if protocol == "file" else f"{protocol}://"
+    assert all(p.location.startswith(above) for p in found)
+    assert {p.id: p.fingerprint for p in FolderSource(UPath(url)).chunks()} == {
+        p.id: p.fingerprint for p in chunks
     }
 
 
 def test_a_store_that_changes_or_fails_is_seen(ranges):
     ranges |= {"set/a.jpg": picture(1), "set/b.jpg": picture(2), "set/c.jpg": picture(3)}
-    portions = list(FolderSource("ranges://set").portions())
+    chunks = list(FolderSource("ranges://set").chunks())
     ranges["set/a.jpg"] = picture(4)
-    after = list(FolderSource("ranges://set").portions())
-    assert [p.stamp == q.stamp for p, q in zip(portions, after, strict=True)] == [
+    after = list(FolderSource("ranges://set").chunks())
+    assert [p.fingerprint == q.fingerprint for p, q in zip(chunks, after, strict=True)] == [
         False,
         True,
         True,
     ]
     del ranges["set/b.jpg"]
     RangeStore.broken.add("set/c.jpg")
-    (_,), (missing,), (broken,) = (tuple(p.photographs()) for p in portions)
+    (_,), (missing,), (broken,) = (tuple(p.photographs()) for p in chunks)
     assert missing.content.reason == "missing"
     assert broken.content.reason == "unreadable"
     assert "hung up" in broken.content.detail
@@ -155,7 +156,7 @@ def test_links_are_followed_but_not_in_circles(tree, tmp_path_factory):
     (tree / "link").symlink_to(other)
     (tree / "a" / "up").symlink_to(tree)
     (tree / "soft.jpg").symlink_to(tree / "b.jpg")
-    names = [p.id for p in FolderSource(tree).portions()]
+    names = [p.id for p in FolderSource(tree).chunks()]
     assert {"link/z.jpg", "soft.jpg"} <= set(names)
     assert len(names) == len(FILES) + 2
 
@@ -171,17 +172,17 @@ def test_names_that_are_not_utf8(tmp_path):
     assert len({p.name for p in found}) == len({p.stem for p in found}) == 3
     for p in found:
         assert p.content == picture(1)
-        (p.name + p.stem + p.place).encode()
+        (p.name + p.stem + p.location).encode()
 
 
 def test_nothing_there_is_said(tmp_path):
     with pytest.raises(LabelError, match="no such folder of photographs"):
-        list(FolderSource(tmp_path / "none").portions())
+        list(FolderSource(tmp_path / "none").chunks())
     (tmp_path / "a.csv").touch()
     with pytest.raises(
         LabelError, match=r"no photograph .* 1 files passed over .*1 \.csv.*\.webp"
     ):
-        list(FolderSource(tmp_path).portions())
+        list(FolderSource(tmp_path).chunks())
 
 
 @pytest.fixture
@@ -194,13 +195,13 @@ def unlisted(monkeypatch):
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(trees.os, "scandir", scandir)
+    monkeypatch.setattr(paths.os, "scandir", scandir)
 
 
 def test_a_folder_that_cannot_be_listed_stops_the_run(tree, unlisted):
     (tree / "locked").mkdir()
     with pytest.raises(LabelError, match=r"locked: .*cannot be listed \(Permission denied\)"):
-        list(FolderSource(tree).portions())
+        list(FolderSource(tree).chunks())
 
 
 def test_a_link_to_one_is_set_aside_alone(tree, unlisted, tmp_path_factory):
@@ -225,7 +226,7 @@ def test_listing_takes_time_by_the_file_not_by_the_byte(tmp_path):
         for k in range(500):
             open(tmp_path / f"{folder}" / f"{k}.jpg", "wb").close()
     began = time.process_time()
-    assert sum(1 for _ in FolderSource(tmp_path).portions()) == 10_000
+    assert sum(1 for _ in FolderSource(tmp_path).chunks()) == 10_000
     assert time.process_time() - began < 1.0  # it takes 0.06 s
 
 

@@ -46,13 +46,13 @@ def write_tar(path, members, **options):
 
 
 def read_all(source):
-    """All photographs, portion by portion."""
-    return [p for portion in source.portions() for p in portion.photographs()]
+    """All photographs, chunk by chunk."""
+    return [p for chunk in source.chunks() for p in chunk.photographs()]
 
 
-def travelled(portions):
+def travelled(chunks):
     """Portions as they arrive in a worker."""
-    return pickle.loads(pickle.dumps(list(portions)))  # noqa: S301 - our own bytes
+    return pickle.loads(pickle.dumps(list(chunks)))  # noqa: S301 - our own bytes
 
 
 class RangeFile(AbstractBufferedFile):

@@ -10,9 +10,9 @@ import pytest
 from upath import UPath
 
 from action_units.errors import ConfigurationError, LabelError, UnusableFace
-from action_units.faces.photographs import tar as tar_module
-from action_units.faces.photographs.tar import TarSource
-from tests.faces.photographs.made_up import RangeStore, picture, read_all, travelled, write_tar
+from action_units.media import tar as tar_module
+from action_units.media.tar import TarSource
+from tests.media.photograph_sets import RangeStore, picture, read_all, travelled, write_tar
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 N = 30
@@ -44,16 +44,16 @@ def outcomes(source):
 @pytest.mark.parametrize("run", [1, 7, 512])
 def test_every_picture_comes_once_whatever_the_runs(path, run):
     source = TarSource(path, run)
-    portions = travelled(source.portions())
-    found = [p for portion in portions for p in portion.photographs()]
+    chunks = travelled(source.chunks())
+    found = [p for chunk in chunks for p in chunk.photographs()]
     assert [p.name for p in found] == [f"set-000.tar/{k:05d}.jpg" for k in range(N)]
     assert [p.content for p in found] == [picture(k) for k in range(N)]
     assert found[3].stem == "set-000~00003_0-FaceId-0"
-    assert found[3].place == f"{path}, member 00003.jpg"
-    assert [p.weight for p in portions] == [min(run, N - s) for s in range(0, N, run)]
-    assert len({p.id for p in portions}) == len(portions)
+    assert found[3].location == f"{path}, member 00003.jpg"
+    assert [p.weight for p in chunks] == [min(run, N - s) for s in range(0, N, run)]
+    assert len({p.id for p in chunks}) == len(chunks)
     assert source.ignored == {".json": N, ".cls": N}
-    assert all(len(pickle.dumps(p)) < 1000 for p in portions)
+    assert all(len(pickle.dumps(p)) < 1000 for p in chunks)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -81,7 +81,7 @@ def test_names_and_kinds_of_every_format(tmp_path, form, run):
     assert found[2].stem.startswith("=~" if long.startswith(".") else long[:5])
     assert source.ignored == {"no file": 4}
     for p in found:
-        (p.name + p.stem + p.place).encode()
+        (p.name + p.stem + p.location).encode()
 
 
 def test_the_same_members_as_tarfile_gives(tmp_path):
@@ -183,7 +183,7 @@ def test_a_damaged_header_ends_the_tar_with_a_word(path, run):
     assert found[-1].content.reason == "damaged"
     assert f"byte {at:,} should begin a header" in found[-1].content.detail
     assert "members after it are lost" in found[-1].content.detail
-    assert found[-1].place.startswith(f"{path}, after byte")
+    assert found[-1].location.startswith(f"{path}, after byte")
 
 
 @pytest.mark.parametrize("run", [4, 512])
@@ -247,9 +247,9 @@ def test_stores_give_the_same(path, memory, ranges, protocol):
     ]
     names = [f"set-00{t}.tar/{k:05d}.jpg" for t in range(2) for k in range(N)]
     for named in (base, f"{base}/set-*.tar", f"{base}/set-{{000..001}}.tar", UPath(base)):
-        portions = travelled(TarSource(named).portions())
-        assert len(portions) == 2
-        found = [p for portion in portions for p in portion.photographs()]
+        chunks = travelled(TarSource(named).chunks())
+        assert len(chunks) == 2
+        found = [p for chunk in chunks for p in chunk.photographs()]
         assert [p.name for p in found] == names
         assert [p.content for p in found] == [picture(k) for k in range(N)] * 2
 
@@ -257,9 +257,9 @@ def test_stores_give_the_same(path, memory, ranges, protocol):
 def test_a_store_that_fails_or_damages_is_told_of(path, ranges):
     ranges["s/a.tar"] = path.read_bytes()[:5000]
     ranges["s/b.tar"] = path.read_bytes()
-    portions = list(TarSource("ranges://s").portions())
+    chunks = list(TarSource("ranges://s").chunks())
     RangeStore.broken.add("s/b.tar")
-    cut, lost = (list(p.photographs())[-1].content for p in portions)
+    cut, lost = (list(p.photographs())[-1].content for p in chunks)
     assert (cut.reason, lost.reason) == ("truncated", "unreadable")
 
 
@@ -283,7 +283,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         ("x-{9..1}.tar", ConfigurationError, r"expected first\.\.last"),
     ):
         with pytest.raises(error, match=says):
-            list(TarSource(tmp_path / name).portions())
+            list(TarSource(tmp_path / name).chunks())
 
 
 def test_any_damage_gives_all_pictures_or_a_reason(path):
@@ -309,7 +309,7 @@ def test_a_tar_without_pictures_is_given_up(tmp_path, monkeypatch):
     others = [(f"{k}.cls", b"1") for k in range(4)]
     write_tar(tmp_path / "a.tar", others)
     with pytest.raises(LabelError, match=r"none of the first 3 members .*3 \.cls.*is 0\.cls"):
-        next(TarSource(tmp_path / "a.tar").portions())
+        next(TarSource(tmp_path / "a.tar").chunks())
     write_tar(tmp_path / "a.tar", [*others[:2], ("a.jpg", picture(1)), *others[2:]])
     assert len(read_all(TarSource(tmp_path / "a.tar"))) == 1
 

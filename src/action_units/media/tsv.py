@@ -15,23 +15,28 @@ arithmetic into ranges of bytes, and a line belongs to the range that it begins 
 import base64
 import binascii
 import hashlib
-import os
 import re
 import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import IO
 
 from action_units.errors import LabelError, UnusableFace
-from action_units.faces.photographs.base import Photograph
-from action_units.faces.photographs.naming import portable, stem_of
-from action_units.faces.photographs.patterns import find
-from action_units.faces.photographs.places import Place
+from action_units.media.paths import (
+    AnyPath,
+    any_path,
+    open_file,
+    printable,
+    size_and_fingerprint,
+)
+from action_units.media.photograph_names import portable, stem_of
+from action_units.media.photographs import Photograph, find_files
 
 RANGE = 16 << 20
-"""Bytes of a portion; some 600 faces."""
+"""Bytes of a chunk; some 600 faces."""
 
 MAX_LINE = 64 << 20
 """Longer lines are passed over without being held in memory."""
@@ -48,23 +53,23 @@ _FACE_ID = re.compile(r"FaceId-(\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class TsvPortion:
-    """The lines that begin in a range of bytes; see ``base.Portion``.
+class TsvChunk:
+    """The lines that begin in a range of bytes; see ``photographs.Chunk``.
 
     Attributes:
         name: The file's name, for people.
-        file: Where it lies.
+        file: Its path.
         start: The first byte of the range.
         stop: The byte after its last.
-        stamp: See ``_stamp``.
+        fingerprint: See ``_fingerprint``.
         weight: About how many lines it has.
     """
 
     name: str
-    file: Place
+    file: AnyPath
     start: int
     stop: int
-    stamp: str
+    fingerprint: str
     weight: int
 
     @property
@@ -75,68 +80,69 @@ class TsvPortion:
     def photographs(self) -> Iterator[Photograph]:
         """One a line; a line that is no face says why."""
         try:
-            with self.file.open() as file:
+            with open_file(self.file) as file:
                 for at, line in _lines(file, self.start, self.stop):
                     if line is None or line.strip():
                         yield self._photograph(at, line)
         except Exception as error:  # each store's client has errors of its own
             reason = UnusableFace("unreadable", f"the rest of these lines: {error}")
-            yield Photograph(self.id, stem_of(self.id), str(self.file), reason)
+            yield Photograph(self.id, stem_of(self.id), printable(self.file), reason)
 
     def _photograph(self, at: int, line: bytes | None) -> Photograph:
-        place = (
-            f"{self.file}, byte {at:,} (`tail -c +{at + 1} FILE | head -n 1` shows the line)"
-        )
+        shown_by = f"`tail -c +{at + 1} FILE | head -n 1` shows the line"
+        location = f"{printable(self.file)}, byte {at:,} ({shown_by})"
         try:
             name, face, content = parse_line(line)
         except UnusableFace as error:
             name = f"{portable(self.name)}@{at}"
-            return Photograph(name, stem_of(name), place, error)
-        return Photograph(name, stem_of(name), place, content, face)
+            return Photograph(name, stem_of(name), location, error)
+        return Photograph(name, stem_of(name), location, content, face)
 
 
 class TsvSource:
-    """The faces of one or more TSV files; see ``base.PhotographSource``."""
+    """The faces of one or more TSV files; see ``photographs.PhotographSource``."""
 
-    def __init__(self, path: str | os.PathLike[str], range_bytes: int = RANGE) -> None:
+    def __init__(self, path: str | AnyPath, range_bytes: int = RANGE) -> None:
         """Name the files.
 
         Args:
             path: A file, a folder of ``*.tsv``, or a pattern; a path or a URL.
-            range_bytes: How much of a file is a portion.
+            range_bytes: How much of a file is a chunk.
         """
-        self.path, self.range_bytes = path, range_bytes
+        self.path, self.range_bytes = any_path(path), range_bytes
         self.ignored: Counter[str] = Counter()
 
     def named(self) -> None:
         """None: names are in the lines, and these are not read before the work."""
 
-    def portions(self) -> Iterator[TsvPortion]:
+    def chunks(self) -> Iterator[TsvChunk]:
         """The ranges of each file.
 
         Raises:
-            LabelError: Not one of a file's first lines is a face's; or as ``patterns.find``.
+            LabelError: Not one of a file's first lines is a face's; or as ``find_files``.
         """
-        for name, place in find(self.path, ".tsv"):
-            size, whole = place.size_and_stamp()
+        for name, path in find_files(self.path, ".tsv"):
+            size, whole = size_and_fingerprint(path)
             if not size:
                 raise LabelError(
-                    str(place), f"the file is empty; expected lines of {_COLUMNS}."
+                    printable(path), f"the file is empty; expected lines of {_COLUMNS}."
                 )
-            with place.open(sparsely=True) as file:
+            with open_file(path, sparse=True) as file:
                 block = file.read(_BLOCK)
-                _check_first_lines(place, block, is_all=len(block) == size)
+                _check_first_lines(path, block, is_all=len(block) == size)
                 line = len(block) / max(1, block.count(b"\n"))  # about its bytes
-                closed = size if place.store is not None else _end_of_lines(file, size)
+                local = isinstance(path, Path)
+                closed = _end_of_lines(file, size) if local else size
                 for start in range(0, size, self.range_bytes):
                     stop = min(start + self.range_bytes, size)
-                    local = place.store is None
-                    stamp = _stamp(file, start, stop, size, closed) if local else whole
+                    fingerprint = (
+                        _fingerprint(file, start, stop, size, closed) if local else whole
+                    )
                     weight = max(1, round((stop - start) / line))
-                    yield TsvPortion(name, place, start, stop, stamp, weight)
+                    yield TsvChunk(name, path, start, stop, fingerprint, weight)
 
 
-def _check_first_lines(place: Place, block: bytes, is_all: bool) -> None:
+def _check_first_lines(path: AnyPath, block: bytes, is_all: bool) -> None:
     """Refuse a file whose first lines are all no face's, and say what they look like."""
     lines = block.split(b"\n")
     seen: list[tuple[int, bytes, str]] = []
@@ -153,7 +159,7 @@ def _check_first_lines(place: Place, block: bytes, is_all: bool) -> None:
     if seen:
         number, line, why = seen[0]
         raise LabelError(
-            str(place),
+            printable(path),
             f"{why}; the line begins {line[:_SHOWN].decode('utf-8', 'replace')!r}. Not one of "
             f"the first {len(seen):,} lines is a face's.",
             number,
@@ -250,7 +256,7 @@ def _end_of_lines(file: IO[bytes], size: int) -> int:
     return stop
 
 
-def _stamp(file: IO[bytes], start: int, stop: int, size: int, closed: int) -> str:
+def _fingerprint(file: IO[bytes], start: int, stop: int, size: int, closed: int) -> str:
     """What tells that the lines of a range are the ones of an earlier run.
 
     The time of change is of the whole file, and would redo all of it where lines were
@@ -260,7 +266,7 @@ def _stamp(file: IO[bytes], start: int, stop: int, size: int, closed: int) -> st
     range and at the same length, go unseen. Where the last line of the range has no
     end, more of it may come, so the size of the file counts too.
 
-    A file in a store cannot be appended to: there, the store's own stamp is taken.
+    A file in a store cannot be appended to: there, the store's own fingerprint is taken.
     """
     digest = hashlib.sha256()
     for at in (start, max(start, stop - _SAMPLE)):

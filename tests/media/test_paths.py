@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from action_units.faces.folders import place
-from action_units.faces.photographs.places import place_of
-from action_units.trees import PICTURES, given_path, is_hidden, is_picture, walk
+from action_units.media.file_types import PICTURES, is_hidden, is_picture
+from action_units.media.paths import any_path, given_path, walk
 
 
 def names(top):
@@ -77,5 +76,5 @@ def test_a_tilde_is_the_home_folder_of_whoever_is_meant(monkeypatch, tmp_path):
     assert given_path(Path("~")) == tmp_path
     assert given_path("~nobody_of_that_name/a") == Path("~nobody_of_that_name/a")
     assert given_path("a/~/b") == Path("a/~/b")
-    assert place("~/crops") == tmp_path / "crops"
-    assert place_of("~/photographs").path == str(tmp_path / "photographs")
+    assert any_path("~/crops") == tmp_path / "crops"
+    assert any_path("~/photographs") == tmp_path / "photographs"

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_units.errors import ConfigurationError, LabelError, UnusableFace
-from action_units.faces.photographs import tsv
-from action_units.faces.photographs.tsv import TsvSource, parse_line
-from action_units.media.decoding import decode
-from tests.faces.photographs.made_up import RangeStore, line, picture, read_all, travelled
+from action_units.media import tsv
+from action_units.media.images import decode
+from action_units.media.tsv import TsvSource, parse_line
+from tests.media.photograph_sets import RangeStore, line, picture, read_all, travelled
 
 N = 40
 
@@ -26,7 +26,7 @@ def path(tmp_path):
 
 
 def ids(source):
-    return {p.id: p.stamp for p in source.portions()}
+    return {p.id: p.fingerprint for p in source.chunks()}
 
 
 def reason_of(photograph):
@@ -99,7 +99,7 @@ def test_a_bad_line_is_set_aside_and_the_others_are_read(path, columns, reason, 
     assert reason_of(bad) == reason
     assert says in bad.content.detail
     assert bad.name == f"set.tsv@{len(start)}"
-    assert bad.place.startswith(f"{path}, byte {len(start):,} (`tail -c +{len(start) + 1} ")
+    assert bad.location.startswith(f"{path}, byte {len(start):,} (`tail -c +{len(start) + 1} ")
 
 
 def test_an_empty_rectangle_is_none(path):
@@ -120,9 +120,9 @@ def test_a_line_without_end_is_passed_over_without_being_held(path, monkeypatch)
     long = line(1, jpeg=os.urandom(12 << 20))
     path.write_bytes(line(0) + long + line(2))
     source = TsvSource(path, 1 << 20)
-    portions = list(source.portions())
+    chunks = list(source.chunks())
     tracemalloc.start()
-    found = [p for portion in portions for p in portion.photographs()]
+    found = [p for chunk in chunks for p in chunk.photographs()]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [p.content for p in (found[0], found[2])] == [picture(0), picture(2)]
@@ -178,15 +178,15 @@ def test_any_other_file_has_other_stamps(path, where):
 
 
 def test_portions_are_small_weighed_and_survive_the_trip(path):
-    portions = list(TsvSource(path, 2000).portions())
-    assert travelled(portions) == portions
-    assert len(pickle.dumps(portions[0])) < 1000
-    assert abs(sum(p.weight for p in portions) - N) <= len(portions)
+    chunks = list(TsvSource(path, 2000).chunks())
+    assert travelled(chunks) == chunks
+    assert len(pickle.dumps(chunks[0])) < 1000
+    assert abs(sum(p.weight for p in chunks) - N) <= len(chunks)
 
 
 def test_listing_reads_little_of_the_file(ranges, path, monkeypatch):
     ranges["s/set.tsv"] = path.read_bytes() + b"x" * (8 << 20)
-    assert len(list(TsvSource("ranges://s/set.tsv", 1 << 16).portions())) > 100
+    assert len(list(TsvSource("ranges://s/set.tsv", 1 << 16).chunks())) > 100
     assert sum(stop - start for _, start, stop in RangeStore.fetched) < 3 << 20
 
 
@@ -200,19 +200,19 @@ def test_stores_give_the_same(path, memory, ranges, protocol):
         "ranges": "ranges://s/set.tsv",
     }
     source = TsvSource(urls[protocol], 3000)
-    portions = travelled(source.portions())
-    found = [p for portion in portions for p in portion.photographs()]
+    chunks = travelled(source.chunks())
+    found = [p for chunk in chunks for p in chunk.photographs()]
     assert [p.content for p in found] == [picture(k) for k in range(N)]
-    assert len(portions) > 3
+    assert len(chunks) > 3
 
 
 def test_a_store_that_fails_is_told_of(ranges, path):
     ranges["s/set.tsv"] = path.read_bytes()
-    portions = list(TsvSource("ranges://s/set.tsv", 3000).portions())
+    chunks = list(TsvSource("ranges://s/set.tsv", 3000).chunks())
     RangeStore.broken.add("s/set.tsv")
-    (lost,) = portions[1].photographs()
+    (lost,) = chunks[1].photographs()
     assert reason_of(lost) == "unreadable"
-    assert lost.name == portions[1].id
+    assert lost.name == chunks[1].id
 
 
 def test_several_files_are_read_in_order(tmp_path, path):
@@ -233,7 +233,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         ("d.tsv", LabelError, "there is no such file"),
     ):
         with pytest.raises(error, match=says):
-            list(TsvSource(tmp_path / name).portions())
+            list(TsvSource(tmp_path / name).chunks())
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
 def test_a_file_of_something_else_is_refused_at_once(path, content, says):
     path.write_bytes(content)
     with pytest.raises(LabelError, match=says):
-        next(TsvSource(path).portions())
+        next(TsvSource(path).chunks())
 
 
 def test_a_face_among_the_first_lines_is_enough(path):

@@ -17,14 +17,12 @@ tells damage from a picture. Flipped bits often decode without an error. Only th
 of the bytes, kept when they were first seen, finds them.
 """
 
-import hashlib
 import io
 import math
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +30,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from upath import UPath
 
 from action_units.errors import UnusableFace
 from action_units.media.jpeg import decode_plain_jpeg, jpeg_fault
+from action_units.media.paths import AnyPath
 from action_units.media.png import SIGNATURE, plain_png
 from action_units.media.truncation import check_end
 from action_units.media.webp import webp_fault
@@ -44,9 +44,11 @@ Pixels = npt.NDArray[np.uint8]
 MAX_MEGAPIXELS = 64.0
 """Pictures above it are refused before they are decoded."""
 
+MAX_BYTES = 512 << 20
+"""Larger files are not read."""
+
 Image.MAX_IMAGE_PIXELS = None  # the cap is the caller's; Pillow's would refuse what that allows
 
-_MAX_BYTES = 512 << 20
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _ORIENTATION = 0x0112
 _HTML = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<script")
@@ -61,22 +63,9 @@ _SIGNATURES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Photograph:
-    """A decoded picture.
-
-    Attributes:
-        pixels: Gray ``(H, W)`` or blue-green-red ``(H, W, 3)``, uint8, upright.
-        sha256: Of the file's bytes.
-    """
-
-    pixels: Pixels
-    sha256: str
-
-
-def read_photograph(
-    path: Path | str, gray: bool = False, max_megapixels: float | None = MAX_MEGAPIXELS
-) -> Photograph:
+def read_image(
+    path: AnyPath | str, gray: bool = False, max_megapixels: float | None = MAX_MEGAPIXELS
+) -> Pixels:
     """Read a picture from a file.
 
     Args:
@@ -85,40 +74,72 @@ def read_photograph(
             converting colours afterwards.
         max_megapixels: The largest picture that is decoded, in 10⁶ pixels; None is no limit.
 
+    Returns:
+        Gray ``(H, W)`` or blue-green-red ``(H, W, 3)``, uint8, upright.
+
     Raises:
         UnusableFace: The picture cannot be used. Reasons: ``missing``, ``not a file``,
             ``unreadable``, ``empty``, ``too large``, ``not an image``, ``truncated``,
             ``damaged``, ``transparent``, ``unsupported``.
     """
-    content = read_content(path)
-    pixels = decode(content, gray, max_megapixels)
-    return Photograph(pixels, hashlib.sha256(content).hexdigest())
+    return decode(read_content(path), gray, max_megapixels)
 
 
-def read_content(path: Path | str) -> bytes:
-    """The bytes of a picture's file; raises UnusableFace as ``read_photograph``."""
+def read_content(path: AnyPath | str) -> bytes:
+    """The bytes of a picture's file, on a disk or in a store.
+
+    Raises:
+        UnusableFace: As ``read_image``.
+    """
+    content = _fetched(path) if isinstance(path, UPath) else _read(path)
+    if not content:
+        raise UnusableFace("empty", "the file has no bytes")
+    return content
+
+
+def content_or_reason(path: AnyPath | str) -> bytes | UnusableFace:
+    """The bytes of a picture's file, or why it has none."""
+    try:
+        return read_content(path)
+    except UnusableFace as error:
+        return error
+
+
+def _read(path: Path | str) -> bytes:
     try:
         status = os.stat(path)  # noqa: PTH116 - Path objects cost more than the call
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
             raise UnusableFace("not a file", f"the name belongs to {kind}")
-        if status.st_size > _MAX_BYTES:
+        if status.st_size > MAX_BYTES:
             raise UnusableFace("too large", f"the file has {status.st_size:,} bytes")
         with open(path, "rb") as file:
-            content = file.read()
+            return file.read()
     except FileNotFoundError:
         raise UnusableFace("missing", "there is no such file") from None
     except (OSError, ValueError) as error:
         raise UnusableFace("unreadable", str(error)) from None
-    if not content:
-        raise UnusableFace("empty", "the file has no bytes")
+
+
+def _fetched(path: UPath) -> bytes:
+    """A file of a store."""
+    try:
+        content: bytes = path.fs.cat_file(path.path, 0, MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UnusableFace("missing", "there is no such file") from None
+    except IsADirectoryError:
+        raise UnusableFace("not a file", "the name belongs to a folder") from None
+    except Exception as error:  # each store's client has errors of its own
+        raise UnusableFace("unreadable", str(error) or type(error).__name__) from None
+    if len(content) > MAX_BYTES:
+        raise UnusableFace("too large", f"the file has more than {MAX_BYTES:,} bytes")
     return content
 
 
 def decode(
     content: bytes, gray: bool = False, max_megapixels: float | None = MAX_MEGAPIXELS
 ) -> Pixels:
-    """Decode the bytes of a picture; see ``read_photograph``."""
+    """Decode the bytes of a picture; see ``read_image``."""
     most = math.inf if max_megapixels is None else max_megapixels * 1e6
     if gray and (plain := decode_plain_jpeg(content, most)) is not None:
         return plain
@@ -167,7 +188,7 @@ def _decoding(content: bytes) -> Iterator[None]:
         raise UnusableFace(reason, str(error) or type(error).__name__) from None
 
 
-def left_out(content: bytes) -> str:
+def further_images(content: bytes) -> str:
     """What was not looked at of a file that ``decode`` has decoded; mostly nothing.
 
     The views of a JPEG file of several (MPO), such as those of a stereo camera or of a

@@ -7,12 +7,12 @@ import shlex
 import shutil
 import subprocess
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.faces.photographs.patterns import find, refuse_compressed
-from action_units.faces.photographs.places import place_of
+from action_units.media.photographs import check_not_compressed, find_files
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from action_units.faces.photographs.places import place_of
 )
 def test_each_kind_of_compression_has_its_own_command(name, command):
     with pytest.raises(ConfigurationError, match="Unpack it first") as error:
-        refuse_compressed(place_of(name))
+        check_not_compressed(Path(name))
     assert str(error.value).split("`")[1] == command
 
 
@@ -47,7 +47,7 @@ def test_the_command_unpacks_the_file_when_it_is_typed(tmp_path, suffix, named):
         with packer(path, "w") as file:
             file.write(b"x")
     with pytest.raises(ConfigurationError, match="is compressed") as error:
-        find(path, ".tsv")
+        find_files(path, ".tsv")
     command = str(error.value).split("`")[1]
     if shutil.which(shlex.split(command.rpartition(" && ")[2])[0]) is None:
         pytest.skip("the program is not installed")
@@ -55,4 +55,4 @@ def test_the_command_unpacks_the_file_when_it_is_typed(tmp_path, suffix, named):
     made = tmp_path / "two words.tsv"
     made = made / "a.tsv" if suffix == ".zip" else made
     assert made.read_text() == "x"
-    assert [place.path for _, place in find(made, ".tsv")] == [str(made)]
+    assert [found for _, found in find_files(made, ".tsv")] == [made]

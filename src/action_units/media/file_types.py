@@ -1,9 +1,23 @@
-"""What a file is, by its first bytes: a picture, a video, photographs packed, or a list."""
+"""What a file is, by its name or its first bytes: a picture, a video, a tar or TSV, a list."""
 
 import re
 from pathlib import Path
 
-from action_units.trees import RAW_MJPEG, VIDEOS, is_picture
+PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+"""Suffixes, in any case, by which a file or member counts as a picture."""
+
+RAW_MJPEG = (".mjpeg", ".mjpg", ".mjp")
+"""Suffixes of JPEG files one behind the other."""
+
+VIDEOS = (
+    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".av1", ".avc", ".avi", ".dif", ".divx",
+    ".dv", ".f4v", ".flv", ".gxf", ".h261", ".h263", ".h264", ".h265", ".hevc", ".ivf", ".m1v",
+    ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv",
+    ".mts", ".mxf", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts",
+    ".vc1", ".vob", ".webm", ".wmv", ".wtv", ".y4m", *RAW_MJPEG,
+)  # fmt: skip
+"""Suffixes, in any case, of videos."""
+
 
 _JPEG = b"\xff\xd8\xff"
 _PICTURES = (_JPEG, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
@@ -32,6 +46,16 @@ _NEXT_JPEG, _SEVERAL_VIEWS = b"\xff\xd9" + _JPEG, b"MPF\0"
 _TAR_MAGIC = slice(257, 262)
 _LOOKED_AT, _FIRST_FRAME = 4096, 8 << 20
 _FIVE_TABS = re.compile(r"[^\t\n]*(\t[^\t\n]*){5}")  # a row of MS-Celeb-1M has seven columns
+
+
+def is_picture(name: str) -> bool:
+    """Whether a name has a picture's suffix and nothing in it is hidden by a dot."""
+    return name.lower().endswith(PICTURES) and not is_hidden(name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file, or a folder that it lies in, is hidden by a dot."""
+    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
 
 
 def kind_of_file(path: Path) -> str:

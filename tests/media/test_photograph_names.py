@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_units.faces.photographs.naming import (
+from action_units.labels.names import parse_web_name
+from action_units.media.file_types import is_picture
+from action_units.media.photograph_names import (
     by_identity,
     folder_of,
     portable,
     stem_of,
     suffix_of,
 )
-from action_units.labels.names import parse_web_name
-from action_units.trees import is_picture
 
 WEB = re.compile(r".+[/_]\d+-FaceId-\d+\.\w+", re.ASCII)
 
