@@ -34,9 +34,9 @@ from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
 from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
-from action_units.prediction.classifier import Classifier, FaceInput, Member
+from action_units.prediction.classifier import Classifier, FaceInput, FoldPredictor
 from action_units.prediction.engine import Engine
-from action_units.prediction.folder import predict_into
+from action_units.prediction.outputs import write_tables
 from action_units.prediction.sources import open_source
 from action_units.training.devices import choose_machine
 from action_units.training.inference import Predictor, logits
@@ -63,8 +63,8 @@ def model_of(architecture: str) -> TrainedModel:
 
 def classifier_of(model: TrainedModel) -> Classifier:
     n = len(model.aus)
-    postprocessing = Postprocessing(FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n))
-    member = Member("one", Predictor(model, "cpu", flip=True), postprocessing)
+    treatment = Postprocessing(FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n))
+    member = FoldPredictor("one", Predictor(model, "cpu", flip=True), treatment)
     return Classifier([member], FaceInput(), model.spec.architecture, "benchmark")
 
 
@@ -130,7 +130,7 @@ class Bare:
 
 def end_to_end(video: Path, classifier: Classifier, workers: int) -> float:
     with tempfile.TemporaryDirectory() as out, Engine(classifier, workers=workers) as engine:
-        return seconds(lambda: predict_into(open_source(video), engine, out))
+        return seconds(lambda: write_tables(open_source(video), engine, Path(out)))
 
 
 def compare(architecture: str, video: Path, frames: int, rounds: int) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from action_units.commands import main
-from action_units.prediction.tables import read_table
+from action_units.prediction.outputs import read_table
 from tests.prediction.conftest import scene, write_pictures, write_run, write_video
 
 HEAVY = {"torch", "pandas", "cv2", "kedro", "matplotlib"}
@@ -126,7 +126,7 @@ def test_ctrl_c_is_said_and_has_its_own_code(models, photographs, monkeypatch, t
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("action_units.prediction.folder.predict_into", stopped)
+    monkeypatch.setattr("action_units.prediction.predict.write_tables", stopped)
     done = invoke("predict", photographs, "--model", models, "--out", tmp_path)
     assert done.exit_code == 130
     assert "nothing is half-written" in done.stderr
@@ -218,7 +218,7 @@ def test_of_a_moving_picture_it_is_said_what_was_left_out(models, tmp_path, capl
         out = tmp_path / f"out{source.suffix}"
         done = invoke("predict", source, *options, out)
         assert done.exit_code == 1, done.output
-        assert "Set aside: 1 pictures left out" in caplog.text
+        assert "Quarantined: 1 pictures left out" in caplog.text
         name = "x" if source.suffix else "photographs"
         assert len(read_table(out / f"{name}.csv")) == 1
         (row,) = json.loads((out / f"{name}.json").read_text())["set_aside"]

@@ -26,7 +26,7 @@ def be_quiet() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """``action_units.predict``, imported when it is asked for: it takes a second."""
+    """``action_units.predict``, imported on first use: it takes a second."""
     if name == "predict":
-        return import_module("action_units.prediction.api").predict
+        return import_module("action_units.prediction.predict").predict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -172,29 +172,29 @@ def predict(
       action-units predict photographs/ --model MODELS --out tables --annotate
     """  # noqa: D301
     _log()
-    from action_units.locks import locked
-    from action_units.prediction.api import with_detector
-    from action_units.prediction.drawing import draw
-    from action_units.prediction.engine import Engine
-    from action_units.prediction.folder import predict_into
-    from action_units.prediction.loading import load_classifier
-    from action_units.prediction.sources import open_source
+    from action_units.prediction.predict import predict_files
 
-    opened = open_source(source[0] if len(source) == 1 else source, out)
-    classifier = with_detector(
-        load_classifier(model, fold, device=device), detector, min_confidence
+    files = predict_files(
+        source[0] if len(source) == 1 else source,
+        model,
+        out,
+        fold=fold,
+        device=device,
+        faces=faces,
+        workers=workers,
+        batch_size=batch_size,
+        detector=detector,
+        min_confidence=min_confidence,
+        annotate=annotate,
+        timeline=timeline,
     )
-    with locked(out):
-        with Engine(classifier, faces, workers, batch_size) as engine:
-            done = predict_into(opened, engine, out)
-        pictures = draw(done, annotate=annotate, timeline=timeline)
-    for outcome in done:
+    for outcome in files.outcomes:
         if outcome.record:
-            faces_, frames = outcome.record["faces"], outcome.record["frames"]
-            click.echo(f"{outcome.table}: {faces_:,} faces, {frames:,} {outcome.unit}")
-    for path in pictures:
+            n_faces, frames = outcome.record["faces"], outcome.record["frames"]
+            click.echo(f"{outcome.table}: {n_faces:,} faces, {frames:,} {outcome.unit}")
+    for path in files.drawings:
         click.echo(str(path))
-    if len(opened.set_aside) or any(len(outcome.quarantine) for outcome in done):
+    if not files.complete:
         click.get_current_context().exit(SET_ASIDE)
 
 

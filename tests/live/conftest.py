@@ -13,7 +13,7 @@ from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.labels.action_units import DISFA_AUS
 from action_units.live.limits import Limits
 from action_units.live.server import create_app
-from action_units.prediction.classifier import Classifier, FaceInput, Member
+from action_units.prediction.classifier import Classifier, FaceInput, FoldPredictor
 from tests.portraits import portrait
 
 
@@ -31,7 +31,7 @@ class Shades:
 def classifier() -> Classifier:
     n = len(DISFA_AUS)
     fitted = FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n, ("S1",))
-    member = Member("fold1", Shades(), Postprocessing(fitted))
+    member = FoldPredictor("fold1", Shades(), Postprocessing(fitted))
     return Classifier([member], FaceInput(), "test/fold1", "0" * 64)
 
 

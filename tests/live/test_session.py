@@ -8,6 +8,7 @@ from action_units import predict
 from action_units.errors import UnusableFace
 from action_units.live.limits import Limits
 from action_units.live.session import Busy, Ended, Webcam, Webcams, look
+from action_units.prediction.engine import Engine
 from tests.live.conftest import jpeg
 
 
@@ -29,7 +30,7 @@ def test_faces_keep_their_numbers_from_frame_to_frame(client, two_people):
 
 def test_a_frame_gets_what_predict_says_of_the_picture(classifier, two_people):
     content = jpeg(two_people[9])
-    rows = look(classifier, Webcam(0.0), content, 1.0)
+    rows = look(Engine(classifier), Webcam(0.0), content, 1.0)
     expected = predict(cv2.imdecode(np.frombuffer(content, np.uint8), 1), classifier)
     p = [name for name in expected if name.endswith("_p")]
     np.testing.assert_array_equal(rows.probabilities, expected[p])
@@ -89,5 +90,5 @@ def test_an_ended_session_is_told_apart(client):
 def test_a_damaged_frame_moves_nothing_on(classifier):
     cam = Webcam(0.0)
     with pytest.raises(UnusableFace):
-        look(classifier, cam, b"\xff\xd8\xff", 1.0)
+        look(Engine(classifier), cam, b"\xff\xd8\xff", 1.0)
     assert cam.frame == 0

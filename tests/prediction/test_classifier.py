@@ -16,7 +16,7 @@ from action_units.faces.packing import pack_crops
 from action_units.faces.preprocess import crop_photographs
 from action_units.faces.workers import Workers
 from action_units.media.sources import FolderSource
-from action_units.prediction.classifier import Classifier, FaceInput, Member
+from action_units.prediction.classifier import Classifier, FaceInput, FoldPredictor
 from tests.prediction.conftest import FACES, scene
 
 
@@ -33,7 +33,7 @@ class Fixed:
 def member(thresholds, name="fold1", aus=(1, 2)):
     n = len(aus)
     fitted = FittedThresholds(tuple(thresholds), (False,) * n, (0.5,) * n)
-    return Member(name, Fixed(aus), Postprocessing(fitted))
+    return FoldPredictor(name, Fixed(aus), Postprocessing(fitted))
 
 
 def classifier(*thresholds):
@@ -93,7 +93,7 @@ def test_certain_networks_do_not_outvote_all_others_without_end():
 
 
 def test_networks_of_different_aus_or_none_are_refused():
-    with pytest.raises(ArtifactError, match="fold2 tells AU01, AU12 and fold1 AU01, AU02"):
+    with pytest.raises(ArtifactError, match="fold2 predicts AU01, AU12 and fold1 AU01, AU02"):
         Classifier(
             [member((0.5, 0.5)), member((0.5, 0.5), "fold2", (1, 12))], FaceInput(), "x", ""
         )

@@ -18,7 +18,7 @@ from action_units.media.video_stream import Frame
 from action_units.prediction.classifier import Classifier, FaceInput
 from action_units.prediction.engine import Engine
 from action_units.prediction.loading import load_classifier
-from action_units.prediction.tables import arrow_table, data_frame
+from action_units.prediction.outputs import arrow_table, data_frame
 from action_units.prediction.tracks import AllFaces
 from action_units.threads import cores, limited
 from tests.media.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
@@ -165,8 +165,8 @@ def test_an_error_in_any_thread_is_raised_and_ends_all(
 
     use = classifier
     if stage == "ask":
-        member = type(classifier.members[0])(
-            "x", Broken(), classifier.members[0].postprocessing
+        member = type(classifier.predictors[0])(
+            "x", Broken(), classifier.predictors[0].postprocessing
         )
         use = Classifier([member], classifier.faces, "x", "")
     elif stage == "detect":

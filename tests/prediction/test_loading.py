@@ -24,14 +24,14 @@ SOME = np.random.default_rng(1).integers(0, 256, (21, 48, 48), dtype=np.uint8)
 
 def test_a_runs_folder_gives_all_folds_and_how_faces_are_cut(run_folder):
     found = load_classifier(run_folder, device="cpu")
-    assert [member.name for member in found.members] == ["fold1", "fold2", "fold3"]
+    assert [member.name for member in found.predictors] == ["fold1", "fold2", "fold3"]
     assert found.name == "sample/main/fg2020 (fold1, fold2, fold3)"
     assert found.aus == AUS
     assert found.faces.size == 48
     assert found.faces.settings.crop == FACES.crop
     assert found.faces.settings.detector.lowest_score == 0.8
     assert found.look_ahead == 2
-    assert [member.postprocessing for member in found.members] == [
+    assert [member.postprocessing for member in found.predictors] == [
         fold_postprocessing(fold) for fold in (1, 2, 3)
     ]
 
@@ -47,7 +47,9 @@ def test_one_fold_answers_as_evaluation_asks_it(run_folder, place):
 
 def test_a_model_named_from_its_own_folder_is_of_its_fold(run_folder, monkeypatch):
     monkeypatch.chdir(run_folder / "fold2")
-    assert load_classifier("finetuned.safetensors", 2, device="cpu").members[0].name == "fold2"
+    assert (
+        load_classifier("finetuned.safetensors", 2, device="cpu").predictors[0].name == "fold2"
+    )
 
 
 def test_the_hash_follows_weights_and_treatment(run_folder, tmp_path):
@@ -139,7 +141,7 @@ def test_the_folder_that_exports_lie_in_means_the_one_that_fits(run_folder, tmp_
                 load_classifier(place)
         export_run(run_folder, place / name, fold=fold, onnx=False, card="# Card")
         if name == "fold2":
-            assert len(load_classifier(place, device="cpu").members) == 1
+            assert len(load_classifier(place, device="cpu").predictors) == 1
     wanted = load_classifier(run_folder, device="cpu")
     assert load_classifier(place, device="cpu").thresholds == pytest.approx(wanted.thresholds)
     one, other = load_classifier(place, 2, device="cpu"), load_classifier(place / "fold2")

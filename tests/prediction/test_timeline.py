@@ -82,7 +82,7 @@ def test_each_face_has_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     several = table({1: [0, 1], 2: [1, 2], 3: [2]})
     made = draw_timelines(several, tmp_path / "all.png")
     assert [path.name for path in made] == [f"all_face{n}.png" for n in range(3)]
-    monkeypatch.setattr(timeline, "MOST_FACES", 2)
+    monkeypatch.setattr(timeline, "MAX_FACES", 2)
     fewer = draw_timelines(several, tmp_path / "few.png")
     assert [path.name for path in fewer] == ["few_face1.png", "few_face2.png"]
     assert draw_timelines(table({1: [], 2: []}), tmp_path / "none.png") == []

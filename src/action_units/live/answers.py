@@ -9,7 +9,7 @@ from action_units.csv_text import to_csv
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.live.limits import Limits
 from action_units.prediction.classifier import Classifier
-from action_units.prediction.tables import NO_FACE, Rows, arrow_table, data_frame, schema
+from action_units.prediction.outputs import NO_FACE, Rows, arrow_table, data_frame, schema
 
 
 def told_of_classifier(classifier: Classifier, limits: Limits) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from action_units.media.file_types import kind_of_file
 from action_units.media.images import decode, further_images, read_content
 from action_units.media.video import container_info, read_frames
 from action_units.prediction.classifier import Classifier
-from action_units.prediction.engine import Engine, Shot
-from action_units.prediction.tables import Rows
+from action_units.prediction.engine import Engine, InputImage
+from action_units.prediction.outputs import Rows
 
 
 class Desk:
@@ -103,8 +103,8 @@ class Desk:
             pixels = decode(content, max_megapixels=most)
             begin = {"kind": kind, "width": pixels.shape[1], "height": pixels.shape[0]}
             begin["left_out"] = further_images(content)
-            shots = iter([Shot(name, 1, 0.0, pixels)])
-            rows = self._engine.pictures(shots, Quarantine())
+            shots = iter([InputImage(name, 1, 0.0, pixels)])
+            rows = self._engine.images(shots, Quarantine())
         elif kind == "video":
             with closing(read_frames(path, None, most)) as frames:
                 height, width = next(frames).shape[:2]
@@ -125,7 +125,7 @@ class Desk:
         cam = self.webcams.of(session)
         cam.at_work = True
         try:
-            asked = partial(look, self._classifier, cam, content, self._limits.megapixels)
+            asked = partial(look, self._engine, cam, content, self._limits.megapixels)
             rows = await asyncio.get_running_loop().run_in_executor(self._eye, asked)
         finally:
             cam.at_work = False

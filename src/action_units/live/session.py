@@ -5,17 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from action_units.errors import ActionUnitsError, UnusableFace
-from action_units.faces.detection.registry import thread_detector
+from action_units.errors import ActionUnitsError
 from action_units.live.limits import Limits
-from action_units.media.images import Pixels, decode
-from action_units.prediction.classifier import Classifier
-from action_units.prediction.tables import NO_FACE, Key, Rows
+from action_units.media.images import decode
+from action_units.prediction.engine import Engine
+from action_units.prediction.outputs import Rows
 from action_units.prediction.tracks import Tracker, make_tracker
-
-_NAN = float("nan")
 
 
 class Ended(ActionUnitsError):
@@ -95,13 +90,13 @@ class Webcams:
         return cam
 
 
-def look(classifier: Classifier, cam: Webcam, content: bytes, megapixels: float) -> Rows:
+def look(engine: Engine, cam: Webcam, content: bytes, megapixels: float) -> Rows:
     """Find the faces of a webcam's next frame and ask about them.
 
     The probabilities are calibrated but not smoothed: smoothing needs the frames to come.
 
     Args:
-        classifier: What is asked.
+        engine: Finds the faces and predicts.
         cam: Is moved on by one frame.
         content: A JPEG or PNG.
         megapixels: The largest frame that is decoded, in 10⁶ pixels.
@@ -110,24 +105,5 @@ def look(classifier: Classifier, cam: Webcam, content: bytes, megapixels: float)
         UnusableFace: The frame cannot be decoded.
     """
     pixels = decode(content, max_megapixels=megapixels)
-    found = thread_detector(classifier.faces.settings.detector).detect(pixels)
     cam.frame += 1
-    keys: list[Key] = []
-    rows: list[int] = []
-    crops: list[Pixels] = []
-    for number, place in cam.tracker.follow(cam.frame, found):
-        face = found[place]
-        try:
-            crops.append(classifier.faces.face(pixels, face))
-            rows.append(len(keys))
-        except UnusableFace:  # such as a box outside of the picture
-            pass
-        usable = int(bool(rows) and rows[-1] == len(keys))
-        keys.append(("", cam.frame, _NAN, number, round(face.score, 4), usable, *face.box))
-    if not keys:
-        keys.append(("", cam.frame, _NAN, NO_FACE, 0.0, 0, _NAN, _NAN, _NAN, _NAN))
-    p = np.full((len(keys), len(classifier.aus)), np.nan, np.float32)
-    present = np.zeros(p.shape, np.bool_)
-    if crops:
-        p[rows], present[rows] = classifier.combine(classifier.probabilities(np.stack(crops)))
-    return Rows(keys, p, present, 1)
+    return engine.webcam_frame(pixels, cam.frame, cam.tracker)

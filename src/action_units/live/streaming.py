@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from action_units.errors import ActionUnitsError, LabelError, UnusableFace
 from action_units.live.answers import csv_lines, told_of_rows
-from action_units.prediction.tables import Rows
+from action_units.prediction.outputs import Rows
 
 logger = logging.getLogger(__name__)
 

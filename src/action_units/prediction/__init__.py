@@ -1,1 +1,1 @@
-"""Using a trained classifier: pictures and videos in, tables of action units out."""
+"""Using a trained classifier: from pictures and videos to tables of action units."""

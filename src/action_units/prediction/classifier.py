@@ -1,7 +1,7 @@
-"""A classifier ready for use: one fold's network, or the networks of several folds.
+"""A classifier ready for use: one fold's network, or the networks of several folds combined.
 
-Several networks answer as one. With `p_k` and `t_k` the probability and the threshold of
-network `k`, and `σ` the logistic function,
+With `p_k` and `t_k` the probability and the threshold of network `k`, and `σ` the logistic
+function,
 
     p = σ(mean_k logit p_k)        t = σ(mean_k logit t_k)
 
@@ -10,14 +10,14 @@ logits, is not negative. A classifier of one network keeps its own `p` and `t`, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
-from action_units.config import CropSettings
+from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
@@ -31,7 +31,7 @@ from action_units.media.images import Pixels
 
 @dataclass(frozen=True)
 class FaceInput:
-    """How a face in a picture becomes what a network takes.
+    """How a face in a picture becomes the input of a network.
 
     Attributes:
         settings: How faces are found and cut out.
@@ -44,7 +44,7 @@ class FaceInput:
     size: int = 64
 
     def face(self, pixels: Pixels, detection: Detection) -> Pixels:
-        """Cut a face out of a picture as preprocessing does, through a crop's file.
+        """Cut a face out as preprocessing does, through the bytes of a crop's file.
 
         Args:
             pixels: The picture, ``(H, W)`` or ``(H, W, 3)`` blue-green-red.
@@ -61,24 +61,24 @@ class FaceInput:
 
 
 class Network(Protocol):
-    """One fold's network, whatever runs it; it is asked from several threads at once."""
+    """One fold's network on any runtime; called from several threads at once."""
 
     @property
     def aus(self) -> tuple[int, ...]:
         """The AU of each column."""
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
-        """Probabilities (N, A) of faces uint8 (N, S, S); of each face its own alone."""
+        """Probabilities (N, A) of faces uint8 (N, S, S); no face depends on the others."""
 
 
 @dataclass(frozen=True)
-class Member:
-    """One fold's network and what is done to its probabilities.
+class FoldPredictor:
+    """One fold's network and the postprocessing of its probabilities.
 
     Attributes:
         name: Such as ``fold3``.
-        network: What is asked.
-        postprocessing: Smoothing, calibration and thresholds, from its validation subjects.
+        network: Computes the probabilities.
+        postprocessing: Smoothing, calibration and thresholds, fitted on validation subjects.
         sha256: Of the file of its weights.
     """
 
@@ -89,64 +89,79 @@ class Member:
 
 
 class Classifier:
-    """Networks that answer as one.
-
-    Attributes:
-        members: One network, or one of each fold.
-        faces: How a face becomes their input.
-        aus: The AU of each column.
-        name: Which run and folds they are of.
-        sha256: Changes when a network or its treatment does.
-    """
+    """One or more networks of the same AUs, combined into one prediction."""
 
     def __init__(
-        self, members: Sequence[Member], faces: FaceInput, name: str, sha256: str
+        self, predictors: Sequence[FoldPredictor], faces: FaceInput, name: str, sha256: str
     ) -> None:
-        """Put networks together.
+        """Combine networks.
 
         Args:
-            members: One or more, of the same AUs.
+            predictors: One network, or one of each fold.
             faces: How a face becomes their input.
-            name: For people to read.
-            sha256: Of all that the answers depend on.
+            name: For people: which run and folds.
+            sha256: Changes when a network or its postprocessing does.
 
         Raises:
-            ArtifactError: There is none, or they are of different AUs.
+            ArtifactError: There is no network, or their AUs differ.
         """
-        if not members:
+        if not predictors:
             raise ArtifactError(f"{name} has no network.")
-        self.members, self.faces = tuple(members), faces
+        self.predictors, self.faces = tuple(predictors), faces
         self.name, self.sha256 = name, sha256
-        self.aus = self.members[0].network.aus
-        for member in self.members:
-            if member.network.aus != self.aus:
+        first = self.predictors[0]
+        self.aus = first.network.aus
+        for other in self.predictors:
+            if other.network.aus != self.aus:
                 raise ArtifactError(
-                    f"{name}: {member.name} tells {', '.join(au_columns(member.network.aus))} "
-                    f"and {self.members[0].name} {', '.join(au_columns(self.aus))}; networks "
-                    "that answer together must be of the same AUs. Choose one fold."
+                    f"{name}: {other.name} predicts {', '.join(au_columns(other.network.aus))} "
+                    f"and {first.name} {', '.join(au_columns(self.aus))}; networks can be "
+                    "combined only if their AUs are the same. Choose one fold."
                 )
+
+    def with_detector(
+        self, name: str | None = None, min_confidence: float | None = None
+    ) -> "Classifier":
+        """The same classifier with another face detector; None keeps a setting.
+
+        Args:
+            name: ``yunet`` or ``ssd``.
+            min_confidence: The lowest score that counts as a face.
+
+        Raises:
+            ConfigurationError: A value is outside its choices, or the crops are aligned by
+                eyes that the detector does not find.
+        """
+        settings = self.faces.settings
+        detector = settings.detector
+        if name is not None and name != detector.name:
+            changed = {"name": name, "model": None, "score": None}
+            detector = DetectorSettings.read({**detector.model_dump(), **changed}, "detector")
+        if min_confidence is not None:
+            detector = DetectorSettings.read(
+                {**detector.model_dump(), "score": min_confidence}, "min_confidence: detector"
+            )
+        if detector == settings.detector:
+            return self
+        faces = replace(self.faces, settings=replace(settings, detector=detector))
+        return Classifier(self.predictors, faces, self.name, self.sha256)
 
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """An AU is called present from this probability on, (A,)."""
-        values = np.array([m.postprocessing.thresholds.values for m in self.members])  # (M, A)
+        values = np.array(
+            [p.postprocessing.thresholds.values for p in self.predictors]
+        )  # (M, A)
         return values[0] if len(values) == 1 else mean_logit(values)
 
     @property
     def look_ahead(self) -> int:
-        """How many frames before and after one its smoothed probability depends on."""
-        return max(member.postprocessing.smoothing.window // 2 for member in self.members)
+        """How many frames before and after it a smoothed probability depends on."""
+        return max(p.postprocessing.smoothing.window // 2 for p in self.predictors)
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
-        """What each network says, untreated.
-
-        Args:
-            faces: uint8 (N, S, S).
-
-        Returns:
-            (M, N, A). A face's do not depend on the others.
-        """
-        return np.stack([member.network.probabilities(faces) for member in self.members])
+        """Raw probabilities (M, N, A) of every network for faces uint8 (N, S, S)."""
+        return np.stack([p.network.probabilities(faces) for p in self.predictors])
 
     def combine(
         self,
@@ -154,13 +169,13 @@ class Classifier:
         tracks: ArrayLike | None = None,
         frames: ArrayLike | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Treat what the networks said, and make one answer of it.
+        """Postprocess the networks' probabilities and combine them.
 
         Args:
             raw: From ``probabilities``, (M, N, A).
-            tracks: Whose face each is, (N,): smoothing goes along a track. Without, every
-                face is for itself and nothing is smoothed.
-            frames: The number of each face's frame, (N,); None where ``tracks`` is.
+            tracks: The track of each face, (N,), along which probabilities are smoothed.
+                None: nothing is smoothed.
+            frames: The frame number of each face, (N,); None where ``tracks`` is.
 
         Returns:
             Probabilities (N, A), and whether each AU is called present (N, A).
@@ -169,10 +184,10 @@ class Classifier:
             tracks, frames = np.arange(raw.shape[1]), np.zeros(raw.shape[1], np.int64)
         treated = np.stack(
             [
-                member.postprocessing.probabilities(p, tracks, frames)
-                for member, p in zip(self.members, raw, strict=True)
+                predictor.postprocessing.probabilities(p, tracks, frames)
+                for predictor, p in zip(self.predictors, raw, strict=True)
             ]
         )
         p = treated[0] if len(treated) == 1 else mean_logit(treated)
-        rounded = p.astype(np.float32)  # as tables hold it: so a call can be checked there
+        rounded = p.astype(np.float32)  # as tables hold it, so that calls can be checked there
         return rounded, rounded >= self.thresholds

@@ -1,20 +1,18 @@
-"""From frames and photographs to rows of a table, with all cores at work.
+"""From video frames and photographs to rows of a table, on all cores.
 
-Four stages, each some frames ahead of the next: reading (a thread of its own), finding and
-cutting out faces (a frame a thread), following them (in order), and asking the networks (a
-block of faces a thread). Finding and asking share one pool of threads, so that whichever
-is the slower gets more of it. OpenCV and torch let go of Python's lock while they compute.
+Four stages, each working ahead of the next: reading (one thread), detecting and cutting out
+faces (a frame a thread), tracking (in order), and the networks (a batch of faces a thread).
+Detection and networks share one pool of threads, so the slower of the two gets more of
+them. OpenCV and torch release Python's lock while they compute.
 """
 
 import logging
 import sys
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -29,33 +27,31 @@ from action_units.media.images import Pixels, decode, further_images
 from action_units.media.photographs import Photograph
 from action_units.media.video import timed_frames
 from action_units.prediction.classifier import Classifier
-from action_units.prediction.flow import in_order, prefetched
-from action_units.prediction.tables import NO_FACE, Key, Rows
-from action_units.prediction.tracks import check_mode, make_tracker
+from action_units.prediction.concurrency import in_order, prefetched
+from action_units.prediction.outputs import NO_FACE, Key, Rows
+from action_units.prediction.tracks import Tracker, check_mode, make_tracker
 from action_units.threads import cores, thread_limit
 
 logger = logging.getLogger(__name__)
 
-_FACES = 32  # that are asked about at once, where a network has no block of its own
-_FRAMES_A_BATCH = 256  # a batch of frames without faces ends here
+_BATCH = 32  # faces, for networks without a block size of their own
+_FRAMES_PER_BATCH = 256  # a batch of frames without faces ends here
 _NAN = float("nan")
-
-Follow = Callable[[int, list[Detection]], list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A frame or a photograph to look at.
+class InputImage:
+    """A video frame or a photograph.
 
     Attributes:
-        image: The photograph's path; empty for a frame.
+        name: The photograph's path, for the table; empty for a frame.
         frame: From 1.
         timestamp: In seconds.
-        content: Pixels, a picture's file, or why there is none.
-        place: Where a person finds the photograph.
+        content: Pixels, the bytes of a file, or why there are none.
+        place: Where a person finds the photograph, for the quarantine.
     """
 
-    image: str
+    name: str
     frame: int
     timestamp: float
     content: Pixels | bytes | UnusableFace
@@ -63,47 +59,66 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was found in a shot, and its faces as the networks take them, None if unusable."""
+class _Detected:
+    """An image whose content is no longer needed, and the crops of its faces.
 
-    shot: Shot
-    found: list[Detection]
-    crops: list[Pixels | None]
+    A crop is None where the face cannot be cut out, such as outside of the picture.
+    """
+
+    image: InputImage
+    faces: list[Detection] = field(default_factory=list)
+    crops: list[Pixels | None] = field(default_factory=list)
     error: UnusableFace | None = None
     left_out: str = ""
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Some shots with their faces, in order.
+    """Some images with their faces, in order.
 
     Attributes:
         keys: The rows.
-        rows: Which of the rows have a face, (N,).
-        crops: Those faces, N of them.
-        frames: How many shots there are.
+        face_rows: Which of the rows have a crop, (N,).
+        crops: Of those rows.
+        frames: The number of images.
+        raw: The networks' probabilities, (M, N, A).
     """
 
     keys: list[Key] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    face_rows: list[int] = field(default_factory=list)
     crops: list[Pixels] = field(default_factory=list)
     frames: int = 0
+    raw: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
     @property
     def last(self) -> int:
         """The number of the last frame."""
-        return self.keys[-1][1]
+        return self.keys[-1].frame
 
-
-_Asked = tuple[_Batch, npt.NDArray[np.float32]]
-"""A batch and what the networks said of its faces, (M, N, A)."""
+    def add(self, detected: _Detected, tracker: Tracker) -> None:
+        """Append the rows of an image."""
+        image = detected.image
+        self.frames += 1
+        tracked = tracker.follow(image.frame, detected.faces)
+        start = (image.name, image.frame, image.timestamp)
+        if not tracked:
+            self.keys.append(Key(*start, NO_FACE, 0.0, 0, _NAN, _NAN, _NAN, _NAN))
+        for number, index in tracked:
+            face, crop = detected.faces[index], detected.crops[index]
+            if crop is not None:
+                self.face_rows.append(len(self.keys))
+                self.crops.append(crop)
+            box = (round(value, 2) for value in face.box)
+            self.keys.append(
+                Key(*start, number, round(face.score, 4), int(crop is not None), *box)
+            )
 
 
 class Engine:
-    """Threads that find faces and ask a classifier about them; use it in a ``with``.
+    """Threads that detect faces and run a classifier on them; use it in a ``with``.
 
-    It has OpenCV and torch work in one thread each, because its own threads are the
-    parallelism, and puts back what was set when it is left.
+    OpenCV and torch compute with one thread each meanwhile, because the engine's own threads
+    are the parallelism.
     """
 
     def __init__(
@@ -113,18 +128,18 @@ class Engine:
         workers: int | None = None,
         batch_size: int | None = None,
     ) -> None:
-        """Say how to work.
+        """Set how to work.
 
         Args:
-            classifier: What is asked.
+            classifier: Run on the faces.
             faces: ``all``, or ``one``: the face that preprocessing takes.
             workers: Threads, where ``threads.limited`` sets no other number; None is one
                 for each core.
-            batch_size: Faces that are asked about at once; None takes the networks' own.
-                Changes speed and memory only.
+            batch_size: Faces in a batch; None takes the networks' own. Changes speed and
+                memory only.
 
         Raises:
-            ConfigurationError: A value cannot be.
+            ConfigurationError: A value is invalid.
         """
         check_mode(faces)
         for name, value in (("workers", workers), ("batch_size", batch_size)):
@@ -132,29 +147,25 @@ class Engine:
                 raise ConfigurationError(f"{name}={value!r} must be a whole number from 1.")
         self.classifier, self.mode = classifier, faces
         self.workers = thread_limit() or workers or cores()
-        blocks = [getattr(member.network, "block", _FACES) for member in classifier.members]
+        blocks = [getattr(p.network, "block", _BATCH) for p in classifier.predictors]
         self.batch_size = batch_size or max(blocks)
 
     def __enter__(self) -> Self:
         """Start the threads."""
-        self._stack = ExitStack()
-        self._stack.callback(cv2.setNumThreads, cv2.getNumThreads())
-        cv2.setNumThreads(1)
-        torch = sys.modules.get("torch")  # networks may run without it
-        if torch is not None:
-            self._stack.callback(torch.set_num_threads, torch.get_num_threads())
-        one = (lambda: torch.set_num_threads(1)) if torch is not None else None
-        self._pool = ThreadPoolExecutor(self.workers, "predict", one)
+        with ExitStack() as stack:
+            stack.callback(cv2.setNumThreads, cv2.getNumThreads())
+            cv2.setNumThreads(1)
+            one_thread = None
+            if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime needs none
+                stack.callback(torch.set_num_threads, torch.get_num_threads())
+                one_thread = lambda: torch.set_num_threads(1)  # noqa: E731
+            self._pool = ThreadPoolExecutor(self.workers, "predict", one_thread)
+            stack.callback(self._pool.shutdown, cancel_futures=True)
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the threads."""
-        self._pool.shutdown(cancel_futures=True)
         self._stack.close()
 
     def video(
@@ -168,60 +179,66 @@ class Engine:
                 photograph that preprocessing took.
 
         Raises:
-            LabelError: It is missing or damaged; use nothing of what was given before.
+            LabelError: It is missing or damaged; rows given before are then invalid.
         """
-        most = max_megapixels or self.classifier.faces.settings.max_megapixels
+        largest = max_megapixels or self.classifier.faces.settings.max_megapixels
 
-        def shots() -> Iterator[Shot]:
-            with closing(timed_frames(path, None, most)) as frames:
-                for n, frame in enumerate(frames, 1):
+        def frames() -> Iterator[InputImage]:
+            with closing(timed_frames(path, None, largest)) as decoded:
+                for n, frame in enumerate(decoded, 1):
                     if n == 1 and np.isnan(frame.seconds):
                         logger.warning("%s does not say when its frames are shown.", path)
-                    yield Shot("", n, round(frame.seconds, 6), frame.pixels)
+                    yield InputImage("", n, round(frame.seconds, 6), frame.pixels)
 
-        look_ahead = self.classifier.look_ahead
-        return self._rows(shots(), make_tracker(self.mode).follow, Quarantine(), look_ahead)
+        return self._rows(frames(), Quarantine(), make_tracker(self.mode))
 
     def photographs(
         self, photographs: Iterable[Photograph], quarantine: Quarantine
     ) -> Generator[Rows, None, None]:
-        """The rows of photographs, in order; each stands for itself.
+        """The rows of photographs, in order, each predicted on its own.
 
         Args:
             photographs: As files.
             quarantine: Gets those that cannot be used, which have no rows.
         """
-        shots = (Shot(p.name, 1, 0.0, p.content, p.location) for p in photographs)
-        return self.pictures(shots, quarantine)
+        images = (InputImage(p.name, 1, 0.0, p.content, p.location) for p in photographs)
+        return self.images(images, quarantine)
 
-    def pictures(
-        self, shots: Iterator[Shot], quarantine: Quarantine
+    def images(
+        self, images: Iterator[InputImage], quarantine: Quarantine
     ) -> Generator[Rows, None, None]:
-        """The rows of pictures that are in memory; as ``photographs``."""
+        """The rows of pictures in memory; as ``photographs``."""
+        return self._rows(images, quarantine, None)
 
-        def follow(frame: int, found: list[Detection]) -> list[tuple[int, int]]:
-            return make_tracker(self.mode).follow(frame, found)
+    def webcam_frame(self, pixels: Pixels, number: int, tracker: Tracker) -> Rows:
+        """The rows of one frame, computed in the calling thread.
 
-        return self._rows(shots, follow, quarantine, None)
+        The probabilities are calibrated but not smoothed: smoothing needs later frames.
+
+        Args:
+            pixels: Of the frame.
+            number: Its number, from 1.
+            tracker: Has followed the faces of the frames before.
+        """
+        batch = _Batch()
+        batch.add(self._detect(InputImage("", number, _NAN, pixels)), tracker)
+        return self._combine([self._predict(batch)], 0, smooth=False)
 
     def _rows(
-        self,
-        shots: Iterator[Shot],
-        follow: Follow,
-        quarantine: Quarantine,
-        look_ahead: int | None,
+        self, images: Iterator[InputImage], quarantine: Quarantine, tracker: Tracker | None
     ) -> Generator[Rows, None, None]:
-        """The chain of all stages; no look-ahead says that the shots are no video."""
+        """All stages; without a tracker every image is on its own."""
         ahead = 2 * self.workers
-        seen = in_order(self._pool, self._look, prefetched(shots, ahead), ahead)
-        batches = self._batches(seen, follow, quarantine)
-        asked = in_order(self._pool, self._ask, batches, self.workers)
-        return self._treated(asked, look_ahead)
+        detected = in_order(self._pool, self._detect, prefetched(images, ahead), ahead)
+        batches = self._batches(detected, quarantine, tracker)
+        predicted = in_order(self._pool, self._predict, batches, self.workers)
+        return self._postprocessed(predicted, smooth=tracker is not None)
 
-    def _look(self, shot: Shot) -> _Seen:
-        """Find and cut out all faces of a shot."""
+    def _detect(self, image: InputImage) -> _Detected:
+        """Find and cut out all faces of an image."""
         settings = self.classifier.faces.settings
-        pixels, others = shot.content, ""
+        pixels, others = image.content, ""
+        without_content = replace(image, content=b"")
         try:
             if isinstance(pixels, UnusableFace):
                 raise pixels
@@ -229,100 +246,84 @@ class Engine:
                 others = further_images(pixels)
                 pixels = decode(pixels, max_megapixels=settings.max_megapixels)
         except UnusableFace as error:
-            return _Seen(_without_content(shot), [], [], error)
-        found = thread_detector(settings.detector).detect(pixels)
+            return _Detected(without_content, error=error)
+        faces = thread_detector(settings.detector).detect(pixels)
         crops: list[Pixels | None] = []
-        for face in found:
+        for face in faces:
             try:
                 crops.append(self.classifier.faces.face(pixels, face))
-            except UnusableFace:  # such as a box outside of the picture
+            except UnusableFace:
                 crops.append(None)
-        return _Seen(_without_content(shot), found, crops, left_out=others)
+        return _Detected(without_content, faces, crops, left_out=others)
 
     def _batches(
-        self, seen: Generator[_Seen, None, None], follow: Follow, quarantine: Quarantine
+        self,
+        detected: Generator[_Detected, None, None],
+        quarantine: Quarantine,
+        tracker: Tracker | None,
     ) -> Generator[_Batch, None, None]:
-        """Number the faces, and gather as many shots as are asked about at once."""
+        """Number the faces, and gather images into batches."""
         batch = _Batch()
-        with closing(seen):
-            for one in seen:
-                shot = one.shot
+        with closing(detected):
+            for one in detected:
+                place = one.image.place or one.image.name
                 if one.error is not None:
-                    quarantine.add(shot.place or shot.image, one.error.reason, one.error.detail)
+                    quarantine.add(place, one.error.reason, one.error.detail)
                     continue
                 if one.left_out:
-                    quarantine.add(shot.place or shot.image, LEFT_OUT, one.left_out)
-                before = (shot.image, shot.frame, shot.timestamp)
-                batch.frames += 1
-                kept = follow(shot.frame, one.found)
-                if not kept:
-                    batch.keys.append((*before, NO_FACE, 0.0, 0, _NAN, _NAN, _NAN, _NAN))
-                for number, place in kept:
-                    face, crop = one.found[place], one.crops[place]
-                    if crop is not None:
-                        batch.rows.append(len(batch.keys))
-                        batch.crops.append(crop)
-                    x, y, width, height = (round(value, 2) for value in face.box)
-                    score, success = round(face.score, 4), int(crop is not None)
-                    batch.keys.append((*before, number, score, success, x, y, width, height))
-                if len(batch.crops) >= self.batch_size or batch.frames >= _FRAMES_A_BATCH:
+                    quarantine.add(place, LEFT_OUT, one.left_out)
+                batch.add(one, tracker or make_tracker(self.mode))
+                if len(batch.crops) >= self.batch_size or batch.frames >= _FRAMES_PER_BATCH:
                     yield batch
                     batch = _Batch()
         if batch.keys:
             yield batch
 
-    def _ask(self, batch: _Batch) -> _Asked:
-        """What the networks say of a batch's faces."""
-        if batch.crops:
-            raw = self.classifier.probabilities(np.stack(batch.crops))
-        else:
-            raw = np.empty(
-                (len(self.classifier.members), 0, len(self.classifier.aus)), np.float32
-            )
+    def _predict(self, batch: _Batch) -> _Batch:
+        """Run the networks on a batch's crops, which are then dropped."""
+        shape = len(self.classifier.predictors), 0, len(self.classifier.aus)
+        batch.raw = (
+            self.classifier.probabilities(np.stack(batch.crops))
+            if batch.crops
+            else np.empty(shape, np.float32)
+        )
         batch.crops = []
-        return batch, raw
+        return batch
 
-    def _treated(
-        self, asked: Generator[_Asked, None, None], look_ahead: int | None
+    def _postprocessed(
+        self, batches: Generator[_Batch, None, None], smooth: bool
     ) -> Generator[Rows, None, None]:
-        """Smooth, calibrate and call; a batch waits for the frames its last ones need."""
-        waiting: deque[_Asked] = deque()
-        before: list[_Asked] = []
-        with closing(asked):
-            for batch, raw in asked:
-                waiting.append((batch, raw))
-                while waiting and batch.last >= waiting[0][0].last + (look_ahead or 0):
-                    yield self._combine(before, waiting, look_ahead)
-            while waiting:
-                yield self._combine(before, waiting, look_ahead)
+        """Smooth, calibrate and call; a batch waits for the frames that its last ones need."""
+        reach = self.classifier.look_ahead if smooth else 0
+        window: list[_Batch] = []  # the batches that the next rows depend on
+        index = 0  # of the batch in it whose rows come next
+        with closing(batches):
+            for newest in batches:
+                window.append(newest)
+                while index < len(window) and newest.last >= window[index].last + reach:
+                    yield self._combine(window, index, smooth)
+                    needed = window[index].last + 1 - reach  # by the next batch
+                    index += 1
+                    while window and index and window[0].last < needed:
+                        window.pop(0)
+                        index -= 1
+        for rest in range(index, len(window)):
+            yield self._combine(window, rest, smooth)
 
-    def _combine(
-        self, before: list[_Asked], waiting: deque[_Asked], look_ahead: int | None
-    ) -> Rows:
-        """Make rows of the batch that waits longest; it goes over to those before."""
-        batch, raw = waiting.popleft()
-        parts = [*before, (batch, raw), *waiting] if look_ahead else [(batch, raw)]
-        whole = np.concatenate([part for _, part in parts], axis=1)  # (M, N, A)
-        tracks, frames = None, None
-        if look_ahead is not None:
-            keys = [b.keys[row] for b, _ in parts for row in b.rows]
-            tracks = np.array([key[3] for key in keys], np.int64)
-            frames = np.array([key[1] for key in keys], np.int64)
-        n, aus = len(batch.keys), len(self.classifier.aus)
-        p = np.full((n, aus), np.nan, np.float32)
-        present = np.zeros((n, aus), np.bool_)
-        if batch.rows:
-            first = sum(part.shape[1] for _, part in before) if look_ahead else 0
-            treated, called = self.classifier.combine(whole, tracks, frames)
-            p[batch.rows] = treated[first : first + len(batch.rows)]
-            present[batch.rows] = called[first : first + len(batch.rows)]
-        if look_ahead:
-            before.append((batch, raw))
-            while before and before[0][0].last < batch.last + 1 - look_ahead:
-                before.pop(0)
+    def _combine(self, window: list[_Batch], index: int, smooth: bool) -> Rows:
+        """The rows of one batch of a window."""
+        batch = window[index]
+        p = np.full((len(batch.keys), len(self.classifier.aus)), np.nan, np.float32)
+        present = np.zeros(p.shape, np.bool_)
+        if batch.face_rows:
+            tracks, frames = None, None
+            if smooth:
+                keys = [b.keys[row] for b in window for row in b.face_rows]
+                tracks = np.array([key.face_id for key in keys], np.int64)
+                frames = np.array([key.frame for key in keys], np.int64)
+            raw = np.concatenate([b.raw for b in window], axis=1)  # (M, N, A)
+            combined, called = self.classifier.combine(raw, tracks, frames)
+            first = sum(len(b.face_rows) for b in window[:index])
+            own = slice(first, first + len(batch.face_rows))
+            p[batch.face_rows], present[batch.face_rows] = combined[own], called[own]
         return Rows(batch.keys, p, present, batch.frames)
-
-
-def _without_content(shot: Shot) -> Shot:
-    """A shot once it has been looked at: its pixels are not needed any more."""
-    return Shot(shot.image, shot.frame, shot.timestamp, b"", shot.place)

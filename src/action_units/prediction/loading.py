@@ -21,7 +21,7 @@ from action_units.faces.crop import FaceSettings
 from action_units.files import reading, sha256_of, verify
 from action_units.hints import command
 from action_units.media.paths import given_path
-from action_units.prediction.classifier import Classifier, FaceInput, Member
+from action_units.prediction.classifier import Classifier, FaceInput, FoldPredictor
 
 if TYPE_CHECKING:
     from action_units.models.trained import TrainedModel
@@ -157,7 +157,7 @@ def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Postprocessing
     if thresholds.is_file():
         logger.info(
             "%s: thresholds as fine-tuning fitted them; %s adds the calibration and smoothing "
-            "that `evaluation.treatment` asks for.",
+            "that `evaluation.postprocessing` asks for.",
             model,
             command("evaluate"),
         )
@@ -166,12 +166,12 @@ def _treatment(model: Path, aus: tuple[int, ...], sha256: str) -> Postprocessing
             content = json.loads(thresholds.read_text())
             return Postprocessing(FittedThresholds.from_json(content, aus))
     raise ArtifactError(
-        f"{model}: there is no {postprocessing_path(model).name} beside it, so nothing says "
-        f"from which probability on an AU is present; {command('evaluate')} makes it."
+        f"{model}: there is no {postprocessing_path(model).name} beside it, so no decision "
+        f"thresholds were found; {command('evaluate')} makes it."
     )
 
 
-def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
+def _load(path: Path, device: str) -> tuple[FoldPredictor, "TrainedModel"]:
     from action_units.models.model_files import load_model
     from action_units.training.inference import Predictor
 
@@ -180,8 +180,8 @@ def _load(path: Path, device: str) -> tuple[Member, "TrainedModel"]:
     flip = bool(model.provenance.get("flip_average", False))
     network = Predictor(model, device, flip=flip)
     sha256 = sha256_of(path)
-    postprocessing = _treatment(path, model.aus, sha256)
-    return Member(path.resolve().parent.name, network, postprocessing, sha256), model
+    treatment = _treatment(path, model.aus, sha256)
+    return FoldPredictor(path.resolve().parent.name, network, treatment, sha256), model
 
 
 def _exported(place: Path, fold: int | None) -> Path | None:
@@ -221,7 +221,9 @@ def _load_exported(
         there = ", ".join(member.name for member in package.members)
         raise ConfigurationError(f"fold={fold} is not in {place}; it has {there}.")
     members = [
-        Member(m.name, Predictor(m.model, device, flip=m.flip), m.postprocessing, m.sha256)
+        FoldPredictor(
+            m.name, Predictor(m.model, device, flip=m.flip), m.postprocessing, m.sha256
+        )
         for m in chosen
     ]
     digest = package.sha256
@@ -246,5 +248,5 @@ def _load_onnx(path: Path, fold: int | None, faces: FaceInput | None) -> Classif
         faces = FaceInput(found.settings, network.size)
     name = str(network.metadata.get("name", path.stem))
     return Classifier(
-        [Member(path.stem, network, network.postprocessing, digest)], faces, name, digest
+        [FoldPredictor(path.stem, network, network.postprocessing, digest)], faces, name, digest
     )

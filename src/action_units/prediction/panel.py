@@ -1,21 +1,27 @@
 """One annotated frame: the picture with its faces marked, and beside it all AUs as bars.
 
-The bars stand beside the picture, so that faces stay visible. A called AU is told by its
-filled bar and bold letters, and one that is not by a hollow bar; no colour is needed.
+The bars are beside the picture, so that faces stay visible. A present AU has a filled bar and
+bold letters, an absent one a hollow bar; no colour is needed to tell them apart.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 
 from action_units.evaluation.report.theme import Palette
 from action_units.faces.tracking import Box
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.media.images import Pixels
-from action_units.prediction.lettering import Colour, bgr, put, width
+
+Colour = tuple[int, int, int]
+"""Blue, green and red, 0 to 255."""
 
 DARK = Palette(ink="#e8ecf0", muted="#9aa5b1", grid="#3a4550", paper="#12161b", ours="#56b4e9")
 """The panel's colours; those of the report's page in the dark."""
@@ -23,36 +29,62 @@ DARK = Palette(ink="#e8ecf0", muted="#9aa5b1", grid="#3a4550", paper="#12161b", 
 FACES = ("#56b4e9", "#e69f00", "#2cc49a", "#f0e442", "#cc79a7", "#f0803c")
 """Of one face after the other (Okabe & Ito 2008, brighter), and then again from the first."""
 
-MOST_COLUMNS = 4
+MAX_COLUMNS = 4
 """The most faces that have bars at the same time; further ones are named in the picture."""
 
-_SMALLEST = 480  # much smaller pictures are drawn larger, so that text is legible
+_SMALLEST = 480  # much smaller pictures are enlarged, so that text is legible
 _LINE = 1.6  # from one row to the next, in font sizes
 _BAR, _NUMBER, _GAP = 4.6, 2.7, 0.9  # widths, in font sizes
+_TAG = 191  # of 255: how dark the ground of a text on the picture is
+
+
+def bgr(html: str) -> Colour:
+    """The colour of ``#rrggbb``."""
+    return int(html[5:7], 16), int(html[3:5], 16), int(html[1:3], 16)
+
+
 _INK, _MUTED, _GRID, _PAPER = map(bgr, (DARK.ink, DARK.muted, DARK.grid, DARK.paper))
+
+
+def one_line(text: str) -> str:
+    """A text without characters that have no shape, such as a tab; each becomes a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+@lru_cache(maxsize=32)
+def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
+    """Matplotlib's DejaVu Sans, which is always installed."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _width(text: str, size: int, bold: bool = False) -> int:
+    """In pixels."""
+    return int(_font(size, bold).getlength(one_line(text))) + 1
 
 
 @dataclass(frozen=True)
 class ShownFace:
-    """A face of a frame and what was predicted of it.
+    """A face of a frame and its predictions.
 
     Attributes:
         face_id: Its number.
         confidence: The detector's score.
         box: x, y, width and height in the picture's pixels.
         p: Probabilities (A,); NaN where the face could not be used.
-        called: Whether each AU is called present, (A,).
+        present: Whether each AU is called present, (A,).
     """
 
     face_id: int
     confidence: float
     box: Box
     p: npt.NDArray[np.float32]
-    called: npt.NDArray[np.bool_]
+    present: npt.NDArray[np.bool_]
 
     @property
     def colour(self) -> Colour:
-        """What it is drawn in."""
+        """Of its box and bars."""
         return bgr(FACES[self.face_id % len(FACES)])
 
 
@@ -60,7 +92,7 @@ class Panel:
     """Draws frames of one size with the bars of the same AUs.
 
     Attributes:
-        size: Width and height of what it draws, both even, as codecs want them.
+        size: Width and height of the result, both even, as codecs need them.
     """
 
     def __init__(
@@ -70,9 +102,9 @@ class Panel:
 
         Args:
             picture: Width and height.
-            aus: A row of the panel for each.
-            columns: For so many faces.
-            name: Of the classifier; stands at the foot.
+            aus: One row of the panel each.
+            columns: The number of faces that have bars.
+            name: Of the classifier; drawn at the foot.
         """
         self.aus, self.columns, self.name = tuple(aus), columns, name
         self._enlarged = max(1, round(_SMALLEST / min(picture)))
@@ -82,10 +114,10 @@ class Panel:
         self._font = max(11, min(int(self._picture[1] / (rows * _LINE)), round(0.026 * short)))
         self._line = round(_LINE * self._font)
         self._names = [f"{au_column(au)} {AU_NAMES.get(au, '').lower()}" for au in self.aus]
-        self._first = self._picture[0] + self._font  # x of the names
+        self._left = self._picture[0] + self._font  # x of the names
         column = round((_BAR + _NUMBER + _GAP) * self._font)
-        after = max(width(text, self._font, bold=True) for text in self._names)
-        after += self._first + round(_GAP * self._font)
+        after = max(_width(text, self._font, bold=True) for text in self._names)
+        after += self._left + round(_GAP * self._font)
         self._bars = [after + n * column for n in range(columns)]  # x of each face's
         height = max(self._picture[1], (rows + 1) * self._line)
         across = after + columns * column + self._font // 4
@@ -98,108 +130,120 @@ class Panel:
 
         Args:
             picture: ``(H, W)`` or ``(H, W, 3)`` blue-green-red.
-            faces: Found in it; none where there is none.
+            faces: Found in it.
             slots: The column of each face's bars by its number, where it has one.
-            note: Such as the time; stands at the foot.
+            note: Such as the time; drawn at the foot.
 
         Returns:
             ``(H, W, 3)`` of ``size``.
         """
-        canvas = np.empty((self.size[1], self.size[0], 3), np.uint8)
-        canvas[:] = _PAPER
         colour = picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
-        shown = canvas[: self._picture[1], : self._picture[0]]
-        shown[:] = cv2.resize(colour, self._picture, interpolation=cv2.INTER_LINEAR)
+        shown = cv2.resize(colour, self._picture, interpolation=cv2.INTER_LINEAR)
         for face in faces:
-            self._outline(shown, face)
-        for face in faces:  # so that no box crosses another's letters
-            self._tags(shown, face)
+            x, y, w, h = self._box(face)
+            thick = max(2, round(self._font / 7))
+            cv2.rectangle(shown, (x, y), (x + w, y + h), _PAPER, thick + 2, cv2.LINE_AA)
+            cv2.rectangle(shown, (x, y), (x + w, y + h), face.colour, thick, cv2.LINE_AA)
+        canvas = Image.new("RGB", self.size, _PAPER)  # its channels are blue, green and red
+        canvas.paste(Image.fromarray(shown), (0, 0))
+        pen = _Pen(canvas, self._picture, self._font)
+        for face in faces:  # after all boxes, which would cross the letters
+            self._tag_face(pen, face)
         if not faces:
-            self._tag(shown, "no face found", (self._font, 2 * self._font), _INK)
+            pen.tag("no face found", (self._font, 2 * self._font), _INK)
         in_column = {slots[face.face_id]: face for face in faces if face.face_id in slots}
-        self._head(canvas, in_column)
-        for row, text in enumerate(self._names):
-            y = round((row + 2) * self._line)
-            called = any(face.called[row] for face in in_column.values())
-            ink = _INK if called else _MUTED
-            put(canvas, text, (self._first, y), self._font, ink, bold=called)
-            for column in range(self.columns):
-                self._bar(canvas, self._bars[column], y, row, in_column.get(column))
-        self._foot(canvas, [face for face in faces if face.face_id not in slots], note)
-        return canvas
-
-    def _outline(self, shown: Pixels, face: ShownFace) -> None:
-        x, y, w, h = (round(value * self._enlarged) for value in face.box)
-        thick = max(2, round(self._font / 7))
-        cv2.rectangle(shown, (x, y), (x + w, y + h), _PAPER, thick + 2, cv2.LINE_AA)
-        cv2.rectangle(shown, (x, y), (x + w, y + h), face.colour, thick, cv2.LINE_AA)
-
-    def _tags(self, shown: Pixels, face: ShownFace) -> None:
-        """Number and confidence above a face, called AUs below it."""
-        x, y, w, h = (round(value * self._enlarged) for value in face.box)
-        above = f"face {face.face_id} · {face.confidence:.2f}"
-        self._tag(shown, above, (x, y - self._line // 2 - 2), face.colour)
-        if np.isnan(face.p).all():
-            lines = ["cannot be used"]
-        else:
-            called = [au_column(au) for au, c in zip(self.aus, face.called, strict=True) if c]
-            lines = self._wrapped(called, max(w, round(11 * self._font)))
-        room = shown.shape[0] - len(lines) * self._line
-        top = min(y + h + 2, room) + self._line // 2
-        for n, line in enumerate(lines):
-            self._tag(shown, line, (x, top + n * self._line), face.colour)
-
-    def _wrapped(self, words: Sequence[str], widest: int) -> list[str]:
-        lines: list[str] = []
-        for word in words:
-            longer = f"{lines[-1]} {word}" if lines else word
-            if lines and width(longer, self._font) <= widest:
-                lines[-1] = longer
-            else:
-                lines.append(word)
-        return lines
-
-    def _tag(self, shown: Pixels, text: str, at: tuple[int, int], colour: Colour) -> None:
-        """A line of text on dark ground, moved to where the picture shows it."""
-        wide, half = width(text, self._font) + self._font // 2, self._line // 2
-        x = max(0, min(at[0], shown.shape[1] - wide))
-        y = max(half, min(at[1], shown.shape[0] - half))
-        ground = shown[y - half : y + half, x : x + wide]
-        ground[:] = (ground * 0.25 + np.array(_PAPER) * 0.75).astype(np.uint8)
-        put(shown, text, (x + self._font // 4, y), self._font, colour)
-
-    def _head(self, canvas: Pixels, in_column: Mapping[int, ShownFace]) -> None:
         for column, face in in_column.items():
             at = self._bars[column], self._line
-            put(canvas, f"face {face.face_id}", at, self._font, face.colour, bold=True)
+            pen.text(f"face {face.face_id}", at, face.colour, bold=True)
+        for row, name in enumerate(self._names):
+            y = round((row + 2) * self._line)
+            present = any(face.present[row] for face in in_column.values())
+            pen.text(name, (self._left, y), _INK if present else _MUTED, bold=present)
+            for column, x in enumerate(self._bars):
+                self._draw_bar(pen, x, y, row, in_column.get(column))
+        self._draw_foot(pen, sum(face.face_id not in slots for face in faces), note)
+        return np.array(canvas)
 
-    def _bar(self, canvas: Pixels, x: int, y: int, row: int, face: ShownFace | None) -> None:
-        long, half = round(_BAR * self._font), max(3, round(0.34 * self._font))
-        ends = (x, y - half), (x + long, y + half)
-        cv2.rectangle(canvas, *ends, _GRID, max(1, self._font // 14))
+    def _box(self, face: ShownFace) -> tuple[int, ...]:
+        return tuple(round(value * self._enlarged) for value in face.box)
+
+    def _tag_face(self, pen: "_Pen", face: ShownFace) -> None:
+        """Number and confidence above a face, present AUs below it."""
+        x, y, w, h = self._box(face)
+        above = f"face {face.face_id} · {face.confidence:.2f}"
+        pen.tag(above, (x, y - self._line // 2 - 2), face.colour)
+        lines = ["cannot be used"] if np.isnan(face.p).all() else []
+        for au, present in zip(self.aus, face.present, strict=True):
+            if present:
+                longer = f"{lines[-1]} {au_column(au)}" if lines else ""
+                if lines and _width(longer, self._font) <= max(w, round(11 * self._font)):
+                    lines[-1] = longer
+                else:
+                    lines.append(au_column(au))
+        top = min(y + h + 2, self._picture[1] - len(lines) * self._line) + self._line // 2
+        for n, line in enumerate(lines):
+            pen.tag(line, (x, top + n * self._line), face.colour)
+
+    def _draw_bar(self, pen: "_Pen", x: int, y: int, row: int, face: ShownFace | None) -> None:
+        length, half = round(_BAR * self._font), max(3, round(0.34 * self._font))
+        pen.rectangle((x, y - half, x + length, y + half), _GRID, max(1, self._font // 14))
         if face is None or np.isnan(face.p[row]):
             return
-        p, called = float(face.p[row]), bool(face.called[row])
-        until = x + max(1, round(p * long)), y + half
-        edge = max(1, self._font // 9)
-        cv2.rectangle(canvas, ends[0], until, face.colour, cv2.FILLED if called else edge)
-        # Never 1.00 or 0.00 for what is less sure than that would say.
+        p, present = float(face.p[row]), bool(face.present[row])
+        bar = (x, y - half, x + max(1, round(p * length)), y + half)
+        pen.rectangle(bar, face.colour, 0 if present else max(1, self._font // 9))
+        # Never 1.00 or 0.00, which a probability does not reach.
         text = f"{min(max(p, 0.01), 0.99):.2f}"
-        at = x + long + round(0.35 * self._font), y
-        put(canvas, text, at, self._font, _INK if called else _MUTED, bold=called)
+        at = x + length + round(0.35 * self._font), y
+        pen.text(text, at, _INK if present else _MUTED, bold=present)
 
-    def _foot(self, canvas: Pixels, others: Sequence[ShownFace], note: str) -> None:
+    def _draw_foot(self, pen: "_Pen", without_bars: int, note: str) -> None:
         y = (len(self.aus) + 2) * self._line + self._line // 2
         small = max(10, round(0.85 * self._font))
         side = max(3, round(0.34 * small))
-        x = self._first
-        for text, filled in (("present", True), ("absent", False)):
-            ends = (x, y - side), (x + 3 * side, y + side)
-            cv2.rectangle(canvas, *ends, _MUTED, cv2.FILLED if filled else 1)
-            put(canvas, text, (x + 4 * side, y), small, _MUTED)
-            x += 4 * side + width(text, small) + small
-        if others:
-            text = f"+ {len(others)} more face{'s' if len(others) > 1 else ''} without bars"
-            put(canvas, text, (x, y), small, _MUTED)
+        x = self._left
+        for text, width in (("present", 0), ("absent", 1)):
+            pen.rectangle((x, y - side, x + 3 * side, y + side), _MUTED, width)
+            pen.text(text, (x + 4 * side, y), _MUTED, small)
+            x += 4 * side + _width(text, small) + small
+        if without_bars:
+            plural = "s" if without_bars > 1 else ""
+            pen.text(f"+ {without_bars} more face{plural} without bars", (x, y), _MUTED, small)
         for n, text in enumerate((note, self.name), 1):
-            put(canvas, text, (self._first, y + n * self._line), small, _MUTED)
+            pen.text(text, (self._left, y + n * self._line), _MUTED, small)
+
+
+class _Pen:
+    """Draws on a canvas; what passes its edge is cut off."""
+
+    def __init__(self, canvas: Image.Image, picture: tuple[int, int], font: int) -> None:
+        self._canvas, self._picture, self._size = canvas, picture, font
+        self._draw = ImageDraw.Draw(canvas)
+
+    def rectangle(self, box: tuple[int, int, int, int], colour: Colour, width: int) -> None:
+        """Hollow, with edges of `width` pixels; filled where it is 0."""
+        self._draw.rectangle(box, fill=None if width else colour, outline=colour, width=width)
+
+    def text(
+        self,
+        text: str,
+        at: tuple[int, int],
+        colour: Colour,
+        size: int | None = None,
+        bold: bool = False,
+    ) -> None:
+        """One line, from the middle of its left edge."""
+        font = _font(size or self._size, bold)
+        self._draw.text(at, one_line(text), colour, font, anchor="lm")
+
+    def tag(self, text: str, at: tuple[int, int], colour: Colour) -> None:
+        """A line of text on dark ground, moved to where the picture shows it."""
+        width = _width(text, self._size) + self._size // 2
+        half = round(_LINE * self._size) // 2
+        x = max(0, min(at[0], self._picture[0] - width))
+        y = max(half, min(at[1], self._picture[1] - half))
+        right = min(x + width, self._picture[0])
+        bottom = min(y + half, self._picture[1])
+        box = (x, y - half, right, bottom)
+        self._canvas.paste(_PAPER, box, Image.new("L", (right - x, bottom - y + half), _TAG))
+        self.text(text, (x + self._size // 4, y), colour)

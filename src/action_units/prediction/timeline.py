@@ -1,4 +1,4 @@
-"""Every AU along a video, from a table of predictions: one figure for each face."""
+"""Every AU along a video, from a table of predictions: one figure per face."""
 
 import logging
 from pathlib import Path
@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.report.theme import LIGHT, Palette, settings, to_png
+from action_units.evaluation.report.theme import LIGHT, settings, to_png
 from action_units.files import write_bytes
 from action_units.labels.action_units import AU_NAMES, au_column, aus_of_columns
-from action_units.prediction.lettering import one_line
+from action_units.prediction.panel import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -25,20 +25,19 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 POINTS = 1200
-"""Steps of a figure in time, about one a pixel; of several frames in one, the highest."""
+"""Steps of a figure in time, about one a pixel; a step of several frames shows the highest."""
 
-MOST_FACES = 12
-"""Of more faces those are drawn that are there longest."""
+MAX_FACES = 12
+"""Of more faces, those with the most frames are drawn."""
 
 
 def draw_timelines(table: pd.DataFrame, out: Path, *, title: str = "") -> list[Path]:
-    """Draw what was predicted along a video.
+    """Draw predictions along a video.
 
     Args:
         table: The video's predictions.
-        out: The PNG; where there are several faces, ``_face0`` and so on are put before
-            its suffix.
-        title: Stands above each figure, with the number of the face.
+        out: The PNG; with several faces, ``_face0`` and so on precede its suffix.
+        title: Above each figure, with the number of the face.
 
     Returns:
         The figures' files, in the order of the faces; none where no face was found.
@@ -53,15 +52,15 @@ def draw_timelines(table: pd.DataFrame, out: Path, *, title: str = "") -> list[P
         )
     lengths = table.loc[table["face_id"] >= 0, "face_id"].value_counts(sort=False)
     faces = sorted(lengths.index, key=lambda face: (-lengths[face], face))
-    if len(faces) > MOST_FACES:
+    if len(faces) > MAX_FACES:
         logger.warning(
-            "%s: timelines of the %d faces of %d that are there longest.",
+            "%s: timelines of the %d of %d faces that have the most frames.",
             title or out,
-            MOST_FACES,
+            MAX_FACES,
             len(faces),
         )
     paths = []
-    for face in sorted(faces[:MOST_FACES]):
+    for face in sorted(faces[:MAX_FACES]):
         path = out if len(faces) == 1 else out.with_name(f"{out.stem}_face{face}{out.suffix}")
         heading = " · ".join(part for part in (title, f"face {face}") if part)
         write_bytes(path, to_png(draw_timeline(table, int(face), heading)))
@@ -69,17 +68,8 @@ def draw_timelines(table: pd.DataFrame, out: Path, *, title: str = "") -> list[P
     return paths
 
 
-def draw_timeline(
-    table: pd.DataFrame, face: int, title: str = "", palette: Palette = LIGHT
-) -> Figure:
-    """Probabilities of every AU of one face over time; called frames shaded.
-
-    Args:
-        table: A video's predictions.
-        face: The number of the face.
-        title: Of the figure.
-        palette: Its colours.
-    """
+def draw_timeline(table: pd.DataFrame, face: int, title: str = "") -> Figure:
+    """Probabilities of every AU of one face over time; frames called present are shaded."""
     aus = aus_of_columns(str(name)[:-2] for name in table if str(name).endswith("_p"))
     frames = int(table["frame"].max())
     edges = np.linspace(0.0, frames, min(frames, POINTS) + 1)  # in frames, (B + 1,)
@@ -87,7 +77,7 @@ def draw_timeline(
     place = (own["frame"].to_numpy(np.int64) - 1) * (len(edges) - 1) // frames
     times, unit = _times(table)
     moments = np.interp(edges, np.arange(len(times)), times)
-    with settings(palette):
+    with settings(LIGHT):
         figure = Figure(figsize=(10, 0.46 * len(aus) + 1.05), layout="constrained")
         rows = figure.subplots(len(aus), 1, sharex=True, squeeze=False)[:, 0]
         for au, axes in zip(aus, rows, strict=True):
@@ -96,9 +86,9 @@ def draw_timeline(
             np.fmax.at(highest, place, own[f"{column}_p"].to_numpy(np.float64))
             called = np.zeros(len(edges) - 1, np.bool_)
             called[place[(own[f"{column}_c"] == 1).to_numpy(np.bool_, na_value=False)]] = True
-            _draw_row(axes, moments, highest, called, palette)
+            _draw_row(axes, moments, highest, called)
             name = f"{column} {AU_NAMES.get(au, '').lower()}"
-            axes.set_ylabel(name, rotation=0, ha="right", va="center", color=palette.ink)
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", color=LIGHT.ink)
         figure.suptitle(
             one_line(title), x=0.01, ha="left", fontsize=11, fontweight="bold", parse_math=False
         )
@@ -107,9 +97,9 @@ def draw_timeline(
         rows[-1].tick_params(labelbottom=True)
         figure.legend(
             handles=[
-                Line2D([], [], color=palette.ours, label="probability, 0 to 1"),
-                Patch(color=palette.scratch, alpha=_SHADE, lw=0, label="called present"),
-                Patch(fc=palette.paper, ec=palette.muted, hatch=_HATCH, lw=0, label="no face"),
+                Line2D([], [], color=LIGHT.ours, label="probability, 0 to 1"),
+                Patch(color=LIGHT.scratch, alpha=_SHADE, lw=0, label="called present"),
+                Patch(fc=LIGHT.paper, ec=LIGHT.muted, hatch=_HATCH, lw=0, label="no face"),
             ],
             loc="outside upper right",
             ncols=3,
@@ -118,30 +108,26 @@ def draw_timeline(
     return figure
 
 
-def _draw_row(
-    axes: Axes, edges: Floats, highest: Floats, called: Bools, palette: Palette
-) -> None:
-    """One AU: a line that ends where the face is away, over what it was called."""
-    away = np.isnan(highest)
-    axes.broken_barh(
-        _spans(away, edges), (0, 1), fc=palette.paper, ec=palette.muted, hatch=_HATCH, lw=0
-    )
-    axes.broken_barh(_spans(called, edges), (0, 1), fc=palette.scratch, alpha=_SHADE, lw=0)
-    axes.stairs(highest, edges, baseline=None, color=palette.ours, lw=1.2)
+def _draw_row(axes: Axes, edges: Floats, highest: Floats, called: Bools) -> None:
+    """One AU: a line that ends where the face is absent, over shaded frames."""
+    absent = _spans(np.isnan(highest), edges)
+    axes.broken_barh(absent, (0, 1), fc=LIGHT.paper, ec=LIGHT.muted, hatch=_HATCH, lw=0)
+    axes.broken_barh(_spans(called, edges), (0, 1), fc=LIGHT.scratch, alpha=_SHADE, lw=0)
+    axes.stairs(highest, edges, baseline=None, color=LIGHT.ours, lw=1.2)
     axes.set_ylim(-0.06, 1.06)
     axes.set_yticks([])
     axes.tick_params(length=0, labelbottom=False)
 
 
 def _spans(chosen: Bools, edges: Floats) -> list[tuple[float, float]]:
-    """Where it holds: the starts and the lengths."""
+    """Start and length of each run of true values."""
     turns = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     starts, stops = edges[turns[::2]], edges[turns[1::2]]
     return list(zip(starts.tolist(), (stops - starts).tolist(), strict=True))
 
 
 def _times(table: pd.DataFrame) -> tuple[Floats, str]:
-    """When each frame begins and the last one ends, and the unit: frames, if not seconds."""
+    """When each frame begins and the last one ends, in seconds, or else in frames."""
     seconds = table.drop_duplicates("frame").sort_values("frame")["timestamp"]
     times = seconds.to_numpy(np.float64)
     steps = np.diff(times)

@@ -1,9 +1,8 @@
-"""Which faces of a video's frames are of the same person.
+"""Which faces of a video's frames belong to the same track.
 
-The rules are those of ``faces.tracking``: a face continues a track whose last box it
-overlaps, or from which it can have moved there, and a track outlives a few frames without
-its face. Tracks are numbered from 0 in the order in which they begin; a number is never
-given to another person, and a person who comes back later gets a new one.
+By the rules of ``faces.tracking``, a face continues a track whose last box it overlaps, or from
+which it can have moved, and a track survives a few frames without its face. Tracks are
+numbered from 0 in the order in which they begin; a person who returns later gets a new number.
 """
 
 from collections.abc import Sequence
@@ -29,18 +28,18 @@ class Tracker(Protocol):
             found: Its faces, the one to take first.
 
         Returns:
-            For each face that is kept, its track and its place in `found`.
+            For each face that is kept, its track and its index in `found`.
         """
 
 
 def make_tracker(mode: str) -> Tracker:
-    """A tracker that has seen nothing yet; raises as ``check_mode``."""
+    """A new tracker; raises as ``check_mode``."""
     check_mode(mode)
     return AllFaces() if mode == "all" else OneFace()
 
 
 def check_mode(mode: str) -> None:
-    """Refuse what is no choice of faces; raises ConfigurationError."""
+    """Raise a ConfigurationError for an unknown choice of faces."""
     if mode not in get_args(FacesMode):
         raise ConfigurationError(
             f"faces={mode!r} is unknown: all follows every face, one takes the face that "
@@ -77,9 +76,8 @@ class _Track:
 class AllFaces:
     """Every face, with the number of its track.
 
-    Faces are given to tracks all at once, so that two people who pass each other are not
-    exchanged for the sake of one: first such that overlaps are largest together, then the
-    faces that are left by how near they are.
+    All faces of a frame are assigned at once, so that people who pass each other keep their
+    tracks: first by the largest sum of overlaps, then the remaining faces by distance.
     """
 
     def __init__(self) -> None:
@@ -89,15 +87,15 @@ class AllFaces:
     def follow(self, frame: int, found: Sequence[Detection]) -> list[tuple[int, int]]:
         """See ``Tracker``."""
         self._tracks = [t for t in self._tracks if frame - t.frame <= PATIENCE]
-        kept = [(t.number, place) for t, place in self._assign(frame, found)]
-        for place in sorted(set(range(len(found))) - {place for _, place in kept}):
-            self._tracks.append(_Track(self._begun, found[place].box, frame))
-            kept.append((self._begun, place))
+        kept = [(t.number, index) for t, index in self._assign(frame, found)]
+        for index in sorted(set(range(len(found))) - {index for _, index in kept}):
+            self._tracks.append(_Track(self._begun, found[index].box, frame))
+            kept.append((self._begun, index))
             self._begun += 1
         return sorted(kept)
 
     def _assign(self, frame: int, found: Sequence[Detection]) -> list[tuple[_Track, int]]:
-        """Which of the faces continue which tracks; these take them over."""
+        """Which faces continue which tracks; updates the tracks."""
         if not self._tracks or not found:
             return []
         gain = np.zeros((2, len(self._tracks), len(found)))  # by overlap, by nearness
@@ -107,7 +105,7 @@ class AllFaces:
                 if near is not None:
                     shared, away = near
                     gain[int(shared == 0), row, column] = shared or 2.0 - away
-        # A third of a second, once; the first frame has no tracks yet.
+        # Takes a third of a second to import; the first frame does not need it.
         from scipy.optimize import linear_sum_assignment
 
         pairs: list[tuple[_Track, int]] = []
@@ -117,6 +115,6 @@ class AllFaces:
                 if by[row, column] > 0:
                     pairs.append((self._tracks[row], column))
                     gain[1, row, :] = gain[1, :, column] = 0.0
-        for track, place in pairs:
-            track.box, track.frame = found[place].box, frame
+        for track, index in pairs:
+            track.box, track.frame = found[index].box, frame
         return pairs

@@ -42,24 +42,19 @@ def predict_source(
         ConfigurationError: No source is given.
     """
     check_source(source)
-    from action_units.locks import locked
-    from action_units.prediction.api import with_detector
-    from action_units.prediction.drawing import draw
-    from action_units.prediction.engine import Engine
-    from action_units.prediction.folder import predict_into, summary_table
-    from action_units.prediction.loading import load_classifier
-    from action_units.prediction.sources import open_source
+    from action_units.prediction.predict import predict_files
 
-    opened = open_source(str(source), folder)
-    classifier = load_classifier(models if model is None else str(model), fold, device=device)
-    classifier = with_detector(classifier, settings["detector"], settings["min_confidence"])
-    options = settings["faces"], workers or None, settings["batch_size"]
-    with locked(folder):
-        with Engine(classifier, *options) as engine:
-            done = predict_into(opened, engine, folder)
-        draw(done, annotate=settings["annotate"], timeline=settings["timeline"])
+    files = predict_files(
+        str(source),
+        models if model is None else model,
+        folder,
+        fold=fold,
+        device=device,
+        workers=workers or None,
+        **settings,
+    )
     logger.info("Predictions: %s", folder)
-    return summary_table(done)
+    return files.summary
 
 
 def check_source(source: str | None) -> None:

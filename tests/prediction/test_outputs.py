@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_units.prediction.tables import (
+from action_units.prediction.outputs import (
     NO_FACE,
     Rows,
     arrow_table,

@@ -11,8 +11,8 @@ import pytest
 
 import action_units
 from action_units.errors import ConfigurationError, LabelError, UnusableFace
-from action_units.prediction import api
 from action_units.prediction.loading import load_classifier
+from action_units.prediction.predict import predict
 from tests.prediction.conftest import scene, write_video
 
 FRAME = ["frame", "timestamp", "face_id", "confidence", "success", "x", "y", "width", "height"]
@@ -24,7 +24,7 @@ def test_the_example_of_the_docstring_runs(run_folder, pictures, tmp_path, monke
     (tmp_path / "models/fg2020").symlink_to(run_folder)
     (tmp_path / "photograph.png").write_bytes((pictures / "a.png").read_bytes())
     monkeypatch.chdir(tmp_path)
-    tests = doctest.DocTestFinder().find(api.predict, "predict", globs={})
+    tests = doctest.DocTestFinder().find(predict, "predict", globs={})
     outcome = doctest.DocTestRunner().run(tests[0])
     assert outcome.attempted == 3
     assert outcome.failed == 0
@@ -73,19 +73,19 @@ def test_the_detectors_options_replace_those_of_the_training(run_folder, picture
     none = action_units.predict(pictures / "a.png", run_folder, min_confidence=0.999)
     assert none["success"].tolist() == [0]
     classifier = load_classifier(run_folder, device="cpu")
-    other = api.with_detector(classifier, "ssd", 0.3)
+    other = classifier.with_detector("ssd", 0.3)
     assert other.faces.settings.detector.name == "ssd"
     assert other.faces.settings.detector.lowest_score == 0.3
     assert other.faces.settings.crop == classifier.faces.settings.crop
-    assert api.with_detector(classifier) is classifier
+    assert classifier.with_detector() is classifier
     with pytest.raises(ConfigurationError, match="score is 2; it must be"):
-        api.with_detector(classifier, None, 2)
+        classifier.with_detector(None, 2)
 
 
 def test_in_memory_nothing_is_left_out_without_a_word(run_folder, pictures, tmp_path):
     classifier = load_classifier(run_folder, 1, device="cpu")
     (tmp_path / "cut.png").write_bytes((pictures / "a.png").read_bytes()[:700])
-    with pytest.raises(UnusableFace, match=r"cut\.png: .*give a folder `out`"):
+    with pytest.raises(UnusableFace, match=r"cut\.png: .*with a folder `out`"):
         action_units.predict(tmp_path, classifier)
     path = write_video(tmp_path / "v.avi", [scene({0: 3})] * 3)
     path.write_bytes(path.read_bytes()[:3000])

@@ -1,6 +1,7 @@
-"""Annotated copies of pictures and videos, from a table of predictions."""
+"""Drawings of predictions: annotated copies of pictures and videos, and timelines."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -21,11 +22,18 @@ from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.media.file_types import kind_of_file
 from action_units.media.images import Pixels, read_image
 from action_units.media.video import container_info, timed_frames
-from action_units.prediction.panel import MOST_COLUMNS, Panel, ShownFace
+from action_units.prediction.outputs import Outcome, read_table, with_suffix
+from action_units.prediction.panel import MAX_COLUMNS, Panel, ShownFace
+from action_units.prediction.sources import Photographs, PictureFile, short_name
+from action_units.prediction.timeline import draw_timelines
 from action_units.progress import Progress
 
+logger = logging.getLogger(__name__)
+
+VIDEO, PICTURE = "_annotated.webm", "_annotated.png"
+
 CODECS = {".webm": "libvpx", ".mp4": "mpeg4", ".avi": "mjpeg"}
-"""What a video is written with, by its suffix.
+"""The codec of an annotated video by its suffix.
 
 VP8 in WebM plays in every browser and in the usual players. MPEG-4 (``.mp4``, for players
 such as VLC) and Motion JPEG (``.avi``, for editing programs) are some ten times as fast to
@@ -35,31 +43,76 @@ write. An AVI file has one rate, the source's average; in the others each frame 
 _TICKS = {".webm": Fraction(1, 1000), ".mp4": Fraction(1, 60_000)}  # seconds
 _QUALITY = {"flags": "+qscale", "global_quality": "354"}  # 3 of 31, best is 1
 _VP8 = {"deadline": "realtime", "cpu-used": "4", "crf": "10"}
-_BITS = 0.35  # a pixel, at most: VP8 wants a limit
+_BITS = 0.35  # a pixel, at most: VP8 needs a limit
+_RATE = 25.0  # frames a second, where the container has none
 
-Ints = npt.NDArray[np.int64]
 
-_RATE = 25.0  # of a video whose container names no rate
+def draw(outcomes: Sequence[Outcome], *, annotate: bool, timeline: bool) -> list[Path]:
+    """Draw beside the tables.
+
+    Args:
+        outcomes: Of ``write_tables``; nothing is drawn of what was quarantined.
+        annotate: A copy of each picture and video with boxes, bars and active AUs.
+        timeline: A plot of every AU along each video, one for each face.
+
+    Returns:
+        The files, in the order of the sources.
+    """
+    drawn: list[Path] = []
+    for outcome in outcomes:
+        if outcome.record and (annotate or timeline):
+            table = read_table(outcome.table)
+            drawn += _annotated_copies(outcome, table) if annotate else []
+            if timeline and not isinstance(outcome.part, Photographs):
+                path = with_suffix(outcome.stem, "_timeline.png")
+                drawn += draw_timelines(table, path, title=outcome.part.given)
+    return drawn
+
+
+def _annotated_copies(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
+    part, name = outcome.part, str(outcome.record["classifier"])
+    if not isinstance(part, Photographs):
+        yield annotate(part.path, table, with_suffix(outcome.stem, VIDEO), name=name)
+        return
+    files = [
+        (chunk.id, chunk.path)
+        for chunk in part.chunks
+        if isinstance(chunk, PictureFile) and isinstance(chunk.path, Path)
+    ]
+    if len(files) < len(part.chunks):
+        logger.warning(
+            "%s: photographs in a tar, a TSV or a store are not annotated; copy them "
+            "into a folder first.",
+            part.location,
+        )
+    of_image = dict(tuple(table.groupby("image")))
+    # The same addition as the table's name, where another source has taken the plain one.
+    suffix = outcome.stem.name.removeprefix(part.name)
+    for image, path in files:
+        if image in of_image:
+            flat = short_name(image.strip("/").replace("/", "~"))
+            out = outcome.stem.parent / f"{flat}{suffix}{PICTURE}"
+            yield annotate(path, of_image[image], out, name=name)
 
 
 def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") -> Path:
-    """Draw what was predicted into a copy of a picture or video.
+    """Draw predictions into a copy of a picture or video.
 
     Args:
         source: The picture or video, which is decoded again.
         table: Its predictions, of this source alone.
         out: A picture's copy is a PNG; a video's is ``.webm``, which browsers play, or
-            ``.mp4`` or ``.avi``. The frames stay, each with its time.
-        name: Of the classifier; stands in every picture.
+            ``.mp4`` or ``.avi``. Every frame keeps its time.
+        name: Of the classifier; drawn in every picture.
 
     Returns:
         `out`.
 
     Raises:
-        ArtifactError: The table is of something else, or the disk refused.
+        ArtifactError: The table is of another source, or the disk refused.
         ConfigurationError: The suffix is none of these.
         LabelError: The video is damaged.
-        UnusableFace: The picture is.
+        UnusableFace: The picture cannot be used.
     """
     source, out = Path(source), Path(out)
     frames = _Frames(table, source)
@@ -75,25 +128,22 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
         return out
     if out.suffix not in CODECS:
         raise ConfigurationError(f"{out}: an annotated video is {', '.join(CODECS)}.")
-    _annotate_video(source, frames, out, name)
-    return out
-
-
-def _annotate_video(source: Path, frames: "_Frames", out: Path, name: str) -> None:
     rate = frames.rate or container_info(source).rate or _RATE
     with (
         closing(timed_frames(source, None)) as decoded,
         _encoder(out, rate) as write,
         Progress(f"Annotating {source.name}", frames.count, "frames") as progress,
     ):
-        panel, number = None, 0
+        video_panel, number = None, 0
         for number, frame in enumerate(decoded, 1):
             if number > frames.count:
                 break
-            panel = panel or Panel(_size(frame.pixels), frames.aus, frames.columns, name)
+            video_panel = video_panel or Panel(
+                _size(frame.pixels), frames.aus, frames.columns, name
+            )
             timed = not np.isnan(frame.seconds)
             note = f"frame {number:,}" + (f" · {frame.seconds:.2f} s" if timed else "")
-            drawn = panel.draw(frame.pixels, frames.faces(number), frames.slots, note)
+            drawn = video_panel.draw(frame.pixels, frames.faces(number), frames.slots, note)
             write(drawn, frame.seconds if timed else (number - 1) / rate)
             progress.advance()
         if number != frames.count:
@@ -102,14 +152,15 @@ def _annotate_video(source: Path, frames: "_Frames", out: Path, name: str) -> No
                 f"{source} has {more}{min(number, frames.count):,} frames, but its table has "
                 f"{frames.count:,}; predict it again."
             )
+    return out
 
 
 @contextmanager
 def _encoder(out: Path, rate: float) -> Iterator[Callable[[Pixels, float], None]]:
-    """Encode a video that takes its name when it is whole.
+    """Encode a video, which takes its name when it is complete.
 
     Yields:
-        What takes the frames, each with its time in seconds.
+        A function that takes the frames, each with its time in seconds.
     """
     average = Fraction(rate).limit_denominator(1001)
     tick = _TICKS.get(out.suffix, 1 / average)
@@ -139,7 +190,7 @@ def _encoder(out: Path, rate: float) -> Iterator[Callable[[Pixels, float], None]
 
 @contextmanager
 def _closed(container: OutputContainer) -> Iterator[OutputContainer]:
-    """Close a container; where writing failed before, that error is the one to tell."""
+    """Close a container; an earlier error of writing is the one that is raised."""
     try:
         yield container
     except BaseException:
@@ -154,9 +205,9 @@ class _Frames:
 
     Attributes:
         aus: The AU of each column.
-        count: How many frames or pictures it is of.
+        count: The number of frames or pictures.
         rate: Frames a second, on average; None where the table has no times.
-        columns: How many faces have bars at the same time, at least 1.
+        columns: The most faces that have bars at the same time, at least 1.
         slots: The column of each face's bars, where it has one.
     """
 
@@ -164,7 +215,7 @@ class _Frames:
         names = [str(column) for column in table]
         self.aus = aus_of_columns(column[:-2] for column in names if column.endswith("_p"))
         if not self.aus or not {"frame", "face_id", "width", "confidence"} <= set(names):
-            raise ArtifactError(f"{source}: its table is no table of predictions.")
+            raise ArtifactError(f"{source}: its table is not a table of predictions.")
         images = table["image"].nunique() if "image" in table else 1
         table = table.sort_values(["frame", "face_id"], kind="stable")
         self._frame = table["frame"].to_numpy(np.int64)
@@ -181,7 +232,7 @@ class _Frames:
         columns = au_columns(self.aus)
         self._p = table[[f"{c}_p" for c in columns]].to_numpy(np.float32)  # (N, A)
         calls = table[[f"{c}_c" for c in columns]].astype("Int8").fillna(0)
-        self._called = calls.to_numpy(np.int8) == 1
+        self._present = calls.to_numpy(np.int8) == 1
         self.slots = _slots(self._frame, self._ids)
         self.columns = 1 + max(self.slots.values(), default=0)
 
@@ -194,22 +245,22 @@ class _Frames:
                 float(self._confidence[row]),
                 tuple(self._boxes[row].tolist()),
                 self._p[row],
-                self._called[row],
+                self._present[row],
             )
             for row in range(first, last)
             if self._ids[row] >= 0
         ]
 
 
-def _slots(frames: Ints, ids: Ints) -> dict[int, int]:
-    """Which column shows a face: the first that is free for as long as the face is there."""
+def _slots(frames: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> dict[int, int]:
+    """The column of each face: the first that is free for as long as the face is there."""
     spans = {
         int(face): (int(frames[rows[0]]), int(frames[rows[-1]]))
         for face in np.unique(ids[ids >= 0])
         for rows in (np.flatnonzero(ids == face),)
     }
     slots: dict[int, int] = {}
-    busy_until = [0] * MOST_COLUMNS
+    busy_until = [0] * MAX_COLUMNS
     for face, (first, last) in sorted(spans.items(), key=lambda item: (item[1], item[0])):
         free = [slot for slot, until in enumerate(busy_until) if until < first]
         if free:

@@ -14,15 +14,14 @@ from action_units.errors import ArtifactError, LabelError, UnusableFace
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.locks import locked
-from action_units.prediction import folder as module
-from action_units.prediction.api import predict
-from action_units.prediction.classifier import Classifier, Member
-from action_units.prediction.drawing import draw
+from action_units.prediction import outputs as module
+from action_units.prediction.classifier import Classifier, FoldPredictor
+from action_units.prediction.draw import draw
 from action_units.prediction.engine import Engine
-from action_units.prediction.folder import predict_into, summary_table
 from action_units.prediction.loading import load_classifier
+from action_units.prediction.outputs import read_table, summary_table, write_tables
+from action_units.prediction.predict import predict
 from action_units.prediction.sources import open_source
-from action_units.prediction.tables import read_table
 from tests.prediction.conftest import AUS, scene, write_video
 
 
@@ -46,7 +45,7 @@ def mixed(tmp_path, pictures):
 
 
 def run(source, engine, out):
-    return predict_into(open_source(source), engine, out)
+    return write_tables(open_source(source), engine, out)
 
 
 def all_files(out):
@@ -84,7 +83,7 @@ def test_a_second_run_does_nothing_and_says_the_same(mixed, engine, tmp_path, mo
     monkeypatch.setattr(Engine, "photographs", None)
     (mixed / "bad.avi").unlink()
     done = run(mixed, engine, out)
-    assert all(outcome.before for outcome in done)
+    assert all(outcome.done_before for outcome in done)
     after = all_files(out)
     assert {n: c for n, c in after.items() if n != "quarantine.csv"} == {
         n: c for n, c in before.items() if n != "quarantine.csv"
@@ -101,9 +100,9 @@ def test_what_has_changed_is_done_again(run_folder, engine, tmp_path, what):
     if what == "source":
         write_video(video, [scene({0: 10})] * 3)
     elif what == "threshold":
-        member = engine.classifier.members[0]
+        member = engine.classifier.predictors[0]
         fitted = FittedThresholds((0.1,) * 3, (False,) * 3, (0.5,) * 3)
-        changed = Member("x", member.network, Postprocessing(fitted))
+        changed = FoldPredictor("x", member.network, Postprocessing(fitted))
         other = Engine(Classifier([changed], engine.classifier.faces, "x", "another"))
     elif what == "faces":
         other = Engine(engine.classifier, "one")
@@ -111,11 +110,11 @@ def test_what_has_changed_is_done_again(run_folder, engine, tmp_path, what):
         (out / "v.csv").write_text("cut")
     else:
         (out / "v.json").write_text('{"format": 1')
-    assert run(video, engine, out)[0].before == (what in ("threshold", "faces"))
+    assert run(video, engine, out)[0].done_before == (what in ("threshold", "faces"))
     if other is not engine:
         with other:
-            assert not run(video, other, out)[0].before
-            assert run(video, other, out)[0].before
+            assert not run(video, other, out)[0].done_before
+            assert run(video, other, out)[0].done_before
     if what == "source":
         assert len(read_table(out / "v.parquet")) == 3
 
@@ -130,8 +129,8 @@ def test_another_source_of_the_same_name_overwrites_nothing(engine, tmp_path):
     stem = run(tmp_path / "y/v.avi", engine, out)[0].stem
     assert stem.name.startswith("v-")
     assert (out / "v.csv").read_bytes() == first
-    assert run(tmp_path / "x/v.avi", engine, out)[0].before
-    assert run(tmp_path / "y/v.avi", engine, out)[0].before
+    assert run(tmp_path / "x/v.avi", engine, out)[0].done_before
+    assert run(tmp_path / "y/v.avi", engine, out)[0].done_before
 
 
 def test_drawings_of_another_source_are_not_overwritten_either(engine, tmp_path):
@@ -167,8 +166,8 @@ def test_an_end_in_the_middle_leaves_nothing_half_written(engine, tmp_path, monk
     monkeypatch.setattr(module.Progress, "advance", advance)
     assert (out / "v.csv").read_bytes() == table
     assert {p.name for p in out.iterdir()} == {"v.csv", "v.parquet", "v.json", "quarantine.csv"}
-    assert not run(video, engine, out)[0].before
-    assert run(video, engine, out)[0].before
+    assert not run(video, engine, out)[0].done_before
+    assert run(video, engine, out)[0].done_before
 
 
 def test_a_full_disk_leaves_the_tables_and_their_record(engine, tmp_path, monkeypatch):
@@ -195,7 +194,7 @@ def test_a_flipped_bit_in_a_table_is_found_and_the_table_made_again(engine, tmp_
     run(video, engine, out)
     whole = (out / name).read_bytes()
     (out / name).write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
-    assert not run(video, engine, out)[0].before
+    assert not run(video, engine, out)[0].done_before
     assert (out / name).read_bytes() == whole
 
 

@@ -1,0 +1,242 @@
+"""From a source and a model to tables: the Python function, the command and the pipeline."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from action_units.errors import ConfigurationError, UnusableFace
+from action_units.faces.quarantine import Quarantine
+from action_units.locks import locked
+from action_units.media.images import Pixels
+from action_units.media.paths import given_path
+from action_units.prediction.classifier import Classifier
+from action_units.prediction.engine import Engine, InputImage
+from action_units.prediction.loading import load_classifier
+from action_units.prediction.outputs import (
+    Outcome,
+    Rows,
+    arrow_table,
+    data_frame,
+    summary_table,
+    write_tables,
+)
+from action_units.prediction.sources import Photographs, Source, open_source, passed_over
+
+logger = logging.getLogger(__name__)
+
+
+def predict(
+    source: Path | str | Pixels | Sequence[Path | str],
+    model: Path | str | Classifier,
+    *,
+    fold: int | None = None,
+    out: Path | str | None = None,
+    faces: str = "all",
+    device: str = "auto",
+    workers: int | None = None,
+    batch_size: int | None = None,
+    detector: str | None = None,
+    min_confidence: float | None = None,
+) -> pd.DataFrame:
+    """Predict the action units of all faces in pictures or videos.
+
+    Args:
+        source: A picture, a video, a folder of either, a text with one path a line, a URL of
+            photographs, or several of these; or one picture's pixels, uint8 gray ``(H, W)`` or
+            blue-green-red ``(H, W, 3)``, as OpenCV reads them.
+        model: The folder of a run's models, such as ``data/06_models/sample/main/fg2020``,
+            one ``.safetensors`` of it, an exported folder, or a classifier of
+            ``load_classifier``, which saves loading it again.
+        fold: Which fold's network; None combines all that exist.
+        out: A folder for tables, for sources of any length; see ``predict_files``.
+        faces: ``all`` follows every face; ``one`` takes the face that preprocessing takes.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        workers: Threads; None for one a core.
+        batch_size: Faces in a batch; changes speed and memory only.
+        detector: ``yunet`` or ``ssd``, in place of the one the model was trained with.
+        min_confidence: The lowest detector score that counts as a face.
+
+    Returns:
+        Without `out`, one row for each face of each frame: ``image`` (of pictures),
+        ``frame``, ``timestamp``, ``face_id``, ``confidence``, ``success``, the box ``x, y,
+        width, height``, probabilities ``AU01_p`` … and calls ``AU01_c`` …. A frame without
+        a face has one row, with ``face_id`` -1 and ``success`` 0. Where the source has
+        several tables, a first column ``source`` tells them apart. With `out`, one row for
+        each table written: ``source, table, frames, rows, faces, set_aside, done_before``.
+
+    Raises:
+        LabelError: The source does not exist, or (without `out`) a video is damaged.
+        UnusableFace: Without `out`, a picture cannot be used.
+        ArtifactError: The model is missing or damaged, or the disk refused.
+        ConfigurationError: A value is outside its choices, or there are no paths.
+
+    Example:
+        >>> import action_units
+        >>> table = action_units.predict("photograph.png", "models/fg2020", fold=3)
+        >>> table[["image", "face_id", "success"]]
+                    image  face_id  success
+        0  photograph.png        0        1
+    """
+    if out is not None:
+        if isinstance(source, np.ndarray):
+            raise ConfigurationError("out is for files; a picture in memory has no name.")
+        files = predict_files(
+            source,
+            model,
+            out,
+            fold=fold,
+            faces=faces,
+            device=device,
+            workers=workers,
+            batch_size=batch_size,
+            detector=detector,
+            min_confidence=min_confidence,
+        )
+        return files.summary
+    opened = None if isinstance(source, np.ndarray) else open_source(source)
+    classifier = _classifier(model, fold, device, detector, min_confidence)
+    with Engine(classifier, faces, workers, batch_size) as engine:
+        if isinstance(source, np.ndarray):
+            return _table_of_pixels(source, engine)
+        assert opened is not None
+        return _table_in_memory(opened, engine)
+
+
+@dataclass(frozen=True)
+class PredictedFiles:
+    """What ``predict_files`` wrote.
+
+    Attributes:
+        outcomes: One for the photographs of the source, and one for each video.
+        drawings: Annotated copies and timelines.
+        complete: Nothing of the source was quarantined.
+    """
+
+    outcomes: list[Outcome]
+    drawings: list[Path]
+    complete: bool
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a table."""
+        return summary_table(self.outcomes)
+
+
+def predict_files(
+    source: Path | str | Sequence[Path | str],
+    model: Path | str | Classifier,
+    out: Path | str,
+    *,
+    fold: int | None = None,
+    faces: str = "all",
+    device: str = "auto",
+    workers: int | None = None,
+    batch_size: int | None = None,
+    detector: str | None = None,
+    min_confidence: float | None = None,
+    annotate: bool = False,
+    timeline: bool = False,
+) -> PredictedFiles:
+    """Write the tables of sources of any length, and drawings beside them.
+
+    What was done before with the same model and settings is not done again, and what cannot
+    be used is quarantined.
+
+    Args:
+        source: As for ``predict``, in files.
+        model: As for ``predict``; so are all options that are not named here.
+        out: The folder; one process at a time writes in it.
+        fold: Which fold's network.
+        faces: ``all`` or ``one``.
+        device: Where to compute.
+        workers: Threads.
+        batch_size: Faces in a batch.
+        detector: In place of the model's.
+        min_confidence: The lowest detector score.
+        annotate: Also copies of pictures and videos with boxes and bars.
+        timeline: Also a plot of every AU along each video, one for each face.
+
+    Raises:
+        LabelError: The source does not exist, or is a single video, which is damaged.
+        UnusableFace: It is a single picture, which cannot be used.
+        ArtifactError: The model is missing or damaged, or the disk refused.
+        ConfigurationError: A value is outside its choices, or there are no paths.
+    """
+    out = given_path(out)
+    opened = open_source(source, out)
+    classifier = _classifier(model, fold, device, detector, min_confidence)
+    with locked(out):
+        with Engine(classifier, faces, workers, batch_size) as engine:
+            outcomes = write_tables(opened, engine, out)
+        drawings: list[Path] = []
+        if annotate or timeline:
+            from action_units.prediction.draw import draw  # loads matplotlib and PyAV
+
+            drawings = draw(outcomes, annotate=annotate, timeline=timeline)
+    complete = not (len(opened.set_aside) or any(len(one.quarantine) for one in outcomes))
+    return PredictedFiles(outcomes, drawings, complete)
+
+
+def _classifier(
+    model: Path | str | Classifier,
+    fold: int | None,
+    device: str,
+    detector: str | None,
+    min_confidence: float | None,
+) -> Classifier:
+    if not isinstance(model, Classifier):
+        model = load_classifier(model, fold, device=device)
+    elif fold is not None:
+        raise ConfigurationError("fold is for a model on disk; load_classifier takes it.")
+    return model.with_detector(detector, min_confidence)
+
+
+def _table_of_pixels(pixels: Pixels, engine: Engine) -> pd.DataFrame:
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or colour) or not pixels.size:
+        raise ConfigurationError(
+            f"the picture is {pixels.dtype} {pixels.shape}; expected uint8 (H, W) or (H, W, 3)."
+        )
+    rows = list(engine.images(iter([InputImage("", 1, 0.0, pixels)]), Quarantine()))
+    return data_frame(arrow_table(rows, engine.classifier.aus, photographs=False))
+
+
+def _table_in_memory(source: Source, engine: Engine) -> pd.DataFrame:
+    _check_usable(source.set_aside)
+    if source.passed_over:
+        logger.warning("%s: skipped: %s", source.location, passed_over(source.passed_over))
+    tables = []
+    for part in source.parts:
+        photographs, quarantine = isinstance(part, Photographs), Quarantine()
+        stream = (
+            engine.photographs(part.read(), quarantine)
+            if isinstance(part, Photographs)
+            else engine.video(part.path)
+        )
+        rows: list[Rows] = []
+        with closing(stream):
+            for some in stream:
+                rows.append(some)
+                _check_usable(quarantine)
+        _check_usable(quarantine)
+        for path, reason, detail, _ in quarantine.rows():
+            logger.warning("%s: %s: %s", path, reason, detail)
+        table = data_frame(arrow_table(rows, engine.classifier.aus, photographs))
+        if len(source.parts) > 1:
+            table.insert(0, "source", part.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _check_usable(quarantine: Quarantine) -> None:
+    """A table in memory has no quarantine file, so nothing may be left out of it."""
+    if unusable := quarantine.unusable():
+        path, reason, detail, _ = unusable[0]
+        raise UnusableFace(
+            reason, f"{path}: {detail}; with a folder `out` it would be quarantined."
+        )
