@@ -15,7 +15,6 @@ import argparse
 import io
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -25,7 +24,8 @@ import torch
 from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
-from action_units.training.data.augmentation import Augmentation, Augmenter, make_plan
+from action_units.config import Augmentation
+from action_units.training.data.augmentation import Augmenter, make_plan
 
 EPOCH = 8192
 EXTRAS: dict[str, dict[str, float]] = {
@@ -89,7 +89,7 @@ def tell(size: int, batch: int, rounds: int) -> None:
     plan = make_plan(options, 0, 0, rows, size)
     part = slice(0, batch)
     # The warp before the flip, as the paper's path wants it: the same draws without a flip.
-    unflipped = make_plan(replace(options, flip=0.0), 0, 0, rows[part], size)
+    unflipped = make_plan(options.model_copy(update={"flip": 0.0}), 0, 0, rows[part], size)
     matrices = unflipped.matrix.double().numpy()
     flips = (plan.matrix[part] != unflipped.matrix).any(dim=2).any(dim=1).numpy()
     pictures = [Image.fromarray(face) for face in faces]
@@ -117,7 +117,7 @@ def tell(size: int, batch: int, rounds: int) -> None:
         "  cost of further options, in parts of the batch:"
     )
     for name, extra in EXTRAS.items():
-        more = replace(options, **extra)
+        more = options.model_copy(update=extra)
         augment_more = Augmenter(more, 0, torch.device("cpu"))
         plan_more = make_plan(more, 0, 0, rows[part], size)
         base, longer = medians(

@@ -85,9 +85,8 @@ def measured(arguments: argparse.Namespace, path: Path, kind: str, cap: int) -> 
 
 def run(arguments: argparse.Namespace) -> None:
     """One training; prints its faces a second, from the first step to the last."""
-    from action_units.models.spec import NetworkSpec
+    from action_units.config import NetworkSpec, Recipe
     from action_units.training.loop import train
-    from action_units.training.recipe import Recipe
 
     spec = NetworkSpec(arguments.architecture, arguments.width, image_size=arguments.size)
 

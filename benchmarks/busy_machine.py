@@ -48,8 +48,8 @@ def measure(threads: int, seconds: float) -> dict[str, float]:
     """Faces a second of both kinds in this process."""
     import torch
 
+    from action_units.config import NetworkSpec
     from action_units.models.registry import build_network
-    from action_units.models.spec import NetworkSpec
     from action_units.training.devices import choose_machine
     from action_units.training.inference import logits
 

@@ -31,9 +31,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.labels.action_units import DISFA_AUS
 from action_units.models.dropout import dropouts, seed_dropout
-from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training.checkpoints import Checkpoints, Content
 from action_units.training.curves import curve_log
@@ -44,7 +44,6 @@ from action_units.training.distributed.team import ALONE
 from action_units.training.epochs import run_epochs
 from action_units.training.interruption import stop_request
 from action_units.training.randomness import dropout_seed, epoch_order
-from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 from action_units.training.step import Step
 
@@ -165,7 +164,7 @@ def whole_epoch(parts: Parts, folder: Path, count: int) -> Epoch:
     data = checked_data(
         setup.data.faces, setup.data.targets, rows[:count], rows[count:], DISFA_AUS
     )
-    setup = replace(setup, data=data, recipe=replace(setup.recipe, epochs=1))
+    setup = replace(setup, data=data, recipe=setup.recipe.model_copy(update={"epochs": 1}))
     state = setup.first_state()
     step = Step(setup, state, replace(ALONE, device=setup.machine.torch_device), None)
 

@@ -29,17 +29,16 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.models.dropout import SeededDropout
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.training.data.arrays import checked_data, upload
 from action_units.training.data.augmentation import make_plan
 from action_units.training.data.sources import Resident
 from action_units.training.devices import choose_machine
 from action_units.training.distributed.team import ALONE
 from action_units.training.loop import train
-from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 from action_units.training.step import Step
 
@@ -343,14 +342,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--smoke", action="store_true", help="on the CPU, very small")
     chosen = parser.parse_args(arguments)
     if chosen.smoke:
-        workload = Workload("cpu", NetworkSpec("vgg13", width=0.125, image_size=16), 64)
+        workload = Workload(
+            "cpu", NetworkSpec(architecture="vgg13", width=0.125, image_size=16), 64
+        )
         chosen.batches, chosen.rounds, peaks = [16], 2, {}
         print("smoke: on the CPU; no figure here means anything")
     elif not torch.cuda.is_available():
         print("There is no GPU here, so nothing was measured; --smoke tries the script.")
         return
     else:
-        workload = Workload("cuda", NetworkSpec("vgg13"), chosen.faces)
+        workload = Workload("cuda", NetworkSpec(architecture="vgg13"), chosen.faces)
         name = torch.cuda.get_device_name()
         known = next((PEAKS[part] for part in PEAKS if part in name), ())
         peaks = dict(zip(PRECISIONS, known, strict=False))

@@ -24,6 +24,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from action_units.config import NetworkSpec
 from action_units.evaluation.metrics import confusion, f1
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -34,7 +35,6 @@ from action_units.export.quantisation import CALIBRATION_FACES, machine, quantis
 from action_units.faces.store import Faces, FaceStore
 from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.training.devices import choose_machine
 from action_units.training.inference import logits
@@ -158,10 +158,10 @@ def main() -> None:
         tell_f1(member, files, tested)
     faces = made_up_faces(CALIBRATION_FACES, 64, 0)
     for name, spec, flip in (
-        ("residual", NetworkSpec("residual"), True),
-        ("VGG13, quarter width", NetworkSpec("vgg13", width=0.25), False),
-        ("VGG13, full width", NetworkSpec("vgg13"), False),
-        ("ConvNeXt", NetworkSpec("convnext"), True),
+        ("residual", NetworkSpec(architecture="residual"), True),
+        ("VGG13, quarter width", NetworkSpec(architecture="vgg13", width=0.25), False),
+        ("VGG13, full width", NetworkSpec(architecture="vgg13"), False),
+        ("ConvNeXt", NetworkSpec(architecture="convnext"), True),
     ):
         tell(name, untrained(spec, flip), faces, arguments.rounds)
 

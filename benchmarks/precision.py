@@ -23,13 +23,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.training.loop import train
 from action_units.training.optimizers import build_optimizer
-from action_units.training.recipe import Recipe
 
 
 def model_step(
@@ -58,7 +57,7 @@ def model_step(
 def tell_speed(batch: int, rounds: int, threads: int, compiled: bool) -> None:
     """Print faces a second, each way."""
     torch.set_num_threads(threads)
-    spec = NetworkSpec("vgg13")
+    spec = NetworkSpec(architecture="vgg13")
     clock = time.process_time if threads == 1 else time.perf_counter
     plain = model_step(spec, batch, bf16=False, channels_last=False)
     ways = {
@@ -93,7 +92,7 @@ def tell_f1(store: FaceStore, seeds: int, epochs: int) -> None:
     for seed in range(seeds):
         for precision, scores in found.items():
             curve = train(
-                NetworkSpec("residual", width=0.5, image_size=48),
+                NetworkSpec(architecture="residual", width=0.5, image_size=48),
                 recipe,
                 store.faces,
                 store.labels,

@@ -27,12 +27,12 @@ import cv2
 import numpy as np
 import torch
 
+from action_units.config import NetworkSpec
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.detection.registry import make_detector
 from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.prediction.classifier import Classifier, FaceInput, FoldPredictor
 from action_units.prediction.engine import Engine

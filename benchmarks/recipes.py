@@ -29,6 +29,7 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
+from action_units.config import NetworkSpec
 from action_units.evaluation.comparison import score_folds
 from action_units.evaluation.judging import BootstrapScores, differences
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -36,7 +37,6 @@ from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.subject_statistics import MetricValues
 from action_units.faces.store import FaceStore
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.pipelines.evaluation.nodes import predict_test_subjects
 from action_units.pipelines.finetuning.nodes import finetune, split_subjects
 from action_units.pipelines.pretraining.nodes import pretrain
@@ -57,7 +57,7 @@ SHOWN = ("f1", "f1_at_half", "average_precision", "auc")
 
 def cost(network: Mapping[str, Any], n_aus: int) -> float:
     """Multiply-adds of a face in a step: forward and backward."""
-    spec = NetworkSpec.from_dict(network)
+    spec = NetworkSpec.read(network)
     built = build_network(spec, n_aus)
     face = torch.zeros(1, spec.channels, spec.image_size, spec.image_size)
     with FlopCounterMode(display=False) as counter:

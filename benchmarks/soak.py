@@ -13,7 +13,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +21,11 @@ from typing import Any
 from tests.training.killed_run import RECIPE, run, weights_hash
 from tests.training.killing import Killer, Tally, other_file_system
 
-from action_units.models.spec import NetworkSpec
+from action_units.config import NetworkSpec
 
 NETWORKS = (
-    NetworkSpec("residual", width=0.25, image_size=32),  # batch statistics
-    NetworkSpec("vgg13", width=0.125, image_size=16),  # dropout after every block
+    NetworkSpec(architecture="residual", width=0.25, image_size=32),  # batch statistics
+    NetworkSpec(architecture="vgg13", width=0.125, image_size=16),  # dropout after every block
 )
 
 
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where the checkpoints go")
     arguments = parser.parse_args()
-    recipe, tally, started = replace(RECIPE, epochs=4), Tally(), time.monotonic()
+    recipe, tally, started = RECIPE.model_copy(update={"epochs": 4}), Tally(), time.monotonic()
     with (
         TemporaryDirectory(dir=arguments.folder) as place,
         TemporaryDirectory(dir=other_file_system(Path(place))) as elsewhere,

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from action_units.models.options import Options, describe
-from action_units.models.spec import NetworkSpec
-from action_units.training.data.augmentation import Augmentation
-from action_units.training.data.soft_targets import SoftTargets
-from action_units.training.losses import LossOptions
-from action_units.training.recipe import Recipe
-from action_units.training.schedule import Schedule
+from action_units.config import (
+    Augmentation,
+    LossOptions,
+    NetworkSpec,
+    Recipe,
+    Schedule,
+    Settings,
+    SoftTargets,
+)
 
 PAGE = Path(__file__).with_name("recipes.md")
 
@@ -71,7 +73,7 @@ goes on to the same weights with every one of them. Where `balance` shows a face
 appearance is augmented on its own.
 """
 
-TABLES: tuple[tuple[str, type[Options]], ...] = (
+TABLES: tuple[tuple[str, type[Settings]], ...] = (
     ("`network`", NetworkSpec),
     ("`pretrain`, `finetune` and `from_scratch`", Recipe),
     ("`schedule` within them", Schedule),
@@ -86,9 +88,9 @@ def page() -> str:
     parts = [HEAD]
     for title, options in TABLES:
         rows = [
-            f"| `{name}` | {f'`{default}`' if len(default) < 40 else 'below'} | {sentence} |"
-            for name, default, sentence in describe(options)
-            if "." not in name
+            f"| `{name}` | `{field.default}` | {' '.join(str(field.description).split())} |"
+            for name, field in options.model_fields.items()
+            if not isinstance(field.default, Settings)
         ]
         parts.append(
             "\n".join(

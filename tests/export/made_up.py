@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from action_units.config import NetworkSpec
 from action_units.evaluation.postprocessing.calibration import Temperature
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.smoothing import Smoothing
@@ -20,13 +21,12 @@ from action_units.files import atomic_artifact
 from action_units.labels.action_units import DISFA_AUS, au_columns
 from action_units.models.model_files import model_bytes, save_model
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.training.data.augmentation import normalise
 
 CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"
 
-SMALL = NetworkSpec("residual", width=0.25, image_size=32)
+SMALL = NetworkSpec(architecture="residual", width=0.25, image_size=32)
 
 SUBJECTS = {
     1: {"train": ["SN001"], "validation": ["SN002"], "test": ["SN003"]},

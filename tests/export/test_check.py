@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError
 from action_units.export import check
 from action_units.export.check import check_onnx, torch_probabilities
 from action_units.export.onnx import to_onnx
-from action_units.models.spec import NetworkSpec
 from tests.export.made_up import made_up_faces, made_up_member
 
 
@@ -20,7 +20,7 @@ def single():
 
 @pytest.mark.parametrize(("stored", "wanted"), [(96, 32), (112, 48), (64, 96)])
 def test_a_value_between_two_grey_levels_may_go_to_either(stored, wanted):
-    spec = NetworkSpec("residual", width=0.25, image_size=wanted)
+    spec = NetworkSpec(architecture="residual", width=0.25, image_size=wanted)
     members = [made_up_member(1, spec=spec), made_up_member(2)]
     found = check_onnx(to_onnx(members, stored, {}), members, stored, made_up_faces(40, stored))
     assert found["max_difference"] <= 1e-5

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.special import expit, logit
 
+from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.export.check import check_onnx, torch_probabilities
@@ -19,7 +20,6 @@ from action_units.export.onnx import face_size, to_onnx
 from action_units.export.onnx_network import OnnxNetwork, ask, open_session
 from action_units.files import atomic_artifact
 from action_units.models.registry import architectures
-from action_units.models.spec import NetworkSpec
 from action_units.threads import limited
 from action_units.training.data.arrays import resized
 from action_units.training.inference import predict
@@ -62,7 +62,7 @@ def test_a_session_keeps_to_the_limit_of_threads(single):
 )
 def test_a_thousand_faces_get_torchs_probabilities(architecture, flip, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", fake_timm())
-    spec = NetworkSpec(architecture, image_size=32, **SPECS[architecture])
+    spec = NetworkSpec(architecture=architecture, image_size=32, **SPECS[architecture])
     member = made_up_member(spec=spec, flip=flip)
     faces = made_up_faces(1000, 32)
     wanted = predict(member.model, faces, "cpu", flip=flip)

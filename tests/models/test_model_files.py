@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, manifest_of, sha256_of
 from action_units.models import model_files
 from action_units.models.model_files import load_model, model_bytes, save_model
 from action_units.models.registry import build_network, rehead
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 
 SPEC = NetworkSpec(width=0.25, image_size=32)

@@ -9,16 +9,16 @@ import pytest
 import safetensors.torch
 import torch
 
+from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.pretrained import PretrainedWeights
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
 
 
 def network(seed=0, **options):
-    return build_network(NetworkSpec.from_dict({**SPEC.to_dict(), **options}), 3, seed=seed)
+    return build_network(NetworkSpec.read({**SPEC.to_json(), **options}), 3, seed=seed)
 
 
 def save(path, tensors):

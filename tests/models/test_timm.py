@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from action_units.config import NetworkSpec
 from action_units.errors import ConfigurationError
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.models.model_files import load_model, save_model
-from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
+from action_units.models.registry import build_network, check_network
 from action_units.models.trained import TrainedModel
 from tests.models.fake_timm import SmallConv, fake_timm
 
@@ -33,7 +33,7 @@ def faces(channels=1, size=64):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [64, 112])
 def test_a_model_becomes_a_network(name, channels, size):
-    spec = NetworkSpec("timm", timm_model=name, channels=channels, image_size=size)
+    spec = NetworkSpec(architecture="timm", timm_model=name, channels=channels, image_size=size)
     network = build_network(spec, 5)
     z = network(faces(channels, size))
     assert z.shape == (4, 5)
@@ -45,7 +45,7 @@ def test_a_model_becomes_a_network(name, channels, size):
 
 @pytest.mark.usefixtures("timm")
 def test_weights_and_masks_depend_on_seeds_alone():
-    spec = NetworkSpec("timm", timm_model="small_conv")
+    spec = NetworkSpec(architecture="timm", timm_model="small_conv")
     torch.manual_seed(1)
     before = torch.get_rng_state()
     one = build_network(spec, 4, seed=7)
@@ -64,7 +64,7 @@ def test_weights_and_masks_depend_on_seeds_alone():
 @pytest.mark.usefixtures("timm")
 def test_the_model_sees_pixels_as_it_was_made_for():
     backbone = build_network(
-        NetworkSpec("timm", timm_model="small_conv", channels=3, dropout=0.0), 4
+        NetworkSpec(architecture="timm", timm_model="small_conv", channels=3, dropout=0.0), 4
     ).backbone.eval()
     x = faces(3)
     mean = torch.tensor(SmallConv.pretrained_cfg["mean"])[:, None, None]
@@ -75,16 +75,16 @@ def test_the_model_sees_pixels_as_it_was_made_for():
 
 @pytest.mark.usefixtures("timm")
 def test_its_layers_are_blocks_and_loose_parameters_belong_to_none():
-    conv = build_network(NetworkSpec("timm", timm_model="small_conv"), 4)
+    conv = build_network(NetworkSpec(architecture="timm", timm_model="small_conv"), 4)
     kinds = [type(block) for block in conv.backbone.blocks()]
     assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.Conv2d, nn.Conv2d]
-    vit = build_network(NetworkSpec("timm", timm_model="small_vit"), 4)
+    vit = build_network(NetworkSpec(architecture="timm", timm_model="small_vit"), 4)
     assert len(vit.blocks()) == 5
 
 
 @pytest.mark.usefixtures("timm")
 def test_a_model_comes_back_from_disk(tmp_path):
-    spec = NetworkSpec("timm", timm_model="small_vit")
+    spec = NetworkSpec(architecture="timm", timm_model="small_vit")
     model = TrainedModel(build_network(spec, 2, seed=3).eval(), spec, (1, 4))
     save_model(model, tmp_path / "model.safetensors")
     again = load_model(tmp_path / "model.safetensors")
@@ -104,7 +104,7 @@ def test_a_model_comes_back_from_disk(tmp_path):
         ({"timm_model": None}, "needs a name, such as resnet18"),
         (
             {"timm_model": "small_conv", "width": 0.5},
-            "'width' is 0.5; a timm model has its own",
+            "width is 0.5; a timm model has its own",
         ),
         ({"timm_model": "small_conv", "normalisation": "batch"}, "leave it default"),
         ({"timm_model": "small_conv", "architecture": "vgg13"}, "architecture: timm, or leave"),
@@ -112,7 +112,7 @@ def test_a_model_comes_back_from_disk(tmp_path):
 )
 def test_an_impossible_model_is_refused(options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
-        NetworkSpec.from_dict({"architecture": "timm", **options})
+        check_network(NetworkSpec.read({"architecture": "timm", **options}))
 
 
 @pytest.mark.usefixtures("timm")
@@ -125,7 +125,7 @@ def test_an_impossible_model_is_refused(options, sentence):
     ],
 )
 def test_a_model_that_does_not_take_the_input_is_refused(name, size, sentence):
-    spec = NetworkSpec("timm", timm_model=name, image_size=size)
+    spec = NetworkSpec(architecture="timm", timm_model=name, image_size=size)
     with pytest.raises(ConfigurationError, match=sentence):
         build_network(spec, 4)
 
@@ -147,7 +147,7 @@ def test_without_the_library_one_sentence_says_how_to_get_it(monkeypatch, fault,
 
     monkeypatch.setattr(importlib, "import_module", refuse)
     with pytest.raises(ConfigurationError, match=sentence):
-        NetworkSpec("timm", timm_model="resnet18")
+        check_network(NetworkSpec(architecture="timm", timm_model="resnet18"))
 
 
 def test_other_networks_do_not_import_it(monkeypatch):

@@ -56,10 +56,8 @@ def test_what_is_configured_is_possible():
 @pytest.mark.parametrize(
     ("stage", "place", "value", "sentence"),
     [
-        ("pretrain", "restart", "flase", "^restart is 'flase'; it must be true or false"),
-        ("pretrain", "device", "tpu", "^device 'tpu' is not there"),
+        ("pretrain", "device", "tpu", "^device is 'tpu'; it must be auto, cpu, "),
         ("pretrain", "threads", 0, "^threads is 0; it must be a whole number from 1"),
-        ("pretrain", "seed", 1.5, "^seed is 1.5; it must be a whole number from 0"),
         ("finetune", "micro_batch", 0, "^micro_batch is 0; it must be a whole number from 1"),
         (
             "pretrain",
@@ -74,7 +72,7 @@ def test_what_is_configured_is_possible():
             r"^recipes.modern.from_scratch: .* is nowhere.pt, and there is no such file",
         ),
         ("predict", "source", None, "^predict needs to know on what: "),
-        ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs to"),
+        ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs the "),
     ],
 )
 def test_what_is_impossible_is_refused_before_the_first_stage(stage, place, value, sentence):
@@ -96,7 +94,7 @@ def test_weights_of_a_stage_that_does_not_run_are_not_asked_for():
 def test_a_misspelt_option_of_the_last_stage_stops_a_run_before_its_first(empty_project):
     option = "recipes.modern.finetune.patiense=3"
     printed = empty_project.kedro("run", "--env", "tiny", "--params", option, fails=True)
-    assert "recipes.modern.finetune: 'patiense' is not an option" in printed
+    assert "recipes.modern.finetune.patiense is not a parameter. Did you mean " in printed
     assert "[1/" not in printed
     assert not (empty_project.path / "data").exists()
 

@@ -99,14 +99,14 @@ def test_no_other_fold_is_taken(fold):
 def test_the_recipes_in_configuration_are_valid():
     parameters = settings("parameters") | settings("parameters_recipes")
     for name in parameters["recipes"]:
-        chosen = TrainingSettings.read({**parameters, "recipe": name})
+        chosen = TrainingSettings.read({**parameters, "recipe": name}).recipe
         assert chosen.finetune.epochs == chosen.from_scratch.epochs
         assert chosen.finetune.batch_size == chosen.from_scratch.batch_size
 
 
 def test_the_papers_recipe_is_the_papers():
     parameters = settings("parameters") | settings("parameters_recipes")
-    paper = TrainingSettings.read({**parameters, "recipe": "fg2020"})
+    paper = TrainingSettings.read({**parameters, "recipe": "fg2020"}).recipe
     assert (paper.network.architecture, paper.network.image_size) == ("vgg13", 64)
     assert (paper.pretrain.batch_size, paper.pretrain.learning_rate) == (32, 0.005)
     assert paper.pretrain.schedule.milestones == (20, 40)

@@ -14,15 +14,27 @@ PARAMETERS = settings("parameters") | settings("parameters_recipes")
 @pytest.mark.parametrize(
     ("part", "value", "sentence"),
     [
-        ("network", {"widht": 2.0}, r"^recipes\.modern\.network: 'widht' is not .* 'width'"),
-        ("finetune", {"epoch": 9}, r"^recipes\.modern\.finetune: 'epoch' is not .* 'epochs'"),
-        ("pretrain", {"loss": {"name": "mse"}}, r"modern\.pretrain: .* one of: bce, weighted"),
+        (
+            "network",
+            {"widht": 2.0},
+            r"^recipes\.modern\.network\.widht is not .*network\.width\?",
+        ),
+        (
+            "finetune",
+            {"epoch": 9},
+            r"^recipes\.modern\.finetune\.epoch is not .*finetune\.epochs\?",
+        ),
+        (
+            "pretrain",
+            {"loss": {"name": "mse"}},
+            r"^recipes\.modern\.pretrain\.loss\.name is 'mse'; .* one of: bce, weighted",
+        ),
         ("from_scratch", {"unfreeze": [0] * 7}, r"modern\.from_scratch: .* has 6 blocks"),
         ("flip_average", "no", r"modern\.flip_average is 'no'; it must be true or false"),
         (
             "finetune",
             {"backbone_weights": "w.pt"},
-            r"finetune\.backbone_weights is w\.pt; fine-t",
+            r"finetune: backbone_weights is w\.pt; fine-t",
         ),
     ],
 )
@@ -38,10 +50,8 @@ def test_a_recipe_or_a_part_of_it_that_is_no_mapping_is_refused_in_a_sentence(va
     for part in ("network", "pretrain", "from_scratch"):
         parameters = deepcopy(PARAMETERS)
         parameters["recipes"]["modern"][part] = value
-        with pytest.raises(ConfigurationError, match=rf"^recipes\.modern\.{part}: "):
+        with pytest.raises(ConfigurationError, match=rf"^recipes\.modern\.{part}(\.1)? is "):
             TrainingSettings.read(parameters)
     parameters["recipes"]["modern"] = value
-    with pytest.raises(
-        ConfigurationError, match=r"^recipes\.modern must have exactly the parts"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^recipes\.modern(\.\w+)? is .*"):
         TrainingSettings.read(parameters)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from action_units.config import NetworkSpec
 from action_units.evaluation.postprocessing.calibration import Temperature
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.smoothing import Smoothing
@@ -14,7 +15,6 @@ from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.files import atomic_artifact
 from action_units.models.model_files import save_model
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from tests.portraits import portrait
 

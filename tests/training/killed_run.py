@@ -8,11 +8,9 @@ import hashlib
 import sys
 from pathlib import Path
 
+from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.models.model_files import plain_state
-from action_units.models.spec import NetworkSpec
-from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import TrainingResult, train
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 
 SPEC = NetworkSpec(width=0.5, image_size=32)

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, gaussian_filter
 
+from action_units.config import Augmentation
 from action_units.training.data.augmentation import (
     CHUNK,
-    Augmentation,
     Augmenter,
     affine_matrix,
     blur,
@@ -176,7 +176,7 @@ def test_rotation_fills_its_range():
 
 def test_photometry_is_a_gain_around_mid_grey_and_an_offset():
     options = Augmentation(shift=0, scale=1, rotation=0, skew=0, flip=0, brightness=0.3)
-    options = Augmentation(**{**options.to_dict(), "contrast": 0.5})
+    options = Augmentation(**{**options.to_json(), "contrast": 0.5})
     batch = faces()
     plan = make_plan(options, 1, 0, torch.arange(16), 64)
     got = Augmenter(options, 1, torch.device("cpu"))(batch, plan)
@@ -186,7 +186,7 @@ def test_photometry_is_a_gain_around_mid_grey_and_an_offset():
 
 
 def test_noise_has_the_planned_size_and_differs_between_faces():
-    options = Augmentation(**{**STILL.to_dict(), "noise": 0.2})
+    options = Augmentation(**{**STILL.to_json(), "noise": 0.2})
     grey = torch.full((64, 64, 64), 128, dtype=torch.uint8)
     plan = make_plan(options, 1, 0, torch.arange(64), 64)
     noise = Augmenter(options, 1, torch.device("cpu"))(grey, plan) - normalise(grey)
@@ -196,7 +196,7 @@ def test_noise_has_the_planned_size_and_differs_between_faces():
 
 
 def test_erasing_paints_the_planned_rectangles():
-    options = Augmentation(**{**STILL.to_dict(), "erase": 0.5})
+    options = Augmentation(**{**STILL.to_json(), "erase": 0.5})
     white = torch.full((200, 64, 64), 255, dtype=torch.uint8)
     plan = make_plan(options, 1, 0, torch.arange(200), 64)
     x = Augmenter(options, 1, torch.device("cpu"))(white, plan)[:, 0]
@@ -227,7 +227,7 @@ def test_a_blur_is_scipys(size):
 
 
 def test_gamma_is_a_power_of_the_grey_value():
-    options = Augmentation(**{**STILL.to_dict(), "gamma": 2.0})
+    options = Augmentation(**{**STILL.to_json(), "gamma": 2.0})
     batch = faces()
     batch[0, 0, :2] = torch.tensor([0, 255])
     plan = make_plan(options, 1, 0, torch.arange(16), 64)
@@ -245,7 +245,7 @@ def test_everything_at_once_is_finite():
 
 
 def test_what_is_drawn_is_unrelated():
-    options = Augmentation(**{**EVERYTHING.to_dict(), "erase": 1.0})
+    options = Augmentation(**{**EVERYTHING.to_json(), "erase": 1.0})
     plan = make_plan(options, 1, 0, torch.arange(20_000), 64)
     columns = [plan.gain, plan.offset, plan.noise, plan.blur, plan.gamma.log(), plan.second]
     columns += [plan.matrix[:, 0, 2], plan.box[:, 1] - plan.box[:, 0]]

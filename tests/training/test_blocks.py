@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from action_units.config import NetworkSpec
 from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.training.blocks import check_unfreezing, freeze, rate_factors
 from action_units.training.optimizers import build_optimizer, set_rate
 

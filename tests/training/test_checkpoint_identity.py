@@ -3,12 +3,10 @@
 import pytest
 import torch
 
+from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ArtifactError
-from action_units.models.spec import NetworkSpec
 from action_units.training.checkpoints import SCHEMA
-from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import train
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash
 
@@ -52,8 +50,8 @@ def test_it_says_what_it_is_of(folder):
     identity = content["identity"]
     assert identity["aus"] == list(AUS)
     assert identity["provenance"] == PROVENANCE
-    assert NetworkSpec.from_dict(identity["network"]) == SPEC
-    assert Recipe.from_dict(identity["recipe"]) == RECIPE
+    assert NetworkSpec.read(identity["network"]) == SPEC
+    assert Recipe.read(identity["recipe"]) == RECIPE
     assert len(identity["data_sha256"]) == 64
 
 
@@ -66,7 +64,7 @@ def test_it_says_what_it_is_of(folder):
             r"aus was \[1, 4, 12\] and is now \[1, 4\]",
         ),
         (
-            {"network_spec": NetworkSpec("vgg13", width=0.25, image_size=32)},
+            {"network_spec": NetworkSpec(architecture="vgg13", width=0.25, image_size=32)},
             "network.architecture was 'residual' and is now 'vgg13'",
         ),
         ({"network_spec": NetworkSpec(width=0.25, image_size=16)}, "network.image_size was 32"),

@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import atomic_artifact, sha256_of
 from action_units.locks import locked
-from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training import validation
 from action_units.training.checkpoints import Checkpoints, load_checkpoint, save_checkpoint
 from action_units.training.distributed.job import Job
 from action_units.training.distributed.processes import JobWritten
 from action_units.training.interruption import Interrupted
-from action_units.training.recipe import Recipe
 from action_units.training.scores import validation_scores
 from tests.training.killed_run import weights_hash
 from tests.training.test_loop import LABELS, QUICK, quick

@@ -5,19 +5,18 @@ import shutil
 import pytest
 import torch
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.training import compilation
 from action_units.training.compilation import compiled
 from action_units.training.devices import Machine, choose_machine
 from action_units.training.loop import train
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash
 from tests.training.test_checkpoints import Crash, crash, crash_after
 
-SPEC = NetworkSpec("vgg13", width=0.0625, image_size=32, normalisation="batch")
+SPEC = NetworkSpec(architecture="vgg13", width=0.0625, image_size=32, normalisation="batch")
 FACES, LABELS = blobs()
 
 

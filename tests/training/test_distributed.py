@@ -11,22 +11,20 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.model_files import plain_state
-from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training.checkpoints import NAME
-from action_units.training.data.augmentation import Augmentation
 from action_units.training.distributed.launchers import refuse_launcher
 from action_units.training.distributed.processes import _judge
 from action_units.training.distributed.statistics import SharedBatchNorm
 from action_units.training.distributed.team import LostProcessError, Team, parts
 from action_units.training.interruption import Interrupted
 from action_units.training.loop import train
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 
-SPEC = NetworkSpec("convnext", width=0.5, image_size=32)  # with dropout
+SPEC = NetworkSpec(architecture="convnext", width=0.5, image_size=32)  # with dropout
 # Parts of 10 and 8 faces, and pairs that must stay together.
 RECIPE = Recipe(epochs=3, batch_size=18, augmentation=Augmentation(mixup=0.3, noise=0.1))
 FACES, LABELS = blobs(n=150)
@@ -75,7 +73,7 @@ def when(condition, act):
 
 def test_two_processes_normalise_over_the_whole_batch():
     """Adam can make a weight of the rounding of a gradient that is zero, so go by losses."""
-    spec = NetworkSpec("residual", width=0.5, image_size=32)
+    spec = NetworkSpec(architecture="residual", width=0.5, image_size=32)
     one, two = (run(spec=spec, devices=devices) for devices in (1, 2))
     for column in ("train_loss", "validation_loss"):
         losses = one.curve[column].tolist()

@@ -5,11 +5,10 @@ import math
 import pytest
 import torch
 
-from action_units.models.spec import NetworkSpec
+from action_units.config import NetworkSpec, Recipe
 from action_units.training.data.arrays import checked_data
 from action_units.training.devices import Machine
 from action_units.training.divergence import DivergedError, check_state
-from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 from tests.training.blobs import AUS, blobs
 

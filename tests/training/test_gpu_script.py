@@ -4,7 +4,7 @@ import pytest
 import torch
 from benchmarks.gpu import Graphed, Steps, Workload, main
 
-from action_units.models.spec import NetworkSpec
+from action_units.config import NetworkSpec
 
 
 @pytest.mark.slow
@@ -20,7 +20,9 @@ def test_all_its_looks_go_through(capsys):
 
 def test_steps_on_fixed_buffers_are_the_loops_own():
     """Without a GPU: the buffers, the seeds and the gradients around a recorded step."""
-    workload = Workload("cpu", NetworkSpec("vgg13", width=0.125, image_size=16), 64)
+    workload = Workload(
+        "cpu", NetworkSpec(architecture="vgg13", width=0.125, image_size=16), 64
+    )
     eager, graphed = Steps(workload, 16, "fp32"), Graphed(workload, 16, "fp32")
     for _ in range(5):
         eager.whole()
@@ -40,5 +42,5 @@ def test_the_papers_network_needs_what_its_multiplications_say():
     connected = [256 * 16 * 1024, 1024 * 1024, 1024 * 18]
     # The first layer needs no gradient of the picture.
     operations = 2 * (3 * sum(convolutions + connected) - convolutions[0])
-    found = Workload("cpu", NetworkSpec("vgg13"), 1).gigaflops()
+    found = Workload("cpu", NetworkSpec(architecture="vgg13"), 1).gigaflops()
     assert abs(found - operations / 1e9) < 1e-6

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from action_units.config import NetworkSpec
 from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.training import inference
 from action_units.training.devices import Machine

@@ -13,19 +13,17 @@ import numpy as np
 import pytest
 import torch
 
+from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.model_files import plain_state
-from action_units.models.spec import NetworkSpec
 from action_units.training.checkpoints import NAME
-from action_units.training.data.augmentation import Augmentation
 from action_units.training.distributed.job import Job
 from action_units.training.distributed.processes import JobWritten
 from action_units.training.launch import _place
 from action_units.training.loop import train
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 
-SPEC = NetworkSpec("convnext", width=0.5, image_size=32)
+SPEC = NetworkSpec(architecture="convnext", width=0.5, image_size=32)
 RECIPE = Recipe(epochs=12, batch_size=18, augmentation=Augmentation(mixup=0.3, noise=0.1))
 FACES, LABELS = blobs(n=150)
 

@@ -8,16 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
+from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
-from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
-from action_units.training.data.augmentation import Augmentation
 from action_units.training.divergence import DivergedError
 from action_units.training.inference import predict
 from action_units.training.loop import train
 from action_units.training.losses import BinaryLoss
 from action_units.training.randomness import epoch_order
-from action_units.training.recipe import Recipe
 from action_units.training.state import CURVE_COLUMNS
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash
@@ -51,7 +49,9 @@ def test_it_learns(precision):
 
 
 def test_vgg13_learns():
-    spec = NetworkSpec("vgg13", width=0.125, image_size=32, dropout=0.2, normalisation="batch")
+    spec = NetworkSpec(
+        architecture="vgg13", width=0.125, image_size=32, dropout=0.2, normalisation="batch"
+    )
     result = quick(Recipe(epochs=8, batch_size=20, augmentation=STILL), spec=spec)
     assert result.curve.validation_average_precision.max() > 0.95
 
@@ -235,8 +235,8 @@ def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch, tmp_path):
         ({"train_rows": np.ones(3, bool)}, "mask"),
         ({"seed": -1}, "seed is -1"),
         ({"images": ["one.png"]}, r"images are \(1,\); 200 faces need one each"),
-        ({"device": "tpu"}, "'tpu' is not there"),
-        ({"device": 0, "devices": 2}, "device 0 is not there"),
+        ({"device": "tpu"}, "device is 'tpu'; it must be auto"),
+        ({"device": 0, "devices": 2}, "device is 0; it must be auto"),
         ({"precision": "fp16"}, "precision is 'fp16'; it must be one of: auto, fp32"),
         ({"compilation": ["default"]}, "compilation is .*; it must be one of: none"),
         ({"faces_in_memory": "disk"}, "must be one of: auto, always, blocks"),

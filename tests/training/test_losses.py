@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from action_units.training.losses import LOSSES, LossOptions, build_loss, prevalence_of
+from action_units.config import LossOptions
+from action_units.training.losses import LOSSES, build_loss, prevalence_of
 
 PREVALENCE = torch.tensor([0.1, 0.3, 0.5])
 

@@ -2,8 +2,9 @@
 
 import torch
 
+from action_units.config import LossOptions
 from action_units.training.data.mixup import mix
-from action_units.training.losses import LossOptions, build_loss
+from action_units.training.losses import build_loss
 
 GENERATOR = torch.Generator().manual_seed(0)
 

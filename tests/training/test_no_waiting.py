@@ -13,15 +13,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from action_units.config import Augmentation, LossName, LossOptions, NetworkSpec, Recipe
 from action_units.models.dropout import dropouts
-from action_units.models.spec import NetworkSpec
 from action_units.training.data.arrays import checked_data, upload
-from action_units.training.data.augmentation import Augmentation, make_plan
+from action_units.training.data.augmentation import make_plan
 from action_units.training.data.sources import Resident
 from action_units.training.devices import Machine
 from action_units.training.distributed.team import ALONE
-from action_units.training.losses import LossName, LossOptions
-from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 from action_units.training.step import Step
 from tests.training.blobs import AUS, blobs
@@ -31,9 +29,9 @@ ALL = Augmentation(
     brightness=0.1, contrast=0.1, gamma=1.2, blur=0.02, noise=0.1, erase=0.5, mixup=0.3
 )
 SPECS = [
-    NetworkSpec("residual", width=0.25, image_size=32),
-    NetworkSpec("vgg13", width=0.125, image_size=32, normalisation="batch"),
-    NetworkSpec("convnext", width=0.25, image_size=32, channels=3),
+    NetworkSpec(architecture="residual", width=0.25, image_size=32),
+    NetworkSpec(architecture="vgg13", width=0.125, image_size=32, normalisation="batch"),
+    NetworkSpec(architecture="convnext", width=0.25, image_size=32, channels=3),
 ]
 
 

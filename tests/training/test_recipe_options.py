@@ -7,12 +7,11 @@ import pytest
 import safetensors.torch
 import torch
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.registry import build_network
-from action_units.models.spec import NetworkSpec
 from action_units.training.data.augmentation import Augmenter
 from action_units.training.randomness import weights_seed
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS
 from tests.training.killed_run import weights_hash
 from tests.training.test_checkpoints import Crash, crash, crash_after
@@ -41,7 +40,7 @@ def plain():
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_has_an_effect_and_survives_a_crash(monkeypatch, tmp_path, plain, name):
-    recipe = Recipe.from_dict({**PLAIN, **OPTIONS[name]})
+    recipe = Recipe.read({**PLAIN, **OPTIONS[name]})
     whole = weights_hash(quick(recipe, **DATA))
     assert whole != plain
     for steps in (3, 9):  # within an epoch, and in another one
@@ -59,7 +58,9 @@ def test_what_is_not_asked_for_does_not_matter(plain):
 
 @pytest.mark.parametrize("name", ["convnext", "residual", "vgg13"])
 def test_every_network_learns_with_everything_on(name):
-    spec = NetworkSpec(name, width=0.25, image_size=32, normalisation="batch", dropout=0.2)
+    spec = NetworkSpec(
+        architecture=name, width=0.25, image_size=32, normalisation="batch", dropout=0.2
+    )
     recipe = Recipe(
         epochs=10, batch_size=20, learning_rate=0.01, average=0.9, layer_decay=0.8,
         unfreeze=(0, 0, 1), balance="aus", schedule={"name": "one_cycle", "warmup": 0.3},
@@ -138,7 +139,7 @@ def test_a_backbone_starts_from_a_file_whose_hash_is_kept(tmp_path):
 )
 def test_a_training_without_what_its_recipe_needs_is_refused(options, arguments, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
-        quick(Recipe.from_dict({**PLAIN, **options}), **arguments)
+        quick(Recipe.read({**PLAIN, **options}), **arguments)
 
 
 def test_two_starts_at_once_are_refused():

@@ -24,7 +24,7 @@ def test_a_way_costs_what_modern_does_to_half_a_step(way):
 @pytest.mark.parametrize("way", WAYS)
 def test_the_pipelines_nodes_take_a_ways_parameters(way):
     settings = TrainingSettings.read(parameters_of(way, 20, FACES, None))
-    assert settings.pretrain.steps == recipe_of(way, FACES)["pretrain"]["steps"]
+    assert settings.recipe.pretrain.steps == recipe_of(way, FACES)["pretrain"]["steps"]
 
 
 def test_modern_is_as_long_as_in_the_configuration():

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from action_units.config import Schedule
 from action_units.errors import ConfigurationError
 from action_units.training.optimizers import AveragedWeights, build_optimizer
-from action_units.training.schedule import Schedule, learning_rate
+from action_units.training.schedule import learning_rate
 
 PAPER = Schedule(name="steps", warmup=0.0)
 
@@ -74,13 +75,13 @@ def test_constant_stays():
     [
         ({"milestones": [20]}, "1 milestones and 2 factors"),
         ({"milestones": [40, 20]}, "must rise"),
-        ({"start": 2}, "'start' is 2.0; it must be at least 0 and at most 1"),
+        ({"start": 2}, "^start is 2; it must be a number from 0 to 1"),
         ({"name": "linear"}, "one of: constant, steps, cosine, one_cycle"),
     ],
 )
 def test_an_impossible_schedule_is_refused(options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
-        Schedule.from_dict(options)
+        Schedule.read(options)
 
 
 def small():

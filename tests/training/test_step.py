@@ -5,19 +5,17 @@ import logging
 import pytest
 import torch
 
+from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.models.dropout import SeededDropout, seed_dropout
 from action_units.models.model_files import plain_state
 from action_units.models.network import AUNetwork
-from action_units.models.spec import NetworkSpec
 from action_units.training import validation
-from action_units.training.data.augmentation import Augmentation
 from action_units.training.loop import train
 from action_units.training.memory import DeviceMemoryError
-from action_units.training.recipe import Recipe
 from tests.training.blobs import AUS, blobs
 
-SPEC = NetworkSpec("convnext", width=0.5, image_size=32)
+SPEC = NetworkSpec(architecture="convnext", width=0.5, image_size=32)
 RECIPE = Recipe(epochs=2, batch_size=18, augmentation=Augmentation(mixup=0.3, noise=0.1))
 FACES, LABELS = blobs(n=100)
 LABELS = LABELS.astype(float)
@@ -73,7 +71,7 @@ def test_auto_halves_until_it_fits(whole, small_memory, caplog):
 
 
 def test_auto_leaves_running_statistics_as_before_the_step(small_memory):
-    spec = NetworkSpec("residual", width=0.5, image_size=32)
+    spec = NetworkSpec(architecture="residual", width=0.5, image_size=32)
     recipe = Recipe(epochs=1, batch_size=17)
     tried = run("auto", spec, recipe)
     assert small_memory[:4] == [17, 8, 9, 4]  # the second of two pieces did not fit
@@ -121,13 +119,13 @@ def test_an_evaluation_keeps_to_it_too(monkeypatch, small_memory, micro_batch, m
 
 def test_batch_normalisation_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
-        run(4, NetworkSpec("residual", width=0.25, image_size=32))
+        run(4, NetworkSpec(architecture="residual", width=0.25, image_size=32))
     assert "batch normalisation takes its statistics over micro_batch 4 faces" in caplog.text
 
 
 @pytest.mark.parametrize("micro_batch", [0, -3, 2.5, "half", True])
 def test_an_impossible_size_is_refused(micro_batch):
-    with pytest.raises(ConfigurationError, match="whole number from 1, auto, or null"):
+    with pytest.raises(ConfigurationError, match="whole number from 1 or auto, or null"):
         run(micro_batch)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
-from action_units.models.spec import NetworkSpec
 from action_units.progress import Progress
 from action_units.training import epochs
 from action_units.training.data import streaming
@@ -18,7 +18,6 @@ from action_units.training.interruption import Interrupted
 from action_units.training.loop import train
 from action_units.training.memory import DeviceMemoryError
 from action_units.training.randomness import block_order
-from action_units.training.recipe import Recipe
 from action_units.training.setup import Setup
 from tests.training.blobs import AUS, blobs
 from tests.training.killed_run import weights_hash

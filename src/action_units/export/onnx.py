@@ -119,7 +119,7 @@ def member_facts(member: PackagedMember) -> dict[str, Any]:
     return {
         "name": member.name,
         "sha256": member.sha256,
-        "spec": member.model.spec.to_dict(),
+        "spec": member.model.spec.to_json(),
         "fold": member.fold,
         **{key: provenance.get(key) for key in ("protocol", "recipe", "subjects")},
     }

@@ -207,7 +207,7 @@ def _told(members: Sequence[PackagedMember]) -> dict[str, Any]:
             {
                 "name": member.name,
                 "file": _file_of(member, members),
-                "spec": member.model.spec.to_dict(),
+                "spec": member.model.spec.to_json(),
                 "flip_average": member.flip,
                 "treatment": member.postprocessing.to_json(member.model.aus),
                 "provenance": member.model.provenance,

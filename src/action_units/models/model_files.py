@@ -14,12 +14,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, verify
 from action_units.labels.action_units import au_columns
 from action_units.models.network import AUNetwork
 from action_units.models.registry import build_backbone, build_network
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 
 SCHEMA = 1
@@ -32,7 +32,7 @@ def model_bytes(model: TrainedModel) -> bytes:
     """A model's file; equal models give equal bytes."""
     header = {
         "schema": SCHEMA,
-        "spec": model.spec.to_dict(),
+        "spec": model.spec.to_json(),
         "aus": list(model.aus),
         "au_columns": au_columns(model.aus),
         "provenance": model.provenance,
@@ -69,7 +69,7 @@ def load_model(
     path = verify(path, made_by)
     try:
         header = _header(path)
-        spec = NetworkSpec.from_dict(header["spec"])
+        spec = NetworkSpec.read(header["spec"])
         model_aus = tuple(int(au) for au in header["aus"])
         _check_shapes(path, spec, len(model_aus))
         network = build_network(spec, len(model_aus))

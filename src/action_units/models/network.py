@@ -8,6 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from action_units.config import NetworkSpec
+from action_units.errors import ConfigurationError
+
 
 class Backbone(nn.Module, ABC):
     """From faces (N, C, S, S), pixels scaled to [-1, 1], to features (N, F).
@@ -19,6 +22,20 @@ class Backbone(nn.Module, ABC):
 
     n_features: int
     own_buffers: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def check(cls, spec: NetworkSpec) -> None:
+        """Raise ConfigurationError where the architecture cannot be built as specified."""
+        if spec.timm_model is not None:
+            raise ConfigurationError(
+                f"timm_model is {spec.timm_model!r} and architecture is {spec.architecture}; "
+                "set architecture: timm, or leave the name out."
+            )
+        if spec.image_size % 16:
+            raise ConfigurationError(
+                f"image_size is {spec.image_size}; the network halves it four times, so it "
+                "must be a multiple of 16, such as 48, 64 or 112."
+            )
 
     @abstractmethod
     def blocks(self) -> list[nn.Module]:

@@ -11,9 +11,10 @@ from pkgutil import iter_modules
 
 import torch
 
+from action_units.config import NetworkSpec
+from action_units.errors import ConfigurationError
 from action_units.models import backbones
 from action_units.models.network import AUHead, AUNetwork, Backbone
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 
 
@@ -22,11 +23,26 @@ def architectures() -> list[str]:
     return sorted(module.name for module in iter_modules(backbones.__path__))
 
 
-def build_backbone(spec: NetworkSpec) -> Backbone:
-    """The backbone that a spec names; its weights are still to be initialised."""
+def check_network(spec: NetworkSpec) -> type[Backbone]:
+    """The class of the backbone that a spec names.
+
+    Raises:
+        ConfigurationError: There is none, or it cannot be built as specified.
+    """
+    if spec.architecture not in architectures():
+        raise ConfigurationError(
+            f"architecture is {spec.architecture!r}; it must be one of: "
+            f"{', '.join(architectures())}."
+        )
     module = import_module(f"{backbones.__name__}.{spec.architecture}")
-    backbone: Backbone = module.BACKBONE(spec)
+    backbone: type[Backbone] = module.BACKBONE
+    backbone.check(spec)
     return backbone
+
+
+def build_backbone(spec: NetworkSpec) -> Backbone:
+    """The backbone that a spec names, not yet initialised; raises as ``check_network``."""
+    return check_network(spec)(spec)
 
 
 def build_network(

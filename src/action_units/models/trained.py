@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from action_units.models.spec import NetworkSpec
+from action_units.config import NetworkSpec
 
 if TYPE_CHECKING:
     from action_units.models.network import AUNetwork

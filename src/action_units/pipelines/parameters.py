@@ -81,7 +81,7 @@ def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:
         and (parameters["finetune"]["also_from_scratch"] or not parameters["pretraining"]),
     }
     for part in (part for part, runs in begin.items() if runs):
-        weights = getattr(settings, part).backbone_weights
+        weights = getattr(settings.recipe, part).backbone_weights
         if weights is not None:
-            with told(f"recipes.{settings.recipe}.{part}"):
+            with told(f"recipes.{settings.name}.{part}"):
                 PretrainedWeights.read(weights)

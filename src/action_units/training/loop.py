@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from action_units.config import InMemory
+from action_units.config import InMemory, MachineConfig, NetworkSpec, Recipe
 from action_units.differences import differences
 from action_units.errors import ConfigurationError
 from action_units.files import temporary_folder
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
 from action_units.training.arguments import check_arguments
@@ -36,7 +35,6 @@ from action_units.training.epochs import run_epochs
 from action_units.training.interruption import Interrupted, stop_request
 from action_units.training.memory import memory_told
 from action_units.training.preparation import Prepared, prepare
-from action_units.training.recipe import Recipe
 from action_units.training.result import TrainingResult, make_result
 from action_units.training.setup import Setup
 from action_units.training.state import TrainingState
@@ -152,18 +150,9 @@ def train(
         description=description,
         provenance=provenance or {},
     )
-    count = check_arguments(
-        seed=seed,
-        restart=restart,
-        devices=devices,
-        device=device,
-        precision=precision,
-        threads=threads,
-        compilation=compilation,
-        micro_batch=micro_batch,
-        faces_in_memory=faces_in_memory,
-        tensorboard=tensorboard,
-    )
+    names = MachineConfig.model_fields
+    values = {name: getattr(job, name) for name in names if name != "devices"}
+    count = check_arguments(MachineConfig.read(values | {"devices": devices}), seed, restart)
     prepared = prepare(job)
     if restart:
         logger.info("%s starts over; to go on with it later, leave restart out.", description)

@@ -8,48 +8,13 @@ does.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from action_units.config import LossName, LossOptions
 from action_units.models.network import log_odds
-from action_units.models.options import Options, option
-
-LossName = Literal["bce", "weighted_bce", "focal", "asymmetric", "generalized_ce"]
-
-
-@dataclass(frozen=True)
-class LossOptions(Options):
-    """Which loss, and its constants; those of other losses are ignored."""
-
-    name: LossName = option("bce", "Binary cross-entropy, plain or one of its variants.")
-    label_smoothing: float = option(
-        0.0, "Moves the targets 0 and 1 towards a half by half of this.", low=0, below=1
-    )
-    weight_power: float = option(
-        0.5,
-        "weighted_bce: a positive weighs (negatives / positives) to this power; 1 balances "
-        "the classes, 0 is plain.",
-        low=0,
-        high=1,
-    )
-    max_weight: float = option(20.0, "weighted_bce: largest weight of a positive.", low=1)
-    gamma: float = option(2.0, "focal: exponent that quiets easy labels.", low=0, high=10)
-    gamma_positive: float = option(0.0, "asymmetric: exponent of positives.", low=0, high=10)
-    gamma_negative: float = option(4.0, "asymmetric: exponent of negatives.", low=0, high=10)
-    margin: float = option(
-        0.05, "asymmetric: negatives below this probability cost nothing.", low=0, below=1
-    )
-    q: float = option(
-        0.7,
-        "generalized_ce: towards 0 it is plain cross-entropy, at 1 the absolute error, which "
-        "forgives wrong labels most and learns slowest.",
-        above=0,
-        high=1,
-    )
 
 
 class BinaryLoss(nn.Module):

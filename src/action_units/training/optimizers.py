@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Literal
 
 import torch
 from torch import nn
 
-OptimizerName = Literal["adam", "adamw"]
+from action_units.config import OptimizerName
 
 
 def build_optimizer(

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from action_units.config import Recipe
 from action_units.errors import ConfigurationError
 from action_units.models.model_files import plain_state
 from action_units.models.network import AUNetwork
@@ -11,7 +12,6 @@ from action_units.models.pretrained import PretrainedWeights
 from action_units.models.trained import TrainedModel
 from action_units.training.data.arrays import TrainingData, checked_data
 from action_units.training.distributed.job import Job
-from action_units.training.recipe import Recipe
 from action_units.training.setup import learning_data
 
 
@@ -42,7 +42,7 @@ def prepare(job: Job) -> Prepared:
     data = learning_data(job.recipe, data, job.intensities, job.subjects)
     initial = job.initial
     if initial is not None and initial.spec != job.network_spec:
-        old, new = initial.spec.to_dict(), job.network_spec.to_dict()
+        old, new = initial.spec.to_json(), job.network_spec.to_json()
         found = [f"{key} {old[key]} and not {new[key]}" for key in old if old[key] != new[key]]
         raise ConfigurationError(
             f"The pre-trained model has {', '.join(found)}; choose the same network or train a "
@@ -50,8 +50,8 @@ def prepare(job: Job) -> Prepared:
         )
     weights = _backbone_weights(job.recipe, initial)
     identity = {
-        "network": job.network_spec.to_dict(),
-        "recipe": job.recipe.to_dict(),
+        "network": job.network_spec.to_json(),
+        "recipe": job.recipe.to_json(),
         "aus": list(data.aus),
         "seed": job.seed,
         "data_sha256": data.sha256(),

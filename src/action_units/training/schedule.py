@@ -1,58 +1,8 @@
 """Learning rates as pure functions of the step."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
-from action_units.errors import ConfigurationError
-from action_units.models.options import Options, option
-
-
-@dataclass(frozen=True)
-class Schedule(Options):
-    """How the learning rate changes over a training."""
-
-    name: Literal["constant", "steps", "cosine", "one_cycle"] = option(
-        "cosine", "Shape of the curve."
-    )
-    warmup: float = option(
-        0.05,
-        "Part of all steps over which the rate rises: linearly from zero, or with one_cycle "
-        "by half a cosine from `start`.",
-        low=0,
-        high=0.9,
-    )
-    start: float = option(
-        0.04, "one_cycle: the first rate, as a part of the peak rate.", low=0, high=1
-    )
-    final: float = option(
-        0.01,
-        "cosine and one_cycle: the last rate, as a part of the peak rate.",
-        low=0,
-        high=1,
-    )
-    milestones: tuple[int, ...] = option(
-        (20, 40), "steps: the epochs, counted from 0, at which the rate changes.", low=1
-    )
-    factors: tuple[float, ...] = option(
-        (0.5, 0.1),
-        "steps: the rate from each milestone on, as a part of the peak rate.",
-        above=0,
-    )
-
-    def __post_init__(self) -> None:
-        """Check what the options say together."""
-        super().__post_init__()
-        if len(self.milestones) != len(self.factors):
-            raise ConfigurationError(
-                f"Schedule has {len(self.milestones)} milestones and {len(self.factors)} "
-                "factors; it needs one factor a milestone."
-            )
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise ConfigurationError(
-                f"Schedule option 'milestones' is {list(self.milestones)}; "
-                "the epochs must rise."
-            )
+from action_units.config import Schedule
 
 
 def learning_rate(

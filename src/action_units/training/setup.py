@@ -8,11 +8,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.models.network import AUNetwork
 from action_units.models.pretrained import PretrainedWeights
 from action_units.models.registry import build_network, rehead
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.training.blocks import check_unfreezing, rate_factors
 from action_units.training.data.arrays import TrainingData
@@ -23,7 +23,6 @@ from action_units.training.devices import Machine
 from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
 from action_units.training.optimizers import AveragedWeights, build_optimizer
 from action_units.training.randomness import weights_seed
-from action_units.training.recipe import Recipe
 from action_units.training.state import TrainingState
 
 

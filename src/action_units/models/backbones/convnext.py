@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from action_units.config import NetworkSpec
 from action_units.models.dropout import SeededDropout
 from action_units.models.network import Backbone, normalisation
-from action_units.models.spec import NetworkSpec
 
 STAGES = ((32, 2), (64, 2), (128, 2))
 """Channels and blocks of each stage."""
@@ -48,17 +48,18 @@ class ConvNeXt(Backbone):
     def __init__(self, spec: NetworkSpec) -> None:
         """Build it."""
         super().__init__()
+        norm = spec.norm("layer")
         channels: int = spec.channels
         stages: list[nn.Module] = []
         for number, (width, depth) in enumerate(STAGES):
             out = spec.scaled(width)
             step = 4 if number == 0 else 2
-            halving = [nn.Conv2d(channels, out, step, step), *normalisation(spec.norm, out)]
-            blocks = [ConvNeXtBlock(out, spec.norm) for _ in range(depth)]
+            halving = [nn.Conv2d(channels, out, step, step), *normalisation(norm, out)]
+            blocks = [ConvNeXtBlock(out, norm) for _ in range(depth)]
             stages.append(nn.Sequential(*halving, *blocks))
             channels = out
         self.stages = nn.Sequential(*stages)
-        self.norm = nn.Sequential(*normalisation(spec.norm, channels))
+        self.norm = nn.Sequential(*normalisation(norm, channels))
         self.flatten = nn.Flatten()
         self.dropout = SeededDropout(HEAD_DROPOUT * spec.dropout)
         self.n_features = channels * (spec.image_size // 16) ** 2

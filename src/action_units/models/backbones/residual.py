@@ -9,9 +9,9 @@ are aligned well enough to tell a brow from a mouth by position.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from action_units.config import NetworkSpec
 from action_units.models.dropout import SeededDropout
 from action_units.models.network import Backbone, normalisation
-from action_units.models.spec import NetworkSpec
 
 STAGES = (16, 32, 64, 128)
 HEAD_DROPOUT = 0.2
@@ -45,7 +45,7 @@ class ResidualNetwork(Backbone):
     def __init__(self, spec: NetworkSpec) -> None:
         """Build it."""
         super().__init__()
-        norm = spec.norm
+        norm = spec.norm("batch")
         channels = spec.scaled(STAGES[0])
         self.stem = nn.Sequential(
             _convolution(spec.channels, channels, 3, 2, norm), nn.ReLU(inplace=True)

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from action_units.config import NetworkSpec
 from action_units.errors import ConfigurationError
 from action_units.extras import import_extra
 from action_units.models.dropout import SeededDropout
 from action_units.models.network import Backbone
-from action_units.models.spec import NetworkSpec
 
 HEAD_DROPOUT = 0.2
 _TORCHVISION = (
@@ -54,6 +54,20 @@ class TimmBackbone(Backbone):
         self.register_buffer("offset", (0.5 - mean) / deviation)
         self.dropout = SeededDropout(HEAD_DROPOUT * spec.dropout)
         self.n_features = self._count_features(spec)
+
+    @classmethod
+    def check(cls, spec: NetworkSpec) -> None:
+        """Raise ConfigurationError where timm lacks the model or it is sized otherwise."""
+        for name, value, only in (
+            ("width", spec.width, 1.0),
+            ("normalisation", spec.normalisation, "default"),
+        ):
+            if value != only:
+                raise ConfigurationError(
+                    f"{name} is {value}; a timm model has its own, so leave it {only} and "
+                    "choose another timm_model."
+                )
+        check_timm_model(spec.timm_model)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, S, S) -> (N, F)."""
@@ -97,16 +111,14 @@ def check_timm_model(name: str | None) -> None:
     """
     if name is None:
         raise ConfigurationError(
-            "NetworkSpec option 'timm_model' is missing; architecture timm needs a name, such "
-            "as resnet18."
+            "timm_model is missing; architecture timm needs a name, such as resnet18."
         )
     names = [str(known) for known in _import_timm().list_models()]
     if name not in names:
         near = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
         guess = f"the nearest are: {', '.join(near)}" if near else "none is similar"
         raise ConfigurationError(
-            f"NetworkSpec option 'timm_model' is {name!r}, which is not among timm's "
-            f"{len(names)} models; {guess}."
+            f"timm_model is {name!r}, which is not among timm's {len(names)} models; {guess}."
         )
 
 

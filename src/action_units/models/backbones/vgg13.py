@@ -4,9 +4,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from action_units.config import NetworkSpec
 from action_units.models.dropout import SeededDropout
 from action_units.models.network import Backbone, normalisation
-from action_units.models.spec import NetworkSpec
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (256, 256, 256))
 FULLY_CONNECTED = 1024
@@ -24,14 +24,15 @@ class VGG13(Backbone):
     def __init__(self, spec: NetworkSpec) -> None:
         """Build it."""
         super().__init__()
+        norm = spec.norm("none")
         layers: list[nn.Module] = []
         self._ends = [0]
         channels: int = spec.channels
         for block in BLOCKS:
             for out in map(spec.scaled, block):
-                bias = spec.norm == "none"
+                bias = norm == "none"
                 layers.append(nn.Conv2d(channels, out, 3, padding=1, bias=bias))
-                layers += [*normalisation(spec.norm, out), nn.ReLU(inplace=True)]
+                layers += [*normalisation(norm, out), nn.ReLU(inplace=True)]
                 channels = out
             layers += [nn.MaxPool2d(2), SeededDropout(BLOCK_DROPOUT * spec.dropout)]
             self._ends.append(len(layers))

@@ -99,11 +99,11 @@ def _train(
     from action_units.training.inference import predict
     from action_units.training.loop import train
 
-    if pretrained is not None and pretrained.spec != settings.network:
-        name = re.sub(r"[^A-Za-z0-9.-]+", "-", settings.recipe)
-        own_run = command("pretrain,finetune", recipe=settings.recipe, run=name)
+    if pretrained is not None and pretrained.spec != settings.recipe.network:
+        name = re.sub(r"[^A-Za-z0-9.-]+", "-", settings.name)
+        own_run = command("pretrain,finetune", recipe=settings.name, run=name)
         raise ConfigurationError(
-            f"recipe {settings.recipe!r} asks for another network than the pre-trained one "
+            f"recipe {settings.name!r} asks for another network than the pre-trained one "
             f"has; train both in a run of its own, such as {own_run}."
         )
     # Test subjects are excluded here.
@@ -111,8 +111,8 @@ def _train(
     validation = np.isin(known.subjects, split["validation"])
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
     result = train(
-        settings.network,
-        settings.from_scratch if pretrained is None else settings.finetune,
+        settings.recipe.network,
+        settings.recipe.from_scratch if pretrained is None else settings.recipe.finetune,
         known.faces,
         known.labels,
         ~validation,
@@ -128,20 +128,20 @@ def _train(
         description=f"{what}, fold {split['fold']}",
         provenance={
             "stage": "scratch" if pretrained is None else "finetune",
-            "recipe": settings.recipe,
-            "flip_average": settings.flip_average,
+            "recipe": settings.name,
+            "flip_average": settings.recipe.flip_average,
             "faces": faces.notes.get("faces"),
             "protocol": split["protocol"],
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
         },
-        **settings.machine,
+        **settings.machine.model_dump(),
     )
     probabilities = predict(
         result.model,
         known.faces[validation],
-        str(settings.machine["device"]),
-        flip=settings.flip_average,
+        settings.machine.device,
+        flip=settings.recipe.flip_average,
     )
     thresholds = choose_thresholds(
         known.labels[validation],

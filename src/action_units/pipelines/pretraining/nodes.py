@@ -31,8 +31,8 @@ def pretrain(
     settings = TrainingSettings.read(parameters)
     held_out = (faces.table["split"] == "test").to_numpy()
     result = train(
-        settings.network,
-        settings.pretrain,
+        settings.recipe.network,
+        settings.recipe.pretrain,
         faces.faces,
         faces.labels,
         ~held_out,
@@ -47,10 +47,10 @@ def pretrain(
         description="Pre-training",
         provenance={
             "stage": "pretrain",
-            "recipe": settings.recipe,
+            "recipe": settings.name,
             "faces": faces.notes.get("faces"),
         },
-        **settings.machine,
+        **settings.machine.model_dump(),
     )
     people = faces.table.groupby(["subject", "split"], as_index=False).size()
     people.columns = pd.Index(["identity", "split", "photographs"])

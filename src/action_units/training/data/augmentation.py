@@ -13,68 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from action_units.models.options import Options, option
+from action_units.config import Augmentation
 from action_units.training.randomness import face_uniforms, noise_seed
 
 NOISE_POOL = 1 << 20
 CHUNK = 32
 """Faces that a CPU thread augments at once, so that what lies between stays in its cache."""
-
-
-@dataclass(frozen=True)
-class Augmentation(Options):
-    """How far a face may be changed; the geometry's defaults are the paper's."""
-
-    shift: float = option(0.08, "Largest shift, as a part of the side.", low=0, high=0.5)
-    scale: float = option(
-        1.05, "Largest scale of each axis; the smallest is its inverse.", low=1, high=2
-    )
-    rotation: float = option(20.0, "Largest rotation, in degrees.", low=0, high=180)
-    skew: float = option(0.05, "Largest skew of columns against rows.", low=0, high=1)
-    flip: float = option(0.5, "Probability of a left-right flip.", low=0, high=1)
-    brightness: float = option(
-        0.0, "Largest change of brightness, 1 being half the range of grey.", low=0, high=1
-    )
-    contrast: float = option(
-        0.0, "Largest relative change of contrast around mid-grey.", low=0, below=1
-    )
-    gamma: float = option(
-        1.0,
-        "Largest exponent of the grey value, from 0 for black to 1 for white; the smallest is "
-        "its inverse.",
-        low=1,
-        high=4,
-    )
-    blur: float = option(
-        0.0,
-        "Largest standard deviation of a Gaussian blur, as a part of the side.",
-        low=0,
-        high=0.2,
-    )
-    noise: float = option(
-        0.0,
-        "Largest standard deviation of additive noise, 1 being 127.5 grey levels.",
-        low=0,
-        high=1,
-    )
-    erase: float = option(
-        0.0, "Probability that a rectangle is painted mid-grey (random erasing).", low=0, high=1
-    )
-    erase_size: float = option(
-        0.4, "Largest side of that rectangle, as a part of the side.", above=0, high=1
-    )
-    mixup: float = option(
-        0.0,
-        "Largest share of a second face that is blended into a face and its labels; 0.5 is "
-        "mixup with alpha 1.",
-        low=0,
-        high=0.5,
-    )
-
-    @property
-    def warps(self) -> bool:
-        """Whether anything moves pixels."""
-        return bool(self.shift or self.scale != 1 or self.rotation or self.skew or self.flip)
 
 
 @dataclass(frozen=True)

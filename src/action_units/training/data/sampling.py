@@ -4,17 +4,15 @@ What an epoch shows is a function of (seed, epoch) and the labels alone. A drawn
 as long as a plain one; a face that stands in it twice is augmented anew each time.
 """
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from action_units.config import Balance
 from action_units.errors import ConfigurationError
 from action_units.training.randomness import block_order, draw_offset, epoch_order
 
-Balance = Literal["none", "aus", "subjects", "both"]
 Weights = npt.NDArray[np.float64]
 
 _COPY = 1 << 40

@@ -1,16 +1,14 @@
 """Soft targets from the intensities that OpenFace writes beside its 0/1 labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from action_units.config import SoftTargets
 from action_units.errors import ConfigurationError
 from action_units.labels.action_units import au_column
-from action_units.models.options import Options, option
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -18,27 +16,6 @@ NEEDED = (
     "soft_targets needs the columns AU01_r … of OpenFace's files, which the web set's crops "
     "carry only when they were cut from raw photographs; set soft_targets.curve to none"
 )
-
-
-@dataclass(frozen=True)
-class SoftTargets(Options):
-    """How an intensity from 0 to 5 becomes a target from 0 to 1."""
-
-    curve: Literal["none", "linear", "logistic"] = option(
-        "none",
-        "Learn from the 0/1 labels, or from intensities: linear is intensity / full up to 1, "
-        "logistic is 1 / (1 + exp(-steepness (intensity - centre))). AUs without an intensity "
-        "keep their label; validation always goes by labels.",
-    )
-    full: float = option(
-        5.0, "linear: the intensity from which the target is 1.", above=0, high=5
-    )
-    centre: float = option(
-        1.0, "logistic: the intensity whose target is one half.", low=0, high=5
-    )
-    steepness: float = option(
-        3.0, "logistic: how fast the target rises there.", above=0, high=50
-    )
 
 
 def soften(

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ArtifactError
 from action_units.files import atomic_write, write_text
 from action_units.models.model_files import load_model, save_model
-from action_units.models.spec import NetworkSpec
 from action_units.models.trained import TrainedModel
 from action_units.training.data.arrays import Faces
-from action_units.training.recipe import Recipe
 
 NAME = "job.json"
 _SCHEMA = 2
@@ -89,8 +88,8 @@ class Job:
         kept = self.checkpoint_folder
         content = {
             "schema": _SCHEMA,
-            "network": self.network_spec.to_dict(),
-            "recipe": self.recipe.to_dict(),
+            "network": self.network_spec.to_json(),
+            "recipe": self.recipe.to_json(),
             "faces": str(faces),
             "arrays": there,
             "initial": self.initial is not None,
@@ -124,8 +123,8 @@ class Job:
                 "job again, in a folder that every computer sees at the same place."
             ) from error
         return cls(
-            network_spec=NetworkSpec.from_dict(content["network"]),
-            recipe=Recipe.from_dict(content["recipe"]),
+            network_spec=NetworkSpec.read(content["network"]),
+            recipe=Recipe.read(content["recipe"]),
             faces=faces,
             initial=load_model(folder / _INITIAL) if content["initial"] else None,
             checkpoint_folder=content["checkpoint_folder"],

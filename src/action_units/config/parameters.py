@@ -1,0 +1,145 @@
+"""All parameters of a run, as in ``conf/base/parameters*.yml``.
+
+Each group of the files is a class of this package and each parameter a field.
+"""
+
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, Field, model_validator
+
+from action_units.config.base import (
+    Count,
+    Expected,
+    PartBetween,
+    PathText,
+    Seed,
+    Settings,
+)
+from action_units.config.machine import ClusterSettings, MachineConfig
+from action_units.config.preprocessing import DetectorName, PreprocessSettings
+from action_units.config.recipe import RecipeConfig
+from action_units.config.sample import SampleSettings
+from action_units.hints import own_settings
+
+Protocol = Literal["fg2020", "standard"]
+PostprocessingOption = Literal[
+    "raw",
+    "temperature",
+    "isotonic",
+    "smoothing",
+    "smoothing + temperature",
+    "smoothing + isotonic",
+]
+FacesMode = Literal["all", "one"]
+
+# What else lies where a run's folders and where a data set's folders are.
+RESERVED_RUNS = frozenset({"checkpoints", "comparisons", "quarantine"})
+RESERVED_DATA = frozenset({"disfa", "fine_tune_images", "pre_train_images", "web"})
+
+
+def _not_reserved(reserved: frozenset[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name.lower() in reserved:
+            raise ValueError(f"{name!r} is the name of a folder of the project; choose another")
+        return name
+
+    return AfterValidator(check)
+
+
+_NAME = "text of 1 to 64 letters, digits, {} that begins and ends with a letter or digit, and "
+_NAME += "is not a number"
+RunName: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?$"),
+    Expected(_NAME.format("points and hyphens")),
+    _not_reserved(RESERVED_RUNS),
+]
+DataName: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"),
+    Expected(_NAME.format("points, hyphens and underscores")),
+    _not_reserved(RESERVED_DATA),
+]
+
+
+class FinetuneSettings(Settings):
+    """Fine-tuning; DISFA has 27 subjects: 9 are tested and at least one trains."""
+
+    validation_subjects: Annotated[int, Field(ge=1, le=17)]
+    also_from_scratch: bool
+
+
+class EvaluationSettings(Settings):
+    """Evaluation."""
+
+    treatment: PostprocessingOption
+
+
+class PredictSettings(Settings):
+    """Prediction on other images and videos."""
+
+    faces: FacesMode
+    batch_size: Count | None
+    detector: DetectorName | None
+    min_confidence: PartBetween | None
+    annotate: bool
+    timeline: bool
+
+
+class ExportSettings(Settings):
+    """Files for others."""
+
+    onnx: bool
+    int8: bool
+
+
+class Parameters(MachineConfig):
+    """All parameters of a run; those of the machine have no group of their own in the files."""
+
+    protocol: Protocol
+    run: RunName
+    runs: Annotated[str, Expected("names with colons between them: A:B")] | None
+    pretraining: bool
+    fold: Annotated[int, Field(ge=1, le=3)] | None
+    seed: Seed
+    share_files: Literal["group", "everyone"] | None
+    workers: Annotated[int, Field(ge=0, le=4096)] | None
+    person: Annotated[str, Field(min_length=1)] | None
+    cluster: ClusterSettings
+    restart: bool
+    face_size: Annotated[int, Field(ge=16, le=1024)]
+    recipe: str
+    recipes: dict[str, RecipeConfig]
+    preprocess: PreprocessSettings
+    finetune: FinetuneSettings
+    evaluation: EvaluationSettings
+    source: PathText | None
+    model: PathText | None
+    predict: PredictSettings
+    export: ExportSettings
+    sample: SampleSettings
+
+    @model_validator(mode="after")
+    def _recipe_exists(self) -> Self:
+        if self.recipe not in self.recipes:
+            raise ValueError(
+                f"recipe={self.recipe!r} is unknown; choose one of "
+                f"{', '.join(sorted(self.recipes))}, or add it to `recipes` in "
+                f"{own_settings('parameters_recipes.yml')}"
+            )
+        return self
+
+    @property
+    def machine(self) -> MachineConfig:
+        """The parameters of the machine alone."""
+        return MachineConfig(
+            **{name: getattr(self, name) for name in MachineConfig.model_fields}
+        )
+
+
+class Globals(Settings):
+    """What the paths of the catalog are made of."""
+
+    data: DataName
+    run: RunName
+    protocol: Protocol
