@@ -66,7 +66,7 @@ def run(tmp_path, items, job=None, workers=0, is_there=lambda entry: True, **opt
             items, job or Square(seen), journal, is_there, Workers(workers), **options
         )
         shards = sorted(path.read_text().split() for path in seen.glob("did-*"))
-        return new, {i.id: journal.done[i.id] for i in items}, shards
+        return new, {entry.id: entry for entry in journal.entries()}, shards
 
 
 def rows(done):
@@ -120,7 +120,7 @@ def test_an_error_stops_the_run_and_what_was_done_stays_done(tmp_path):
     with pytest.raises(LabelError):
         run(tmp_path, chunks(6), fail, shard_weight=1)
     with Journal.open(tmp_path / "journal", {}) as journal:
-        assert list(journal.done) == ["p000", "p001"]
+        assert [entry.id for entry in journal.entries()] == ["p000", "p001"]
 
 
 def test_a_worker_that_dies_once_costs_its_shard_a_retry(tmp_path):

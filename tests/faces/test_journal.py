@@ -1,124 +1,151 @@
 """The journal of done work: what survives kills, damage and changed settings."""
 
-import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from action_units.errors import ArtifactError
-from action_units.faces.journal import NAME, Entry, Journal
+from action_units.faces.journal import NAME, Entry, Journal, forget
 
 SETTINGS = {"crop": {"margin": 0.0, "size": (64, 64)}}
+OTHER = {"crop": {"margin": 0.2, "size": [64, 64]}}
 
 
-def entry(number, fingerprint="s"):
-    return Entry(
-        f"p{number}", fingerprint, [[f"c{number}.jpg", 10 + number]], [["a", "b", "c", "d"]]
-    )
+def entry(number, fingerprint="f", crop=None):
+    rows = [[crop or f"c{number}.jpg", 10 + number]]
+    return Entry(f"p{number}", fingerprint, rows, [["a", "b", "c", "d"]])
 
 
 def filled(folder, numbers=range(3), settings=SETTINGS):
     with Journal.open(folder, settings) as journal:
+        set_input(journal, numbers)
         for number in numbers:
             journal.add([entry(number)])
     return folder / NAME
 
 
-def read(folder, settings=SETTINGS):
+def set_input(journal, numbers):
+    with journal.new_input() as add:
+        for number in numbers:
+            add(f"p{number}")
+
+
+def read(folder, settings=SETTINGS, numbers=range(9)):
+    """What is done of some chunks, why not, and what is stale, for a run with these settings."""
     with Journal.open(folder, settings) as journal:
-        return journal
+        set_input(journal, numbers)
+        return list(journal.entries()), journal.changed, sorted(journal.stale())
 
 
 def test_what_is_added_is_done_in_the_next_run(tmp_path):
     filled(tmp_path)
-    journal = read(tmp_path)
-    assert journal.done == {f"p{n}": entry(n) for n in range(3)}
-    assert not journal.changed
-    assert not journal.void
+    assert read(tmp_path) == ([entry(n) for n in range(3)], [], [])
+    with Journal.open(tmp_path, SETTINGS) as journal:
+        assert journal.get("p1") == entry(1)
+        assert journal.get("p7") is None
+        assert journal.has_crops()
 
 
-def test_a_torn_last_line_is_cut_off_wherever_it_was_torn(tmp_path):
-    path = filled(tmp_path, range(2))
+def test_entries_come_in_the_order_of_the_input(tmp_path):
+    filled(tmp_path)
+    found, _, _ = read(tmp_path, numbers=[2, 7, 0])
+    assert [one.id for one in found] == ["p2", "p0"]
+
+
+def test_a_flipped_bit_costs_its_entry_or_everything_but_is_never_believed(tmp_path, caplog):
+    path = filled(tmp_path, range(40))
     whole = path.read_bytes()
-    last = whole[:-1].rfind(b"\n") + 1
-    for cut in range(last, len(whole)):
-        path.write_bytes(whole[:cut])
-        assert list(read(tmp_path).done) == ["p0"]
-        filled(tmp_path, [7])
-        assert list(read(tmp_path).done) == ["p0", "p7"]
-
-
-def test_every_flipped_bit_costs_its_line_alone(tmp_path, caplog):
-    path = filled(tmp_path, range(4))
-    whole = path.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    start = sum(map(len, lines[:2]))  # of the second entry's line
-    for place in range(start, start + len(lines[2]) - 1):
+    kept = set()
+    for place in range(0, len(whole), 97):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << (place % 8)
-        if damaged[place] in b"\r\n":
-            continue
         path.write_bytes(damaged)
-        assert list(read(tmp_path).done) == ["p0", "p2", "p3"]
-    assert "1 damaged lines" in caplog.text
+        found, _, _ = read(tmp_path, numbers=range(40))
+        assert all(one == entry(int(one.id[1:])) for one in found)
+        kept.add(len(found))
+    assert {39, 40} <= kept
+    for content in (b"no database", whole[: len(whole) // 2], whole[:10]):
+        caplog.clear()
+        path.write_bytes(content)
+        assert read(tmp_path) == ([], [], [])
+        assert "is damaged" in caplog.text
+        filled(tmp_path)
+        assert len(read(tmp_path)[0]) == 3
 
 
-def test_below_a_damaged_heading_nothing_counts_as_done(tmp_path):
-    path = filled(tmp_path)
-    content = bytearray(path.read_bytes())
-    content[12] ^= 1
-    path.write_bytes(content)
-    journal = read(tmp_path)
-    assert not journal.done
-    assert [void.id for void in journal.void] == ["p0", "p1", "p2"]
-    filled(tmp_path, [5])
-    assert list(read(tmp_path).done) == ["p5"]
-
-
-def test_a_changed_setting_voids_what_was_done_and_is_named(tmp_path):
+def test_a_killed_process_loses_what_it_was_adding_alone(tmp_path):
+    """Its rollback journal lies on the disk, as after a power cut."""
     filled(tmp_path)
-    other = {"crop": {"margin": 0.2, "size": [64, 64]}}
-    journal = read(tmp_path, other)
-    assert not journal.done
-    assert journal.changed == ["crop.margin was 0.0 and is now 0.2"]
-    assert [void.id for void in journal.void] == ["p0", "p1", "p2"]
-    again = read(tmp_path, other)
-    assert not again.changed
-    assert [void.id for void in again.void] == ["p0", "p1", "p2"]
-    assert not read(tmp_path).done  # and back again: what lies there was made with the other
+    code = (
+        "import os, signal, sys; from action_units.faces.journal import *\n"
+        "with Journal.open(sys.argv[1], {'crop': {'margin': 0.0, 'size': (64, 64)}}) as journal:\n"
+        "    journal._database.execute('PRAGMA cache_spill = 1')\n"
+        "    journal._database.execute('PRAGMA cache_size = 1')\n"
+        "    def entries():\n"
+        "        for n in range(3, 500): yield Entry(f'p{n}', 'f', [['x' * 500, n]], [])\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    journal.add(entries())"
+    )
+    run = subprocess.run([sys.executable, "-c", code, tmp_path])
+    assert run.returncode == -signal.SIGKILL
+    assert (tmp_path / f"{NAME}-journal").stat().st_size > 0
+    assert read(tmp_path, numbers=range(500)) == ([entry(n) for n in range(3)], [], [])
 
 
-def test_what_an_earlier_version_cropped_is_done_again(tmp_path, monkeypatch):
+def test_a_changed_setting_outdates_what_was_done_and_is_named(tmp_path):
+    filled(tmp_path)
+    crops = ["c0.jpg", "c1.jpg", "c2.jpg"]
+    changed = ["crop.margin was 0.0 and is now 0.2"]
+    assert read(tmp_path, OTHER) == ([], changed, crops)
+    assert read(tmp_path, OTHER) == ([], [], crops)
+    filled(tmp_path, [1], OTHER)
+    assert read(tmp_path, OTHER)[2] == ["c0.jpg", "c2.jpg"]
+    assert read(tmp_path)[0] == []  # and back again: what lies there was made with the other
+
+
+def test_what_an_earlier_version_cropped_is_done_again(tmp_path, monkeypatch, caplog):
     with monkeypatch.context() as patch:
         patch.setattr("action_units.faces.journal._FORMAT", 1)
         filled(tmp_path)
-    journal = read(tmp_path)
-    assert not journal.done
-    assert journal.changed == ["pictures are read and refused otherwise now"]
-    assert [void.id for void in journal.void] == ["p0", "p1", "p2"]
+    done, changed, stale = read(tmp_path)
+    assert (done, len(stale)) == ([], 3)
+    assert changed == ["pictures are read and refused otherwise now"]
+    (tmp_path / "journal.jsonl").write_bytes(b"0 {}\n")
+    filled(tmp_path)
+    assert "journal.jsonl is an earlier version's; all is done again" in caplog.text
+    assert not (tmp_path / "journal.jsonl").exists()
 
 
-def test_a_portion_done_anew_replaces_the_old(tmp_path):
+def test_a_chunk_done_again_replaces_the_old(tmp_path):
     filled(tmp_path)
     with Journal.open(tmp_path, SETTINGS) as journal:
-        journal.add([entry(1, "new")])
-    journal = read(tmp_path)
-    assert journal.done["p1"].fingerprint == "new"
-    assert [void.fingerprint for void in journal.void] == ["s"]
+        journal.add([entry(1, "new", "other.jpg")])
+    done, _, stale = read(tmp_path)
+    assert [one.fingerprint for one in done] == ["f", "new", "f"]
+    assert stale == ["c1.jpg"]
 
 
-def test_tidying_forgets_the_void_and_the_unwanted_on_disk(tmp_path):
-    path = filled(tmp_path)
-    other = {"crop": 1}
-    filled(tmp_path, range(2, 5), other)
-    with Journal.open(tmp_path, other) as journal:
-        journal.tidy(["p2", "p4"])
-    assert path.read_bytes().count(b"\n") == 3
-    before = path.stat().st_ino
-    with Journal.open(tmp_path, other) as journal:
-        assert list(journal.done) == ["p2", "p4"]
-        assert not journal.void
-        journal.tidy(["p4", "p2"])
-    assert path.stat().st_ino == before
+def test_crops_stay_until_their_chunk_gives_others_or_leaves_the_input(tmp_path):
+    filled(tmp_path)
+    for settings in (OTHER, {"crop": 1}):
+        with Journal.open(tmp_path, settings) as journal:
+            set_input(journal, [0, 1])
+            journal.add([Entry("p0", "f", [], [["a", "b", "c", "d"]]), entry(1)])
+            assert list(journal.stale()) == ([] if settings == {"crop": 1} else ["c2.jpg"])
+            journal.tidy()
+    with Journal.open(tmp_path, {"crop": 1}) as journal:
+        journal.add([entry(0, crop="new.jpg")])
+        assert list(journal.stale()) == ["c0.jpg"]
+
+
+def test_chunks_with_a_crop_of_the_same_name_are_found(tmp_path):
+    with Journal.open(tmp_path, SETTINGS) as journal:
+        journal.add([entry(n, crop=f"c{n % 3}.jpg") for n in range(5)])
+        set_input(journal, [4, 3, 2, 0])  # without that which shares the name of p4
+        assert [one.id for one in journal.repeated()] == ["p3", "p0"]
 
 
 def test_two_runs_cannot_share_it(tmp_path):
@@ -130,10 +157,20 @@ def test_two_runs_cannot_share_it(tmp_path):
         pass
 
 
-def test_a_line_is_what_the_module_says(tmp_path):
-    import zlib
+def test_what_is_forgotten_is_not_in_the_file_any_more(tmp_path):
+    path = filled(tmp_path, range(50))
+    filled(tmp_path, range(50), OTHER)
+    assert b"c7.jpg" in path.read_bytes()
+    assert forget(tmp_path, lambda one: None if one.id == "p7" else one) == 2
+    assert forget(tmp_path, lambda one: None if one.id == "p7" else one) == 0
+    assert not [text for text in (b"c7.jpg", b"p7") if text in path.read_bytes()]
+    assert len(read(tmp_path, OTHER, range(50))[0]) == 49
 
-    line = filled(tmp_path).read_bytes().splitlines()[1]
-    total, text = line.split(b" ", 1)
-    assert int(total, 16) == zlib.crc32(text)
-    assert json.loads(text)[0][0] == "p0"
+
+def test_it_is_its_owners_alone(tmp_path):
+    umask = os.umask(0)
+    try:
+        path = filled(tmp_path / "a")
+    finally:
+        os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o600

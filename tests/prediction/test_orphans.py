@@ -47,10 +47,10 @@ def _work(work, folder, models):
 
 
 def results(folder):
-    """Every file, by its path; a journal's lines are in the order in which work ended."""
+    """Every file, by its path; a journal's pages are in the order in which work ended."""
     paths = [path for part in ("out", "work", "tmp") for path in (folder / part).rglob("*")]
     return {
-        str(path.relative_to(folder)): b"" if path.suffix == ".jsonl" else path.read_bytes()
+        str(path.relative_to(folder)): b"" if path.suffix == ".sqlite" else path.read_bytes()
         for path in paths
         if path.is_file()
     }

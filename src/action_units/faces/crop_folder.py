@@ -8,7 +8,7 @@ from typing import Self
 from action_units.faces.journal import Entry, Journal
 from action_units.files import sweep
 from action_units.hints import command
-from action_units.media.paths import AnyPath, any_path, names_in, sizes_in, write_files
+from action_units.media.paths import AnyPath, any_path, sizes_in, write_files
 
 UNFINISHED = "UNFINISHED"
 """A file in a folder of crops until all of them and their labels are written."""
@@ -58,17 +58,17 @@ class CropFolder:
     """A folder of crops, and what a journal says should be in it."""
 
     def __init__(self, folder: str | AnyPath, journal: Journal) -> None:
-        """List what lies there."""
+        """Name the folder; the crops of a URL are listed now, which takes memory for each."""
         self.path, self.journal = any_path(folder), journal
-        self._sizes = sizes_in(self.path)
+        self._listed = {} if isinstance(self.path, Path) else sizes_in(self.path)
 
     def has(self, entry: Entry) -> bool:
         """Whether all crops of a chunk lie there with the size they were written with."""
-        return all(self._sizes.get(row[0]) == row[1] for row in entry.rows)
+        return all(self._size(name) == size for name, size, *_ in entry.rows)
 
     def begin(self) -> None:
         """Log what is done again, and mark the folder until the labels are written."""
-        if self.journal.changed and self.journal.void:
+        if self.journal.changed:
             logger.info(
                 "%s: everything is done again, because %s",
                 self.path,
@@ -77,32 +77,18 @@ class CropFolder:
         text = f"Crops are being made here. {command('preprocess')} goes on with it.\n"
         write_files(self.path, {UNFINISHED: text.encode()})
 
-    def finish(self, wanted: set[str]) -> None:
-        """Delete what killed runs and earlier inputs left, and forget those inputs.
-
-        The earlier crops of a chunk that gave none this time stay, in no table, until it
-        gives some or leaves the input: a wrong setting may have quarantined it.
-
-        Args:
-            wanted: The chunks of the present input.
-        """
-        journal = self.journal
-        stays = [
-            entry
-            for entry in journal.void
-            if entry.rows and entry.id in wanted and not journal.done[entry.id].rows
-        ]
-        stale = {row[0] for entry in journal.void for row in entry.rows}
-        for name, entry in journal.done.items():
-            if name not in wanted:
-                stale.update(row[0] for row in entry.rows)
-        for entry in stays:
-            stale.difference_update(row[0] for row in entry.rows)
-        for name in wanted if stale else ():
-            stale.difference_update(row[0] for row in journal.done[name].rows)
-        for name in names_in(self.path):
-            if name in stale:
-                (self.path / name).unlink(missing_ok=True)
+    def finish(self) -> None:
+        """Delete what killed runs and earlier inputs left, and forget those inputs."""
+        for name in self.journal.stale():
+            (self.path / name).unlink(missing_ok=True)
         if isinstance(self.path, Path):
             sweep(self.path)
-        journal.tidy(wanted, stays)
+        self.journal.tidy()
+
+    def _size(self, name: str) -> int | None:
+        if not isinstance(self.path, Path):
+            return self._listed.get(name)
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return None

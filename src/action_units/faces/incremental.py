@@ -7,11 +7,13 @@ what a kill interrupts is redone by the shard.
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, Protocol, TypeVar
 
 from action_units.errors import ArtifactError
 from action_units.faces.journal import Entry, Journal
@@ -50,7 +52,7 @@ that is read, and the paths to quarantine unread because they crashed a process 
 
 
 def work_through(
-    chunks: Sequence[AnyChunk],
+    chunks: Iterable[AnyChunk],
     job: Job[AnyChunk],
     journal: Journal,
     is_there: Callable[[Entry], bool],
@@ -66,7 +68,7 @@ def work_through(
     that crashes that one too is quarantined, and the shard continues without it.
 
     Args:
-        chunks: All of the input.
+        chunks: All of the input; they are pickled.
         job: What is done with a shard; it is pickled.
         journal: What is done already; receives what is done here.
         is_there: Whether the files of a done chunk still exist.
@@ -82,40 +84,52 @@ def work_through(
         ArtifactError: Processes die whatever they work on.
         ActionUnitsError: What the job raised.
     """
-    todo = [chunk for chunk in chunks if not _is_done(chunk, journal, is_there)]
-    new = sum(chunk.weight for chunk in todo)
+    new = 0
     lost: list[Shard[AnyChunk]] = []
     n_workers = (workers.count if workers else None) or os.cpu_count() or 1
-    with Progress("Cropping", new, unit) as progress:
+    with TemporaryFile(dir=journal.path.parent) as queue:  # memory need not hold every chunk
+        with journal.new_input() as add:
+            for chunk in chunks:
+                add(chunk.id)
+                if not _is_done(chunk, journal, is_there):
+                    pickle.dump(chunk, queue)
+                    new += chunk.weight
+        queue.seek(0)
+        shards = _shards(_unpickled(queue), new, shard_weight, n_workers)
+        with Progress("Cropping", new, unit) as progress:
 
-        def record(shard: Shard[AnyChunk], entries: list[Entry]) -> None:
-            journal.add(entries)
-            if check is not None:
-                check(entries)
-            progress.advance(sum(chunk.weight for chunk in shard))
+            def record(shard: Shard[AnyChunk], entries: list[Entry]) -> None:
+                journal.add(entries)
+                if check is not None:
+                    check(entries)
+                progress.advance(sum(chunk.weight for chunk in shard))
 
-        shards = _shards(todo, shard_weight, n_workers)
-        with closing(each(_Task(job), shards, workers)) as results:
-            for shard, entries in results:
-                if isinstance(entries, WorkerDied):
-                    lost.append(shard)
-                else:
-                    record(shard, entries)
-        for shard in lost:
-            record(shard, _retry(shard, job))
+            with closing(each(_Task(job), shards, workers)) as results:
+                for shard, entries in results:
+                    if isinstance(entries, WorkerDied):
+                        lost.append(shard)
+                    else:
+                        record(shard, entries)
+            for shard in lost:
+                record(shard, _retry(shard, job))
     return new
 
 
 def _is_done(chunk: Chunk, journal: Journal, is_there: Callable[[Entry], bool]) -> bool:
-    entry = journal.done.get(chunk.id)
+    entry = journal.get(chunk.id)
     return entry is not None and entry.fingerprint == chunk.fingerprint and is_there(entry)
 
 
+def _unpickled(queue: IO[bytes]) -> Iterator[Any]:
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(queue)  # noqa: S301 (an unnamed file, written above)
+
+
 def _shards(
-    chunks: Sequence[AnyChunk], weight: int, n_workers: int
+    chunks: Iterable[AnyChunk], left: int, weight: int, n_workers: int
 ) -> Iterator[Shard[AnyChunk]]:
     """Chunks by the shard; the last are small, so that all workers end at the same time."""
-    left = sum(chunk.weight for chunk in chunks)
     parts = _LAST_SHARDS * n_workers
     smallest = min(_SMALLEST, left / parts)
     shard: list[AnyChunk] = []

@@ -1,41 +1,91 @@
-"""What is done already, in a file that only grows.
+"""What is done already: a SQLite database, so that memory does not grow with the input.
 
-Each line is the CRC-32 of a JSON value, and the value: first what the work is done with,
-then portions as they are finished. A kill in mid-line leaves a torn last line, which is
-cut off; a line whose sum is wrong is passed over, and what it told of is done again.
-When a setting changes, a new heading makes everything above it void, except as the
-list of files that are no longer wanted.
+``entries`` are the chunks that are done with the present settings, ``input`` are the chunks of
+the present input in their order, and ``outdated`` are crops of other settings or of earlier
+inputs whose files may still exist. A finished shard is one transaction; a kill or a power cut
+loses at most the last one. A row with a wrong checksum is dropped, and its chunk is done again.
+
+The folder's own lock keeps other processes out, so SQLite takes none: network disks often lack
+them. They lack shared memory too, so there is no write-ahead log, but a rollback journal.
 """
 
 import json
 import logging
-import os
+import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
-from action_units.differences import differences
 from action_units.errors import ArtifactError
-from action_units.files import advice, atomic_write, set_mode, sync
+from action_units.files import set_mode
+from action_units.fingerprint import changes, plain
 from action_units.locks import locked
 
 logger = logging.getLogger(__name__)
 
-NAME = "journal.jsonl"
+NAME = "journal.sqlite"
+_FORMER_NAME = "journal.jsonl"
 _FORMAT = 2  # raised whenever the same pictures would be cropped or refused differently
+_CACHE = 32 << 10  # KiB of memory
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_TABLES = """
+CREATE TABLE IF NOT EXISTS made_from (record TEXT);
+CREATE TABLE IF NOT EXISTS input (position INTEGER PRIMARY KEY, id TEXT);
+CREATE INDEX IF NOT EXISTS input_ids ON input (id);
+CREATE TABLE IF NOT EXISTS entries (id TEXT PRIMARY KEY, fingerprint TEXT, rows TEXT,
+    quarantined TEXT, checksum INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outdated (id TEXT, rows TEXT, checksum INTEGER);
+DELETE FROM entries
+    WHERE checksum IS NOT crc32(CAST(id || fingerprint || rows || quarantined AS BLOB));
+DELETE FROM outdated WHERE checksum IS NOT crc32(CAST(id || rows AS BLOB));
+
+CREATE TEMPORARY VIEW crops AS
+    SELECT entries.id, json_extract(value, '$[0]') AS name FROM entries, json_each(rows);
+CREATE TEMPORARY VIEW outdated_crops AS
+    SELECT outdated.id, json_extract(value, '$[0]') AS name FROM outdated, json_each(rows);
+CREATE TEMPORARY VIEW without_crops AS
+    SELECT id FROM input JOIN entries USING (id) WHERE rows = '[]';
+CREATE TEMPORARY TABLE stale (name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_ADD = (
+    "INSERT OR REPLACE INTO entries"
+    " VALUES (?1, ?2, ?3, ?4, crc32(CAST(?1 || ?2 || ?3 || ?4 AS BLOB)))"
+)
+_OUTDATE = (
+    "INSERT INTO outdated SELECT id, rows, crc32(CAST(id || rows AS BLOB)) FROM entries"
+    " WHERE rows != '[]'"
+)
+_ENTRIES = "SELECT id, fingerprint, rows, quarantined FROM entries"
+# Outdated crops of a chunk that gave none this time stay until it gives some or leaves the
+# input: a wrong setting may have quarantined it.
+_STALE = (
+    "DELETE FROM stale",
+    "INSERT OR IGNORE INTO stale SELECT name FROM outdated_crops"
+    " WHERE id NOT IN (SELECT id FROM without_crops)",
+    "INSERT OR IGNORE INTO stale SELECT name FROM crops WHERE id NOT IN (SELECT id FROM input)",
+    "DELETE FROM stale WHERE name IN (SELECT name FROM outdated_crops"
+    " WHERE id IN (SELECT id FROM without_crops))",
+    "DELETE FROM stale WHERE name IN (SELECT stale.name FROM input JOIN crops USING (id)"
+    " CROSS JOIN stale ON stale.name = crops.name)",
+)
+_TIDY = (
+    "DELETE FROM outdated WHERE id NOT IN (SELECT id FROM without_crops)",
+    "DELETE FROM entries WHERE id NOT IN (SELECT id FROM input)",
+)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A portion of the input that is done.
+    """A chunk of the input that is done.
 
     Attributes:
-        id: The portion.
+        id: The chunk.
         fingerprint: Of the input that it was made from.
-        rows: Plain values of each crop that came of it.
+        rows: Plain values of each crop, the name of its file first.
         quarantined: Path, reason, detail and SHA-256 of each picture that gave none.
     """
 
@@ -44,179 +94,190 @@ class Entry:
     rows: list[list[Any]]
     quarantined: list[list[str]]
 
-    def plain(self) -> list[Any]:
-        """As JSON has it."""
-        return [self.id, self.fingerprint, self.rows, self.quarantined]
-
-
-class Entries(Mapping[str, Entry]):
-    """Entries by their portions, held as JSON text: a third of what objects would take."""
-
-    def __init__(self) -> None:
-        self._texts: dict[str, bytes] = {}
-
-    def __getitem__(self, name: str) -> Entry:
-        """The entry of a portion, made anew at each call."""
-        return Entry(name, *json.loads(self._texts[name]))
-
-    def __iter__(self) -> Iterator[str]:
-        """The portions, in the order in which they were first done."""
-        return iter(self._texts)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._texts)
-
-    def put(self, entry: Entry) -> None:
-        """Add an entry, or replace its portion's."""
-        self._texts[entry.id] = _text(entry.plain()[1:])
-
-    def keep(self, names: set[str]) -> None:
-        """Drop all others."""
-        self._texts = {name: text for name, text in self._texts.items() if name in names}
-
 
 class Journal:
-    """The done portions of one piece of work, on disk and in memory."""
+    """The done chunks of one piece of work.
 
-    def __init__(self, folder: Path, made_with: Mapping[str, Any]) -> None:
+    Attributes:
+        path: The database.
+        changed: Why everything is done again; empty where it is not.
+    """
+
+    def __init__(self, folder: Path) -> None:
         """Use ``Journal.open``, which also locks the folder."""
         self.path = folder / NAME
-        self.heading = {"format": _FORMAT, "made_with": json.loads(json.dumps(made_with))}
-        self.done = Entries()
-        self.void: list[Entry] = []  # their crops may still lie about
         self.changed: list[str] = []
+        self._database = _connect(self.path)
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path | str, made_with: Mapping[str, Any]) -> Iterator[Self]:
-        """Lock the folder and read what is done.
+    def open(cls, folder: Path | str, settings: Mapping[str, Any]) -> Iterator[Self]:
+        """Lock the folder and open its journal.
 
         Args:
             folder: The journal's own, on a local or shared disk.
-            made_with: Every setting that the results depend on, as plain values.
+            settings: Every setting that the results depend on, as plain values.
 
         Raises:
-            ArtifactError: Another run is at it, or the disk refused.
+            ArtifactError: Another run uses it, or the disk refused.
         """
+        folder = Path(folder)
         with locked(folder):
-            journal = cls(Path(folder), made_with)
-            journal._read()
-            yield journal
+            if (folder / _FORMER_NAME).exists():
+                logger.warning(
+                    "%s is an earlier version's; all is done again", folder / _FORMER_NAME
+                )
+                (folder / _FORMER_NAME).unlink()
+            journal = cls(folder)
+            with closing(journal._database):
+                journal._compare(plain({"format": _FORMAT, "settings": settings}))
+                yield journal
+
+    def get(self, name: str) -> Entry | None:
+        """The entry of a chunk; None where it is not done."""
+        found = self._database.execute(f"{_ENTRIES} WHERE id = ?", (name,)).fetchone()
+        return _entry(*found) if found else None
+
+    def has_crops(self) -> bool:
+        """Whether any chunk gave a crop."""
+        query = "SELECT EXISTS (SELECT 1 FROM entries WHERE rows != '[]')"
+        return bool(self._database.execute(query).fetchone()[0])
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Note portions as done, on disk before this returns.
+        """Record chunks as done, on disk before this returns.
 
         Raises:
             ArtifactError: The disk refused.
         """
-        entries = list(entries)
-        self._append([entry.plain() for entry in entries])
-        for entry in entries:
-            self._take(entry)
+        with self._transaction():
+            for entry in entries:
+                self._database.execute(f"{_OUTDATE} AND id = ?", (entry.id,))
+                self._database.execute(_ADD, _values(entry))
 
-    def tidy(self, wanted: Iterable[str], kept: Sequence[Entry] = ()) -> None:
-        """Forget portions that are no longer wanted, and what is void.
+    @contextmanager
+    def new_input(self) -> Iterator[Callable[[str], None]]:
+        """Record the chunks of the present input.
 
-        Args:
-            wanted: The portions of now.
-            kept: Of what is void, that whose crops stay, so that a later run finds them.
+        Yields:
+            A function to call with the id of each, in their order.
+
+        Raises:
+            ArtifactError: The disk refused.
         """
-        keep = set(wanted)
-        if len(kept) == len(self.void) and keep >= self.done.keys():
-            return
-        self.done.keep(keep)
-        self.void = list(kept)
-        with atomic_write(self.path) as file:
-            if kept:
-                file.write(_line(self.heading | {"made_with": None}))
-            for entry in kept:
-                file.write(_line([entry.plain()]))
-            file.write(_line(self.heading))
-            for entry in self.done.values():
-                file.write(_line([entry.plain()]))
+        with self._transaction():
+            self._database.execute("DELETE FROM input")
+            yield self._append_to_input
 
-    def _read(self) -> None:
-        lines = self._whole_lines()
-        damaged = 0
-        current = False
-        for number, line in enumerate(lines):
-            value = _value(line)
-            if value is None:
-                damaged += 1
-                # Below a heading that cannot be read nobody knows what a portion was made with.
-                current = current and number > 0
-            elif isinstance(value, dict):
-                current = value == self.heading
-                if not current:
-                    self.changed = list(
-                        differences(value.get("made_with"), self.heading["made_with"])
-                    )
-                    if value.get("format") != _FORMAT:
-                        self.changed.append("pictures are read and refused otherwise now")
-                self.void.extend(self.done.values())
-                self.done = Entries()
-            else:
-                for plain in value:
-                    entry = Entry(*plain)
-                    if current:
-                        self._take(entry)
-                    else:
-                        self.void.append(entry)
-        if damaged:
-            logger.warning(
-                "%s: %d damaged lines; what they told of is done again", self.path, damaged
+    def entries(self) -> Iterator[Entry]:
+        """Those of the input's chunks that are done, in its order."""
+        return self._in_order("")
+
+    def repeated(self) -> list[Entry]:
+        """Those of `entries` that give a crop the name that another has."""
+        return list(
+            self._in_order(
+                "WHERE id IN (SELECT id FROM crops WHERE name IN (SELECT name"
+                " FROM input JOIN crops USING (id) GROUP BY name HAVING count(*) > 1))"
             )
-        if current:
-            self.changed = []
-        else:
-            self._append(self.heading)
+        )
 
-    def _take(self, entry: Entry) -> None:
-        if entry.id in self.done:
-            self.void.append(self.done[entry.id])
-        self.done.put(entry)
+    def stale(self) -> Iterator[str]:
+        """Names of outdated crops, and of those of chunks that left the input."""
+        with self._transaction():
+            for statement in _STALE:
+                self._database.execute(statement)
+        for (name,) in self._database.execute("SELECT name FROM stale"):
+            yield name
 
-    def _whole_lines(self) -> list[bytes]:
-        """All lines; a torn last one is cut off, on disk too."""
+    def tidy(self) -> None:
+        """Forget what is `stale`.
+
+        Raises:
+            ArtifactError: The disk refused.
+        """
+        with self._transaction():
+            for statement in _TIDY:
+                self._database.execute(statement)
+
+    def _append_to_input(self, name: str) -> None:
+        self._database.execute("INSERT INTO input (id) VALUES (?)", (name,))
+
+    def _forget(self, change: Callable[[Entry], Entry | None]) -> int:
+        select = self._database.execute
+        entries = [
+            (old.id, new)
+            for old in (_entry(*row) for row in select(_ENTRIES))
+            if (new := change(old)) != old
+        ]
+        outdated = [
+            (number, new)
+            for number, *row in select("SELECT rowid, id, '', rows, '[]' FROM outdated")
+            if (new := change(_entry(*row))) != _entry(*row)
+        ]
+        if not entries and not outdated:
+            return 0
+        with self._transaction():
+            for name, new in entries:
+                self._database.execute("DELETE FROM entries WHERE id = ?", (name,))
+                if new is not None:
+                    self._database.execute(_ADD, _values(new))
+            for number, new in outdated:
+                self._database.execute("DELETE FROM outdated WHERE rowid = ?", (number,))
+                if new is not None:
+                    self._database.execute(
+                        "INSERT INTO outdated VALUES (?1, ?2, crc32(CAST(?1 || ?2 AS BLOB)))",
+                        (new.id, _text(new.rows)),
+                    )
+            self._database.execute("DELETE FROM input")
+        with self._errors():
+            self._database.execute("VACUUM")  # nothing stays in pages that are not used
+        return len(entries) + len(outdated)
+
+    def _compare(self, record: dict[str, Any]) -> None:
+        """Make all entries outdated where they were made with other settings."""
+        found = self._database.execute("SELECT record FROM made_from").fetchone()
+        before = _record(found[0]) if found else record
+        if before == record and found:
+            return
+        with self._transaction():
+            if before != record:
+                self.changed = changes(before.get("settings", {}), record["settings"])
+                if before.get("format") != _FORMAT:
+                    self.changed.append("pictures are read and refused otherwise now")
+                self._database.execute(_OUTDATE)
+                self._database.execute("DELETE FROM entries")
+            self._database.execute("DELETE FROM made_from")
+            self._database.execute("INSERT INTO made_from VALUES (?)", (json.dumps(record),))
+
+    def _in_order(self, condition: str) -> Iterator[Entry]:
+        for row in self._database.execute(
+            "SELECT id, fingerprint, rows, quarantined FROM input JOIN entries USING (id)"
+            f" {condition} ORDER BY position"
+        ):
+            yield _entry(*row)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._errors(), self._database:
+            yield
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            content = self.path.read_bytes()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                os.truncate(self.path, whole)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
+            yield
+        except sqlite3.Error as error:
             raise ArtifactError(
-                f"{self.path} cannot be read ({error.strerror}); mend its permissions, or "
-                "delete it to do everything again."
-            ) from error
-        return content[:whole].splitlines()
-
-    def _append(self, value: Any) -> None:
-        line = _line(value)
-        whole = self.path.stat().st_size if self.path.exists() else 0
-        try:
-            with open(self.path, "ab") as file:
-                set_mode(self.path)
-                file.write(line)
-                file.flush()
-                sync(file.fileno())
-        except OSError as error:
-            if self.path.exists():
-                os.truncate(self.path, whole)
-            raise ArtifactError(
-                f"{self.path} could not be written ({len(line):,} bytes: "
-                f"{error.strerror or error}); what it held before is safe. {advice(error)}"
+                f"{self.path} could not be written ({error}); what it held before is safe. "
+                "Free some space, or check the disk."
             ) from error
 
 
 def forget(folder: Path, change: Callable[[Entry], Entry | None]) -> int:
-    """Change or drop entries of a journal that nobody has open, whatever they were made with.
+    """Change or drop entries of a journal that no run uses, and erase what they held.
 
     Args:
         folder: The journal's own; the caller has locked it.
-        change: Gives what is left of an entry; None where nothing is.
+        change: Returns what is left of an entry; None where nothing is.
 
     Returns:
         How many entries were changed or dropped.
@@ -224,38 +285,69 @@ def forget(folder: Path, change: Callable[[Entry], Entry | None]) -> int:
     Raises:
         ArtifactError: The disk refused; the journal is as it was.
     """
-    path = folder / NAME
-    if not path.is_file():
+    (folder / _FORMER_NAME).unlink(missing_ok=True)
+    if not (folder / NAME).is_file():
         return 0
-    changed, lines = 0, []
-    for line in path.read_bytes().splitlines():
-        value = _value(line)
-        if isinstance(value, list):
-            entries = [Entry(*plain) for plain in value]
-            left = [change(entry) for entry in entries]
-            changed += sum(a != b for a, b in zip(entries, left, strict=True))
-            lines.append(_line([entry.plain() for entry in left if entry is not None]))
-        elif value is not None:
-            lines.append(_line(value))
-    if changed:
-        with atomic_write(path) as file:
-            file.writelines(lines)
-    return changed
+    journal = Journal(folder)
+    with closing(journal._database):
+        return journal._forget(change)
 
 
-def _text(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
-
-
-def _line(value: Any) -> bytes:
-    text = _text(value)
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def _value(line: bytes) -> Any:
-    """What a line holds; None where its sum is wrong."""
-    total, _, text = line.partition(b" ")
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a journal, or a new one where there is none or it is damaged."""
     try:
-        return json.loads(text) if int(total, 16) == zlib.crc32(text) else None
+        return _opened(path)
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code & 0xFF not in _DAMAGED:
+            raise ArtifactError(
+                f"{path} cannot be read ({error}); correct its permissions, or delete it to do "
+                "everything again."
+            ) from error
+        logger.warning("%s is damaged (%s); everything is done again", path, error)
+    for damaged in (path, path.with_name(f"{path.name}-journal")):
+        damaged.unlink(missing_ok=True)
+    return _opened(path)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    new = not path.exists()
+    uri = f"file:{quote(str(path.absolute()))}?vfs=unix-none"
+    database = sqlite3.connect(uri, uri=True)
+    try:
+        database.execute(f"PRAGMA cache_size = -{_CACHE}")
+        database.create_function("crc32", 1, _crc32, deterministic=True)
+        (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        database.executescript(_TABLES)
+        if new:
+            set_mode(path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _crc32(content: bytes | None) -> int | None:
+    return None if content is None else zlib.crc32(content)
+
+
+def _values(entry: Entry) -> tuple[str, str, str, str]:
+    return entry.id, entry.fingerprint, _text(entry.rows), _text(entry.quarantined)
+
+
+def _text(value: list[Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _entry(name: str, fingerprint: str, rows: str, quarantined: str) -> Entry:
+    return Entry(name, fingerprint, json.loads(rows), json.loads(quarantined))
+
+
+def _record(text: str) -> dict[str, Any]:
+    """The record of the settings; empty where it is damaged."""
+    try:
+        return dict(json.loads(text))
     except ValueError:
-        return None
+        return {}

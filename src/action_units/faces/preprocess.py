@@ -9,7 +9,7 @@ last frame has been decoded is it known that frames and labels belong together.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,8 +89,9 @@ def crop_photographs(
     """
     settings = settings or FaceSettings()
     job = _CropPhotographs(str(out), settings)
-    chunks = list(source.chunks())
-    return _crop_all(chunks, job, _PHOTOGRAPH_COLUMNS, journal, workers, check=_CheckFirst())
+    return _crop_all(
+        source.chunks, job, _PHOTOGRAPH_COLUMNS, journal, workers, check=_CheckFirst()
+    )
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,13 @@ def crop_videos(
     """
     job = _CropVideos(str(out), settings or FaceSettings())
     return _crop_all(
-        recordings, job, _VIDEO_COLUMNS, journal, workers, shard_weight=1, unit="frames"
+        lambda: recordings,
+        job,
+        _VIDEO_COLUMNS,
+        journal,
+        workers,
+        shard_weight=1,
+        unit="frames",
     )
 
 
@@ -325,7 +332,7 @@ def _frames(
 
 
 def _crop_all(
-    chunks: Sequence[Any],
+    list_chunks: Callable[[], Iterable[Any]],
     job: Any,
     columns: Sequence[str],
     journal: Path | str,
@@ -337,17 +344,16 @@ def _crop_all(
     with Journal.open(journal, job.settings.provenance()) as done:
         folder = CropFolder(job.out, done)
         folder.begin()
-        if any(entry.rows for entry in done.done.values()):
-            check = None
-        new = work_through(chunks, job, done, folder.has, workers, check=check, **options)
-        ids = [chunk.id for chunk in chunks]
-        if repeated := _repeated(done.done, ids):
-            # One of each pair has overwritten the other; the first is made again.
+        check = None if done.has_crops() else check
+        new = work_through(
+            list_chunks(), job, done, folder.has, workers, check=check, **options
+        )
+        if repeated := _without_repeated(done.repeated()):
             done.add(repeated)
             folder = CropFolder(job.out, done)
-            work_through(chunks, job, done, folder.has, workers, **options)
-        folder.finish(set(ids))
-        return _gather((done.done[name] for name in ids), columns, new)
+            work_through(list_chunks(), job, done, folder.has, workers, **options)
+        folder.finish()
+        return _gather(done.entries(), columns, new)
 
 
 def _gather(entries: Iterable[Entry], columns: Sequence[str], new: int) -> CropResult:
@@ -392,27 +398,23 @@ class _CheckFirst:
             )
 
 
-def _repeated(done: Mapping[str, Entry], ids: Sequence[str]) -> list[Entry]:
-    """Of chunks with a crop of the same name: the later without it, the first as not done."""
-    names = Counter(row[0] for name in ids for row in done[name].rows)
-    double = {name for name, count in names.items() if count > 1}
-    del names
-    if not double:
-        return []
-    owner: dict[str, str] = {}
-    changed: dict[str, Entry] = {}
-    for name in ids:
-        entry = done[name]
-        twice = [row for row in entry.rows if row[0] in owner]
-        owner |= {row[0]: name for row in entry.rows if row[0] in double - owner.keys()}
-        if twice:
-            lost = [
-                [printable(row[-2]), _REPEATED, f"its crop would be another {row[0]}", row[-1]]
-                for row in twice
-            ]
-            kept = [row for row in entry.rows if row not in twice]
-            changed[name] = Entry(name, entry.fingerprint, kept, entry.quarantined + lost)
-    for name in owner.values():
-        entry = changed.get(name, done[name])
-        changed[name] = Entry(name, "", entry.rows, entry.quarantined)
-    return list(changed.values())
+def _without_repeated(entries: Sequence[Entry]) -> list[Entry]:
+    """Chunks with crops of the same name, of which each is left to the first chunk.
+
+    The others have overwritten its file, so the first is to be done again.
+    """
+    counts = Counter(row[0] for entry in entries for row in entry.rows)
+    owned: set[str] = set()
+    changed = []
+    for entry in entries:
+        repeated = [row for row in entry.rows if row[0] in owned]
+        owns = {row[0] for row in entry.rows if counts[row[0]] > 1} - owned
+        owned |= owns
+        quarantined = [
+            [printable(row[-2]), _REPEATED, f"its crop would be another {row[0]}", row[-1]]
+            for row in repeated
+        ]
+        rows = [row for row in entry.rows if row not in repeated]
+        fingerprint = "" if owns else entry.fingerprint
+        changed.append(Entry(entry.id, fingerprint, rows, entry.quarantined + quarantined))
+    return changed
