@@ -10,7 +10,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
-from action_units.datasets.artifacts import TableDataset
+from action_units.datasets.verified import CSV, VerifiedDataset
 from action_units.errors import ArtifactError
 from action_units.hooks import LockFolders
 from action_units.locks import locked
@@ -39,8 +39,12 @@ def catalog(tmp_path):
     return DataCatalog(
         {
             "one": MemoryDataset(1),
-            "crops": TableDataset(path=str(tmp_path / "shared" / "crops.csv")),
-            "model": TableDataset(path=str(tmp_path / "main" / "model.csv")),
+            "crops": VerifiedDataset(
+                filepath=str(tmp_path / "shared" / "crops.csv"), dataset=CSV
+            ),
+            "model": VerifiedDataset(
+                filepath=str(tmp_path / "main" / "model.csv"), dataset=CSV
+            ),
         }
     )
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from action_units.datasets.artifacts import JsonDataset, TableDataset, TextDataset
 from action_units.datasets.crops import CropSet, DisfaCropsDataset
 from action_units.datasets.faces import FaceStoreDataset
 from action_units.datasets.folds import EvaluatedFoldsDataset, LostFramesDataset
+from action_units.datasets.verified import CSV, JSON, VerifiedDataset
 from action_units.faces.store import FaceStore
 from action_units.files import manifest_of
 from action_units.sentences import sentence_of
@@ -43,11 +43,11 @@ def store():
 
 
 CASES = {
-    "table.csv": (TableDataset, table, "table.csv"),
-    "table.parquet": (TableDataset, table, "table.parquet"),
-    "document.json": (JsonDataset, lambda: {"a": 1}, "document.json"),
-    "page.html": (TextDataset, lambda: "page", "page.html"),
-    "store": (FaceStoreDataset, store, "store/store.json"),
+    "table.csv": (CSV, table, "table.csv"),
+    "table.parquet": ("pandas.ParquetDataset", table, "table.parquet"),
+    "document.json": (JSON, lambda: {"a": 1}, "document.json"),
+    "page.html": ("text.TextDataset", lambda: "page", "page.html"),
+    "store": (None, store, "store/store.json"),
 }
 
 
@@ -74,7 +74,12 @@ def refuse(load, path, may_load=False):
 @pytest.mark.parametrize("name", CASES)
 def test_an_artifact(tmp_path, name, damage):
     kind, make, file = CASES[name]
-    dataset = kind(path=str(tmp_path / name))
+    path = str(tmp_path / name)
+    dataset = (
+        FaceStoreDataset(path=path)
+        if kind is None
+        else VerifiedDataset(filepath=path, dataset=kind)
+    )
     dataset.save(make())
     damaged(tmp_path / file, DAMAGES[damage])
     understood = {
@@ -107,11 +112,11 @@ def test_a_damaged_part_of_a_store_is_named_itself(tmp_path):
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_looked_at_of_all_folds(tmp_path, damage):
     evaluation = tmp_path / "fold1/evaluation.json"
-    JsonDataset(path=str(evaluation)).save({})
+    VerifiedDataset(filepath=str(evaluation), dataset=JSON).save({})
     damaged(evaluation, DAMAGES[damage])
     folds = EvaluatedFoldsDataset(path=str(tmp_path), predictions=str(tmp_path))
     refuse(folds.load, evaluation)
     lost = tmp_path / "lost.csv"
-    TableDataset(path=str(lost)).save(table())
+    VerifiedDataset(filepath=str(lost), dataset=CSV).save(table())
     damaged(lost, DAMAGES[damage])
     refuse(LostFramesDataset(path=str(lost)).load, lost)

@@ -1,66 +1,69 @@
 """Datasets keep the promises: whole files, checked when read, raw data never touched."""
 
+import base64
+import errno
+import inspect
 import json
+import os
 import subprocess
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
+from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
 
-from action_units.datasets.artifacts import (
-    FigureDataset,
-    JsonDataset,
-    TableDataset,
-    TextDataset,
-)
 from action_units.datasets.crops import CropSet, DisfaCropsDataset, WebCropsDataset
 from action_units.datasets.folder import FolderDataset
 from action_units.datasets.folds import EvaluatedFoldsDataset, QuarantinesDataset
 from action_units.datasets.raw import DisfaRecordingsDataset, WebPhotographsDataset
-from action_units.errors import ConfigurationError
+from action_units.datasets.verified import CSV, JSON, TableCSVDataset, VerifiedDataset
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, fold_protocol
 
 TABLE = pd.DataFrame({"au": [1, 2], "f1": [0.123456789012345, np.nan], "name": ["a", "n, b"]})
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_table_comes_back_and_undefined_is_na(tmp_path, suffix):
-    dataset = TableDataset(path=str(tmp_path / f"t.{suffix}"))
-    assert not dataset.exists()
-    dataset.save(TABLE)
-    assert dataset.exists()
-    pd.testing.assert_frame_equal(dataset.load(), TABLE, check_dtype=False)
-    if suffix == "csv":
-        assert "2,n/a," in (tmp_path / "t.csv").read_text()
-    assert dataset.preview()["data"][1][1] == "n/a"
+FIGURE = {"type": "matplotlib.MatplotlibDataset", "save_args": {"metadata": {"Software": None}}}
+PARQUET = {"type": "pandas.ParquetDataset", "save_args": {"index": False}}
 
 
-def test_a_table_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"ends in \.csv or \.parquet"):
-        TableDataset(path=str(tmp_path / "t.xlsx"))
+def verified(path, dataset=CSV, **options):
+    return VerifiedDataset(filepath=str(path), dataset=dataset, **options)
+
+
+def drawn():
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    return figure
+
+
+@pytest.mark.parametrize("dataset", [CSV, PARQUET])
+def test_a_table_comes_back_and_undefined_is_na(tmp_path, dataset):
+    table = verified(tmp_path / "t", dataset)
+    assert not table.exists()
+    table.save(TABLE)
+    assert table.exists()
+    pd.testing.assert_frame_equal(table.load(), TABLE, check_dtype=False)
+    if dataset == CSV:
+        assert "2,n/a," in (tmp_path / "t").read_text()
+    assert table.preview(nrows=1)["data"] == [[1, 0.123456789012345, "a"]]
 
 
 def test_an_empty_table_keeps_its_columns(tmp_path):
-    dataset = TableDataset(path=str(tmp_path / "t.csv"))
+    dataset = verified(tmp_path / "t.csv")
     dataset.save(TABLE[:0])
     assert list(dataset.load()) == list(TABLE)
 
 
 @pytest.mark.parametrize(
     ("dataset", "data"),
-    [
-        (TableDataset, TABLE),
-        (JsonDataset, {"a": [1, None]}),
-        (TextDataset, "page"),
-        (FigureDataset, b"png"),
-    ],
+    [(CSV, TABLE), (PARQUET, TABLE), (JSON, {"a": [1, None]}), ("text.TextDataset", "page")],
 )
 def test_a_changed_byte_is_refused(tmp_path, dataset, data):
-    path = tmp_path / "artifact.csv"
-    artifact = dataset(path=str(path))
+    path = tmp_path / "artifact"
+    artifact = verified(path, dataset)
     artifact.save(data)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -71,20 +74,63 @@ def test_a_changed_byte_is_refused(tmp_path, dataset, data):
 
 def test_json_never_holds_nan(tmp_path):
     with pytest.raises(DatasetError, match="JSON compliant"):
-        JsonDataset(path=str(tmp_path / "a.json")).save({"f1": float("nan")})
+        verified(tmp_path / "a.json", JSON).save({"f1": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_same_figure_is_the_same_file(tmp_path):
-    contents = []
+def test_a_full_disk_is_named_and_leaves_the_file(tmp_path, monkeypatch):
+    dataset = verified(tmp_path / "t.csv")
+    dataset.save(TABLE)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(TableCSVDataset, "save", full)
+    with pytest.raises(DatasetError, match=r"t\.csv .*Free some space"):
+        dataset.save(TABLE[:1])
+    pd.testing.assert_frame_equal(dataset.load(), TABLE, check_dtype=False)
+
+
+def test_the_same_figure_is_the_same_file_and_its_own_preview(tmp_path):
     for name in ("a.png", "b.png"):
-        figure = Figure()
-        figure.subplots().plot([1, 2])
-        dataset = FigureDataset(path=str(tmp_path / name))
-        dataset.save(figure)
-        contents.append(dataset.load())
-    assert contents[0] == contents[1]
-    assert contents[0].startswith(b"\x89PNG")
+        verified(tmp_path / name, FIGURE).save(drawn())
+    content = (tmp_path / "a.png").read_bytes()
+    assert content == (tmp_path / "b.png").read_bytes()
+    assert base64.b64decode(verified(tmp_path / "a.png", FIGURE).preview()) == content
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "data", "kind"),
+    [
+        ("t.csv", CSV, TABLE, "TablePreview"),
+        ("d.json", JSON, {"a": 1}, "JSONPreview"),
+        ("f.png", FIGURE, drawn(), "ImagePreview"),
+    ],
+)
+def test_kedro_viz_finds_each_preview_by_its_type(tmp_path, name, dataset, data, kind):
+    saved = verified(tmp_path / name, dataset)
+    saved.save(data)
+    annotation = inspect.signature(saved.preview).return_annotation
+    assert getattr(annotation, "__name__", annotation) == kind
+    assert not hasattr(verified(tmp_path / "page.html", "text.TextDataset"), "preview")
+
+
+def test_a_file_on_another_file_system_is_checked_too():
+    dataset = verified("memory:///bucket/t.csv")
+    assert not dataset.exists()
+    dataset.save(TABLE)
+    pd.testing.assert_frame_equal(dataset.load(), TABLE, check_dtype=False)
+    fsspec.filesystem("memory").pipe("/bucket/t.csv", b"au,f1,name\n1,0.5,a\n")
+    with pytest.raises(DatasetError, match="SHA-256 differs"):
+        dataset.load()
+
+
+def test_versions_of_a_file_are_kept_apart(tmp_path):
+    for version, table in (("1", TABLE), ("2", TABLE[:1])):
+        verified(tmp_path / "t.csv", version=Version(None, version)).save(table)
+    first = verified(tmp_path / "t.csv", version=Version("1", None))
+    pd.testing.assert_frame_equal(first.load(), TABLE, check_dtype=False)
+    assert len(verified(tmp_path / "t.csv", version=Version(None, None)).load()) == 1
 
 
 def test_a_folder_is_made_and_never_saved(tmp_path):
@@ -292,8 +338,8 @@ def test_folds_that_are_not_there_yet_are_no_error(tmp_path):
 
 def test_quarantines_are_read_together(tmp_path):
     row = {"path": "a.jpg", "reason": "truncated", "detail": "x", "sha256": ""}
-    TableDataset(path=str(tmp_path / "web.csv")).save(pd.DataFrame([row]))
-    TableDataset(path=str(tmp_path / "disfa.csv")).save(pd.DataFrame([row])[:0])
+    verified(tmp_path / "web.csv").save(pd.DataFrame([row]))
+    verified(tmp_path / "disfa.csv").save(pd.DataFrame([row])[:0])
     whole = QuarantinesDataset(path=str(tmp_path)).load()
     assert whole[["source", "reason"]].to_numpy().tolist() == [["web", "truncated"]]
     assert list(QuarantinesDataset(path=str(tmp_path / "none")).load()) == list(whole)
@@ -302,6 +348,6 @@ def test_quarantines_are_read_together(tmp_path):
 
 def test_numbers_of_a_table_come_back_bit_for_bit(tmp_path):
     numbers = np.random.default_rng(0).random(2000) * 1e3
-    dataset = TableDataset(path=str(tmp_path / "t.csv"))
+    dataset = verified(tmp_path / "t.csv")
     dataset.save(pd.DataFrame({"x": numbers}))
     np.testing.assert_array_equal(dataset.load()["x"], numbers)

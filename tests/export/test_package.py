@@ -183,10 +183,10 @@ def test_card_and_faces_are_found_beside_the_run(tmp_path):
     data = tmp_path / "data"
     run = write_run(data / "06_models/mine/main/fg2020", (1,))
     made_up_store().save(data / "04_feature/mine/disfa_faces")
-    from action_units.datasets.artifacts import TextDataset
+    from action_units.datasets.verified import VerifiedDataset
 
     card = data / "08_reporting/mine/main/fg2020/model_card.md"
-    TextDataset(path=str(card)).save(CARD)
+    VerifiedDataset(filepath=str(card), dataset="text.TextDataset").save(CARD)
     out = export_run(run, tmp_path / "out", fold=1)
     assert (out / "model-int8.onnx").is_file()
     assert (out / "README.md").read_text().startswith("---\nlicense: mit")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from action_units.datasets.raw import DisfaRecordingsDataset
-from action_units.datasets.withdrawn import WithdrawnDataset
+from action_units.datasets.verified import WithdrawnDataset
 from action_units.errors import ActionUnitsError
 from action_units.hooks import check_recordings
 from action_units.sample.disfa import write_disfa_sample
@@ -219,7 +219,7 @@ def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters,
     given = {"preprocess": preprocessing, "protocol": "fg2020",
              "finetune": {"validation_subjects": 5}}  # fmt: skip
     raw = DisfaRecordingsDataset(path=str(disfa))
-    withdrawn = WithdrawnDataset(path=str(three.path / "data/withdrawn.csv")).load()
+    withdrawn = WithdrawnDataset(filepath=str(three.path / "data/withdrawn.csv")).load()
     check_recordings(given, raw.load(), withdrawn, ())
     spoil(disfa)
     preprocessing["disfa"] |= parameters

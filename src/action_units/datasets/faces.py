@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 from kedro.io import AbstractDataset
-from kedro_datasets._typing import ImagePreview
 
+from action_units.datasets.verified import ImagePreview
 from action_units.faces.store import INDEX_NAME, FaceStore
 
 _PREVIEWED = 48

@@ -1,6 +1,5 @@
 """Scores of folds and runs on disk, and what the report shows with them."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
-from kedro_datasets._typing import JSONPreview
 
-from action_units.datasets.artifacts import JsonDataset, TableDataset
+from action_units.datasets.verified import CSV, JSON, VerifiedDataset
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.run_folder import fold_files
@@ -62,12 +60,16 @@ class AbsentDataset(AbstractDataset[None, None]):
         return {}
 
 
-class FoldEvaluationDataset(JsonDataset):
+class FoldEvaluationDataset(VerifiedDataset):
     """A fold's scores: ``evaluation.json``, and tables for people in the same folder.
 
     Of each network ``{network}_au_report.csv``, a row for each AU, and
     ``{network}_averages.csv``, a row for each average over AUs.
     """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the JSON file."""
+        super().__init__(filepath=filepath, dataset=JSON, metadata=metadata)
 
     def load(self) -> FoldEvaluation:
         """The scores, from JSON."""
@@ -79,33 +81,29 @@ class FoldEvaluationDataset(JsonDataset):
         """Write JSON and tables."""
         for name, model in data.models.items():
             for kind, table in (("au_report", model.au_table), ("averages", model.averages)):
-                TableDataset(path=str(self.path.parent / f"{name}_{kind}.csv")).save(table)
+                path = Path(self.path).parent / f"{name}_{kind}.csv"
+                VerifiedDataset(filepath=str(path), dataset=CSV).save(table)
         super().save(data.to_json())
 
-    def preview(self) -> JSONPreview:
-        """The document, for Kedro-Viz."""
-        return JSONPreview(json.dumps(super().load()))
 
-
-class RunSummaryDataset(JsonDataset):
+class RunSummaryDataset(VerifiedDataset):
     """The summary of a run: ``summary.json``, beside the folders of its folds."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the JSON file."""
+        super().__init__(filepath=filepath, dataset=JSON, metadata=metadata)
 
     def load(self) -> RunSummary:
         """The summary, with the folds that it is of."""
         content = super().load()
-        folds = [
-            FoldEvaluationDataset(path=str(file)).load()
-            for file in fold_files(self.path.parent, "evaluation.json").values()
-        ]
-        return RunSummary.from_json(content, folds)
+        folds = fold_files(Path(self.path).parent, "evaluation.json").values()
+        evaluations = [FoldEvaluationDataset(filepath=str(file)).load() for file in folds]
+        with reading(self.path, command("evaluate")):
+            return RunSummary.from_json(content, evaluations)
 
     def save(self, data: RunSummary) -> None:
         """Write the summary without its folds."""
         super().save(data.to_json())
-
-    def preview(self) -> JSONPreview:
-        """The document, for Kedro-Viz."""
-        return JSONPreview(json.dumps(super().load()))
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     """
     found = {}
     for file in fold_files(path, "evaluation.json").values():
-        evaluation = FoldEvaluationDataset(path=str(file)).load()
+        evaluation = FoldEvaluationDataset(filepath=str(file)).load()
         folder, networks = predictions / file.parent.name, list(evaluation.models)
         found[evaluation.fold] = EvaluatedFold(
             evaluation,
@@ -228,7 +226,7 @@ class LostFramesDataset(_ReadOnly):
         """``subject, frames, lost, reasons``."""
         if not self.path.is_file():
             return pd.DataFrame(columns=["subject", "frames", "lost", "reasons"])
-        table: pd.DataFrame = TableDataset(path=str(self.path)).load()
+        table: pd.DataFrame = VerifiedDataset(filepath=str(self.path), dataset=CSV).load()
         with reading(self.path, command("preprocess")):
             kinds = table.columns.drop(["subject", "frames", "lost"])
             reasons = [
@@ -244,7 +242,7 @@ class QuarantinesDataset(_ReadOnly):
     def load(self) -> pd.DataFrame:
         """``source, path, reason, detail, sha256``; empty where nothing was set aside."""
         tables = [
-            TableDataset(path=str(path)).load().assign(source=path.stem)
+            VerifiedDataset(filepath=str(path), dataset=CSV).load().assign(source=path.stem)
             for path in sorted(self.path.glob("*.csv"))
         ]
         columns = ["source", "path", "reason", "detail", "sha256"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
@@ -340,14 +340,14 @@ def pack(
     return packed.store, packed.quarantine.table()
 
 
-def draw_contact_sheet(faces: FaceStore) -> bytes:
-    """A PNG of some faces with each AU, so that a person sees what is trained on.
+def draw_contact_sheet(faces: FaceStore) -> Image.Image:
+    """A picture of some faces with each AU, so that a person sees what is trained on.
 
     Args:
         faces: The face store.
 
     Returns:
-        The picture's bytes.
+        The picture.
     """
     pictures, captions = [], []
     for column, au in enumerate(faces.aus):
@@ -356,8 +356,7 @@ def draw_contact_sheet(faces: FaceStore) -> bytes:
             shown = rows[:: max(1, len(rows) // _SHOWN)][:_SHOWN]
             pictures += [faces.faces[row] for row in shown]
             captions += [f"{au_column(au)} {AU_NAMES[au]}"] * len(shown)
-    _, png = cv2.imencode(".png", contact_sheet(pictures, captions, tile=_TILE))
-    return png.tobytes()
+    return Image.fromarray(contact_sheet(pictures, captions, tile=_TILE))
 
 
 def _given_annotations(
