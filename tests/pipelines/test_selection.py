@@ -76,7 +76,7 @@ def test_without_scratch_nothing_of_it_is_made():
             | {
                 f"fold{fold}.scratch_{part}"
                 for fold in (1, 2, 3)
-                for part in ("model", "predictions", "treatment", "curve")
+                for part in ("model", "predictions", "postprocessing", "curve")
             },
         ),
     ],

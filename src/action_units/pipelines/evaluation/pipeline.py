@@ -40,7 +40,7 @@ def create_pipeline() -> Pipeline:
         Node(
             after(run_nodes.measure_postprocessing, 1),
             ["evaluated_folds", "params:seed", "summary_json"],
-            "treatment_gains",
+            "postprocessing_gains",
             name="measure_postprocessing",
         ),
         Node(
@@ -57,7 +57,7 @@ def create_pipeline() -> Pipeline:
                 "disfa_faces",
                 "quarantines",
                 "lost_frames",
-                "treatment_gains",
+                "postprocessing_gains",
                 "parameters",
                 "pretraining_curve",
             ],
@@ -97,11 +97,11 @@ def _fold() -> list[Node]:
                     "params:evaluation",
                     "params:seed",
                 ],
-                [f"{network}_predictions", f"{network}_treatment"],
+                [f"{network}_predictions", f"{network}_postprocessing"],
                 name=f"postprocess_{network}",
                 tags=tags,
             ),
         ]
-    parts = ("model", "predictions", "treatment", "curve")
+    parts = ("model", "predictions", "postprocessing", "curve")
     evaluated = [f"{network}_{part}" for network in _NETWORKS for part in parts]
     return [*nodes_, Node(nodes.evaluate, ["split", *evaluated], "evaluation", name="evaluate")]

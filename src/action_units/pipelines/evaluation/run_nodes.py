@@ -140,7 +140,7 @@ def write_report(
     faces: FaceStore,
     quarantine: pd.DataFrame,
     lost: pd.DataFrame,
-    treatments: pd.DataFrame,
+    gains: pd.DataFrame,
     parameters: Mapping[str, Any],
     pretraining_curve: pd.DataFrame | None,
 ) -> str:
@@ -152,7 +152,7 @@ def write_report(
         faces: DISFA's faces, to show those that went right and wrong.
         quarantine: What could not be used.
         lost: How many frames each subject lost.
-        treatments: What calibration and smoothing gain.
+        gains: What calibration and smoothing gain.
         parameters: All parameters of the run.
         pretraining_curve: Of the pre-trained network, where there is one.
 
@@ -183,7 +183,7 @@ def write_report(
             pretraining_curve=pretraining,
             title=f"Action unit report: {parameters['run']}",
             answers={number: fold.answers() for number, fold in folds.items()},
-            treatments=treatments,
+            treatments=gains,
             lost=lost,
             provenance=_provenance(summary, pretraining, parameters),
         ),
