@@ -103,7 +103,7 @@ def test_the_same_members_as_tarfile_gives(tmp_path):
         size = path.stat().st_size
         with path.open("rb") as file:
             found = [
-                (m.header, m.data, m.size, m.name.rstrip("/"))
+                (m.offset, m.offset_data, m.size, m.name)
                 for m in tar_module.walk(file, 0, size, size)
             ]
         assert found == expected

@@ -1,19 +1,21 @@
-"""Photographs in tar files, as WebDataset lays them.
+"""Photographs in tar files, as WebDataset writes them.
 
 Members that belong together share a name up to its suffix, such as ``00012.jpg``,
 ``00012.json`` and ``00012.cls``. Each member whose name is a picture's is a
 photograph; the others are passed over. Tars cannot be compressed, so that a worker
 can begin in the middle of one. A local tar is walked from header to header and cut
-into runs of members. A tar in a store is one chunk, since each header would be a
-request: there, many tars of about 1 GB, as WebDataset writes them, share out best.
+into chunks of members. A tar in a store is one chunk, since each header would be a
+request: there, many tars of about 1 GB, as WebDataset writes them, balance best.
 
 A photograph's name is that of its tar and of the member, ``set-000.tar/00012.jpg``,
-because members of different tars may be called the same. Names are never paths: what
+because members of different tars may have the same name. Names are never paths: what
 ``../`` stands for is escaped as any other character.
 """
 
+import io
 import logging
 import os
+import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,18 +35,19 @@ from action_units.media.paths import (
 )
 from action_units.media.photograph_names import portable, stem_of, suffix_of
 from action_units.media.photographs import Photograph, find_files
-from action_units.media.tar_members import Member, walk
 
 logger = logging.getLogger(__name__)
 
-RUN = 512
+CHUNK = 512
 """Photographs of a chunk, at most."""
 
 FIRST_MEMBERS = 100_000
 """So many members at the beginning must not all be something else than pictures."""
 
-_RUN_BYTES = 64 << 20
+_CHUNK_BYTES = 64 << 20
 _USUAL_BYTES = 64 << 10
+_BLOCK = 512
+_ZEROS = bytes(_BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,10 @@ class TarChunk:
         name: The tar's name, for people.
         tar: Its path.
         start: Where the headers of the first member begin.
-        stop: Where those of the next run begin.
-        fingerprint: Of the whole tar: its size and time of change.
+        stop: Where those of the next chunk begin.
+        fingerprint: Of the whole tar.
         weight: How many photographs it has; of a store's tar, about how many.
-        again: Headers of members that had their name before, in an earlier run.
+        again: Headers of members whose name an earlier chunk has.
     """
 
     name: str
@@ -71,7 +74,7 @@ class TarChunk:
 
     @property
     def id(self) -> str:
-        """The tar's name and the run's first byte."""
+        """The tar's name and the chunk's first byte."""
         return f"{portable(self.name)}@{self.start}"
 
     def photographs(self) -> Iterator[Photograph]:
@@ -88,25 +91,24 @@ class TarChunk:
         size = file.seek(0, os.SEEK_END)
         seen: set[str] = set()
         for member in walk(file, self.start, min(self.stop, size), size):
-            name = member_name(member)
-            if not member.regular or not is_picture(name):
-                continue
-            repeated = name in seen or member.header in self.again
-            seen.add(name)
-            yield self._photograph(file, member, name, repeated)
+            if is_photograph(member):
+                name = member_name(member)
+                repeated = name in seen or member.offset in self.again
+                seen.add(name)
+                yield self._photograph(file, member, name, repeated)
 
     def _photograph(
-        self, file: IO[bytes], member: Member, name: str, repeated: bool
+        self, file: IO[bytes], member: tarfile.TarInfo, name: str, repeated: bool
     ) -> Photograph:
         content: bytes | UnusableFace
         unique = name
         if repeated:
-            unique = f"{name}@{member.header}"
+            unique = f"{name}@{member.offset}"
             content = UnusableFace("duplicate", f"the tar has {portable(name)} before")
         elif member.size > MAX_BYTES:
             content = UnusableFace("too large", f"the member has {member.size:,} bytes")
         else:
-            file.seek(member.data)
+            file.seek(member.offset_data)
             content = file.read(member.size) or UnusableFace("empty", "it has no bytes")
         return Photograph(
             portable(f"{self.name}/{unique}"),
@@ -124,71 +126,71 @@ class TarChunk:
 class TarSource:
     """The pictures in one or more tars; see ``photographs.PhotographSource``."""
 
-    def __init__(self, path: str | AnyPath, run: int = RUN) -> None:
+    def __init__(self, path: str | AnyPath, chunk: int = CHUNK) -> None:
         """Name the tars.
 
         Args:
-            path: A tar, a folder of ``*.tar``, or a pattern such as
-                ``set-{000..123}.tar``; a path or a URL.
-            run: Photographs of a chunk, at most.
+            path: A tar, a folder of ``*.tar``, or a pattern such as ``set-{000..123}.tar``.
+            chunk: Photographs of a chunk, at most.
         """
-        self.path, self.run, self._first = any_path(path), run, ""
+        self.path, self.chunk, self._first = any_path(path), chunk, ""
         self.ignored: Counter[str] = Counter()
 
     def named(self) -> Iterator[tuple[str, str]] | None:
         """Each photograph's name and the stem of its crop, of local tars, by their headers.
 
-        A tar that is damaged is read up to there. None: they lie in a store.
+        A tar that is damaged is read up to there. None: they are in a store.
         """
         tars = find_files(self.path, ".tar")
-        return (
-            None if any(not isinstance(path, Path) for _, path in tars) else self._names(tars)
-        )
+        local = all(isinstance(path, Path) for _, path in tars)
+        return self._names(tars) if local else None
 
     def _names(self, tars: list[tuple[str, AnyPath]]) -> Iterator[tuple[str, str]]:
         for tar, path in tars:
             size, _ = size_and_fingerprint(path)
             with open_file(path, sparse=True) as file, suppress(UnusableFace):
-                for member in walk(file, 0, size, size):
+                for member in filter(is_photograph, walk(file, 0, size, size)):
                     name = member_name(member)
-                    if member.regular and is_picture(name):
-                        stem = stem_of(name, within=tar.removesuffix(".tar"))
-                        yield portable(f"{tar}/{name}"), stem
+                    stem = stem_of(name, within=tar.removesuffix(".tar"))
+                    yield portable(f"{tar}/{name}"), stem
 
     def chunks(self) -> Iterator[TarChunk]:
-        """Runs of each tar's members, in the tar's order; raises as ``find_files``.
+        """Chunks of each tar's members, in the tar's order; raises as ``find_files``.
 
-        A tar that is damaged is given up to there; its last chunk tells of it.
+        A tar that is damaged is given up to there; its last chunk reports it.
         """
         self.ignored.clear()
         self._first, found = "", False
         for name, path in find_files(self.path, ".tar"):
-            size, fingerprint = size_and_fingerprint(path)
-            if not isinstance(path, Path):
-                found = True
-                yield TarChunk(name, path, 0, size, fingerprint, max(1, size // _USUAL_BYTES))
-                continue
-            for chunk in self._runs(name, path, size, fingerprint, found):
+            for chunk in self._chunks(name, path, found):
                 found = True
                 yield chunk
         if self.ignored:
-            counts = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
-            logger.info("%s: passed over members that are no pictures: %s", self.path, counts)
+            logger.info(
+                "%s: passed over members that are no pictures: %s",
+                self.path,
+                self._ignored_kinds(),
+            )
         if not found:
             raise self._without_pictures("no member of it")
 
+    def _ignored_kinds(self) -> str:
+        return ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
+
     def _without_pictures(self, which: str) -> LabelError:
-        kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.ignored.most_common(8))
+        kinds = self._ignored_kinds() or "it has none"
         first = f"; the first is {self._first}" if self._first else ""
         return LabelError(
             printable(self.path),
-            f"{which} is a picture by its name ({kinds or 'it has none'}{first}); a picture's "
-            f"name ends in {', '.join(PICTURES)}.",
+            f"{which} is a picture by its name ({kinds}{first}); a picture's name ends in "
+            f"{', '.join(PICTURES)}.",
         )
 
-    def _runs(
-        self, name: str, path: AnyPath, size: int, fingerprint: str, found: bool
-    ) -> Iterator[TarChunk]:
+    def _chunks(self, name: str, path: AnyPath, found: bool) -> Iterator[TarChunk]:
+        size, fingerprint = size_and_fingerprint(path)
+        if not isinstance(path, Path):
+            yield TarChunk(name, path, 0, size, fingerprint, max(1, size // _USUAL_BYTES))
+            return
         seen: set[str] = set()
         start, pictures, again, damaged = 0, 0, list[int](), False
         with open_file(path, sparse=True) as file:
@@ -200,36 +202,97 @@ class TarSource:
                     member, damaged = None, True
                 if member is None:
                     break
-                if pictures >= self.run or member.header - start >= _RUN_BYTES:
+                at = member.offset
+                if pictures >= self.chunk or at - start >= _CHUNK_BYTES:
                     if pictures:
                         yield TarChunk(
-                            name,
-                            path,
-                            start,
-                            member.header,
-                            fingerprint,
-                            pictures,
-                            tuple(again),
+                            name, path, start, at, fingerprint, pictures, tuple(again)
                         )
-                    start, pictures, again = member.header, 0, []
-                text = member_name(member)
-                if not member.regular or not is_picture(text):
-                    self.ignored[suffix_of(text) if member.regular else "no file"] += 1
-                    self._first = self._first or portable(text)
+                    start, pictures, again = at, 0, []
+                if not is_photograph(member):
+                    self._ignore(member)
                     if not found and self.ignored.total() == FIRST_MEMBERS:
                         raise self._without_pictures(
                             f"none of the first {FIRST_MEMBERS:,} members"
                         )
                     continue
+                text = member_name(member)
                 if text in seen:
-                    again.append(member.header)
+                    again.append(at)
                 seen.add(text)
                 found = True
                 pictures += 1
         if pictures or damaged:
-            yield TarChunk(name, path, start, size, fingerprint, max(1, pictures), tuple(again))
+            weight = max(1, pictures)
+            yield TarChunk(name, path, start, size, fingerprint, weight, tuple(again))
+
+    def _ignore(self, member: tarfile.TarInfo) -> None:
+        name = member_name(member)
+        self.ignored[suffix_of(name) if is_plain_file(member) else "no file"] += 1
+        self._first = self._first or portable(name)
 
 
-def member_name(member: Member) -> str:
+def walk(file: IO[bytes], start: int, stop: int, size: int) -> Iterator[tarfile.TarInfo]:
+    """The members whose headers begin in ``[start, stop)``; their data are not read.
+
+    ``tarfile`` parses each header. The steps from header to header are made here: it takes
+    a damaged header for the end of the tar, and cannot begin in its middle.
+
+    Args:
+        file: The tar.
+        start: Where a member's headers begin.
+        stop: Such another position, or `size`.
+        size: Of the file.
+
+    Raises:
+        UnusableFace: ``damaged`` or ``truncated``: what comes after cannot be found.
+    """
+    empty = io.BytesIO(bytes(2 * _BLOCK))
+    tar = tarfile.TarFile(fileobj=empty, encoding="utf-8", errors="surrogateescape")
+    tar.fileobj = file
+    at, at_end = start, False
+    while at < stop:
+        file.seek(at)
+        at_end = file.read(_BLOCK) == _ZEROS
+        if at_end:  # or another tar comes behind this one
+            at += _BLOCK
+            continue
+        file.seek(at)
+        tar.offset, tar.pax_headers = at, {}
+        try:
+            member = tarfile.TarInfo.fromtarfile(tar)
+        except (tarfile.HeaderError, ValueError, IndexError, RecursionError):
+            if file.tell() >= size:
+                detail = f"the tar ends at byte {size:,}, within a header"
+                raise UnusableFace("truncated", detail) from None
+            detail = f"byte {at:,} should begin a header, but does not"
+            raise UnusableFace("damaged", detail) from None
+        if is_plain_file(member) and member.offset_data + member.size > size:
+            end = member.offset_data + member.size
+            raise UnusableFace(
+                "truncated",
+                f"{member_name(member)} ends at byte {end:,}, but the tar at {size:,}",
+            )
+        if tar.offset <= at:
+            detail = f"a size of the header at byte {at:,} is below 0"
+            raise UnusableFace("damaged", detail)
+        yield member
+        at = tar.offset
+    if stop == size and not at_end:
+        raise UnusableFace("truncated", f"the tar ends at byte {size:,} without an end mark")
+
+
+def is_plain_file(member: tarfile.TarInfo) -> bool:
+    """Whether a member is no link, folder, sparse file or the like."""
+    sparse = member.issparse() or any(k.startswith("GNU.sparse") for k in member.pax_headers)
+    return member.isreg() and not sparse
+
+
+def is_photograph(member: tarfile.TarInfo) -> bool:
+    """Whether a member is a file with a picture's name."""
+    return is_plain_file(member) and is_picture(member_name(member))
+
+
+def member_name(member: tarfile.TarInfo) -> str:
     """A member's name without the ``./`` that tar puts before names."""
     return member.name.removeprefix("./")
