@@ -3,7 +3,7 @@
 import pytest
 
 from action_units.errors import LabelError
-from action_units.media.matroska import is_matroska, walk_matroska
+from action_units.media.containers import walk_container
 from action_units.media.video import read_frames
 from tests.media.broken_videos import N, number_in, write_numbered
 
@@ -37,15 +37,14 @@ def test_a_whole_file_is_walked(tmp_path, whole):
     path = tmp_path / "a.webm"
     path.write_bytes(whole)
     assert len(blocks(whole)) == N
-    assert is_matroska(path)
-    walk_matroska(path)
+    walk_container(path)
 
 
 def test_a_cut_file_is_not_refused_here(tmp_path, whole):
     path = tmp_path / "a.webm"
     for part in (0.3, 0.5, 0.9, 0.99):
         path.write_bytes(whole[: int(len(whole) * part)])
-        walk_matroska(path)
+        walk_container(path)
 
 
 @pytest.mark.parametrize("kind", ["out", "in", "zeros", "half a frame out"])
@@ -79,7 +78,7 @@ def test_lengths_that_are_not_known_are_walked_into(tmp_path, whole):
             at = changed.find(kind, at) + 4
     path = tmp_path / "a.webm"
     path.write_bytes(changed)
-    walk_matroska(path)
+    walk_container(path)
     assert [number_in(frame) for frame in read_frames(path, N)] == list(range(N))
     path.write_bytes(whole + bytes(99))  # after the segment, whose length is known
-    walk_matroska(path)
+    walk_container(path)

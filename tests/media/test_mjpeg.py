@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from action_units.media.mjpeg import NO_END, jpeg_fault
+from action_units.media.jpeg import NO_END, frame_fault
 
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
 
@@ -36,15 +36,15 @@ HEADER = FRAMES["baseline"].index(b"\xff\xda")
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_sound_frames_have_no_fault(name):
-    assert jpeg_fault(FRAMES[name]) is None
+    assert frame_fault(FRAMES[name]) is None
 
 
 @pytest.mark.parametrize("name", ["baseline", "gray", "progressive", "restarts"])
 def test_every_cut_frame_has_a_fault(name):
     frame = FRAMES[name]
     for kept in range(len(frame) - 1):
-        assert jpeg_fault(frame[:kept]) is not None
-    assert jpeg_fault(frame[:-2]) == NO_END
+        assert frame_fault(frame[:kept]) is not None
+    assert frame_fault(frame[:-2]) == NO_END
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_every_cut_frame_has_a_fault(name):
     ],
 )
 def test_faults_are_named(frame, says):
-    assert says in jpeg_fault(frame)
+    assert says in frame_fault(frame)
 
 
 @settings(max_examples=300, deadline=None)
@@ -76,4 +76,4 @@ def test_any_bytes_have_an_answer(data):
     places = st.tuples(st.integers(0, len(frame) - 1), st.binary(min_size=1, max_size=40))
     for at, new in data.draw(st.lists(places, max_size=5)):
         frame[at : at + len(new)] = new
-    assert isinstance(jpeg_fault(bytes(frame)), str | None)
+    assert isinstance(frame_fault(bytes(frame)), str | None)

@@ -18,11 +18,16 @@ VIDEOS = (
 )  # fmt: skip
 """Suffixes, in any case, of videos."""
 
+MATROSKA = b"\x1aE\xdf\xa3"
+"""The first bytes of Matroska and WebM files."""
+
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+"""Bytes 4 to 7 of MP4 and MOV files."""
 
 _JPEG = b"\xff\xd8\xff"
 _PICTURES = (_JPEG, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _VIDEOS = (
-    b"\x1aE\xdf\xa3",  # Matroska, WebM
+    MATROSKA,
     b"\x30\x26\xb2\x75",  # ASF, which WMV files are
     b"FLV",
     b"\0\0\1\xba",  # MPEG program stream
@@ -38,7 +43,6 @@ _VIDEOS = (
     *(b"\0\0\0\1" + bytes([unit]) for unit in (0x40, 0x42, 0x46)),  # H.265
 )
 _RIFF_VIDEOS = (b"AVI ", b"AVIX", b"CDXA")
-_MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 # Bytes of a packet of an MPEG transport stream, and where its mark, a G, stands in it.
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
@@ -84,7 +88,7 @@ def kind_of_file(path: Path) -> str:
     heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF
     if head.startswith(_PICTURES) or riff == b"WEBP" or heif:
         return "picture"
-    if head.startswith(_VIDEOS) or riff in _RIFF_VIDEOS or head[4:8] in _MP4:
+    if head.startswith(_VIDEOS) or riff in _RIFF_VIDEOS or head[4:8] in MP4_BOXES:
         return "video"
     if head[_TAR_MAGIC] == b"ustar":
         return "tar"

@@ -1,4 +1,4 @@
-"""JPEG files: whether anything of them is missing, and plain ones straight to gray.
+"""JPEG files and the frames of Motion JPEG: whether anything of them is missing.
 
 A decoder makes a picture of almost any JPEG data, gray where they are missing. What shows
 the damage is taken together here (ITU-T T.81, annexes B, F and G):
@@ -14,9 +14,13 @@ Warnings that cameras' files are known for do no harm: application segments and 
 are left out before libjpeg looks, and padding before the end is allowed. Damage that
 leaves the number of blocks as it was cannot be told from a picture: of exchanged bytes,
 and now and then of lost ones where each byte codes little.
+
+Plain files are decoded straight to gray here. Frames of videos are only looked at by their
+marks: decoders of videos give a picture for almost any bytes, half of one or the frame before.
 """
 
 import re
+import struct
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -39,6 +43,14 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _USUAL_TABLES = {0x00: True, 0x01: True, 0x10: False, 0x11: True}
 """Of the usual tables (T.81, annex K), by class and id: whether zeros code flat blocks."""
 
+NO_END = "its JPEG data have no end mark"
+
+_FRAME_SIZES = (0xC0, 0xC1, 0xC2, 0xC3)
+_BETWEEN_SCANS = (_SOS, _DHT)  # of progressive pictures
+# How many codes of each length the usual tables have (T.81, table K.3); a table made
+# for one picture may code flat parts as nothing but zeros.
+_USUAL_TABLE = bytes((0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0))
+_HOLE = bytes(512)
 _ZEROS = bytes(128)  # more than the bits that refine a run of blocks, which may be zeros
 _DAMAGE = re.compile(
     r"premature end|bad (Huffman|arithmetic) code|found marker|extraneous bytes|"
@@ -200,13 +212,13 @@ def _parsed(content: bytes) -> _Jpeg | str:
                 return "its JPEG header is damaged"
             found = _MARKER.search(content, stop)
             if found is None:
-                return "its JPEG data have no end mark"
+                return NO_END
             jpeg.scans.append(_Scan(segment, dict(flat), stop, found.start(), restarts))
             stop = found.start()
         elif not jpeg.scans and (marker in _FRAMES or marker in _TABLES):
             jpeg.kept.append(content[at:stop])
         at = stop
-    return "its JPEG data have no end mark"
+    return NO_END
 
 
 @lru_cache(maxsize=1024)  # most files of a kind have the same tables
@@ -277,3 +289,51 @@ def _fault_of_codes(content: bytes, jpeg: _Jpeg, said: str) -> str | None:
         if hole >= 0 and not scan.may_be_zeros(jpeg.progressive):
             return f"its JPEG data are zeros from byte {hole:,}"
     return None
+
+
+def frame_fault(frame: bytes) -> str | None:
+    """What is wrong with a frame of Motion JPEG, as a clause; None where nothing shows.
+
+    A frame may be two pictures, of odd and of even lines, and may end in zeros.
+    """
+    if not frame.strip(b"\0"):
+        return "it is empty"
+    at = 0
+    while True:
+        if not frame.startswith(_START, at):
+            return "its JPEG data do not begin as such"
+        scan = _scan_of_frame(frame, at + 2)
+        if isinstance(scan, str):
+            return scan
+        mark = _MARKER.search(frame, scan)
+        while mark is not None and mark[0][1] in _BETWEEN_SCANS:
+            length = int.from_bytes(frame[mark.end() : mark.end() + 2], "big")
+            mark = _MARKER.search(frame, mark.end() + length)
+        if mark is None:
+            return NO_END
+        if mark[0] != _END:
+            return f"its JPEG data are broken at byte {mark.start():,} of {len(frame):,}"
+        hole = frame.find(_HOLE, scan, mark.start())
+        if hole >= 0 and (b"\xff\xc4" not in frame[:scan] or _USUAL_TABLE in frame[:scan]):
+            return f"its JPEG data are zeros from byte {hole:,}"
+        at = mark.end()
+        if not frame[at:].strip(b"\0"):
+            return None
+
+
+def _scan_of_frame(frame: bytes, at: int) -> int | str:
+    """Where the compressed data begin, or what is wrong before them."""
+    sized = False
+    while at + 4 <= len(frame):
+        mark, length = struct.unpack_from(">HH", frame, at)
+        if mark == 0xFFFF:  # a filler
+            at += 1
+            continue
+        kind = mark & 0xFF
+        if mark >> 8 != 0xFF or kind < 0xC0 or 0xD0 <= kind <= 0xD9 or length < 2:
+            break
+        sized = sized or kind in _FRAME_SIZES
+        at += 2 + length
+        if kind == _SOS:
+            return at if sized else "its JPEG data have no size"
+    return "its JPEG header is damaged"

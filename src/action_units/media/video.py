@@ -19,10 +19,8 @@ from pathlib import Path
 import av
 
 from action_units.errors import LabelError
-from action_units.media.avi import walk_avi
+from action_units.media.containers import walk_container
 from action_units.media.images import MAX_MEGAPIXELS, Pixels
-from action_units.media.matroska import is_matroska, walk_matroska
-from action_units.media.mp4 import is_mp4, walk_mp4
 from action_units.media.video_stream import Frame, Undecodable, decode_video, open_video
 
 logger = logging.getLogger(__name__)
@@ -154,17 +152,8 @@ def check_video(
         raise LabelError(path, "there is no such video.")
     if not path.stat().st_size:
         raise LabelError(path, "the video is empty.")
-    if is_mp4(path):
-        walk_mp4(path)
-        return None
-    if is_matroska(path):
-        walk_matroska(path)
-        return None
-    frames = walk_avi(path)
-    if frames is None or frames.codec != b"MJPG":
-        return None
-    held = len(frames.sizes)
-    if expected is not None:
+    held = walk_container(path)
+    if held is not None and expected is not None:
         check_frame_count(path, "are in the file", held, expected, tolerance)
     return held
 

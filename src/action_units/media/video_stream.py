@@ -34,7 +34,7 @@ from av.video.stream import VideoStream
 
 from action_units.errors import LabelError
 from action_units.media.images import Pixels
-from action_units.media.mjpeg import NO_END, jpeg_fault
+from action_units.media.jpeg import NO_END, frame_fault
 
 _GENERATED_TIMES = 1  # AVFMT_FLAG_GENPTS
 _MOST_STRETCHED = 4  # a pixel wider or higher than this is an error of who wrote the file
@@ -150,7 +150,7 @@ def decode_video(
                 yield Undecodable(broken)
                 broken = 0
             broken += packet.is_corrupt
-            if looked_at and packet.size and jpeg_fault(bytes(packet)) not in (None, NO_END):
+            if looked_at and packet.size and frame_fault(bytes(packet)) not in (None, NO_END):
                 broken += 1
                 continue
             try:
