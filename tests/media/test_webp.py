@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from action_units.errors import UnusableFace
+from action_units.media.image_damage import webp_fault
 from action_units.media.images import decode
-from action_units.media.webp import webp_fault
 from tests.media.picture_files import encoded
 from tests.portraits import portrait
 

@@ -12,7 +12,7 @@ for most of them. What a decoder could do in more than one way is settled here:
 
 Damage is found where a format shows it: JPEG (``jpeg.jpeg_fault``), PNG and TIFF with
 Deflate by their checksums, GIF by its codes, WebP where it lost whole blocks
-(``webp.webp_fault``). BMP files, and TIFF files without compression, have nothing that
+(``image_damage.webp_fault``). BMP files, and TIFF files without compression, have nothing that
 tells damage from a picture. Flipped bits often decode without an error. Only the SHA-256
 of the bytes, kept when they were first seen, finds them.
 """
@@ -33,11 +33,9 @@ from PIL import Image, UnidentifiedImageError
 from upath import UPath
 
 from action_units.errors import UnusableFace
+from action_units.media.image_damage import PNG_SIGNATURE, check_end, plain_png, webp_fault
 from action_units.media.jpeg import decode_plain_jpeg, jpeg_fault
 from action_units.media.paths import AnyPath
-from action_units.media.png import SIGNATURE, plain_png
-from action_units.media.truncation import check_end
-from action_units.media.webp import webp_fault
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -143,7 +141,7 @@ def decode(
     most = math.inf if max_megapixels is None else max_megapixels * 1e6
     if gray and (plain := decode_plain_jpeg(content, most)) is not None:
         return plain
-    if content.startswith(SIGNATURE):
+    if content.startswith(PNG_SIGNATURE):
         content = plain_png(content)
     with _decoding(content):
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
@@ -196,7 +194,7 @@ def further_images(content: bytes) -> str:
     """
     frames = 1
     with suppress(UnusableFace):
-        content = plain_png(content) if content.startswith(SIGNATURE) else content
+        content = plain_png(content) if content.startswith(PNG_SIGNATURE) else content
         with _decoding(content), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     return f"the first of {frames:,} pictures was taken" if frames > 1 else ""
