@@ -21,7 +21,7 @@ from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import share
 from action_units.locks import RUN_LOCK, locked
 from action_units.pipelines.parameters import read_parameters, refuse_impossible
-from action_units.pipelines.selection import Selection
+from action_units.pipelines.selection import SAMPLE, Selection
 from action_units.threads import limited
 from action_units.training.distributed.launchers import refuse_launcher
 
@@ -153,7 +153,8 @@ class LockFolders:
 def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[Path]:
     """The folders on this computer that nodes' outputs lie in, in order."""
     folders = set()
-    for name in {name for node in nodes for name in node.outputs}:
+    rendered = {name for node in nodes if SAMPLE in node.tags for name in node.outputs}
+    for name in {name for node in nodes for name in node.outputs} - rendered:
         path = getattr(catalog.get(name), "path", None)
         if isinstance(path, Path):
             folders.add(path.parent if path.suffix else path)

@@ -10,6 +10,7 @@ from action_units.pipelines import (
     prediction,
     preprocessing,
     pretraining,
+    sample,
     withdrawal,
 )
 
@@ -19,17 +20,18 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
-        as ``__default__``, ``compare``, ``predict``, ``export`` and
-        ``withdraw``.
+        as ``__default__``, ``sample``, with which ``preprocess`` begins, ``compare``,
+        ``predict``, ``export`` and ``withdraw``.
     """
     stages = {
-        "preprocess": preprocessing.create_pipeline(),
+        "preprocess": sample.create_pipeline() + preprocessing.create_pipeline(),
         "pretrain": pretraining.create_pipeline(),
         "finetune": finetuning.create_pipeline(),
         "evaluate": evaluation.create_pipeline(),
     }
     return {
         **stages,
+        "sample": sample.create_pipeline(),
         "compare": comparison.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),

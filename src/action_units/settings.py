@@ -21,10 +21,7 @@ CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "base",  # the loader adds conf/local to every environment
-    # The catalog renders the sample, and a catalog reads globals only: so the sample's
-    # parameters are read as both.
     "merge_strategy": dict.fromkeys(("parameters", "catalog", "globals", "mlflow"), "soft"),
-    "config_patterns": {"globals": ["globals*", "parameters_sample*"]},
 }
 
 # The colours and columns of a terminal are noise in a file: there, plain lines.

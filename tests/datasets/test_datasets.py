@@ -312,22 +312,24 @@ def test_a_person_in_both_web_files_is_refused_unless_allowed(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [WebPhotographsDataset, DisfaRecordingsDataset])
-def test_a_persons_own_raw_data_is_read_and_never_rendered_over(tmp_path, kind):
+def test_raw_data_is_read_and_never_written(tmp_path, kind):
     folder = tmp_path / "mine"
+    dataset = kind(path=str(folder))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="put the raw data there"):
+        dataset.load()
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
-    dataset = kind(path=str(folder), sample={})
+    assert dataset.exists()
     assert dataset.load().origin == "mine"
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
     with pytest.raises(DatasetError, match="never write"):
         dataset.save("anything")
 
 
-def test_without_data_and_without_a_sample_it_says_what_to_do(tmp_path):
-    dataset = WebPhotographsDataset(path=str(tmp_path / "web"))
-    assert not dataset.exists()
-    with pytest.raises(DatasetError, match="put the raw data there"):
-        dataset.load()
+def test_photographs_elsewhere_need_no_folder(tmp_path):
+    dataset = WebPhotographsDataset(path=str(tmp_path / "web"), photographs="s3://b/set.tar")
+    assert dataset.exists()
+    assert dataset.load().origin == "web"
 
 
 def test_folds_that_are_not_there_yet_are_no_error(tmp_path):

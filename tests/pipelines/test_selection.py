@@ -46,7 +46,9 @@ def test_one_fold_leaves_out_the_others_alone():
 
 def test_crops_at_hand_need_no_detection():
     crops = selected(preprocess__start_from="crops").inputs()
-    assert {"web_photographs", "disfa_recordings"} <= selected().inputs() - crops
+    assert {"web_sample_folder", "disfa_sample_folder"} <= selected().inputs() - crops
+    own = selected(sample__render=False).inputs()
+    assert {"web_photographs", "disfa_recordings"} <= own - crops
     assert {"web_crops", "disfa_crops"} <= crops
 
 

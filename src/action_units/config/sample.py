@@ -108,5 +108,6 @@ class WebSampleConfig(Settings):
 class SampleSettings(Settings):
     """The rendered sample."""
 
+    render: bool
     web: WebSampleConfig
     disfa: DisfaSampleConfig

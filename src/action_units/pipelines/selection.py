@@ -1,8 +1,8 @@
 """Which part of the pipelines a run's parameters ask for.
 
-The registered pipelines hold everything: all folds, cropping, pre-training, and the comparison
-without pre-training. ``fold``, ``preprocess.start_from``, ``pretraining`` and
-``finetune.also_from_scratch`` leave parts out. Nodes are left out by their tags.
+The registered pipelines hold everything: the sample, all folds, cropping, pre-training, and the
+comparison without pre-training. ``fold``, ``sample.render``, ``preprocess.start_from``,
+``pretraining`` and ``finetune.also_from_scratch`` leave parts out, by the tags of nodes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +15,9 @@ from kedro.pipeline.node import Node
 from action_units.config import Parameters
 from action_units.labels.folds import fold_protocol
 from action_units.pipelines.folds import FOLDS, fold_tag
+
+SAMPLE = "sample"
+"""Tag of nodes that render the sample."""
 
 CROPPING = "cropping"
 """Tag of nodes that make crops of raw data."""
@@ -50,6 +53,8 @@ class Selection:
         folds = protocol.folds if fold is None else (fold,)
         said = f"protocol={protocol.name}" if fold is None else f"fold={fold}"
         reasons = {fold_tag(other): said for other in FOLDS if other not in folds}
+        if not checked.sample.render:
+            reasons[SAMPLE] = "sample.render=false"
         if checked.preprocess.start_from == "crops":
             reasons[CROPPING] = "preprocess.start_from=crops"
         if not checked.finetune.also_from_scratch:
@@ -70,7 +75,8 @@ class Selection:
         """Those of a pipeline's free inputs that this run does without.
 
         They belong to another fold or to a network that is not trained, so nothing that
-        an earlier run has left under their names counts. Crops count, whoever made them.
+        an earlier run has left under their names counts. Raw data and crops count, whoever
+        made them.
 
         Args:
             inputs: Names of datasets.
@@ -79,7 +85,7 @@ class Selection:
         made = {
             name
             for node in everything.nodes
-            if (node.tags & self.reasons.keys()) - {CROPPING}
+            if (node.tags & self.reasons.keys()) - {SAMPLE, CROPPING}
             for name in node.outputs
         }
         return made & set(inputs)

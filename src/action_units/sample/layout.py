@@ -35,6 +35,11 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+def holds_other_data(folder: Path) -> bool:
+    """Whether a folder has something in it, and it is not a rendered sample."""
+    return folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file()
+
+
 @contextmanager
 def folder_made_once(
     folder: Path, kind: str, config: Mapping[str, Any], remake: bool = False

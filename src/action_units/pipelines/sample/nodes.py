@@ -1,0 +1,32 @@
+"""Nodes that render the sample into the folders of raw data."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.sample.disfa import write_disfa_sample
+from action_units.sample.layout import holds_other_data
+from action_units.sample.web import write_web_sample
+
+logger = logging.getLogger(__name__)
+
+
+def render_photographs(config: WebSampleConfig, folder: Path) -> Path:
+    """Render web photographs with OpenFace's annotations; returns their folder."""
+    return _render(write_web_sample, config, folder)
+
+
+def render_recordings(config: DisfaSampleConfig, folder: Path) -> Path:
+    """Render videos and label files in DISFA's layout; returns their folder."""
+    return _render(write_disfa_sample, config, folder)
+
+
+def _render(write: Callable[[Path, Any], bool], config: Any, folder: Path) -> Path:
+    """Render once; a folder with a person's own data is left as it is."""
+    if holds_other_data(folder):
+        logger.info("%s has data of your own, so nothing is rendered into it", folder)
+    elif write(folder, config):
+        logger.info("Rendered the sample into %s", folder)
+    return folder
