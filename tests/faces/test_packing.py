@@ -1,6 +1,7 @@
 """From crops and a table to a store."""
 
 import os
+import tempfile
 
 import cv2
 import numpy as np
@@ -9,8 +10,7 @@ import pytest
 
 from action_units.errors import ArtifactError, LabelError
 from action_units.faces import packing
-from action_units.faces.packing import is_plain, pack_crops
-from action_units.faces.store import FaceStore
+from action_units.faces.packing import pack_crops
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def levels(store):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_each_face_stays_with_its_row(crops, workers):
     folder, table = crops
-    packed = pack_crops(folder, table, 16, workers)
-    assert packed.store.faces.shape == (10, 16, 16)
-    assert packed.store.aus == (12,)
-    assert levels(packed.store) == [20 * int(name[0]) for name in table["image"]]
-    assert packed.store.labels[:, 0].tolist() == table["AU12"].tolist()
-    assert packed.store.table["sha256"].str.len().eq(64).all()
-    assert len(packed.quarantine) == 0
+    store, quarantine = pack_crops(folder, table, 16, workers)
+    assert store.faces.shape == (10, 16, 16)
+    assert store.aus == (12,)
+    assert levels(store) == [20 * int(name[0]) for name in table["image"]]
+    assert store.labels[:, 0].tolist() == table["AU12"].tolist()
+    assert store.table["sha256"].str.len().eq(64).all()
+    assert len(quarantine) == 0
 
 
 def test_unusable_crops_lose_their_rows_and_nobody_elses(crops):
@@ -53,10 +53,10 @@ def test_unusable_crops_lose_their_rows_and_nobody_elses(crops):
     (folder / "0.png").write_bytes(b"<html>")
     whole = (folder / "8.png").read_bytes()
     (folder / "8.png").write_bytes(whole[: len(whole) // 2])
-    packed = pack_crops(folder, table, 16, 2)
-    assert levels(packed.store) == [20 * k for k in (3, 4, 5, 9, 2, 6, 7)]
-    assert packed.store.subjects.tolist() == [f"SN{k:03d}" for k in (3, 4, 5, 9, 2, 6, 7)]
-    found = packed.quarantine.table()
+    store, quarantine = pack_crops(folder, table, 16, 2)
+    assert levels(store) == [20 * k for k in (3, 4, 5, 9, 2, 6, 7)]
+    assert store.subjects.tolist() == [f"SN{k:03d}" for k in (3, 4, 5, 9, 2, 6, 7)]
+    found = quarantine.table()
     assert found["path"].tolist() == [
         str(folder / name) for name in ("1.png", "0.png", "8.png")
     ]
@@ -81,7 +81,6 @@ def test_a_folder_that_is_not_the_crops_is_an_error(crops, tmp_path):
 def test_names_that_lead_out_of_the_folder_are_refused(crops, name):
     folder, table = crops
     table = table.assign(image=[name, *table["image"][1:]])
-    assert not is_plain(name)
     with pytest.raises(LabelError, match="not the plain name"):
         pack_crops(folder, table, 16)
 
@@ -105,17 +104,18 @@ def pack(folder, rect):
     table = pd.DataFrame({"image": ["a.png"], "subject": ["s"], "AU01": [1]})
     if rect is not None:
         table["rectsize"] = rect
-    return pack_crops(folder, table, 20).store
+    return pack_crops(folder, table, 20)[0]
 
 
 def test_many_faces_are_held_in_a_file_that_leaves_nothing_behind(crops, tmp_path, monkeypatch):
     folder, table = crops
-    expected = pack_crops(folder, table, 16).store
+    expected, _ = pack_crops(folder, table, 16)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     monkeypatch.setattr(packing, "_IN_MEMORY", 0)
     monkeypatch.setattr(packing, "_BATCH", 3)
-    found = pack_crops(folder, table, 16, scratch=scratch).store
+    found, _ = pack_crops(folder, table, 16)
     assert isinstance(found.faces, np.memmap)
     assert np.array_equal(found.faces, expected.faces)
     assert list(scratch.iterdir()) == []
@@ -130,19 +130,24 @@ def test_no_room_for_that_file_is_a_sentence(crops, monkeypatch):
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(ArtifactError, match="has no room for 2,560 bytes"):
-        pack_crops(folder, table, 16, scratch=folder)
+        pack_crops(folder, table, 16)
 
 
-def test_how_crops_were_made_is_noted_and_another_way_packs_anew(crops, tmp_path):
+def test_crops_are_read_again_only_where_they_or_their_settings_have_changed(crops, tmp_path):
     folder, table = crops
-    made_with = {"crop": {"margin": 0.1}}
+    (folder / "1.png").unlink()
     store = tmp_path / "store"
-    packed = pack_crops(folder, table, 16, 1, made_with=made_with)
-    packed.store.save(store)
-    kept = FaceStore.open(store)
-    assert kept.notes["faces"] == {"crop": {"margin": 0.1}, "size": 16}
-    again = pack_crops(folder, table, 16, 1, before=store, made_with=made_with).store
-    assert again.faces.filename == kept.faces.filename
-    other = pack_crops(folder, table, 16, 1, before=store, made_with={"crop": {"margin": 0}})
-    assert other.store.notes["faces"] == {"crop": {"margin": 0}, "size": 16}
-    assert pack_crops(folder, table, 16, 1).store.notes["faces"] is None
+
+    def pack(**provenance):
+        packed, quarantine = pack_crops(
+            folder, table, 16, 1, existing=store, provenance=provenance
+        )
+        assert quarantine.counts() == {"missing": 1}
+        assert packed.notes["faces"] == {**provenance, "size": 16}
+        packed.save(store)
+        return isinstance(packed.faces, np.memmap)
+
+    assert [pack(margin=0.1), pack(margin=0.1), pack(margin=0)] == [False, True, False]
+    os.utime(folder / "2.png", ns=(1, 2))
+    assert [pack(margin=0), pack(margin=0)] == [False, True]
+    assert pack_crops(folder, table, 16, 1)[0].notes["faces"] is None

@@ -106,7 +106,7 @@ def test_a_face_is_cut_out_as_preprocessing_and_packing_do(tmp_path, pictures):
         FolderSource(pictures), str(tmp_path / "crops"), tmp_path / "work", FACES, Workers(0)
     )
     table = crops.table.assign(subject="who")
-    packed = pack_crops(str(tmp_path / "crops"), table, 48).store
+    packed, _ = pack_crops(str(tmp_path / "crops"), table, 48)
     one = packed.table["image"].str.startswith("a_").to_numpy().argmax()
     picture = scene({0: 20})
     face = make_detector(FACES.detector).best(picture)

@@ -1,12 +1,10 @@
 """Packing a folder of crops and its label table into a face store."""
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from action_units import fingerprint
 from action_units.errors import ArtifactError, LabelError, UnusableFace
 from action_units.faces.crop import pad_to_square, resize_square
 from action_units.faces.quarantine import Quarantine
@@ -27,21 +26,8 @@ from action_units.progress import Progress
 
 _IN_MEMORY = 256 << 20
 _BATCH = 512
-_TOGETHER = 32  # crops that a thread reads in one go: handing over each one costs as much
+_PER_TASK = 32  # crops that a thread reads in one task: a task for each would cost as much
 _FORMAT = 2  # raised whenever the same crops would be packed differently
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A face store, and the crops that could not go into it.
-
-    Attributes:
-        store: The usable crops, in the table's order, with their ``sha256``.
-        quarantine: The others; their rows are not in the store.
-    """
-
-    store: FaceStore
-    quarantine: Quarantine
 
 
 def pack_crops(
@@ -49,10 +35,9 @@ def pack_crops(
     table: pd.DataFrame,
     size: int,
     workers: int | None = None,
-    scratch: Path | str | None = None,
-    before: Path | str | None = None,
-    made_with: Mapping[str, Any] | None = None,
-) -> Packed:
+    existing: Path | str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> tuple[FaceStore, Quarantine]:
     """Read the crops that a table names and make them one array.
 
     A ``rectsize`` that begins at 0,0 is the size of the crop when it was made, and
@@ -61,40 +46,36 @@ def pack_crops(
 
     Args:
         folder: Where the crops are; a path, or a URL that fsspec serves.
-        table: With ``image``, ``subject`` and label columns, and ``rectsize`` where
-            there is one; its other columns are kept.
+        table: With ``image``, ``subject`` and label columns, and optionally ``rectsize``; its
+            other columns are kept.
         size: Side of the packed faces, in pixels.
         workers: Threads; None takes one a processor, at most 8.
-        scratch: Folder of the temporary file that holds more faces than 256 MiB;
-            None takes the system's.
-        before: Folder of a store that may have been packed from the same before; it
-            is opened, and no crop is read, where neither the table nor the size or
-            time of a crop has changed.
-        made_with: How the crops were made, where that is known; the store's notes say
-            it under ``faces``, with `size` beside it.
+        existing: Folder of a store; it is opened, and no crop is read, if it was packed from
+            the same table and settings and from crops of the same sizes and times.
+        provenance: How the crops were made, where that is known; kept in the store's notes
+            under ``faces``, together with `size`.
+
+    Returns:
+        The usable crops in the table's order, with their ``sha256``; and the unusable ones,
+        whose rows are not in the store.
 
     Raises:
         LabelError: An image's name leads out of the folder, or not one is usable.
-        ArtifactError: The temporary file finds no room.
+        ArtifactError: The disk has no room for a temporary file.
     """
     folder = any_path(folder)
     table = table.reset_index(drop=True)
     names = [str(name) for name in table["image"]]
-    rects = (
-        [str(rect) for rect in table["rectsize"]] if "rectsize" in table else [""] * len(names)
-    )
+    rects = [str(r) for r in table["rectsize"]] if "rectsize" in table else [""] * len(names)
     for name in names:
-        if not is_plain(name):
-            raise LabelError(
-                printable(folder),
-                f"image {name!r} is not the plain name of a file in the folder.",
-            )
-    how = None if made_with is None else {**made_with, "size": size}
-    made_from = _fingerprint(folder, table, size, how)
-    if before is not None and (packed := _packed_before(Path(before), made_from)):
-        return packed
-    workers = workers or min(8, os.cpu_count() or 1)
-    faces = _allocate((len(names), size, size), scratch)
+        if not name or {"/", "\\", "\0"} & {*name} or name in (".", ".."):
+            problem = f"image {name!r} is not the plain name of a file in the folder."
+            raise LabelError(printable(folder), problem)
+    made = None if provenance is None else {**provenance, "size": size}
+    made_from = _fingerprint(folder, table, size, made)
+    if existing is not None and (store := _same_store(Path(existing), made_from)):
+        return store, Quarantine(store.notes["set_aside"])
+    faces = _allocate((len(names), size, size))
     quarantine = Quarantine()
     kept: list[int] = []
     hashes: list[str] = []
@@ -104,10 +85,10 @@ def pack_crops(
 
     with (
         Progress("Packing crops", len(names), "crops") as progress,
-        ThreadPoolExecutor(workers) as pool,
+        ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool,
     ):
         for batch in _parts(range(len(names)), _BATCH):
-            parts = pool.map(read, _parts(batch, _TOGETHER))
+            parts = pool.map(read, _parts(batch, _PER_TASK))
             for row, (face, digest) in zip(batch, chain.from_iterable(parts), strict=True):
                 if isinstance(face, UnusableFace):
                     quarantine.add(folder / names[row], face.reason, face.detail, digest)
@@ -125,43 +106,9 @@ def pack_crops(
         )
     table = table.iloc[kept].reset_index(drop=True)
     table["sha256"] = hashes
-    notes = {"set_aside": quarantine.rows(), "faces": how}
+    notes = {"set_aside": quarantine.rows(), "faces": made}
     aus = aus_of_columns(table.columns)
-    store = FaceStore(faces[: len(kept)], table, aus, notes, made_from)
-    return Packed(store, quarantine)
-
-
-def _packed_before(folder: Path, made_from: str) -> Packed | None:
-    """The store of an earlier run, where it was packed from the same and is whole."""
-    if not (folder / INDEX_NAME).is_file():
-        return None
-    try:
-        store = FaceStore.open(folder)
-    except ArtifactError:
-        return None  # it is about to be replaced
-    if store.made_from != made_from:
-        return None
-    quarantine = Quarantine()
-    for row in store.notes["set_aside"]:
-        quarantine.add(*row)
-    return Packed(store, quarantine)
-
-
-def _fingerprint(
-    folder: AnyPath, table: pd.DataFrame, size: int, how: Mapping[str, Any] | None
-) -> str:
-    """A hash of all that a store is made of: rows, crops' sizes and times, its own size."""
-    told = json.dumps(how, sort_keys=True)
-    digest = hashlib.sha256(f"{_FORMAT} {size} {list(table.columns)} {told}".encode())
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    files = fingerprints_in(folder)
-    digest.update("\n".join(files.get(str(name), "") for name in table["image"]).encode())
-    return digest.hexdigest()
-
-
-def is_plain(name: str) -> bool:
-    """Whether a name is that of a file in a folder, and of nothing outside it."""
-    return bool(name) and not {"/", "\\", "\0"} & set(name) and name not in (".", "..")
+    return FaceStore(faces[: len(kept)], table, aus, notes, made_from), quarantine
 
 
 def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
@@ -170,7 +117,7 @@ def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
     Args:
         content: The file's bytes.
         size: Side of the face, in pixels.
-        rectsize: The part of the crop that is meant, as in label tables; else all of it.
+        rectsize: The part of the crop to use, as in label tables; all of it by default.
 
     Returns:
         uint8 (size, size).
@@ -208,22 +155,45 @@ def _inside(pixels: Pixels, rectsize: str) -> Pixels:
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
+def _same_store(folder: Path, made_from: str) -> FaceStore | None:
+    """The store in a folder, if it was packed from the same and is whole."""
+    if not (folder / INDEX_NAME).is_file():
+        return None
+    try:
+        store = FaceStore.open(folder)
+    except ArtifactError:
+        return None  # it is about to be replaced
+    return store if store.fingerprint == made_from else None
+
+
+def _fingerprint(
+    folder: AnyPath, table: pd.DataFrame, size: int, provenance: Mapping[str, Any] | None
+) -> str:
+    """Of all that a store is made of: settings, rows, sizes and times of the crops."""
+    rows = pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()
+    crops = fingerprints_in(folder)
+    return fingerprint.of_values(
+        [_FORMAT, size, list(table.columns), provenance],
+        hashlib.sha256(rows).hexdigest(),
+        [crops.get(str(name), "") for name in table["image"]],
+    )
+
+
 def _parts(rows: range, size: int) -> list[range]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _allocate(shape: tuple[int, int, int], scratch: Path | str | None) -> Faces:
+def _allocate(shape: tuple[int, int, int]) -> Faces:
     """An array in memory, or in a file without a name that goes when the array goes."""
     n_bytes = int(np.prod(shape, dtype=np.int64))
     if n_bytes <= _IN_MEMORY:
         return np.empty(shape, np.uint8)
     try:
-        with tempfile.TemporaryFile(dir=scratch) as file:
+        with tempfile.TemporaryFile() as file:
             reserve(file.fileno(), n_bytes)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
-        place = scratch or tempfile.gettempdir()
         raise ArtifactError(
-            f"{place} has no room for {n_bytes:,} bytes of faces ({error.strerror}). "
-            f"{advice(error)} TMPDIR names the folder for temporary files."
+            f"{tempfile.gettempdir()} has no room for {n_bytes:,} bytes of faces "
+            f"({error.strerror}). {advice(error)} TMPDIR names the folder for temporary files."
         ) from error

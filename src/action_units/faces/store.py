@@ -38,13 +38,13 @@ INDEX_NAME = "store.json"
 _FORMAT = 1
 _MADE_FROM = ".made_from"
 _BLOCK = 1 << 24
-_MOST_UNPACKED = 200  # bytes for each byte of a table's file and each of its rows
+_MAX_RATIO = 200  # unpacked bytes for each byte of a table's file and each of its rows
 _HEX = 16
 
 
 @dataclass(frozen=True, eq=False)
 class FaceStore:
-    """Faces and what is known of each.
+    """Faces and a table of them.
 
     Attributes:
         faces: Grayscale crops, ``(N, H, W)`` uint8; a read-only memory map where
@@ -53,18 +53,18 @@ class FaceStore:
             label columns of `aus`, and as the source has them ``frame``,
             ``gender``, ``split``, ``rectsize``, ``score``, ``sha256``.
         aus: The AUs that are labelled, in the order of the label columns.
-        notes: Plain values that its maker wants to know again; `select` drops them.
-        made_from: By what its maker knows whether the store would become the same.
+        notes: Plain values that are saved with it; `select` drops them.
+        fingerprint: Of what it was made from; see ``action_units.fingerprint``.
     """
 
     faces: Faces
     table: pd.DataFrame
     aus: tuple[int, ...]
     notes: Mapping[str, Any] = field(default_factory=dict)
-    made_from: str = ""
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse parts that do not belong together; raises ValueError."""
+        """Check that the parts belong together; raises ValueError."""
         if self.faces.ndim != 3 or self.faces.dtype != np.uint8:
             raise ValueError(
                 f"faces must be uint8 of shape (N, H, W), not {self.faces.dtype} of shape "
@@ -72,8 +72,8 @@ class FaceStore:
             )
         if len(self.faces) != len(self.table):
             raise ValueError(f"{len(self.faces)} faces but {len(self.table)} rows in the table")
-        wanted = ["image", "subject", *au_columns(self.aus)]
-        if missing := [name for name in wanted if name not in self.table]:
+        required = ["image", "subject", *au_columns(self.aus)]
+        if missing := [name for name in required if name not in self.table]:
             raise ValueError(f"the table has no column {', '.join(missing)}")
 
     def __len__(self) -> int:
@@ -95,11 +95,10 @@ class FaceStore:
         return subjects
 
     def select(self, index: Index) -> Self:
-        """Some of the faces, in the order asked for.
+        """Some of the faces, in the order of the index.
 
         Args:
-            index: Row numbers ``(M,)``, a mask ``(N,)``, or a slice, which alone
-                copies nothing.
+            index: Row numbers ``(M,)``, a mask ``(N,)``, or a slice, which copies nothing.
         """
         if not isinstance(index, slice) and len(index) == 0:
             index = slice(0, 0)
@@ -107,9 +106,9 @@ class FaceStore:
         return type(self)(self.faces[index], table, self.aus)
 
     def save(self, folder: Path | str) -> None:
-        """Write the store; one that was there stays until this one is complete.
+        """Write the store; a previous one stays until this one is complete.
 
-        A store that was opened from the folder and is as it was writes nothing.
+        An unchanged store that was opened from the folder is not written again.
 
         Raises:
             ArtifactError: The disk refused.
@@ -141,8 +140,8 @@ class FaceStore:
         with atomic_artifact(folder / INDEX_NAME) as file:
             file.write((json.dumps(index, indent=1) + "\n").encode())
         # Apart, because it may hold times of files: equal stores are equal files.
-        if self.made_from:
-            text = f"{index['faces']} {index['table']} {self.made_from}\n"
+        if self.fingerprint:
+            text = f"{index['faces']} {index['table']} {self.fingerprint}\n"
             write_text(folder / _MADE_FROM, text)
         _delete_others(folder, index)
 
@@ -160,31 +159,27 @@ class FaceStore:
         folder = Path(folder)
         path = verify(folder / INDEX_NAME, made_by)
         with reading(path, made_by):
-            return cls._open(folder, path, made_by)
-
-    @classmethod
-    def _open(cls, folder: Path, path: Path, made_by: str) -> Self:
-        index = json.loads(path.read_text())
-        if index["format"] != _FORMAT:
-            raise ArtifactError(
-                f"{path} is a face store of format {index['format']}, and this version reads "
-                f"format {_FORMAT}; make the store again."
-            )
-        for part in ("faces", "table"):
-            member = folder / index[part]
-            if not member.is_file() or sha256_of(member) != index[f"{part}_sha256"]:
+            index = json.loads(path.read_text())
+            if index["format"] != _FORMAT:
                 raise ArtifactError(
-                    f"{member} is {'damaged' if member.is_file() else 'missing'}: it is not "
-                    f"the file that {INDEX_NAME} knows. Delete {folder} and make the store "
-                    "again." + (f" {made_by} makes it." if made_by else "")
+                    f"{path} is a face store of format {index['format']}, and this version "
+                    f"reads format {_FORMAT}; make the store again."
                 )
-        faces = _mapped(folder / index["faces"], tuple(index["shape"]))
-        table = _table(folder / index["table"], len(faces))
-        notes = index.get("notes", {})
-        return cls(faces, table, tuple(index["aus"]), notes, _made_from(folder, index))
+            for part in ("faces", "table"):
+                member = folder / index[part]
+                if not member.is_file() or sha256_of(member) != index[f"{part}_sha256"]:
+                    raise ArtifactError(
+                        f"{member} is {'damaged' if member.is_file() else 'missing'}: it is "
+                        f"not the file that {INDEX_NAME} names. Delete {folder} and make the "
+                        "store again." + (f" {made_by} makes it." if made_by else "")
+                    )
+            faces = _mapped(folder / index["faces"], tuple(index["shape"]))
+            table = _read_table(folder / index["table"], len(faces))
+            notes = index.get("notes", {})
+            return cls(faces, table, tuple(index["aus"]), notes, _fingerprint(folder, index))
 
     def _lies_in(self, folder: Path) -> bool:
-        """Whether these are the very faces and table that a folder holds."""
+        """Whether a folder holds exactly this store."""
         source = getattr(self.faces, "filename", None)
         if source is None or Path(source).parent != folder.resolve():
             return False
@@ -197,7 +192,7 @@ class FaceStore:
             index["faces"] == Path(source).name
             and index["shape"] == list(self.faces.shape)
             and index.get("notes", {}) == dict(self.notes)
-            and _made_from(folder, index) == self.made_from
+            and _fingerprint(folder, index) == self.fingerprint
             and bool(table == self._table_bytes())
         )
 
@@ -208,11 +203,7 @@ class FaceStore:
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Faces:
-    """The faces of a file, which has as many bytes as they need.
-
-    Raises:
-        ArtifactError: They are of another shape.
-    """
+    """The faces of a file; raises ArtifactError where they have another shape."""
     if 0 in shape:  # nothing can be mapped
         return np.empty(shape, np.uint8)
     try:
@@ -224,8 +215,8 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> Faces:
     return faces
 
 
-def _table(path: Path, rows: int) -> pd.DataFrame:
-    """The table of a file, whose size is looked at first: a few bytes may say a million rows.
+def _read_table(path: Path, rows: int) -> pd.DataFrame:
+    """The table of a file, whose size is checked first: a few bytes may say a million rows.
 
     Raises:
         ArtifactError: It has another number of rows, or unpacks to far more than the file.
@@ -233,7 +224,7 @@ def _table(path: Path, rows: int) -> pd.DataFrame:
     about = parquet.read_metadata(path)
     groups = [about.row_group(number) for number in range(about.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
-    if about.num_rows != rows or size > _MOST_UNPACKED * (path.stat().st_size + rows):
+    if about.num_rows != rows or size > _MAX_RATIO * (path.stat().st_size + rows):
         raise ArtifactError(
             f"{path} has {about.num_rows:,} rows in {size:,} bytes; expected {rows:,}, one "
             "for each face."
@@ -243,19 +234,18 @@ def _table(path: Path, rows: int) -> pd.DataFrame:
 
 def _delete_others(folder: Path, index: Mapping[str, Any]) -> None:
     """Delete the faces and tables of earlier stores, and of one whose saving was killed."""
-    for pattern in ("faces-*.npy", "table-*.parquet"):
-        for path in folder.glob(pattern):
-            if path.name not in (index["faces"], index["table"]):
-                path.unlink(missing_ok=True)
+    for path in [*folder.glob("faces-*.npy"), *folder.glob("table-*.parquet")]:
+        if path.name not in (index["faces"], index["table"]):
+            path.unlink(missing_ok=True)
 
 
-def _made_from(folder: Path, index: Mapping[str, Any]) -> str:
-    """What was noted of the very files that an index names; else nothing."""
+def _fingerprint(folder: Path, index: Mapping[str, Any]) -> str:
+    """What was recorded for the files that an index names; else nothing."""
     try:
-        faces, table, made_from = (folder / _MADE_FROM).read_text().split(" ")
+        faces, table, found = (folder / _MADE_FROM).read_text().split()
     except (OSError, ValueError):
         return ""
-    return made_from.strip() if (faces, table) == (index["faces"], index["table"]) else ""
+    return found if (faces, table) == (index["faces"], index["table"]) else ""
 
 
 def _npy_blocks(faces: Faces) -> Iterator[bytes | memoryview]:

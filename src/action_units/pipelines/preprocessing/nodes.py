@@ -322,22 +322,22 @@ def pack(
     """
     gone = {name for person in people_of(withdrawn["person"]) for name in person.names}
     table = crops.table[~crops.table["subject"].isin(gone)].assign(origin=crops.origin)
-    packed = pack_crops(
+    faces, quarantine = pack_crops(
         crops.folder,
         table,
         face_size,
         workers or None,
-        before=before,
-        made_with=crops.made_with,
+        existing=before,
+        provenance=crops.made_with,
     )
-    _tell(packed.quarantine, len(table), len(table), "crops")
+    _tell(quarantine, len(table), len(table), "crops")
     logger.info(
         "%s: %s faces of %s people",
         crops.folder.name,
-        f"{len(packed.store):,}",
-        f"{packed.store.table['subject'].nunique():,}",
+        f"{len(faces):,}",
+        f"{faces.table['subject'].nunique():,}",
     )
-    return packed.store, packed.quarantine.table()
+    return faces, quarantine.table()
 
 
 def draw_contact_sheet(faces: FaceStore) -> Image.Image:
