@@ -12,7 +12,7 @@ from action_units.errors import ConfigurationError, LabelError
 from action_units.media import paths
 from action_units.media.file_types import kind_of_file
 from action_units.media.video import read_frames
-from action_units.prediction.sources import Photographs, open_source, passed_over, short_name
+from action_units.prediction.sources import Photographs, open_source, short_name, skipped_text
 from tests.prediction.conftest import scene, write_video
 
 
@@ -113,7 +113,7 @@ def test_bad_lines_of_a_list_are_set_aside_with_their_number(tmp_path):
     path.write_text("one.avi\n#\ngone.avi\nnoise\n" + "x" * 400 + "\nself\n")
     found = open_source(path)
     assert [v.given for v in found.videos] == ["one.avi"]
-    rows = found.set_aside.rows()
+    rows = found.quarantine.rows()
     assert [row[0] for row in rows] == [f"{path}, line {n}" for n in (3, 4, 5, 6)]
     assert {row[1] for row in rows} == {"unusable path"}
     assert rows[0][2] == f"there is no file {tmp_path}/gone.avi."
@@ -123,18 +123,18 @@ def test_bad_lines_of_a_list_are_set_aside_with_their_number(tmp_path):
 def test_of_several_paths_the_bad_ones_are_set_aside_too(tree):
     found = open_source([tree / "one.avi", tree / "gone.avi"])
     assert [v.name for v in found.videos] == ["one"]
-    assert [row[0] for row in found.set_aside.rows()] == [f"{tree}/gone.avi"]
+    assert [row[0] for row in found.quarantine.rows()] == [f"{tree}/gone.avi"]
     with pytest.raises(LabelError, match="gone.avi: there is no such file"):
         open_source([tree / "gone.avi"])
 
 
 def test_what_a_folder_has_besides_is_counted_with_an_example(tree):
     found = open_source(tree)
-    assert found.passed_over == {".txt": (1, "notes.txt")}
+    assert found.skipped == {".txt": (1, "notes.txt")}
     listed = tree / "list"
     listed.write_text(f"{tree}\nb\n")
     try:
-        assert open_source(listed).passed_over[".txt"] == (1, "notes.txt")
+        assert open_source(listed).skipped[".txt"] == (1, "notes.txt")
     finally:
         listed.unlink()
 
@@ -152,7 +152,7 @@ def test_links_are_followed_and_broken_ones_end_nothing(tree, tmp_path):
     assert ids(found.photographs) == ["a.png", "self.jpg", "b/10.png", "b/9.jpg"]
     assert [v.given for v in found.videos][:1] == ["gone.mp4"]
     assert "b/two.mp4" in [v.given for v in found.videos]
-    assert found.passed_over == {"no suffix": (3, "long")}
+    assert found.skipped == {"no suffix": (3, "long")}
 
 
 def test_a_folder_that_cannot_be_listed_is_set_aside(tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_listed_is_set_aside(tmp_path, monkeypatch):
     monkeypatch.setattr(paths.os, "scandir", scandir)
     found = open_source(tmp_path)
     assert ids(found.photographs) == ["a.png"]
-    (row,) = found.set_aside.rows()
+    (row,) = found.quarantine.rows()
     assert row[1:3] == ["unreadable", "the folder cannot be listed (Permission denied)."]
 
 
@@ -251,12 +251,12 @@ def test_a_url_of_no_store_is_a_sentence_in_its_own_spelling(tree):
     with pytest.raises(LabelError, match=r"ftp://: it cannot be reached \(.*host"):
         open_source("ftp://")
     found = open_source([tree / "film", "foo://a/b.jpg"])
-    assert [row[0] for row in found.set_aside.rows()] == ["foo://a/b.jpg"]
+    assert [row[0] for row in found.quarantine.rows()] == ["foo://a/b.jpg"]
 
 
 def test_all_files_that_are_passed_over_are_counted():
     counts = {f".{n}": (9 - n, f"x.{n}") for n in range(9)} | {".z": (3, "x.z")}
-    said = passed_over(counts)
+    said = skipped_text(counts)
     assert said.startswith("9 .0 (x.0), 8 .1 (x.1), ")
     assert said.endswith("3 .z (x.z), 3 with other suffixes (.7, .8)")
 
@@ -403,4 +403,4 @@ def test_videos_of_every_container_are_found_in_a_folder(tmp_path, name):
     (tmp_path / "a.bin").write_bytes(b"\x12\x13\0\1" * 40)
     found = open_source(tmp_path)
     assert [v.given for v in found.videos] == [name]
-    assert found.passed_over == {".bin": (1, "a.bin")}
+    assert found.skipped == {".bin": (1, "a.bin")}

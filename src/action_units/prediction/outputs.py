@@ -32,8 +32,8 @@ from action_units.prediction.sources import (
     Photographs,
     Source,
     VideoFile,
-    passed_over,
     short_hash,
+    skipped_text,
 )
 from action_units.progress import Progress
 
@@ -256,15 +256,15 @@ def write_tables(source: Source, engine: "Engine", out: Path) -> list[Outcome]:
         sweep(folder)
     outcomes = [_write_part(part, engine, out, source.single) for part in source.parts]
     quarantine = Quarantine()
-    quarantine.extend(source.set_aside)
+    quarantine.extend(source.quarantine)
     for outcome in outcomes:
         quarantine.extend(outcome.quarantine)
     path = out / QUARANTINE
     write_text(path, to_csv(quarantine.table().drop(columns="sha256")))
     if len(quarantine):
         logger.warning("Quarantined: %s; see %s.", quarantine.summary(), path)
-    if source.passed_over:
-        skipped = passed_over(source.passed_over)
+    if source.skipped:
+        skipped = skipped_text(source.skipped)
         logger.warning("%s: skipped, not pictures or videos: %s", source.location, skipped)
     return outcomes
 

@@ -25,7 +25,7 @@ from action_units.prediction.outputs import (
     summary_table,
     write_tables,
 )
-from action_units.prediction.sources import Photographs, Source, open_source, passed_over
+from action_units.prediction.sources import Photographs, Source, open_source, skipped_text
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def predict_files(
             from action_units.prediction.draw import draw  # loads matplotlib and PyAV
 
             drawings = draw(outcomes, annotate=annotate, timeline=timeline)
-    complete = not (len(opened.set_aside) or any(len(one.quarantine) for one in outcomes))
+    complete = not (len(opened.quarantine) or any(len(one.quarantine) for one in outcomes))
     return PredictedFiles(outcomes, drawings, complete)
 
 
@@ -207,9 +207,9 @@ def _table_of_pixels(pixels: Pixels, engine: Engine) -> pd.DataFrame:
 
 
 def _table_in_memory(source: Source, engine: Engine) -> pd.DataFrame:
-    _check_usable(source.set_aside)
-    if source.passed_over:
-        logger.warning("%s: skipped: %s", source.location, passed_over(source.passed_over))
+    _check_usable(source.quarantine)
+    if source.skipped:
+        logger.warning("%s: skipped: %s", source.location, skipped_text(source.skipped))
     tables = []
     for part in source.parts:
         photographs, quarantine = isinstance(part, Photographs), Quarantine()

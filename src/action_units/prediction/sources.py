@@ -1,7 +1,7 @@
 """What a path means: one picture, one video, a folder of either, or a list of paths.
 
 A file's content decides what it is, not its name. In a folder, a name that ends as a
-picture's does is enough, so that one that is no picture is set aside and not passed over.
+picture's does is enough, so that one that is no picture is quarantined and not skipped.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from action_units.errors import ConfigurationError, LabelError
@@ -35,12 +35,15 @@ PHOTOGRAPHS = "photographs"
 _TAKEN = (PHOTOGRAPHS, "quarantine", "sources")
 _LONGEST_NAME = 200  # bytes; file systems take 255, of which suffixes and a hash need some
 _DRAWN = re.compile(r"_(annotated\.(png|webm)|timeline(_face\d+)?\.png)$")
-"""How the names end that ``drawing`` gives."""
+"""How the names end that ``draw`` gives."""
+
+_Line = tuple[Path, int]
+"""A list of paths, and the number of a line in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """One picture; see ``photographs.base.Chunk``.
+    """One picture; see ``photographs.Chunk``.
 
     Attributes:
         given: Its path as it was given, relative to the source.
@@ -51,16 +54,12 @@ class PictureFile:
     given: str
     path: AnyPath
     fingerprint: str
+    weight: int = 1
 
     @property
     def id(self) -> str:
         """Its path as it was given."""
         return portable(self.given)
-
-    @property
-    def weight(self) -> int:
-        """One picture."""
-        return 1
 
     def photographs(self) -> Iterator[Photograph]:
         """The one picture."""
@@ -116,7 +115,7 @@ class VideoFile:
 
     @property
     def location(self) -> str:
-        """Where it lies."""
+        """Its whole path."""
         return printable(self.path.absolute())
 
     @property
@@ -134,8 +133,8 @@ class Source:
         photographs: Where there are any.
         videos: In the order of the source.
         single: It is one picture or one video; then its error is the source's.
-        set_aside: What could not be looked at: lines of a list, folders.
-        passed_over: Files in folders that are no pictures and no videos, by suffix; of each
+        quarantine: Lines of a list, and folders, that cannot be used.
+        skipped: Files in folders that are no pictures and no videos, by suffix; of each
             suffix how many, and one of them.
     """
 
@@ -143,39 +142,13 @@ class Source:
     photographs: Photographs | None
     videos: tuple[VideoFile, ...]
     single: bool = False
-    set_aside: Quarantine = field(default_factory=Quarantine)
-    passed_over: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    skipped: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Photographs | VideoFile, ...]:
         """What has a table each."""
         return (*([self.photographs] if self.photographs else []), *self.videos)
-
-
-@dataclass
-class _Found:
-    """What has been met so far; in `out` lies what was made before, and is passed over."""
-
-    chunks: list[Chunk] = field(default_factory=list)
-    videos: list[tuple[str, Path]] = field(default_factory=list)
-    passed_over: dict[str, tuple[int, str]] = field(default_factory=dict)
-    set_aside: Quarantine = field(default_factory=Quarantine)
-    out: Path | None = None
-
-    @property
-    def nothing(self) -> bool:
-        return not (self.chunks or self.videos)
-
-    def pass_over(self, path: Path, given: str) -> None:
-        suffix = path.suffix.lower() or "no suffix"
-        count, example = self.passed_over.get(suffix, (0, printable(given)))
-        self.passed_over[suffix] = (count + 1, example)
-
-    def add(self, path: Path, given: str, kind: str) -> None:
-        if kind == "video":
-            self.videos.append((given, path))
-        else:
-            self.chunks.append(PictureFile(given, path, _fingerprint(path)))
 
 
 def open_source(
@@ -187,48 +160,231 @@ def open_source(
         source: A picture, a video, a folder or a list of paths; a folder, tar or TSV of
             photographs as preprocessing reads them, also by a URL that fsspec knows; or
             several paths at once.
-        out: Where predictions go. In a folder that is looked at, it and what was drawn in
-            it are passed over.
+        out: Where predictions go. In a folder that is searched, it and what was drawn in
+            it are skipped.
 
     Raises:
-        LabelError: Nothing is there, or nothing that has a picture in it; of a list with
+        LabelError: Nothing exists there, or nothing that has a picture in it; of a list with
             the line.
         ConfigurationError: Photographs in a folder of tars and TSVs, or in a compressed file;
             of several paths there is none.
     """
-    found = _Found(out=None if out is None else given_path(out).resolve())
+    search = _Search(None if out is None else given_path(out).resolve())
     named = [source] if isinstance(source, str | Path) else source
     if not named or "" in named:  # which as a path would be the current folder
         raise ConfigurationError("the source names no path; expected at least one.")
     if not isinstance(source, str | Path):
-        _add_all(found, [(given_path(one), os.fspath(one), None) for one in source])
+        search.add_all([(given_path(one), os.fspath(one), None) for one in source])
         which = short_hash("\n".join(printable(Path(one).absolute()) for one in source))
-        return _named(f"{len(source)} paths ({which})", found, is_path=False)
+        return search.source(f"{len(source)} paths ({which})", is_path=False)
     if _is_url(source):
-        return _named(str(source), _remote(str(source)), is_path=False)
+        search.add_url(str(source))
+        return search.source(str(source), is_path=False)
     path = given_path(str(source).removeprefix("file://"))
-    if not _is_there(path):
+    if not _exists(path):
         raise LabelError(
             path, "nothing is there; expected a picture, a video, a folder or a list."
         )
-    if path.is_dir():
-        return _named(str(path), _folder(path, found.out))
-    kind = _kind(path)
-    if kind == "list":
-        _add_all(found, _listed(path))
-        return _named(str(path), found)
-    if kind in ("tar", "tsv"):
-        return _named(str(path), _packed(str(path), kind))
-    found.add(path, path.name, kind)
-    return _named(str(path), found, single=True)
+    kind = "folder" if path.is_dir() else _kind(path)
+    if kind == "folder":
+        search.add_folder(path)
+    elif kind == "list":
+        search.add_all(_lines(path))
+    elif kind in ("tar", "tsv"):
+        search.chunks += open_photographs(path, kind).chunks()
+    else:
+        search.add_file(path, path.name, kind)
+    return search.source(str(path), single=kind in ("picture", "video"))
+
+
+def skipped_text(counts: Mapping[str, tuple[int, str]]) -> str:
+    """Files by suffix as a sentence has them: ``2 .csv (x.csv), 1 .txt (y.txt)``."""
+    most = sorted(counts.items(), key=lambda item: -item[1][0])
+    parts = [f"{count:,} {suffix} ({example})" for suffix, (count, example) in most[:8]]
+    if rest := most[8:]:
+        files = sum(count for _, (count, _) in rest)
+        suffixes = ", ".join(suffix for suffix, _ in rest)
+        parts.append(f"{files:,} with other suffixes ({suffixes})")
+    return ", ".join(parts)
+
+
+def short_name(name: str) -> str:
+    """A name that stays within what a file's name may have, with our suffixes behind it."""
+    raw = name.encode()
+    if len(raw) <= _LONGEST_NAME:
+        return name
+    kept = raw[: _LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{kept}-{short_hash(name)}"
+
+
+def short_hash(text: str) -> str:
+    """Eight characters that distinguish one path from another."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+class _Search:
+    """What has been found so far; in `out` lies what was made before, which is skipped."""
+
+    def __init__(self, out: Path | None) -> None:
+        self.out = out
+        self.chunks: list[Chunk] = []
+        self.videos: list[tuple[str, Path]] = []  # as given, and the file
+        self.skipped: dict[str, tuple[int, str]] = {}
+        self.quarantine = Quarantine()
+
+    @property
+    def found(self) -> int:
+        return len(self.chunks) + len(self.videos)
+
+    def add_file(self, path: Path, given: str, kind: str) -> None:
+        if kind == "video":
+            self.videos.append((given, path))
+        else:
+            self.chunks.append(PictureFile(given, path, _fingerprint(path)))
+
+    def add_all(self, paths: Sequence[tuple[Path, str, _Line | None]]) -> None:
+        """Add paths, as given, and the line of the list that names each.
+
+        What cannot be used is quarantined, unless nothing can be used.
+        """
+        first: LabelError | None = None
+        for path, given, line in paths:
+            try:
+                self._add(path, given, line)
+            except LabelError as error:
+                first = first or error
+                named = given if _is_url(given) else printable(path)
+                location, problem = named, error.problem
+                if line is not None:
+                    location = f"{printable(line[0])}, line {line[1]}"
+                    problem = problem if error.line else f"{named}: {problem}"
+                self.quarantine.add(location, "unusable path", problem)
+        if first is not None and not self.found:
+            raise first
+
+    def _add(self, path: Path, given: str, line: _Line | None) -> None:
+        """Add a picture, a video or a folder that a list or a caller names."""
+        where, number = line or (path, None)
+        if _is_url(given):
+            self.add_url(given)
+        elif not _exists(path, line):
+            which = f" {printable(path)}" if line else ""
+            problem = f"there is no file{which}." if line else "there is no such file."
+            raise LabelError(where, problem, number)
+        elif path.is_dir():
+            self.add_folder(path, given.rstrip("/") + "/")
+        else:
+            kind = _kind(path) if path.stat().st_size else kind_of_name(path.name)
+            if kind in ("list", "tar", "tsv"):
+                what = "a list" if kind == "list" else "photographs in one file"
+                problem = f"{printable(path)} is {what}, which cannot stand in a list."
+                raise LabelError(where, problem, number)
+            self.add_file(path, given, kind or "picture")
+
+    def add_folder(self, top: Path, prefix: str = "") -> None:
+        """Add all pictures and videos below a folder, by their names; not hidden ones."""
+        before, skipped, unlisted = self.found, dict[str, tuple[int, str]](), Quarantine()
+        real, out = top.resolve(), self.out
+        for branch in walk(top):
+            folder = top / branch.name
+            if branch.error is not None:
+                problem = f"the folder cannot be listed ({branch.error.strerror})."
+                if not branch.name:
+                    raise LabelError(printable(top), problem)
+                unlisted.add(folder, "unreadable", problem)
+                continue
+            here = folder.resolve()
+            if out is not None and real in out.parents and out in (here, *here.parents):
+                continue
+            for entry in branch.entries:
+                drawn = here == out and _DRAWN.search(entry.name)
+                if entry.name.startswith(".") or is_folder(entry) or drawn:
+                    continue
+                path, given = folder / entry.name, branch.name + entry.name
+                kind = "picture" if is_picture(entry.name) else _kind_in_folder(path)
+                if kind in ("picture", "video"):
+                    self.add_file(path, prefix + given, kind)
+                else:
+                    suffix = path.suffix.lower() or "no suffix"
+                    count, example = skipped.get(suffix, (0, printable(given)))
+                    skipped[suffix] = (count + 1, example)
+        if self.found == before:
+            if {".tar", ".tsv"} & set(skipped):
+                self.chunks += open_photographs(top).chunks()
+                return
+            if len(unlisted):
+                location, _, problem, _ = unlisted.rows()[0]
+                raise LabelError(location, problem)
+            more = f" ({skipped_text(skipped)} passed over)" if skipped else ""
+            raise LabelError(top, f"no picture and no video is in it or below it{more}.")
+        self.quarantine.extend(unlisted)
+        for suffix, (count, example) in skipped.items():
+            earlier, first = self.skipped.get(suffix, (0, example))
+            self.skipped[suffix] = (earlier + count, first)
+
+    def add_url(self, url: str) -> None:
+        """Add photographs in a store: one, or as preprocessing reads them."""
+        try:
+            path = any_path(url)
+            if kind_of_name(path.name) == "video":
+                raise LabelError(
+                    url, "a video is read from a disk alone; download it, and give its path."
+                )
+            if is_picture(path.name) and path.is_file():
+                fingerprint = size_and_fingerprint(path)[1]
+                self.chunks.append(PictureFile(path.name, path, fingerprint))
+            else:
+                self.chunks += open_photographs(url).chunks()
+        except (LabelError, ConfigurationError):
+            raise
+        except Exception as error:  # each store's client has errors of its own
+            raise LabelError(url, f"it cannot be reached ({error}).") from None
+
+    def source(self, location: str, single: bool = False, is_path: bool = True) -> Source:
+        """All that was found, each file once, and each table with a name of its own."""
+        chunks: dict[object, Chunk] = {}
+        for chunk in self.chunks:
+            same = isinstance(chunk, PictureFile) and chunk.path.absolute()
+            chunks.setdefault(same or id(chunk), chunk)
+        files: dict[Path, tuple[str, Path]] = {}
+        for given, path in self.videos:
+            files.setdefault(path.absolute(), (printable(given), path))
+        stems = Counter(Path(given).stem.lower() for given, _ in files.values())
+        videos: list[VideoFile] = []
+        names: set[str] = set(_TAKEN)
+        for given, path in files.values():
+            stem = Path(given).stem
+            name = short_name(stem)
+            if stems[stem.lower()] > 1 or name.lower() in names:
+                name = short_name(given.strip("/").replace("/", "~"))
+            if name.lower() in names:
+                name = f"{name}-{short_hash(printable(path.absolute()))}"
+            names.add(name.lower())
+            videos.append(VideoFile(name, given, path))
+        photographs = None
+        if chunks:
+            name = PHOTOGRAPHS
+            if single:
+                name = short_name(printable(Path(location).stem))
+                name = f"{name}-picture" if name.lower() in _TAKEN else name
+            whole = printable(Path(location).absolute()) if is_path else location
+            photographs = Photographs(name, whole, tuple(chunks.values()))
+        return Source(
+            printable(location),
+            photographs,
+            tuple(videos),
+            single,
+            self.quarantine,
+            self.skipped,
+        )
 
 
 def _is_url(text: Path | str) -> bool:
     return "://" in str(text) and not str(text).startswith("file://")
 
 
-def _is_there(path: Path, line: tuple[Path, int] | None = None) -> bool:
-    """Whether a file or folder is there; a name that cannot be one is a sentence."""
+def _exists(path: Path, line: _Line | None = None) -> bool:
+    """Whether a file or folder exists; a name that no disk takes is an error of ours."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -246,122 +402,19 @@ def _kind(path: Path) -> str:
     if not path.is_file():
         raise LabelError(path, "it is no regular file; copy what it gives into a file first.")
     try:
-        kind = kind_of_file(path)
+        content = kind_of_file(path)
     except OSError as error:
         raise LabelError(path, f"it cannot be read ({error.strerror}).") from None
-    if kind in ("unknown", "empty"):
-        kind = kind_of_name(path.name) or kind
-    if kind in ("unknown", "empty"):
-        what = "is empty" if kind == "empty" else "has no content that is known"
-        raise LabelError(
-            path,
-            f"the file {what}; expected a picture, a video, a tar or TSV of photographs, or a "
-            "text with one path a line.",
-        )
-    return kind
-
-
-_Named = tuple[Path, str, tuple[Path, int] | None]
-"""A path, as it was given, and the list and line where it stands in one."""
-
-
-def _add_all(found: _Found, paths: Sequence[_Named]) -> None:
-    """Add paths; what of them cannot be used is set aside, unless nothing can be used."""
-    first: LabelError | None = None
-    for path, given, line in paths:
-        try:
-            _add(found, path, given, line)
-        except LabelError as error:
-            first = first or error
-            named = given if _is_url(given) else printable(path)
-            location, problem = named, error.problem
-            if line is not None:
-                location = f"{printable(line[0])}, line {line[1]}"
-                problem = problem if error.line else f"{named}: {problem}"
-            found.set_aside.add(location, "unusable path", problem)
-    if found.nothing and first is not None:
-        raise first
-
-
-def _add(found: _Found, path: Path, given: str, line: tuple[Path, int] | None = None) -> None:
-    """Add a picture, a video or a folder, that a list or a caller names."""
-    if _is_url(given):
-        found.chunks += _remote(given).chunks
-        return
-    if not _is_there(path, line):
-        if line is None:
-            raise LabelError(path, "there is no such file.")
-        raise LabelError(line[0], f"there is no file {printable(path)}.", line[1])
-    if path.is_dir():
-        inside, prefix = _folder(path, found.out), given.rstrip("/")
-        found.chunks += [
-            replace(chunk, given=f"{prefix}/{chunk.given}")
-            if isinstance(chunk, PictureFile)
-            else chunk
-            for chunk in inside.chunks
-        ]
-        found.videos += [(f"{prefix}/{name}", video) for name, video in inside.videos]
-        found.set_aside.extend(inside.set_aside)
-        for suffix, (count, example) in inside.passed_over.items():
-            before, earlier = found.passed_over.get(suffix, (0, example))
-            found.passed_over[suffix] = (before + count, earlier)
-        return
-    kind = kind_of_name(path.name) if not path.stat().st_size else _kind(path)
-    if kind in ("list", "tar", "tsv"):
-        what = "a list" if kind == "list" else "photographs in one file"
-        where, number = line if line is not None else (path, None)
-        raise LabelError(
-            where, f"{printable(path)} is {what}, which cannot stand in a list.", number
-        )
-    found.add(path, given, kind or "picture")
-
-
-def _folder(top: Path, out: Path | None = None) -> _Found:
-    """All pictures and videos below a folder, by their names; hidden ones are left out."""
-    found = _Found()
-    real = top.resolve()
-    for branch in walk(top):
-        folder = top / branch.name
-        if branch.error is not None:
-            problem = f"the folder cannot be listed ({branch.error.strerror})."
-            if not branch.name:
-                raise LabelError(printable(top), problem)
-            found.set_aside.add(folder, "unreadable", problem)
-            continue
-        here = folder.resolve()
-        if out is not None and real in out.parents and out in (here, *here.parents):
-            continue
-        for entry in branch.entries:
-            path, given = folder / entry.name, branch.name + entry.name
-            drawn = here == out and _DRAWN.search(entry.name)
-            if entry.name.startswith(".") or is_folder(entry) or drawn:
-                continue
-            kind = "picture" if is_picture(entry.name) else _kind_in_folder(path)
-            if kind in ("picture", "video"):
-                found.add(path, given, kind)
-            else:
-                found.pass_over(path, given)
-    if not found.nothing:
-        return found
-    if {".tar", ".tsv"} & set(found.passed_over):
-        return _packed(str(top))
-    if len(found.set_aside):
-        location, _, problem, _ = found.set_aside.rows()[0]
-        raise LabelError(location, problem)
-    more = f" ({passed_over(found.passed_over)} passed over)" if found.passed_over else ""
-    raise LabelError(top, f"no picture and no video is in it or below it{more}.")
-
-
-def passed_over(counts: Mapping[str, tuple[int, str]]) -> str:
-    """Files by suffix as a sentence has them: ``2 .csv (x.csv), 1 .txt (y.txt)``."""
-    most = sorted(counts.items(), key=lambda item: -item[1][0])
-    said = [f"{count:,} {suffix} ({example})" for suffix, (count, example) in most[:8]]
-    if rest := most[8:]:
-        files = sum(count for _, (count, _) in rest)
-        said.append(
-            f"{files:,} with other suffixes ({', '.join(suffix for suffix, _ in rest)})"
-        )
-    return ", ".join(said)
+    if content not in ("unknown", "empty"):
+        return content
+    if kind := kind_of_name(path.name):
+        return kind
+    what = "is empty" if content == "empty" else "has no content that is known"
+    raise LabelError(
+        path,
+        f"the file {what}; expected a picture, a video, a tar or TSV of photographs, or a "
+        "text with one path a line.",
+    )
 
 
 def _kind_in_folder(path: Path) -> str:
@@ -372,88 +425,17 @@ def _kind_in_folder(path: Path) -> str:
     return kind_of_name(path.name) or kind if kind in ("unknown", "empty") else kind
 
 
-def _remote(url: str) -> _Found:
-    """Photographs in a store: one, or as preprocessing reads them."""
-    try:
-        path = any_path(url)
-        if kind_of_name(path.name) == "video":
-            raise LabelError(
-                url, "a video is read from a disk alone; download it, and give its path."
-            )
-        if is_picture(path.name) and path.is_file():
-            _, fingerprint = size_and_fingerprint(path)
-            return _Found([PictureFile(path.name, path, fingerprint)])
-        return _packed(url)
-    except (LabelError, ConfigurationError):
-        raise
-    except Exception as error:  # each store's client has errors of its own
-        raise LabelError(url, f"it cannot be reached ({error}).") from None
-
-
-def _packed(path: str, kind: str = "auto") -> _Found:
-    return _Found(list(open_photographs(path, kind).chunks()))
-
-
-def _listed(path: Path) -> list[_Named]:
-    """The paths of a list, relative to it; lines that begin with # say nothing."""
+def _lines(path: Path) -> list[tuple[Path, str, _Line | None]]:
+    """The paths of a list, relative to it; lines that begin with # are comments."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         lines = [(number, text.strip()) for number, text in enumerate(file, 1)]
-    named: list[_Named] = [
+    if not any(text and not text.startswith("#") for _, text in lines):
+        raise LabelError(path, "no path is in it; expected one a line.")
+    return [
         (path.parent / given_path(given), given, (path, number))
         for number, given in lines
         if given and not given.startswith("#")
     ]
-    if not named:
-        raise LabelError(path, "no path is in it; expected one a line.")
-    return named
-
-
-def _named(location: str, found: _Found, single: bool = False, is_path: bool = True) -> Source:
-    """Give each table a name that no other has."""
-    # A list may name a file twice, as itself and by its folder; the first is taken.
-    pictures: dict[object, Chunk] = {}
-    for chunk in found.chunks:
-        same = isinstance(chunk, PictureFile) and chunk.path.absolute()
-        pictures.setdefault(same or id(chunk), chunk)
-    once: dict[Path, tuple[str, Path]] = {}
-    for given, path in found.videos:
-        once.setdefault(path.absolute(), (given, path))
-    files = list(once.values())
-    stems = Counter(printable(Path(given).stem).lower() for given, _ in files)
-    videos: list[VideoFile] = []
-    names: set[str] = set(_TAKEN)
-    for given, path in files:
-        name = short_name(printable(Path(given).stem))
-        if stems[printable(Path(given).stem).lower()] > 1 or name.lower() in names:
-            name = short_name(printable(given).strip("/").replace("/", "~"))
-        if name.lower() in names:
-            name = f"{name}-{short_hash(printable(path.absolute()))}"
-        names.add(name.lower())
-        videos.append(VideoFile(name, printable(given), path))
-    photographs = None
-    if pictures:
-        name = PHOTOGRAPHS
-        if single:
-            name = short_name(printable(Path(location).stem))
-            name = f"{name}-picture" if name.lower() in _TAKEN else name
-        whole = printable(Path(location).absolute()) if is_path else location
-        photographs = Photographs(name, whole, tuple(pictures.values()))
-    told = found.set_aside, found.passed_over
-    return Source(printable(location), photographs, tuple(videos), single, *told)
-
-
-def short_name(name: str) -> str:
-    """A name that stays within what a file's name may have, with our suffixes behind it."""
-    raw = name.encode()
-    if len(raw) <= _LONGEST_NAME:
-        return name
-    kept = raw[: _LONGEST_NAME - 9].decode(errors="ignore")
-    return f"{kept}-{short_hash(name)}"
-
-
-def short_hash(text: str) -> str:
-    """Eight characters that tell one path from another."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _fingerprint(path: Path) -> str:
