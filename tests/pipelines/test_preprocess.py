@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.datasets.raw import DisfaRecordingsDataset
 from action_units.datasets.verified import WithdrawnDataset
 from action_units.errors import ActionUnitsError
@@ -27,8 +28,8 @@ def project(tmp_path_factory):
     """A project with raw data of its own: photographs by identity, and DISFA."""
     project = make_project(tmp_path_factory.mktemp("raw"))
     raw = project.path / "data" / "01_raw"
-    write_web_sample(raw / "web", {"photographs": 60, "identities": 20}, workers=1)
-    write_disfa_sample(raw / "disfa", {"frames_per_subject": 24}, workers=1)
+    write_web_sample(raw / "web", WebSampleConfig(photographs=60, identities=20), workers=1)
+    write_disfa_sample(raw / "disfa", DisfaSampleConfig(frames_per_subject=24), workers=1)
     for name in ("web", "disfa"):
         (raw / name / MARKER).unlink()
     return project

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from docs.sample_faces import one_person
 
-from action_units.sample.contact_sheet import contact_sheet, one_person
+from action_units.sample.contact_sheet import contact_sheet
 
 
 def test_pictures_stand_in_their_places() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.sample.canvas import Canvas, Pose
 from action_units.sample.identity import draw_identity
-from action_units.sample.muscles import RENDERED_AUS, face_shape
+from action_units.sample.muscles import face_shape
 from action_units.sample.render import render_face
 from action_units.sample.view import OCCLUDERS
 from tests.sample.people import PLAIN, SHAPE, digest, person, shown, varied_faces
@@ -28,10 +28,6 @@ def changed_rows(au: int, number: int) -> np.ndarray:
     moved = render_face(who, shown(au), PLAIN, SHAPE).astype(float)
     change = np.abs(moved - rest).sum(axis=1)
     return change / change.sum()
-
-
-def test_the_rendered_aus_are_the_pretraining_aus() -> None:
-    assert RENDERED_AUS == PRETRAIN_AUS
 
 
 def test_the_same_arguments_give_the_same_bytes_and_others_do_not() -> None:
@@ -56,7 +52,7 @@ def test_a_processor_without_vector_units_writes_the_same_bytes(tmp_path: Path) 
         (tmp_path / name).mkdir()
         result = subprocess.run(
             [sys.executable, "-m", "tests.sample.people", tmp_path / name],
-            cwd=Path(__file__).parents[3],
+            cwd=Path(__file__).parents[2],
             env={**os.environ, **extra},
             capture_output=True,
             text=True,
@@ -167,7 +163,7 @@ def test_points_of_a_turned_face_lie_where_their_coordinates_are(
 def test_occluders_hide_a_part_but_not_the_whole(occluder: str) -> None:
     who = person(4)
     bare = render_face(who, shown(), PLAIN, SHAPE).astype(int)
-    hidden = render_face(who, shown(), PLAIN.at(occluder=occluder), SHAPE)
+    hidden = render_face(who, shown(), replace(PLAIN, occluder=occluder), SHAPE)
     changed = (np.abs(hidden - bare) > 8).mean()
     assert 0.001 < changed < 0.35
 

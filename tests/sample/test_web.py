@@ -48,7 +48,7 @@ def test_the_layout_parses_back(small: Path) -> None:
 
 
 def test_any_number_of_workers_writes_the_same_bytes(small: Path, tmp_path: Path) -> None:
-    write_web_sample(tmp_path, SMALL.model_dump(), workers=1)
+    write_web_sample(tmp_path, SMALL, workers=1)
     files = [path.relative_to(small) for path in small.rglob("*") if path.is_file()]
     assert len(files) == 95  # photographs, three tables, the manifest and its sums
     for name in files:

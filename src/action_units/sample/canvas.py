@@ -10,8 +10,6 @@ that IEEE 754 fixes to the last bit, and OpenCV only touches 8-bit masks: the sa
 gives the same bytes on every processor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Folds and wrinkles: those a person has anyway and those that action units draw."""
 
-from __future__ import annotations
-
 from action_units.sample.canvas import Bytes, Canvas, Stroke, curve, tapered
 from action_units.sample.identity import Identity
 from action_units.sample.muscles import FaceShape

@@ -1,8 +1,5 @@
 """Rendered videos and label files in DISFA's own layout."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from dataclasses import replace
 from math import pi, sin
 from pathlib import Path
@@ -25,10 +22,7 @@ _FPS = 20.0
 
 
 def write_disfa_sample(
-    folder: Path | str,
-    config: DisfaSampleConfig | Mapping[str, Any],
-    workers: int | None = None,
-    remake: bool = False,
+    folder: Path, config: DisfaSampleConfig, workers: int | None = None
 ) -> bool:
     """Render 27 subjects' videos with their label files, once.
 
@@ -37,18 +31,14 @@ def write_disfa_sample(
             ``ActionUnit_Labels/SN001/SN001_au1.txt`` … (``frame,intensity`` from frame 1).
         config: What to render.
         workers: Processes; None for one per CPU. The bytes do not depend on it.
-        remake: Replace a sample made with another configuration.
 
     Returns:
         Whether anything was rendered; False where the sample was there already.
 
     Raises:
-        ConfigurationError: A parameter is outside its range.
         ArtifactError: The folder holds something else, or the disk refused.
     """
-    if isinstance(config, Mapping):
-        config = DisfaSampleConfig.read(config, "sample.disfa")
-    with folder_made_once(Path(folder), "disfa", config.model_dump(), remake) as making:
+    with folder_made_once(folder, "disfa", config.model_dump()) as making:
         if making is None:
             return False
         (making / "Videos_RightCamera").mkdir()

@@ -3,8 +3,6 @@
 The statistics are measured on DISFA's label files; no row of them is kept here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Things on or before the face: beard, glasses, hands, strands of hair, microphones."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from action_units.sample.canvas import (

@@ -1,7 +1,5 @@
 """Eyes, brows, nostrils and mouth, painted onto the skin in face coordinates."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from action_units.sample.canvas import Canvas, Floats, blend, bump, patch, step

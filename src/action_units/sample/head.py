@@ -1,7 +1,5 @@
 """The head's outline, relief and light: skin before eyes, brows and mouth are drawn."""
 
-from __future__ import annotations
-
 from math import sin
 
 import numpy as np

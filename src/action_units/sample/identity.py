@@ -1,7 +1,5 @@
 """A person: the geometry and tones that stay the same in every picture of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

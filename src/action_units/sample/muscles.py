@@ -6,16 +6,14 @@ AU, in face units at full intensity, drawn somewhat larger than life because the
 pictures are small.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 
+from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.sample.canvas import Floats
 from action_units.sample.identity import Identity
 
-RENDERED_AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
 _SIDES = np.array([-1.0, 1.0])
 
 
@@ -54,12 +52,12 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
 
     Args:
         who: The person.
-        intensities: (18,) for RENDERED_AUS, each 0–5.
+        intensities: (18,) for PRETRAIN_AUS, each 0–5.
         asymmetry: (18,), see ``View``.
     """
     level = np.asarray(intensities, dtype=np.float64)[:, None] / 5.0
     sides = np.clip(level * (1.0 + asymmetry[:, None] * _SIDES), 0.0, 1.2)  # (18, 2)
-    a = {au: sides[k] for k, au in enumerate(RENDERED_AUS)}
+    a = {au: sides[k] for k, au in enumerate(PRETRAIN_AUS)}
     mean = {au: float(strength[0] + strength[1]) / 2 for au, strength in a.items()}
 
     tilt = who.brow_asymmetry * _SIDES

@@ -1,7 +1,5 @@
 """One face picture from a person, a vector of action units and a view."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from action_units.sample.canvas import Bytes, Canvas, Floats, blur
@@ -33,7 +31,7 @@ def render_face(
 
     Args:
         who: The person.
-        intensities: (18,) for ``muscles.RENDERED_AUS``, 0–5, not only whole numbers.
+        intensities: (18,) for ``PRETRAIN_AUS``, 0–5, not only whole numbers.
         view: Pose, light, camera and the rest.
         shape: Rows and columns of the picture.
 

@@ -1,7 +1,5 @@
 """Background, clothes, neck, ears and hair."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from action_units.sample.canvas import (

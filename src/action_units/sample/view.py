@@ -1,8 +1,6 @@
 """One picture's circumstances: pose, light, camera, and what hides part of the face."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,10 +35,6 @@ class View:
     blur: int = 0  # Gaussian kernel size in pixels, 0 for none
     seed: int = 0  # of the background's shapes and, with ``grain``, of the noise
     grain: int = 0  # which picture of a series with one background
-
-    def at(self, **changes: object) -> View:
-        """The same view with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 def draw_view(

@@ -1,11 +1,7 @@
 """Rendered photographs of many people, with OpenFace's annotations of them."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -34,12 +30,7 @@ class Photograph:
     gender: int
 
 
-def write_web_sample(
-    folder: Path | str,
-    config: WebSampleConfig | Mapping[str, Any],
-    workers: int | None = None,
-    remake: bool = False,
-) -> bool:
+def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None = None) -> bool:
     """Render photographs of many people and annotate them as OpenFace would, once.
 
     Args:
@@ -48,18 +39,14 @@ def write_web_sample(
             (true intensities).
         config: What to render.
         workers: Processes; None for one per CPU. The bytes do not depend on it.
-        remake: Replace a sample made with another configuration.
 
     Returns:
         Whether anything was rendered; False where the sample was there already.
 
     Raises:
-        ConfigurationError: A parameter is outside its range.
         ArtifactError: The folder holds something else, or the disk refused.
     """
-    if isinstance(config, Mapping):
-        config = WebSampleConfig.read(config, "sample.web")
-    with folder_made_once(Path(folder), "web", config.model_dump(), remake) as making:
+    with folder_made_once(folder, "web", config.model_dump()) as making:
         if making is None:
             return False
         (making / "photographs").mkdir()

@@ -1,7 +1,5 @@
 """What web photographs show, and what OpenFace makes of it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence
