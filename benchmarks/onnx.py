@@ -28,9 +28,11 @@ from action_units.config import NetworkSpec
 from action_units.evaluation.metrics import confusion, f1
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
-from action_units.export.members import MODEL, PackagedMember, read_member
-from action_units.export.onnx import made_up_faces, to_onnx
-from action_units.export.onnx_network import ask, open_session
+from action_units.evaluation.run_folder import MODEL
+from action_units.export.check import synthetic_faces
+from action_units.export.fold_models import FoldModel, read_fold_model
+from action_units.export.onnx import to_onnx
+from action_units.export.onnx_runtime import open_session, run_session
 from action_units.export.quantisation import CALIBRATION_FACES, machine, quantise
 from action_units.faces.store import Faces, FaceStore
 from action_units.labels.action_units import DISFA_AUS
@@ -43,17 +45,17 @@ BATCHES = (1, 64)
 Way = Callable[[Faces], Any]
 
 
-def untrained(spec: NetworkSpec, flip: bool) -> PackagedMember:
+def untrained(spec: NetworkSpec, flip: bool) -> FoldModel:
     """A network as it was initialised."""
     model = TrainedModel(
         build_network(spec, len(DISFA_AUS)).eval(), spec, DISFA_AUS, {"flip_average": flip}
     )
     n = len(DISFA_AUS)
     thresholds = FittedThresholds((0.5,) * n, (True,) * n, (float("nan"),) * n)
-    return PackagedMember("untrained", model, Postprocessing(thresholds))
+    return FoldModel("untrained", model, Postprocessing(thresholds))
 
 
-def in_torch(member: PackagedMember, precision: str) -> Way:
+def in_torch(member: FoldModel, precision: str) -> Way:
     """As evaluation asks."""
     place = choose_machine("cpu", precision, threads=1)
     network = member.model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -82,7 +84,7 @@ def dynamic(content: bytes) -> bytes:
         return done.read_bytes()
 
 
-def tell(name: str, member: PackagedMember, faces: Faces, rounds: int) -> dict[str, bytes]:
+def tell(name: str, member: FoldModel, faces: Faces, rounds: int) -> dict[str, bytes]:
     """Print speed and differences of one network; its ONNX files' contents by way."""
     content = to_onnx([member], faces.shape[1], {})
     files = {
@@ -124,11 +126,11 @@ def tell(name: str, member: PackagedMember, faces: Faces, rounds: int) -> dict[s
     return files
 
 
-def tell_f1(member: PackagedMember, files: dict[str, bytes], tested: FaceStore) -> None:
+def tell_f1(member: FoldModel, files: dict[str, bytes], tested: FaceStore) -> None:
     """Print F1 on test subjects, mean of AUs, of each file."""
     limits = np.array(member.postprocessing.thresholds.values)
     for way, content in files.items():
-        p = ask(open_session(content, threads=1), np.array(tested.faces))
+        p = run_session(open_session(content, threads=1), np.array(tested.faces))
         scores = f1(confusion(tested.labels, p >= limits))
         print(f"  {way:19} F1 {np.nanmean(scores):.4f}, mean of {len(scores)} AUs")
 
@@ -148,7 +150,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(machine())
     if arguments.run is not None and arguments.store is not None:
-        member = read_member(arguments.run / "fold1" / MODEL)
+        member = read_fold_model(arguments.run / "fold1" / MODEL)
         store = FaceStore.open(arguments.store)
         subjects = member.model.provenance["subjects"]
         known = np.flatnonzero(np.isin(store.subjects, subjects["train"]))
@@ -156,7 +158,7 @@ def main() -> None:
         files = tell("trained network", member, np.array(store.faces[chosen]), arguments.rounds)
         tested = store.select(np.flatnonzero(np.isin(store.subjects, subjects["test"])))
         tell_f1(member, files, tested)
-    faces = made_up_faces(CALIBRATION_FACES, 64, 0)
+    faces = synthetic_faces(CALIBRATION_FACES, 64, 0)
     for name, spec, flip in (
         ("residual", NetworkSpec(architecture="residual"), True),
         ("VGG13, quarter width", NetworkSpec(architecture="vgg13", width=0.25), False),

@@ -142,7 +142,7 @@ def test_run_hands_its_arguments_to_kedro(tmp_path):
 
 
 def test_a_run_outside_of_a_project_is_exported_with_the_card_that_is_named(tmp_path):
-    from tests.export.made_up import write_run as write_evaluated
+    from tests.export.synthetic import write_run as write_evaluated
 
     run = write_evaluated(tmp_path / "somewhere/run")
     arguments = ("export", run, "--out", tmp_path / "out", "--no-onnx")

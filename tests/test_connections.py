@@ -64,7 +64,7 @@ def test_loopback_is_no_other_computer(connections):
 SESSION = """
 import sys, time
 if sys.argv[1] == "ours":
-    from action_units.export.onnx_network import open_session
+    from action_units.export.onnx_runtime import open_session
 else:
     import onnxruntime
     open_session = lambda content: onnxruntime.InferenceSession(content)

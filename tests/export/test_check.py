@@ -8,30 +8,32 @@ from action_units.errors import ArtifactError
 from action_units.export import check
 from action_units.export.check import check_onnx, torch_probabilities
 from action_units.export.onnx import to_onnx
-from tests.export.made_up import made_up_faces, made_up_member
+from tests.export.synthetic import synthetic_faces, synthetic_fold_model
 
 
 @pytest.fixture(scope="module")
 def single():
     """A network, and its ONNX file's content."""
-    member = made_up_member()
+    member = synthetic_fold_model()
     return member, to_onnx([member], 32, {})
 
 
 @pytest.mark.parametrize(("stored", "wanted"), [(96, 32), (112, 48), (64, 96)])
 def test_a_value_between_two_grey_levels_may_go_to_either(stored, wanted):
     spec = NetworkSpec(architecture="residual", width=0.25, image_size=wanted)
-    members = [made_up_member(1, spec=spec), made_up_member(2)]
-    found = check_onnx(to_onnx(members, stored, {}), members, stored, made_up_faces(40, stored))
+    members = [synthetic_fold_model(1, spec=spec), synthetic_fold_model(2)]
+    found = check_onnx(
+        to_onnx(members, stored, {}), members, stored, synthetic_faces(40, stored)
+    )
     assert found["max_difference"] <= 1e-5
     assert (found["pixels_off"] > 0) == (stored > 64)
     assert found["pixels_off"] < 1e-3
 
 
 def test_a_graph_that_resizes_in_another_way_is_refused(monkeypatch):
-    member = made_up_member(faces={"size": 64})
+    member = synthetic_fold_model(faces={"size": 64})
     nearest = torch.eye(64)[::2]
-    monkeypatch.setattr("action_units.export.graph.resizing", lambda *_: nearest)
+    monkeypatch.setattr("action_units.export.onnx.resizing", lambda *_: nearest)
     content = to_onnx([member], 64, {})
     with pytest.raises(
         ArtifactError, match=r"gives fold1 faces that are up to \d+ grey levels"
@@ -41,12 +43,12 @@ def test_a_graph_that_resizes_in_another_way_is_refused(monkeypatch):
 
 def test_a_file_of_another_network_is_refused_with_the_figure(single):
     with pytest.raises(ArtifactError, match=r"over 1,000 faces .* by up to \d\S*; 1e-05"):
-        check_onnx(single[1], [made_up_member(2)], 32)
+        check_onnx(single[1], [synthetic_fold_model(2)], 32)
 
 
 def test_a_difference_on_the_real_faces_alone_is_found(single, monkeypatch):
     member, content = single
-    real = made_up_faces(900, 32)
+    real = synthetic_faces(900, 32)
     found = check_onnx(content, [member], 32, real)
     assert (found["faces"], found["made_up"]) == (1000, 256)
     assert 0 < found["max_difference"] <= found["allowed"] == 1e-5
@@ -63,7 +65,7 @@ def test_a_difference_on_the_real_faces_alone_is_found(single, monkeypatch):
 
 
 def test_an_answer_that_is_no_number_is_refused():
-    member = made_up_member()
+    member = synthetic_fold_model()
     content = to_onnx([member], 32, {})
     with torch.no_grad():
         member.model.network.head.linear.bias[0] = float("nan")

@@ -9,10 +9,10 @@ import yaml
 from action_units.errors import ArtifactError
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import summarise
-from action_units.export.model_card import refuse_other_card, render_card, with_export
+from action_units.export.model_card import check_card, render_card, with_export
 from action_units.labels.action_units import AU_NAMES, DISFA_AUS, au_column
 from tests.evaluation.made_up import GROUPS, from_scratch, made_up_fold, made_up_predictions
-from tests.export.made_up import made_up_member
+from tests.export.synthetic import synthetic_fold_model
 
 SHARED = {
     "config_hash": "c0ffee" * 10,
@@ -45,7 +45,7 @@ def made_up_summary(folds=(1, 2, 3), rendered=True, scratch=True, absent=()):
 
 def made_up_card(web_rendered=True, **options):
     summary = made_up_summary(**options)
-    members = {fold.fold: made_up_member(fold.fold) for fold in summary.folds}
+    members = {fold.fold: synthetic_fold_model(fold.fold) for fold in summary.folds}
     return (
         summary,
         members,
@@ -200,11 +200,11 @@ def test_where_nobody_knows_the_web_set_it_is_not_called_free():
 
 def test_a_card_of_other_weights_is_refused(made):
     _, members, card = made
-    refuse_other_card(card, list(members.values()))
-    refuse_other_card("# Somebody's own card", list(members.values()))
+    check_card(card, list(members.values()))
+    check_card("# Somebody's own card", list(members.values()))
     again = replace(members[2], sha256="2b" * 32)
     with pytest.raises(ArtifactError, match=r"fold2: the model card is of other weights"):
-        refuse_other_card(card, [members[1], again])
+        check_card(card, [members[1], again])
 
 
 def test_the_numbers_of_draws_are_those_that_were_drawn(made, monkeypatch):
@@ -250,7 +250,7 @@ def test_tables_are_whole(made):
 
 def test_facts_of_the_export_stand_before_the_data(made):
     *_, card = made
-    members = (made_up_member(1), made_up_member(2))
+    members = (synthetic_fold_model(1), synthetic_fold_model(2))
     facts = {
         "thresholds": {"AU01": 0.31415},
         "onnx": {

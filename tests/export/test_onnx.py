@@ -14,16 +14,15 @@ from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.export.check import check_onnx, torch_probabilities
-from action_units.export.graph import resizing
-from action_units.export.members import left_to_do
-from action_units.export.onnx import face_size, to_onnx
-from action_units.export.onnx_network import OnnxNetwork, ask, open_session
+from action_units.export.fold_models import remaining_postprocessing
+from action_units.export.onnx import face_size, resizing, to_onnx
+from action_units.export.onnx_runtime import OnnxNetwork, open_session, run_session
 from action_units.files import atomic_artifact
 from action_units.models.registry import architectures
 from action_units.threads import limited
 from action_units.training.data.arrays import resized
 from action_units.training.inference import predict
-from tests.export.made_up import made_up_faces, made_up_member
+from tests.export.synthetic import synthetic_faces, synthetic_fold_model
 from tests.models.fake_timm import fake_timm
 
 SPECS = {
@@ -35,7 +34,7 @@ SPECS = {
 
 
 def asked(content, faces):
-    return ask(open_session(content, threads=1), faces)
+    return run_session(open_session(content, threads=1), faces)
 
 
 def written(path, content):
@@ -47,7 +46,7 @@ def written(path, content):
 @pytest.fixture(scope="module")
 def single():
     """A network, and its ONNX file's content."""
-    member = made_up_member()
+    member = synthetic_fold_model()
     return member, to_onnx([member], 32, {"name": "x"})
 
 
@@ -63,8 +62,8 @@ def test_a_session_keeps_to_the_limit_of_threads(single):
 def test_a_thousand_faces_get_torchs_probabilities(architecture, flip, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", fake_timm())
     spec = NetworkSpec(architecture=architecture, image_size=32, **SPECS[architecture])
-    member = made_up_member(spec=spec, flip=flip)
-    faces = made_up_faces(1000, 32)
+    member = synthetic_fold_model(spec=spec, flip=flip)
+    faces = synthetic_faces(1000, 32)
     wanted = predict(member.model, faces, "cpu", flip=flip)
     found = asked(to_onnx([member], 32, {}), faces)
     assert found.dtype == np.float32
@@ -74,8 +73,8 @@ def test_a_thousand_faces_get_torchs_probabilities(architecture, flip, monkeypat
 
 @pytest.mark.parametrize("stored", [64, 44])
 def test_faces_of_another_size_are_resized_in_the_graph_as_torch_does(stored):
-    member = made_up_member(faces={"size": stored})
-    faces = made_up_faces(200, stored)
+    member = synthetic_fold_model(faces={"size": stored})
+    faces = synthetic_faces(200, stored)
     weights = resizing(stored, 32)
     found = (weights @ (torch.from_numpy(faces).float() @ weights.T)).round().numpy()
     assert np.array_equal(found, resized(torch.from_numpy(faces), 32).numpy())
@@ -87,8 +86,8 @@ def test_faces_of_another_size_are_resized_in_the_graph_as_torch_does(stored):
 
 
 def test_several_networks_answer_with_the_mean_of_their_logits():
-    members = [made_up_member(fold) for fold in (1, 2, 3)]
-    faces = made_up_faces(100, 32)
+    members = [synthetic_fold_model(fold) for fold in (1, 2, 3)]
+    faces = synthetic_faces(100, 32)
     single = np.array(
         [predict(m.model, faces, "cpu", flip=True).astype(np.float64) for m in members]
     )
@@ -98,7 +97,7 @@ def test_several_networks_answer_with_the_mean_of_their_logits():
     assert np.abs(asked(content, faces) - wanted).max() <= 1e-4
     assert np.abs(asked(content, faces) - torch_probabilities(members, faces)).max() <= 1e-5
     limits = np.array([m.postprocessing.thresholds.values for m in members])
-    together = left_to_do(members).thresholds
+    together = remaining_postprocessing(members).thresholds
     assert np.allclose(together.values, expit(logit(limits).mean(axis=0)), atol=1e-12)
     assert together.fitted_on == ("SN041", "SN042", "SN043")
     margins = (logit(single.clip(1e-6, 1 - 1e-6)) - logit(limits)[:, None]).mean(axis=0)
@@ -108,14 +107,17 @@ def test_several_networks_answer_with_the_mean_of_their_logits():
 
 
 def test_one_network_keeps_its_own_thresholds():
-    member = made_up_member()
-    assert left_to_do([member]).thresholds.values == member.postprocessing.thresholds.values
+    member = synthetic_fold_model()
+    assert (
+        remaining_postprocessing([member]).thresholds.values
+        == member.postprocessing.thresholds.values
+    )
 
 
 def test_a_temperature_is_in_the_graph_and_no_longer_to_be_done(tmp_path):
-    member = made_up_member(temperature=True)
+    member = synthetic_fold_model(temperature=True)
     path = written(tmp_path / "model.onnx", to_onnx([member], 32, {}))
-    network, faces = OnnxNetwork(path), made_up_faces(100, 32)
+    network, faces = OnnxNetwork(path), synthetic_faces(100, 32)
     wanted = member.postprocessing.probabilities(predict(member.model, faces, "cpu", flip=True))
     assert network.postprocessing.calibration is None
     assert np.abs(network.probabilities(faces) - wanted).max() <= 1e-4
@@ -124,19 +126,19 @@ def test_a_temperature_is_in_the_graph_and_no_longer_to_be_done(tmp_path):
 
 def test_smoothing_is_left_to_be_done_and_several_such_networks_are_refused(tmp_path):
     smoothing = Smoothing("mean", 5, ("SN040",))
-    member = made_up_member(smoothing=smoothing, temperature=True)
+    member = synthetic_fold_model(smoothing=smoothing, temperature=True)
     path = written(tmp_path / "model.onnx", to_onnx([member], 32, {}))
-    network, faces = OnnxNetwork(path), made_up_faces(20, 32)
+    network, faces = OnnxNetwork(path), synthetic_faces(20, 32)
     assert network.postprocessing.smoothing == smoothing
     assert network.postprocessing.calibration == member.postprocessing.calibration
     raw = predict(member.model, faces, "cpu", flip=True)
     assert np.abs(network.probabilities(faces) - raw).max() <= 1e-5
     with pytest.raises(ArtifactError, match="export them one by one"):
-        to_onnx([member, made_up_member(2)], 32, {})
+        to_onnx([member, synthetic_fold_model(2)], 32, {})
 
 
 def test_the_file_says_what_it_is(tmp_path):
-    member = made_up_member(faces={"size": 32, "crop": {"margin": 0.1}})
+    member = synthetic_fold_model(faces={"size": 32, "crop": {"margin": 0.1}})
     content = to_onnx([member], 32, {"version": "1.2", "name": "sample/main"})
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model, full_check=True)
@@ -162,13 +164,13 @@ def test_the_file_says_what_it_is(tmp_path):
 
 
 def test_equal_networks_give_equal_bytes(single):
-    assert to_onnx([made_up_member()], 32, {"name": "x"}) == single[1]
-    assert to_onnx([made_up_member(2)], 32, {"name": "x"}) != single[1]
+    assert to_onnx([synthetic_fold_model()], 32, {"name": "x"}) == single[1]
+    assert to_onnx([synthetic_fold_model(2)], 32, {"name": "x"}) != single[1]
 
 
 def test_what_is_said_of_a_face_does_not_depend_on_the_others(single, tmp_path):
     network = OnnxNetwork(written(tmp_path / "model.onnx", single[1]), threads=1)
-    faces = made_up_faces(130, 32)
+    faces = synthetic_faces(130, 32)
     whole = network.probabilities(faces)
     alone = np.concatenate([network.probabilities(faces[row : row + 1]) for row in range(130)])
     assert np.abs(whole - alone).max() < 1e-6
@@ -178,7 +180,7 @@ def test_what_is_said_of_a_face_does_not_depend_on_the_others(single, tmp_path):
 def test_wrong_faces_and_files_get_a_sentence(single, tmp_path):
     path = written(tmp_path / "model.onnx", single[1])
     network = OnnxNetwork(path)
-    for wrong in (made_up_faces(2, 64), made_up_faces(2, 32).astype(np.float32)):
+    for wrong in (synthetic_faces(2, 64), synthetic_faces(2, 32).astype(np.float32)):
         with pytest.raises(ConfigurationError, match=r"model.onnx takes uint8 \(N, 32, 32\)"):
             network.probabilities(wrong)
     damaged = bytearray(path.read_bytes())
@@ -206,7 +208,7 @@ def test_an_exported_network_runs_without_torch(single, tmp_path):
     path = written(tmp_path / "model.onnx", single[1])
     code = (
         "import sys, numpy as np\n"
-        "from action_units.export.onnx_network import OnnxNetwork\n"
+        "from action_units.export.onnx_runtime import OnnxNetwork\n"
         f"p = OnnxNetwork({str(path)!r}).probabilities(np.zeros((3, 32, 32), np.uint8))\n"
         "assert p.shape == (3, 12) and 'torch' not in sys.modules\n"
     )

@@ -13,11 +13,17 @@ import torch
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.postprocessing.smoothing import Smoothing
-from action_units.export.onnx_network import OnnxNetwork
+from action_units.export.onnx_runtime import OnnxNetwork
 from action_units.export.package import export_run, read_package
 from action_units.files import sha256_of
 from action_units.training.inference import predict
-from tests.export.made_up import CARD, made_up_faces, made_up_member, made_up_store, write_run
+from tests.export.synthetic import (
+    CARD,
+    synthetic_faces,
+    synthetic_fold_model,
+    synthetic_store,
+    write_run,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +34,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ensemble(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("exported") / "ensemble"
-    return export_run(run, out, calibration_faces=made_up_store(), card=CARD)
+    return export_run(run, out, calibration_faces=synthetic_store(), card=CARD)
 
 
 @pytest.fixture
@@ -75,13 +81,13 @@ def test_the_configuration_says_what_was_checked_and_measured(ensemble):
 
 def test_networks_come_back_as_they_were(run, ensemble):
     package = read_package(ensemble)
-    assert [member.name for member in package.members] == ["fold1", "fold2", "fold3"]
+    assert [member.name for member in package.fold_models] == ["fold1", "fold2", "fold3"]
     assert package.name == "sample/main/fg2020/ensemble"
     assert package.faces is None
     assert package.sha256 == hashlib.sha256((ensemble / "config.json").read_bytes()).hexdigest()
-    faces = made_up_faces(20, 32)
-    for fold, member in enumerate(package.members, start=1):
-        wanted = made_up_member(fold)
+    faces = synthetic_faces(20, 32)
+    for fold, member in enumerate(package.fold_models, start=1):
+        wanted = synthetic_fold_model(fold)
         for name, value in wanted.model.network.state_dict().items():
             assert torch.equal(member.model.network.state_dict()[name], value)
         assert member.model.provenance == wanted.model.provenance
@@ -94,7 +100,7 @@ def test_networks_come_back_as_they_were(run, ensemble):
 
 def test_one_fold_has_one_file_of_weights(weights_alone):
     package = read_package(weights_alone)
-    assert [member.name for member in package.members] == ["fold2"]
+    assert [member.name for member in package.fold_models] == ["fold2"]
     assert (weights_alone / "model.safetensors").is_file()
     assert not list(weights_alone.glob("*.onnx"))
 
@@ -107,8 +113,8 @@ def test_nothing_is_unpickled(ensemble, monkeypatch):
         monkeypatch.setattr(pickle, name, refuse)
     monkeypatch.setattr(torch, "load", refuse)
     read_package(ensemble)
-    OnnxNetwork(ensemble / "model.onnx").probabilities(made_up_faces(2, 32))
-    OnnxNetwork(ensemble / "model-int8.onnx").probabilities(made_up_faces(2, 32))
+    OnnxNetwork(ensemble / "model.onnx").probabilities(synthetic_faces(2, 32))
+    OnnxNetwork(ensemble / "model-int8.onnx").probabilities(synthetic_faces(2, 32))
 
 
 def test_only_folds_are_exported_and_in_their_order(tmp_path):
@@ -117,7 +123,7 @@ def test_only_folds_are_exported_and_in_their_order(tmp_path):
     for name in ("fold1 (copy)", "fold2.old", "fold_3", "fold03"):
         shutil.copytree(run / "fold1", run / name)
     package = read_package(export_run(run, tmp_path / "out", onnx=False, card=CARD))
-    assert [member.name for member in package.members] == ["fold1", "fold2", "fold10"]
+    assert [member.name for member in package.fold_models] == ["fold1", "fold2", "fold10"]
 
 
 def test_networks_trained_again_are_not_exported_with_the_old_card(run, tmp_path):
@@ -182,7 +188,7 @@ def test_what_is_missing_in_a_run_is_named_with_the_command(tmp_path):
 def test_card_and_faces_are_found_beside_the_run(tmp_path):
     data = tmp_path / "data"
     run = write_run(data / "06_models/mine/main/fg2020", (1,))
-    made_up_store().save(data / "04_feature/mine/disfa_faces")
+    synthetic_store().save(data / "04_feature/mine/disfa_faces")
     from action_units.datasets.verified import VerifiedDataset
 
     card = data / "08_reporting/mine/main/fg2020/model_card.md"
@@ -195,7 +201,7 @@ def test_card_and_faces_are_found_beside_the_run(tmp_path):
 def test_networks_that_do_not_go_together_are_refused(tmp_path):
     run = write_run(tmp_path / "run", (1,), faces={"size": 32})
     write_run(run, (2,), faces={"size": 32, "crop": {"margin": 0.2}})
-    with pytest.raises(ArtifactError, match="fold1 and fold2 .* different ways of cutting"):
+    with pytest.raises(ArtifactError, match="fold1 and fold2 .* cut out in different ways"):
         export_run(run, tmp_path / "out", card=CARD)
     write_run(run, (2,), faces={"size": 32}, aus=(1, 2))
     with pytest.raises(ArtifactError, match="different AUs"):
@@ -209,7 +215,7 @@ def test_smoothed_networks_together_get_no_onnx_file_and_a_reason(tmp_path):
     assert config["thresholds"] is None
     assert "no ONNX file" in config["left_out"]
     assert "no ONNX file" in (out / "README.md").read_text()
-    assert read_package(out).members[0].postprocessing.smoothing.window == 3
+    assert read_package(out).fold_models[0].postprocessing.smoothing.window == 3
     alone = export_run(run, tmp_path / "one", fold=1, int8=False, card=CARD)
     assert 'about["left_to_do"]` says how' in (alone / "README.md").read_text()
 

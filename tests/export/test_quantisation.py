@@ -10,30 +10,31 @@ from action_units.errors import ArtifactError
 from action_units.evaluation.metrics import confusion, f1
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
-from action_units.export import conversion
-from action_units.export.conversion import INT8, ONNX, convert
-from action_units.export.members import left_to_do
-from action_units.export.onnx import evenly, to_onnx
-from action_units.export.onnx_network import ask, open_session
+from action_units.export import package
+from action_units.export.check import evenly_spaced
+from action_units.export.fold_models import remaining_postprocessing
+from action_units.export.onnx import to_onnx
+from action_units.export.onnx_runtime import open_session, run_session
+from action_units.export.package import INT8, ONNX, onnx_files
 from action_units.export.quantisation import compare, quantise
-from tests.export.made_up import made_up_faces, made_up_member, made_up_store
+from tests.export.synthetic import synthetic_faces, synthetic_fold_model, synthetic_store
 
 
 @pytest.fixture(scope="module")
 def both():
     """A network, its ONNX file and the eight-bit one."""
-    member = made_up_member()
+    member = synthetic_fold_model()
     content = to_onnx([member], 32, {"name": "x"})
-    return member, content, quantise(content, made_up_faces(100, 32, 5))
+    return member, content, quantise(content, synthetic_faces(100, 32, 5))
 
 
 def asked(content, faces):
-    return ask(open_session(content, threads=1), faces)
+    return run_session(open_session(content, threads=1), faces)
 
 
 def test_it_is_alike_and_says_the_same_of_itself(both):
     _, content, quantised = both
-    faces = made_up_faces(200, 32)
+    faces = synthetic_faces(200, 32)
     exact, rough = asked(content, faces), asked(quantised, faces)
     assert not np.array_equal(exact, rough)
     for column in range(exact.shape[1]):
@@ -56,31 +57,31 @@ def test_its_backbone_is_of_integers_and_nothing_else(both):
             tensor = weights[source.input[0] if source else node.input[1]]
             kinds["head" if "head" in node.name else "backbone"].add(tensor.data_type)
     assert kinds == {"backbone": {onnx.TensorProto.INT8}, "head": {onnx.TensorProto.FLOAT}}
-    p = asked(both[2], made_up_faces(200, 32))
+    p = asked(both[2], synthetic_faces(200, 32))
     assert len(np.unique(p)) > 2000  # and not 256
 
 
 def test_faces_are_resized_before_anything_is_rounded_to_integers():
-    member, faces = made_up_member(faces={"size": 64}), made_up_faces(120, 64, 2)
+    member, faces = synthetic_fold_model(faces={"size": 64}), synthetic_faces(120, 64, 2)
     content = to_onnx([member], 64, {})
     off = np.abs(asked(quantise(content, faces), faces) - asked(content, faces))
     assert off.mean() < 0.02
 
 
 def test_a_face_is_judged_alone_whatever_is_beside_it(both):
-    faces = made_up_faces(64, 32)
+    faces = synthetic_faces(64, 32)
     whole = asked(both[2], faces)
     alone = np.concatenate([asked(both[2], faces[row : row + 1]) for row in range(0, 64, 8)])
     assert np.abs(whole[::8] - alone).max() < 1e-6
 
 
 def test_equal_networks_and_faces_give_equal_bytes(both):
-    assert quantise(both[1], made_up_faces(100, 32, 5)) == both[2]
+    assert quantise(both[1], synthetic_faces(100, 32, 5)) == both[2]
 
 
 def test_the_loss_is_that_of_the_calls_on_these_faces(both):
     member, content, quantised = both
-    store, postprocessing = made_up_store(), left_to_do([member])
+    store, postprocessing = synthetic_store(), remaining_postprocessing([member])
     found = compare(content, quantised, store, postprocessing, unseen=True)
     p = [asked(c, store.faces).astype(np.float64) for c in (content, quantised)]
     scores = [
@@ -103,7 +104,7 @@ def test_the_loss_is_that_of_the_calls_on_these_faces(both):
 
 
 def test_the_f1_of_an_au_that_nobody_shows_is_null_and_not_averaged(both, monkeypatch):
-    content, store = both[1], made_up_store()
+    content, store = both[1], synthetic_store()
     store.table["AU05"] = 0
     never = FittedThresholds((1.0,) * 12, (False,) * 12, (0.5,) * 12)
     monkeypatch.setattr("action_units.export.quantisation.measure_speed", lambda *_: {})
@@ -124,37 +125,37 @@ def test_ranges_come_from_training_subjects_and_losses_from_the_test_subjects(mo
         seen["judged"], seen["unseen"] = set(store.subjects.tolist()), unseen
         return {"speed": {"batches": {}}}
 
-    monkeypatch.setattr(conversion, "quantise", keep_ranges)
-    monkeypatch.setattr(conversion, "compare", keep_judged)
-    store = made_up_store()
-    files, facts = convert([made_up_member(1)], store, {})
+    monkeypatch.setattr(package, "quantise", keep_ranges)
+    monkeypatch.setattr(package, "compare", keep_judged)
+    store = synthetic_store()
+    files, facts = onnx_files([synthetic_fold_model(1)], store, {})
     assert set(files) == {ONNX, INT8}
     assert facts["int8"]["ranges_from_faces"] == 40
     learned = store.faces[np.isin(store.subjects, ["SN001", "SN002"])]
     assert np.array_equal(seen["ranges"], learned)
     assert (seen["judged"], seen["unseen"]) == ({"SN003"}, True)
-    convert([made_up_member(fold) for fold in (1, 2, 3)], store, {})
+    onnx_files([synthetic_fold_model(fold) for fold in (1, 2, 3)], store, {})
     assert (seen["judged"], seen["unseen"]) == ({"SN001", "SN002", "SN003"}, False)
 
 
 def test_what_cannot_be_made_is_left_out_with_a_reason(caplog):
-    files, facts = convert([made_up_member()], None, {})
+    files, facts = onnx_files([synthetic_fold_model()], None, {})
     assert set(files) == {ONNX}
     assert "no INT8 file" in facts["left_out"]
     assert facts["left_out"] in caplog.messages
-    empty = made_up_store().select(np.zeros(60, bool))
-    assert set(convert([made_up_member()], empty, {})[0]) == {ONNX}
-    assert "left_out" not in convert([made_up_member()], None, {}, int8=False)[1]
+    empty = synthetic_store().select(np.zeros(60, bool))
+    assert set(onnx_files([synthetic_fold_model()], empty, {})[0]) == {ONNX}
+    assert "left_out" not in onnx_files([synthetic_fold_model()], None, {}, int8=False)[1]
 
 
 def test_faces_of_another_size_or_other_aus_are_refused():
-    member = made_up_member(faces={"size": 32})
-    for store in (made_up_store(size=48), made_up_store(aus=(1, 2, 4))):
-        with pytest.raises(ArtifactError, match="trained on 32 px and tell AUs 1, 2, 4, 5"):
-            convert([member], store, {})
+    member = synthetic_fold_model(faces={"size": 32})
+    for store in (synthetic_store(size=48), synthetic_store(aus=(1, 2, 4))):
+        with pytest.raises(ArtifactError, match="trained on 32 px and predict AUs 1, 2, 4, 5"):
+            onnx_files([member], store, {})
 
 
 def test_rows_are_spread_evenly():
-    assert evenly(5, 9).tolist() == [0, 1, 2, 3, 4]
-    assert evenly(101, 3).tolist() == [0, 50, 100]
-    assert evenly(0, 4).tolist() == []
+    assert evenly_spaced(5, 9).tolist() == [0, 1, 2, 3, 4]
+    assert evenly_spaced(101, 3).tolist() == [0, 50, 100]
+    assert evenly_spaced(0, 4).tolist() == []

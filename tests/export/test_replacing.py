@@ -10,7 +10,7 @@ import pytest
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.export.package import export_run, read_package
 from action_units.locks import locked
-from tests.export.made_up import CARD, write_run
+from tests.export.synthetic import CARD, write_run
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_another_export_into_the_folder_leaves_nothing_of_the_first(run, tmp_pat
     assert {path.name for path in out.iterdir() if path.suffix == ".onnx"} == set()
     assert not (out / "model.safetensors").exists()
     assert not (out / "model.onnx.sha256").exists()
-    assert len(read_package(out).members) == 3
+    assert len(read_package(out).fold_models) == 3
 
 
 def content_of(folder):
@@ -53,7 +53,7 @@ def test_a_full_disk_leaves_an_earlier_export_as_it_was(run, tmp_path, monkeypat
         with pytest.raises(ArtifactError, match=r"x/.*No space left on device"):
             export_run(run, out, onnx=False, card=CARD)
     assert content_of(out) == before
-    assert [member.name for member in read_package(out).members] == ["fold1"]
+    assert [member.name for member in read_package(out).fold_models] == ["fold1"]
 
 
 @pytest.mark.parametrize("after", range(10))
@@ -81,7 +81,7 @@ def test_a_killed_export_can_be_made_again(run, tmp_path, monkeypatch, after):
             export_run(run, out, onnx=False, card=CARD)
         (out / "README.md").unlink()
     export_run(run, out, onnx=False, card=CARD)
-    assert len(read_package(out).members) == 3
+    assert len(read_package(out).fold_models) == 3
     assert [path.name for path in out.glob(".*")] == [".gitattributes"]
     names = {path.name for path in out.iterdir()} - {".gitattributes"}
     files = {"fold1.safetensors", "fold2.safetensors", "fold3.safetensors"}

@@ -11,7 +11,7 @@ import yaml
 from action_units.datasets.folds import EvaluatedFold
 from action_units.errors import ArtifactError
 from action_units.evaluation.run_folder import read_postprocessing
-from action_units.export.onnx_network import OnnxNetwork
+from action_units.export.onnx_runtime import OnnxNetwork
 from action_units.export.package import export_run, read_package
 from action_units.faces.store import FaceStore
 from action_units.files import sha256_of
@@ -19,7 +19,7 @@ from action_units.models.model_files import load_model
 from action_units.pipelines.evaluation.card import write_model_card
 from action_units.prediction.loading import load_classifier
 from action_units.training.inference import predict
-from tests.export.made_up import made_up_store, write_run
+from tests.export.synthetic import synthetic_store, write_run
 from tests.export.test_model_card import made_up_summary
 from tests.pipelines.conftest import Project
 
@@ -32,7 +32,7 @@ def test_one_fold_is_exported_with_its_card(finished, tmp_path):
     folder = project.path / f"data/06_models/{RUN}/exported/fold3"
     assert [path.name for path in folder.parent.iterdir()] == ["fold3"]
     package = read_package(folder)
-    (member,) = package.members
+    (member,) = package.fold_models
     assert package.faces == member.model.provenance["faces"]
     store = FaceStore.open(project.path / "data/04_feature/tiny/disfa_faces")
     faces = np.array(store.faces[:200])
@@ -102,7 +102,7 @@ def test_the_treatment_on_disk_names_the_weights_on_disk(finished):
 def test_the_card_knows_whose_the_web_photographs_were(judged, origins, licence):
     models = judged[2]
     if origins:
-        store = made_up_store(n=4)
+        store = synthetic_store(n=4)
         store.table["origin"] = np.resize(origins, 4)
         store.save(models.parents[3] / "04_feature/mine/web_faces")
     front = yaml.safe_load(write_model_card(*judged).split("---\n")[1])

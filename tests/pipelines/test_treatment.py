@@ -9,7 +9,7 @@ from action_units.errors import ConfigurationError
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
 from action_units.evaluation.predictions import Predictions
 from action_units.pipelines.evaluation.nodes import postprocess
-from tests.export.made_up import made_up_model
+from tests.export.synthetic import synthetic_model
 
 AUS = (1, 12)
 COLUMNS = ["AU01_p", "AU12_p"]
@@ -31,7 +31,7 @@ def predictions(subjects, seed):
 
 VALIDATION = predictions(["V1", "V2", "V3"], 1)
 TEST = predictions(["T1", "T2", "T3"], 2)
-MODEL = made_up_model(aus=AUS)
+MODEL = synthetic_model(aus=AUS)
 
 
 def thresholds():

@@ -1,9 +1,9 @@
-"""Whether an ONNX file answers as torch does.
+"""Check that an ONNX file gives torch's probabilities.
 
 Where a network takes another size than the store's, torch and ONNX Runtime may round a
-value half way between two grey levels to different sides (``graph.resizing``). So two
-things are asked: that pixels are a grey level off at most, and that of the same pixels
-the networks say the same.
+value half way between two grey levels to different sides (``onnx.resizing``). So there are
+two checks: pixels are at most one grey level off, and on the same pixels the probabilities
+agree.
 """
 
 from collections.abc import Sequence
@@ -16,116 +16,131 @@ from scipy.special import expit
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import EPS
-from action_units.export.graph import CALIBRATED_WITHIN
-from action_units.export.members import PackagedMember
-from action_units.export.onnx import evenly, made_up_faces
-from action_units.export.onnx_network import open_session
-from action_units.extras import import_extra
+from action_units.export.fold_models import FoldModel
+from action_units.export.onnx import CALIBRATION_EPS
+from action_units.export.onnx_runtime import import_onnx, open_session
 from action_units.faces.store import Faces
 from action_units.training.data.arrays import resized
 from action_units.training.devices import choose_machine
 from action_units.training.inference import logits
 
-MOST_OFF = 1e-5
-"""A file whose probabilities are further from torch's is refused."""
+MAX_DIFFERENCE = 1e-5
+"""Of a probability from torch's."""
 
 CHECKED_FACES = 1000
-"""How many a file is checked on …"""
+"""How many faces a file is checked on …"""
 
-MADE_UP_FACES = 256
-"""… and how many of them are made up where there are real ones."""
+SYNTHETIC_FACES = 256
+"""… and how many of them are synthetic where there are real ones."""
 
 _BLOCK = 64
 
 
 def check_onnx(
     content: bytes,
-    members: Sequence[PackagedMember],
+    models: Sequence[FoldModel],
     size: int,
     real: Faces | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Refuse an ONNX file that does not answer as torch does.
+    """Check an ONNX file against torch.
 
     Args:
         content: Of ``to_onnx``.
-        members: What it was made of.
+        models: What it was made of.
         size: Side of the faces.
         real: Faces of people or of the sample, uint8 (M, S, S); up to ``CHECKED_FACES -
-            MADE_UP_FACES`` of them, evenly spaced, are asked about.
-        seed: Of the made-up faces.
+            SYNTHETIC_FACES`` of them, evenly spaced, are used.
+        seed: Of the synthetic faces.
 
     Returns:
-        ``faces`` (how many), ``made_up`` (of them), ``max_difference`` of a probability,
-        ``allowed``, and ``pixels_off``, the share of resized pixels that are a grey level off.
+        ``faces`` (how many), ``made_up`` (of them synthetic), ``max_difference`` of a
+        probability, ``allowed``, and ``pixels_off``, the share of resized pixels that are a
+        grey level off.
 
     Raises:
-        ArtifactError: A probability is further off than ``MOST_OFF``, or a pixel than one
-            grey level.
+        ArtifactError: A probability is further off than ``MAX_DIFFERENCE``, or a pixel than
+            one grey level.
     """
-    taken = evenly(0 if real is None else len(real), CHECKED_FACES - MADE_UP_FACES)
-    asked = made_up_faces(CHECKED_FACES - len(taken), size, seed)
+    chosen = evenly_spaced(0 if real is None else len(real), CHECKED_FACES - SYNTHETIC_FACES)
+    faces = synthetic_faces(CHECKED_FACES - len(chosen), size, seed)
     if real is not None:
-        asked = np.concatenate([asked, real[taken]])
-    found, given = _asked(content, len(members), asked)
-    pixels_off = _grey_levels_off(members, asked, given)
-    off = float(np.abs(found - torch_probabilities(members, asked, given)).max())
-    if not off <= MOST_OFF:
+        faces = np.concatenate([faces, real[chosen]])
+    probabilities, inputs = _run_onnx(content, len(models), faces)
+    pixels_off = _share_off(models, faces, inputs)
+    difference = float(np.abs(probabilities - torch_probabilities(models, faces, inputs)).max())
+    if not difference <= MAX_DIFFERENCE:  # also where it is NaN
         raise ArtifactError(
-            f"The ONNX file is not written: over {len(asked):,} faces its probabilities differ "
-            f"from torch's by up to {off:.2g}; {MOST_OFF:g} is allowed."
+            f"The ONNX file is not written: over {len(faces):,} faces its probabilities differ "
+            f"from torch's by up to {difference:.2g}; {MAX_DIFFERENCE:g} is allowed."
         )
     return {
-        "faces": len(asked),
-        "made_up": len(asked) - len(taken),
-        "max_difference": off,
-        "allowed": MOST_OFF,
+        "faces": len(faces),
+        "made_up": len(faces) - len(chosen),
+        "max_difference": difference,
+        "allowed": MAX_DIFFERENCE,
         "pixels_off": pixels_off,
     }
 
 
 def torch_probabilities(
-    members: Sequence[PackagedMember], faces: Faces, given: Sequence[Faces] | None = None
+    models: Sequence[FoldModel], faces: Faces, inputs: Sequence[Faces] | None = None
 ) -> npt.NDArray[np.float64]:
-    """What the networks say through evaluation's own code, combined in float64.
+    """Probabilities by evaluation's own code, combined in float64.
 
     Args:
-        members: One network, or several that answer as one.
+        models: One network, or several that are combined.
         faces: uint8 (N, S, S).
-        given: The same faces in each network's size, where they have been resized already.
+        inputs: The same faces in each network's size, where they have been resized already.
 
     Returns:
         (N, A).
     """
     machine = choose_machine("cpu", "fp32")
-    found = np.empty((len(members), len(faces), len(members[0].model.aus)))  # (M, N, A)
-    for k, member in enumerate(members):
-        row, seen = found[k], faces if given is None else given[k]
-        network = member.model.network.eval()
-        spec = member.model.spec
+    z = np.empty((len(models), len(faces), len(models[0].model.aus)))  # (M, N, A)
+    for k, one in enumerate(models):
+        network, spec = one.model.network.eval(), one.model.spec
+        given = faces if inputs is None else inputs[k]
         for start in range(0, len(faces), _BLOCK):
-            block = torch.from_numpy(np.array(seen[start : start + _BLOCK]))
+            block = torch.from_numpy(np.array(given[start : start + _BLOCK]))
             batch = resized(block, spec.image_size)
-            row[start : start + _BLOCK] = logits(
-                network, batch, machine, spec.channels, flip=member.flip
+            z[k, start : start + _BLOCK] = logits(
+                network, batch, machine, spec.channels, flip=one.flip
             ).numpy()
-        if member.postprocessing.calibration is not None and member.temperatures is not None:
-            furthest = np.log(CALIBRATED_WITHIN / (1 - CALIBRATED_WITHIN))
-            row[:] = np.clip(row, furthest, -furthest) / np.array(member.temperatures)
-    if len(found) == 1:
-        return np.asarray(expit(found[0]), np.float64)
-    furthest = np.log(EPS / (1 - EPS))
-    return np.asarray(expit(np.clip(found, furthest, -furthest).mean(axis=0)), np.float64)
+        if one.postprocessing.calibration is not None and one.temperatures is not None:
+            limit = np.log(CALIBRATION_EPS / (1 - CALIBRATION_EPS))
+            z[k] = np.clip(z[k], limit, -limit) / np.array(one.temperatures)
+    if len(z) == 1:
+        return np.asarray(expit(z[0]), np.float64)
+    limit = np.log(EPS / (1 - EPS))
+    return np.asarray(expit(np.clip(z, limit, -limit).mean(axis=0)), np.float64)
 
 
-def _asked(
-    content: bytes, n_members: int, faces: Faces
+def evenly_spaced(rows: int, count: int) -> npt.NDArray[np.int64]:
+    """At most `count` row numbers, evenly spaced over `rows` rows."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, count)).round().astype(np.int64))
+
+
+def synthetic_faces(n: int, size: int, seed: int) -> Faces:
+    """Blotches of grey from coarse to fine, uint8 (n, size, size)."""
+    random = np.random.default_rng([seed, n, size])
+    faces = np.zeros((n, size, size))
+    for cells in (2, 5, 11, size):
+        coarse = random.normal(size=(n, cells, cells))
+        at = np.arange(size) * cells // size
+        faces += coarse[:, at][:, :, at]
+    scaled = 128 + 40 * faces * random.uniform(0.2, 1.5, (n, 1, 1))
+    return scaled.clip(0, 255).astype(np.uint8)
+
+
+def _run_onnx(
+    content: bytes, n_models: int, faces: Faces
 ) -> tuple[npt.NDArray[np.float32], list[Faces]]:
-    """What a file says of faces, (N, A), and what it gives each of its networks to see."""
-    onnx = import_extra("onnx", "onnx", "An ONNX file")
+    """Probabilities (N, A), and the faces that each network gets after resizing."""
+    onnx = import_onnx("onnx")
     model = onnx.load_from_string(content)
-    made = {node.name: node.output[0] for node in model.graph.node}
-    names = [made.get(f"/parts.{k}/Round") for k in range(n_members)]  # of graph._Part
+    outputs = {node.name: node.output[0] for node in model.graph.node}
+    names = [outputs.get(f"/parts.{k}/Round") for k in range(n_models)]  # of onnx._Part
     for name in filter(None, names):
         pixels = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
         model.graph.output.append(pixels)
@@ -134,27 +149,25 @@ def _asked(
         session.run(None, {"faces": faces[start : start + _BLOCK]})
         for start in range(0, len(faces), _BLOCK)
     ]
-    found, *seen = (np.concatenate(output) for output in zip(*blocks, strict=True))
-    resized_faces = iter(seen)
-    return found, [
-        faces if name is None else next(resized_faces).astype(np.uint8) for name in names
+    probabilities, *rounded = (np.concatenate(output) for output in zip(*blocks, strict=True))
+    given = iter(rounded)
+    return probabilities, [
+        faces if name is None else next(given).astype(np.uint8) for name in names
     ]
 
 
-def _grey_levels_off(
-    members: Sequence[PackagedMember], faces: Faces, given: Sequence[Faces]
-) -> float:
-    """The share of pixels that are a grey level off torch's, of all that are resized."""
+def _share_off(models: Sequence[FoldModel], faces: Faces, inputs: Sequence[Faces]) -> float:
+    """The share of resized pixels that are a grey level off torch's."""
     off = pixels = 0
-    for member, seen in zip(members, given, strict=True):
-        wanted = resized(torch.from_numpy(faces), member.model.spec.image_size).numpy()
-        apart = np.abs(seen.astype(np.int16) - wanted)
-        if apart.max() > 1:
+    for one, given in zip(models, inputs, strict=True):
+        expected = resized(torch.from_numpy(faces), one.model.spec.image_size).numpy()
+        difference = np.abs(given.astype(np.int16) - expected)
+        if difference.max() > 1:
             raise ArtifactError(
-                f"The ONNX file is not written: it gives {member.name} faces that are up to "
-                f"{apart.max()} grey levels off those that torch gives it; one is allowed."
+                f"The ONNX file is not written: it gives {one.name} faces that are up to "
+                f"{difference.max()} grey levels off those that torch gives it; one is allowed."
             )
-        if seen is not faces:
-            off += int(np.count_nonzero(apart))
-            pixels += apart.size
+        if given is not faces:
+            off += int(np.count_nonzero(difference))
+            pixels += difference.size
     return off / pixels if pixels else 0.0

@@ -1,4 +1,4 @@
-"""The model card of a run: what it is, how it did, and what it must not be used for.
+"""The model card of a run: what it is, its scores, and what it must not be used for.
 
 Markdown with Hugging Face's front matter. Every number in it comes from the run's own files.
 """
@@ -18,7 +18,7 @@ from action_units.evaluation.postprocessing import thresholds
 from action_units.evaluation.report.scores import au_rows, average_rows, metric_tables
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
-from action_units.export.members import PackagedMember
+from action_units.export.fold_models import FoldModel
 from action_units.hints import command
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.progress import clock
@@ -32,7 +32,7 @@ _OTHERS = ("auc", "average_precision", "mcc", "balanced_accuracy", "f1_norm", "f
 
 def render_card(
     summary: RunSummary,
-    members: Mapping[int, PackagedMember],
+    models: Mapping[int, FoldModel],
     name: str,
     seconds: float,
     web_rendered: bool | None,
@@ -40,13 +40,13 @@ def render_card(
     """The card of a run.
 
     Args:
-        summary: How it did.
-        members: The fine-tuned network of each of its folds.
+        summary: Its scores.
+        models: The fine-tuned network of each of its folds.
         name: Such as ``sample/main/fg2020``.
         seconds: Of pre-training and fine-tuning, all its networks together.
-        web_rendered: Whether pre-training saw rendered faces; None where nobody knows.
+        web_rendered: Whether pre-training saw rendered faces; None where it is unknown.
     """
-    some = next(iter(members.values()))
+    first = next(iter(models.values()))
     tables = metric_tables(summary)
     return _tidy(
         _templates()
@@ -58,11 +58,11 @@ def render_card(
             draws=bootstrap.RESAMPLES,
             threshold_draws=thresholds.RESAMPLES,
             summary=summary,
-            members=members,
-            spec=some.model.spec,
-            parameters=sum(p.numel() for p in some.model.network.parameters()),
-            flip=some.flip,
-            faces=some.model.provenance.get("faces"),
+            models=models,
+            spec=first.model.spec,
+            parameters=sum(p.numel() for p in first.model.network.parameters()),
+            flip=first.flip,
+            faces=first.model.provenance.get("faces"),
             rows=au_rows(summary),
             tested=sum(len(fold.test) for fold in summary.folds),
             averages=average_rows(summary),
@@ -81,7 +81,7 @@ def render_card(
             },
             undefined=_undefined(summary),
             shared=summary.folds[0].provenance,
-            recipe=some.model.provenance.get("training", {}).get("recipe", {}),
+            recipe=first.model.provenance.get("training", {}).get("recipe", {}),
             wall_time=clock(seconds),
             version=__version__,
         )
@@ -89,7 +89,7 @@ def render_card(
 
 
 def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> str:
-    """The fields that Hugging Face reads, as YAML; undefined figures are left out of it."""
+    """The fields that Hugging Face reads, as YAML, without undefined scores."""
     rendered = summary.rendered
     data = (
         {"name": "rendered faces in the layout of DISFA", "type": "rendered-sample"}
@@ -105,8 +105,8 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
         for line in (*scores.averages.values(), *scores.aus.values()):
             value = line.mean_of_folds.value
             if not math.isnan(value):
-                told = f"{title}, {line.name}, {folds}"
-                metrics.append({"type": kind, "name": told, "value": round(value, 4)})
+                text = f"{title}, {line.name}, {folds}"
+                metrics.append({"type": kind, "name": text, "value": round(value, 4)})
     licence: dict[str, Any] = (
         {"license": "mit"}
         if rendered and web_rendered
@@ -144,60 +144,53 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
 def with_export(
     card: str,
     name: str,
-    members: tuple[PackagedMember, ...],
+    models: Sequence[FoldModel],
     hashes: Mapping[str, str],
     facts: Mapping[str, Any],
 ) -> str:
-    """A run's card, with what its exported folder holds.
+    """A run's card with a section on its exported folder.
 
     Args:
         card: From ``render_card``.
         name: Of the export.
-        members: The networks in it.
+        models: The networks in it.
         hashes: SHA-256 by file name.
-        facts: Of ``conversion.convert``.
+        facts: Of ``package.onnx_files``.
     """
+    shown = {key: facts.get(key) for key in ("onnx", "int8", "left_out", "thresholds")}
     section = (
         _templates()
         .get_template("exported.md.j2")
-        .render(name=name, members=members, hashes=hashes, **_whole(facts))
+        .render(name=name, models=models, hashes=hashes, **shown)
     )
     before, mark, after = card.partition("\n## Training and test data\n")
     return _tidy(f"{before}\n{section}{mark}{after}" if mark else f"{card}\n{section}")
 
 
-def refuse_other_card(card: str, members: Sequence[PackagedMember]) -> None:
-    """Refuse the card of a run whose networks were trained again since.
-
-    Args:
-        card: From ``render_card``; one that names no weights is somebody's own, and taken.
-        members: The networks that it is to go with.
+def check_card(card: str, models: Sequence[FoldModel]) -> None:
+    """Check that a card is of these networks; one that names no weights is accepted.
 
     Raises:
         ArtifactError: It names other weights. Thresholds are then those of other weights, too.
     """
-    told = set(_WEIGHTS.findall(card))
-    others = [member.name for member in members if member.sha256 not in told]
-    if told and others:
+    named = set(_WEIGHTS.findall(card))
+    others = [one.name for one in models if one.sha256 not in named]
+    if named and others:
         raise ArtifactError(
             f"{', '.join(others)}: the model card is of other weights, so its scores and the "
-            f"thresholds beside the weights are not theirs; {command('evaluate')} judges them "
-            "anew."
+            f"thresholds beside the weights are not theirs; {command('evaluate')} evaluates "
+            "them again."
         )
 
 
-def _whole(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: facts.get(name) for name in ("onnx", "int8", "left_out", "thresholds")}
-
-
 def _tidy(text: str) -> str:
-    """No space at the ends of lines, one empty line at a time."""
+    """Without trailing spaces and repeated empty lines."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
 
 def _undefined(summary: RunSummary) -> list[str]:
-    """Which F1 and AUC have no value or no interval, and why; a sentence each."""
+    """A sentence for each F1 and AUC without a value or interval, with the reason."""
     found = []
     for measure in ("f1", "auc"):
         scores = summary.measures["finetuned"].get(measure)
@@ -220,30 +213,24 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"figure": _figure, "signed": _signed, "with_ends": _with_ends}
+    environment.filters |= {"score": _score, "with_interval": _with_interval}
     environment.globals |= {"au_column": au_column, "au_names": AU_NAMES}
     return environment
 
 
-def _figure(value: Estimate | float | None) -> str:
+def _score(value: Estimate | float | None, signed: bool = False) -> str:
     """Three digits, or n/a."""
-    number = value.value if isinstance(value, Estimate) else value
-    return "n/a" if number is None or math.isnan(number) else f"{number:.3f}"
-
-
-def _signed(value: Estimate | float | None) -> str:
-    """Three digits with a sign, or n/a."""
     number = value.value if isinstance(value, Estimate) else value
     if number is None or math.isnan(number):
         return "n/a"
-    return f"{number:+.3f}".replace("-", "−")
+    return f"{number:+.3f}".replace("-", "−") if signed else f"{number:.3f}"
 
 
-def _with_ends(value: Estimate, signed: bool = False) -> str:
-    """A figure and its interval."""
-    written = _signed if signed else _figure
+def _with_interval(value: Estimate, signed: bool = False) -> str:
+    """A score and its interval."""
+    text = _score(value, signed)
     if math.isnan(value.value):
-        return "n/a"
+        return text
     if math.isnan(value.low):
-        return f"{written(value)} (no interval)"
-    return f"{written(value)} [{written(value.low)}, {written(value.high)}]"
+        return f"{text} (no interval)"
+    return f"{text} [{_score(value.low, signed)}, {_score(value.high, signed)}]"

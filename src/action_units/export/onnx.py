@@ -1,72 +1,63 @@
-"""Writing networks as ONNX.
+"""Networks as an ONNX file: one graph from packed faces to probabilities.
 
-The exporter is torch's TorchScript one. Of the two that torch 2.11 to 2.13 have it is the one
-that writes equal bytes for equal networks, needs no further package and is ten times as fast;
-the newer one (``dynamo=True``) orders its nodes and names by chance. Both agree with torch
-to 3e-7.
+The exporter is torch's TorchScript one. Of the two in torch 2.11 to 2.13 it is the one that
+writes equal bytes for equal networks, needs no further package and is ten times as fast; the
+newer one (``dynamo=True``) orders its nodes and names by chance. Both agree with torch to 3e-7.
 """
 
 import io
+import math
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from action_units.errors import ArtifactError
-from action_units.export.graph import FaceClassifier
-from action_units.export.members import PackagedMember, left_to_do
-from action_units.export.onnx_network import to_metadata
-from action_units.extras import import_extra
-from action_units.faces.store import Faces
+from action_units.evaluation.ensemble import EPS
+from action_units.export.fold_models import FoldModel, remaining_postprocessing
+from action_units.export.onnx_runtime import import_onnx, to_metadata
 from action_units.labels.action_units import AU_NAMES
+from action_units.training.data.augmentation import normalise
 
 OPSET = 18
 
-
-def face_size(members: Sequence[PackagedMember], otherwise: int | None = None) -> int:
-    """Side of the faces that networks were trained on, as a store holds them, in pixels.
-
-    Args:
-        members: The networks.
-        otherwise: The side where the networks do not say it; without, what they take.
-    """
-    model = members[0].model
-    recorded = model.provenance.get("faces") or {}
-    return int(recorded.get("size", otherwise or model.spec.image_size))
+CALIBRATION_EPS = 1e-7
+"""Calibration keeps this distance from 0 and 1 (evaluation/postprocessing/calibration.py)."""
 
 
-def to_onnx(members: Sequence[PackagedMember], size: int, about: dict[str, Any]) -> bytes:
+def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> bytes:
     """Networks as an ONNX file; equal networks and metadata give equal bytes.
 
     Its input ``faces`` is uint8 (N, S, S), its output ``probabilities`` float32 (N, A).
 
     Args:
-        members: One network, or several that answer as one.
+        models: One network, or several that are combined.
         size: Side of the faces, in pixels.
         about: Further metadata: JSON values by key.
 
     Raises:
         ConfigurationError: The ``onnx`` package is not installed.
-        ArtifactError: The treatments of several networks cannot be put into a graph.
+        ArtifactError: A graph cannot hold the network, or the postprocessing of several.
     """
-    onnx = import_extra("onnx", "onnx", "An ONNX file")
-    postprocessing = left_to_do(members)
-    if postprocessing is None:
+    onnx = import_onnx("onnx")
+    remaining = remaining_postprocessing(models)
+    if remaining is None:
         raise ArtifactError(
             "Several networks whose probabilities are smoothed or calibrated by isotonic "
-            "curves cannot answer as one ONNX file; export them one by one "
+            "curves cannot be combined in one ONNX file; export them one by one "
             "(`--params fold=1`)."
         )
-    first = members[0].model
+    first = models[0].model
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the exporter is not the newest; see the module
         try:
             torch.onnx.export(
-                FaceClassifier(members, size),
+                FaceClassifier(models, size),
                 (torch.zeros(2, size, size, dtype=torch.uint8),),
                 buffer,  # type: ignore[arg-type]  # this exporter takes it
                 dynamo=False,
@@ -78,20 +69,27 @@ def to_onnx(members: Sequence[PackagedMember], size: int, about: dict[str, Any])
         except RuntimeError as error:
             raise ArtifactError(
                 f"architecture {first.spec.architecture} cannot be written as ONNX "
-                f"({str(error).splitlines()[0]}); export it without: `export.onnx=false`."
+                f"({str(error).splitlines()[0]}); export without it: `export.onnx=false`."
             ) from error
     model = onnx.load_from_string(buffer.getvalue())
-    rest = postprocessing.to_json(first.aus)
+    rest = remaining.to_json(first.aus)
     del rest["thresholds"]
     metadata = {
         "aus": list(first.aus),
         "au_names": [AU_NAMES[au] for au in first.aus],
-        "thresholds": list(postprocessing.thresholds.values),
-        "thresholds_fitted_on": list(postprocessing.thresholds.fitted_on),
+        "thresholds": list(remaining.thresholds.values),
+        "thresholds_fitted_on": list(remaining.thresholds.fitted_on),
         "left_to_do": rest,
-        "preprocessing": preprocessing(members, size),
+        "preprocessing": {
+            "size": size,
+            "channels": 1,
+            "subtract": 127.5,
+            "divide_by": 127.5,
+            "network_sizes": [one.model.spec.image_size for one in models],
+            "flip_average": [one.flip for one in models],
+        },
         "faces": first.provenance.get("faces"),
-        "members": [member_facts(member) for member in members],
+        "members": [_facts(one) for one in models],
         **about,
     }
     onnx.helper.set_model_props(model, to_metadata(metadata))
@@ -101,42 +99,98 @@ def to_onnx(members: Sequence[PackagedMember], size: int, about: dict[str, Any])
     return content
 
 
-def preprocessing(members: Sequence[PackagedMember], size: int) -> dict[str, Any]:
-    """What happens to a face in the graph, as JSON values."""
-    return {
-        "size": size,
-        "channels": 1,
-        "subtract": 127.5,
-        "divide_by": 127.5,
-        "network_sizes": [member.model.spec.image_size for member in members],
-        "flip_average": [member.flip for member in members],
-    }
+def face_size(models: Sequence[FoldModel], default: int | None = None) -> int:
+    """Side of the faces that networks were trained on, as a store holds them, in pixels.
+
+    Args:
+        models: The networks.
+        default: Where they did not record it; None: the size of their input.
+    """
+    model = models[0].model
+    recorded = model.provenance.get("faces") or {}
+    return int(recorded.get("size", default or model.spec.image_size))
 
 
-def member_facts(member: PackagedMember) -> dict[str, Any]:
+def _facts(one: FoldModel) -> dict[str, Any]:
     """Where a network is from, as JSON values."""
-    provenance = member.model.provenance
+    provenance = one.model.provenance
+    fold = provenance.get("fold")
     return {
-        "name": member.name,
-        "sha256": member.sha256,
-        "spec": member.model.spec.to_json(),
-        "fold": member.fold,
+        "name": one.name,
+        "sha256": one.sha256,
+        "spec": one.model.spec.to_json(),
+        "fold": None if fold is None else int(fold),
         **{key: provenance.get(key) for key in ("protocol", "recipe", "subjects")},
     }
 
 
-def evenly(there: int, wanted: int) -> npt.NDArray[np.int64]:
-    """At most ``wanted`` row numbers, evenly spaced over ``there`` rows."""
-    return np.unique(np.linspace(0, there - 1, min(there, wanted)).round().astype(np.int64))
+class FaceClassifier(nn.Module):
+    """The graph: one network, or several combined, with all that comes before and after.
+
+    Postprocessing that a graph cannot do is left out; see ``remaining_postprocessing``.
+    """
+
+    def __init__(self, models: Sequence[FoldModel], size: int) -> None:
+        """Take copies of the networks, for faces of `size` pixels."""
+        super().__init__()
+        self.parts = nn.ModuleList(_Part(one, size) for one in models)
+        self.eval()
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Probabilities float32 (N, A) of faces uint8 (N, S, S)."""
+        logits: list[Tensor] = [part(faces) for part in self.parts]  # M of (N, A)
+        if len(logits) == 1:
+            return torch.sigmoid(logits[0])
+        # On logits: a float32 probability near 1 has too few digits left to be averaged.
+        limit = _logit(EPS)
+        clamped = [z.clamp(limit, -limit) for z in logits]
+        return torch.sigmoid(torch.stack(clamped).mean(dim=0))
 
 
-def made_up_faces(n: int, size: int, seed: int) -> Faces:
-    """Blotches of grey from coarse to fine, uint8 (n, size, size)."""
-    random = np.random.default_rng([seed, n, size])
-    faces = np.zeros((n, size, size))
-    for cells in (2, 5, 11, size):
-        coarse = random.normal(size=(n, cells, cells))
-        at = np.arange(size) * cells // size
-        faces += coarse[:, at][:, :, at]
-    scaled = 128 + 40 * faces * random.uniform(0.2, 1.5, (n, 1, 1))
-    return scaled.clip(0, 255).astype(np.uint8)
+class _Part(nn.Module):
+    """One fold's network, its faces resized and its logits calibrated."""
+
+    def __init__(self, one: FoldModel, size: int) -> None:
+        super().__init__()
+        spec = one.model.spec
+        self.network = deepcopy(one.model.network).cpu().eval()
+        self.flip, self.channels = one.flip, spec.channels
+        self.temperatures: Tensor | None
+        self.weights: Tensor | None
+        temperatures = one.temperatures
+        calibrated = one.postprocessing.calibration is not None and temperatures is not None
+        self.register_buffer("temperatures", torch.tensor(temperatures) if calibrated else None)
+        self.register_buffer(
+            "weights", None if spec.image_size == size else resizing(size, spec.image_size)
+        )
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Logits (N, A) of faces (N, S, S)."""
+        if self.weights is not None:
+            rows = faces.to(torch.float32) @ self.weights.T  # (N, S, S')
+            faces = (self.weights @ rows).round().clamp(0, 255)  # (N, S', S')
+        x = normalise(faces).expand(-1, self.channels, -1, -1)
+        z: Tensor = self.network(x)
+        if self.flip:
+            z = (z + self.network(x.flip(-1))) / 2
+        if self.temperatures is not None:
+            limit = _logit(CALIBRATION_EPS)
+            z = z.clamp(limit, -limit) / self.temperatures
+        return z
+
+
+def resizing(size: int, target: int) -> Tensor:
+    """``training.data.arrays.resized`` along one side as a matrix, (target, size).
+
+    ONNX has no operator that resizes as torch does; the same weights in two matrix products
+    give the same grey levels, except where a value lies half way between two of them: there
+    the last digit of the sum decides, and each adds up in an order of its own.
+    """
+    columns = functional.interpolate(
+        torch.eye(size)[None, None], (target, size), mode="bilinear", antialias=True
+    )
+    return columns[0, 0]
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1.0 - p))

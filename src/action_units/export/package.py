@@ -1,14 +1,14 @@
 """An exported folder: weights with JSON, ONNX files and a model card, and reading it back.
 
-    config.json         what all of it is, with the SHA-256 of weights and ONNX files
+    config.json         describes all of it, with the SHA-256 of weights and ONNX files
     model.safetensors   the weights; of several networks, fold1.safetensors and so on
-    model.onnx          all of them as one, with what comes before and after
+    model.onnx          all networks combined, with what comes before and after
     model-int8.onnx     the same in eight-bit integers
     README.md           the model card
 
-Nothing in it is ever unpickled. All of it is written under other names first, so a full disk
-leaves an earlier export as it was; a folder that is being replaced does not load until it is
-whole, because ``config.json`` knows the weights' SHA-256.
+Nothing in it is ever unpickled. All files are first written under temporary names, so a full
+disk leaves an earlier export as it was; a folder that is being replaced does not load until
+it is complete, because ``config.json`` holds the weights' SHA-256.
 """
 
 import hashlib
@@ -20,20 +20,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from action_units import __version__
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.run_folder import MODEL
-from action_units.export.conversion import convert
-from action_units.export.members import (
-    PackagedMember,
-    left_to_do,
+from action_units.export.check import check_onnx, evenly_spaced
+from action_units.export.fold_models import (
+    FoldModel,
+    check_compatible,
     read_run,
-    refuse_unlike_members,
+    remaining_postprocessing,
 )
-from action_units.export.model_card import refuse_other_card, with_export
-from action_units.export.project import find_card, find_faces
-from action_units.faces.store import FaceStore
+from action_units.export.model_card import check_card, with_export
+from action_units.export.onnx import OPSET, face_size, to_onnx
+from action_units.export.quantisation import CALIBRATION_FACES, compare, quantise
+from action_units.faces.store import INDEX_NAME, FaceStore
 from action_units.files import manifest_of, sha256_of, verify, write_many
 from action_units.hints import command
 from action_units.labels.action_units import au_columns
@@ -43,24 +46,27 @@ from action_units.models.model_files import load_model
 logger = logging.getLogger(__name__)
 
 SCHEMA = 1
-CONFIG, CARD = "config.json", "README.md"
+CONFIG, CARD, ONNX, INT8 = "config.json", "README.md", "model.onnx", "model-int8.onnx"
+
+MEASURED_FACES = 5_000
+"""The loss of integers is measured on at most so many faces, evenly spaced."""
 
 _WEIGHTS_OR_GRAPH = re.compile(r"(model|fold\d+)\.safetensors|model(-int8)?\.onnx")
 
 
 @dataclass(frozen=True)
 class Package:
-    """What an exported folder holds.
+    """The content of an exported folder.
 
     Attributes:
-        members: Its networks, ready to be asked.
-        faces: How faces are found and cut out of pictures, as the networks' provenance has
-            it; None where they were trained on crops made elsewhere.
+        fold_models: Its networks.
+        faces: How faces are found and cut out, as the networks' provenance has it; None where
+            they were trained on crops made elsewhere.
         name: Of the run and the folder, such as ``sample/main/fg2020/fold3``.
-        sha256: Of its ``config.json``, and by that of everything in it.
+        sha256: Of its ``config.json``, and so of everything in it.
     """
 
-    members: tuple[PackagedMember, ...]
+    fold_models: tuple[FoldModel, ...]
     faces: dict[str, Any] | None
     name: str
     sha256: str
@@ -81,49 +87,80 @@ def export_run(
     Args:
         run_folder: Such as ``data/06_models/sample/main/fg2020``.
         out: The folder to write: a new or empty one, or an earlier export's.
-        fold: One fold's network; None takes all that are there, which answer as one.
+        fold: One fold's network; None combines all that exist.
         onnx: Also as ONNX, which needs the extra ``onnx``.
         int8: That also in eight-bit integers.
         calibration_faces: DISFA's faces with their labels: ranges of integers are measured
             on the training and validation subjects', loss in F1 on the test subjects'.
-            Without them, those of the project that the run lies in are taken.
-        card: The run's model card; without it, the one of the project's reports.
+            Default: those of the project that the run is in.
+        card: The run's model card. Default: the one of the project's reports.
 
     Returns:
         The folder.
 
     Raises:
-        ArtifactError: A file is missing or damaged, the networks cannot answer as one, or
-            were trained again after they were evaluated, the ONNX file does not answer as
-            torch does, another run is writing `out`, or the disk refused.
-        ConfigurationError: The extra ``onnx`` is not installed, or other files lie in `out`.
+        ArtifactError: A file is missing or damaged, the networks cannot be combined or
+            were trained again after they were evaluated, the ONNX file differs from torch,
+            another process writes in `out`, or the disk refused.
+        ConfigurationError: The extra ``onnx`` is not installed, or `out` has other files.
     """
     run_folder, out = Path(run_folder), Path(out)
-    _refuse_others_files(out)
-    members = read_run(run_folder, fold)
+    _check_folder(out)
+    models = read_run(run_folder, fold)
     card = find_card(run_folder) if card is None else card
-    refuse_other_card(card, members)
-    store = find_faces(run_folder) if calibration_faces is None else calibration_faces
+    check_card(card, models)
+    store = (
+        find_store(run_folder, "disfa_faces")
+        if calibration_faces is None
+        else calibration_faces
+    )
     name = "/".join([*run_folder.resolve().parts[-3:], out.resolve().name])
+    first = models[0].model
+    weights = [f"{one.name if len(models) > 1 else 'model'}.safetensors" for one in models]
     with locked(out):
         contents = {
-            _file_of(member, members): verify(run_folder / member.name / MODEL).read_bytes()
-            for member in members
+            file: verify(run_folder / one.name / MODEL).read_bytes()
+            for file, one in zip(weights, models, strict=True)
         }
-        facts: dict[str, Any] = {"version": __version__, "thresholds": _thresholds(members)}
+        remaining = remaining_postprocessing(models)
+        thresholds = None  # where every network has its own, applied before they are combined
+        if remaining is not None:
+            values = remaining.thresholds.values
+            thresholds = dict(zip(au_columns(first.aus), values, strict=True))
+        facts: dict[str, Any] = {"version": __version__, "thresholds": thresholds}
         if onnx:
             about = {"version": __version__, "name": name}
-            converted, found = convert(members, store, about, int8)
-            contents, facts = contents | converted, facts | found
+            files, found = onnx_files(models, store, about, int8)
+            contents, facts = contents | files, facts | found
         hashes = {file: hashlib.sha256(contents[file]).hexdigest() for file in sorted(contents)}
-        contents[CARD] = with_export(card, name, members, hashes, facts).encode()
-        config = {"schema": SCHEMA, "name": name, **_told(members), **facts, "sha256": hashes}
+        contents[CARD] = with_export(card, name, models, hashes, facts).encode()
+        config = {
+            "schema": SCHEMA,
+            "name": name,
+            "aus": list(first.aus),
+            "au_columns": au_columns(first.aus),
+            "faces": first.provenance.get("faces"),
+            "members": [
+                {
+                    "name": one.name,
+                    "file": file,
+                    "spec": one.model.spec.to_json(),
+                    "flip_average": one.flip,
+                    "treatment": one.postprocessing.to_json(one.model.aus),
+                    "provenance": one.model.provenance,
+                }
+                for file, one in zip(weights, models, strict=True)
+            ],
+            **facts,
+            "sha256": hashes,
+        }
         contents[CONFIG] = (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
-        files: dict[str, bytes] = {}
+        with_manifests: dict[str, bytes] = {}
         for file, content in contents.items():
-            # Names are given from the last to the first: no file is there without its manifest.
-            files |= {file: content, f"{file}.sha256": _manifest(file, content)}
-        write_many(out, files)
+            # Named from the last to the first: no file exists without its manifest.
+            manifest = f"{hashlib.sha256(content).hexdigest()}  {file}\n".encode()
+            with_manifests |= {file: content, f"{file}.sha256": manifest}
+        write_many(out, with_manifests)
         for path in list(out.iterdir()):
             file = path.name.removesuffix(".sha256")
             if _WEIGHTS_OR_GRAPH.fullmatch(file) and file not in contents:
@@ -132,15 +169,92 @@ def export_run(
     return out
 
 
-def read_package(folder: Path | str) -> Package:
-    """Read an exported folder's networks, once their files have been found whole.
+def onnx_files(
+    models: Sequence[FoldModel],
+    store: FaceStore | None,
+    about: dict[str, Any],
+    int8: bool = True,
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Networks as an ONNX file, checked against torch, and in eight-bit integers, measured.
+
+    Args:
+        models: One network, or several that are combined.
+        store: Labelled faces of the data that they were trained on; needed for integers.
+        about: Further metadata of the files.
+        int8: Whether to make the second file.
+
+    Returns:
+        The files' bytes by name; and facts as JSON values: ``onnx`` with the check against
+        torch, ``int8`` with what it loses and gains, ``left_out`` with the reason why a
+        file is not made.
 
     Raises:
-        ArtifactError: A file of theirs is missing, damaged or of another export.
+        ArtifactError: The file differs from torch, or the store has faces of another size
+            or other AUs.
+        ConfigurationError: The extra ``onnx`` is not installed.
+    """
+    remaining = remaining_postprocessing(models)
+    if remaining is None:
+        return {}, _left_out(
+            "There is no ONNX file: the probabilities of each network are smoothed, or "
+            "calibrated by isotonic curves, before they are averaged, and a graph cannot do "
+            "that. One fold alone can be exported."
+        )
+    if store is not None and not len(store):
+        store = None
+    size = face_size(models, None if store is None else store.faces.shape[1])
+    if store is not None and (store.faces.shape[1] != size or store.aus != models[0].model.aus):
+        raise ArtifactError(
+            f"The faces given are of {store.faces.shape[1]} px with AUs "
+            f"{', '.join(map(str, store.aus))}; the networks were trained on {size} px and "
+            f"predict AUs {', '.join(map(str, models[0].model.aus))}. Give the face store that "
+            "they were trained on."
+        )
+    content = to_onnx(models, size, about)
+    check = check_onnx(content, models, size, None if store is None else store.faces)
+    facts: dict[str, Any] = {"onnx": {"file": ONNX, "opset": OPSET, "check": check}}
+    logger.info(
+        "ONNX against torch, %s faces: the largest difference of a probability is %.1e.",
+        f"{check['faces']:,}",
+        check["max_difference"],
+    )
+    if not int8:
+        return {ONNX: content}, facts
+    if store is None:
+        return {ONNX: content}, facts | _left_out(
+            "There is no INT8 file: it takes faces to measure the ranges of integers on, and "
+            "there is no face store with faces beside the run."
+        )
+    learned = np.isin(store.subjects, _subjects(models, "train", "validation"))
+    tested = np.isin(store.subjects, _subjects(models, "test")) & ~learned
+    ranges = store.select(np.flatnonzero(learned)) if learned.any() else store
+    quantised = quantise(content, _subset(ranges, CALIBRATION_FACES).faces)
+    unseen = bool(tested.any())
+    measured_on = _subset(
+        store.select(np.flatnonzero(tested)) if unseen else store, MEASURED_FACES
+    )
+    logger.info("Measuring INT8 on %s faces.", f"{len(measured_on):,}")
+    measured = compare(content, quantised, measured_on, remaining, unseen)
+    for batch, speed in measured["speed"]["batches"].items():
+        logger.info("INT8 in batches of %s: %.2f× the speed of float32.", batch, speed["gain"])
+    facts["int8"] = {
+        "file": INT8,
+        "how": "static, backbones, by channel",
+        "ranges_from_faces": min(len(ranges), CALIBRATION_FACES),
+        **measured,
+    }
+    return {ONNX: content, INT8: quantised}, facts
+
+
+def read_package(folder: Path | str) -> Package:
+    """Read an exported folder's networks after checking their files.
+
+    Raises:
+        ArtifactError: A file is missing, damaged or of another export.
     """
     folder = Path(folder)
     path = verify(folder / CONFIG, made_by=command("export"))
-    members = []
+    models = []
     try:
         config = json.loads(path.read_text())
         if config.get("schema") != SCHEMA:
@@ -149,22 +263,83 @@ def read_package(folder: Path | str) -> Package:
                 f"Export again: {command('export')}."
             )
         for one in config["members"]:
-            sha256 = config["sha256"][one["file"]]
-            _check(folder / one["file"], sha256)
-            model = load_model(folder / one["file"], aus=config["aus"])
+            file, sha256 = folder / one["file"], config["sha256"][one["file"]]
+            if sha256_of(verify(file, made_by=command("export"))) != sha256:
+                raise ArtifactError(
+                    f"{file} is not of the same export as the {CONFIG} beside it: its SHA-256 "
+                    f"differs. Export again: {command('export')}."
+                )
+            model = load_model(file, aus=config["aus"])
             postprocessing = Postprocessing.from_json(one["treatment"], model.aus)
-            members.append(PackagedMember(one["name"], model, postprocessing, sha256))
+            models.append(FoldModel(one["name"], model, postprocessing, sha256))
         faces, name = config["faces"], str(config["name"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        check_compatible(models, str(folder))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ArtifactError(f"{path} cannot be read ({error!r}); export again.") from error
-    refuse_unlike_members(members, str(folder))
-    return Package(tuple(members), faces, name, sha256_of(path))
+    return Package(tuple(models), faces, name, sha256_of(path))
 
 
-def _refuse_others_files(out: Path) -> None:
-    """Refuse a folder with anything in it that no export has written.
+def find_store(run_folder: Path, name: str) -> FaceStore | None:
+    """A face store of the project that a run's models are in, such as ``disfa_faces``.
 
-    The model card is one to be edited: an edited one is somebody's work and not overwritten.
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    layer = _layer(run_folder, "04_feature")
+    path = None if layer is None else layer / run_folder.resolve().parts[-3] / name
+    return FaceStore.open(path) if path and (path / INDEX_NAME).is_file() else None
+
+
+def web_rendered(run_folder: Path) -> bool | None:
+    """Whether the web set of a run's project is rendered; None where it does not exist."""
+    store = find_store(run_folder, "web_faces")
+    return None if store is None else bool((store.table["origin"] == "rendered").all())
+
+
+def find_card(run_folder: Path) -> str:
+    """The model card of a run.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged.
+    """
+    layer = _layer(run_folder, "08_reporting")
+    if layer is None:
+        raise ArtifactError(
+            f"{run_folder} is not below a project's data/06_models, so its model card "
+            "cannot be found; name it: `--card model_card.md` of action-units export, or its "
+            "text as `card` of export_run."
+        )
+    path = layer.joinpath(*run_folder.resolve().parts[-3:], "model_card.md")
+    return verify(path, made_by=command("evaluate")).read_text()
+
+
+def _layer(run_folder: Path, name: str) -> Path | None:
+    """Another layer of the project's ``data``; None outside of a project."""
+    parents = run_folder.resolve().parents  # run, data set, layer, data
+    return parents[3] / name if len(parents) > 3 and parents[2].name == "06_models" else None
+
+
+def _left_out(reason: str) -> dict[str, str]:
+    logger.warning(reason)
+    return {"left_out": reason}
+
+
+def _subset(store: FaceStore, count: int) -> FaceStore:
+    """At most so many faces, evenly spaced, in memory."""
+    return store.select(evenly_spaced(len(store), count))
+
+
+def _subjects(models: Sequence[FoldModel], *splits: str) -> list[str]:
+    named = (one.model.provenance.get("subjects") or {} for one in models)
+    return sorted(
+        {who for subjects in named for split in splits for who in subjects.get(split, ())}
+    )
+
+
+def _check_folder(out: Path) -> None:
+    """Check that a folder has only files of an export.
+
+    The model card is meant to be edited: an edited one is not overwritten.
     """
     if out.exists() and not out.is_dir():
         raise ConfigurationError(f"{out} is a file; an export takes a folder of its own.")
@@ -182,48 +357,3 @@ def _refuse_others_files(out: Path) -> None:
             f"{card} is no longer as it was exported, and exporting again would overwrite it; "
             "move it elsewhere, or choose another folder."
         )
-
-
-def _file_of(member: PackagedMember, members: Sequence[PackagedMember]) -> str:
-    return f"{member.name if len(members) > 1 else 'model'}.safetensors"
-
-
-def _thresholds(members: Sequence[PackagedMember]) -> dict[str, float] | None:
-    """By AU, of the networks together; None where each is treated on its own before."""
-    postprocessing, aus = left_to_do(members), members[0].model.aus
-    if postprocessing is None:
-        return None
-    return dict(zip(au_columns(aus), postprocessing.thresholds.values, strict=True))
-
-
-def _told(members: Sequence[PackagedMember]) -> dict[str, Any]:
-    """What the networks are, as JSON values."""
-    first = members[0].model
-    return {
-        "aus": list(first.aus),
-        "au_columns": au_columns(first.aus),
-        "faces": first.provenance.get("faces"),
-        "members": [
-            {
-                "name": member.name,
-                "file": _file_of(member, members),
-                "spec": member.model.spec.to_json(),
-                "flip_average": member.flip,
-                "treatment": member.postprocessing.to_json(member.model.aus),
-                "provenance": member.model.provenance,
-            }
-            for member in members
-        ],
-    }
-
-
-def _check(path: Path, sha256: str) -> None:
-    if sha256_of(verify(path, made_by=command("export"))) != sha256:
-        raise ArtifactError(
-            f"{path} is not of the same export as the {CONFIG} beside it: its SHA-256 is "
-            f"another. Export again: {command('export')}."
-        )
-
-
-def _manifest(file: str, content: bytes) -> bytes:
-    return f"{hashlib.sha256(content).hexdigest()}  {file}\n".encode()

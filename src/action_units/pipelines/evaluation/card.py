@@ -13,7 +13,7 @@ from action_units.evaluation.summary import RunSummary
 from action_units.hints import command
 
 if TYPE_CHECKING:
-    from action_units.export.members import PackagedMember
+    from action_units.export.fold_models import FoldModel
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +36,13 @@ def write_model_card(
         Markdown with Hugging Face's front matter.
     """
     from action_units.evaluation.run_folder import MODEL
-    from action_units.export.members import read_member
+    from action_units.export.fold_models import read_fold_model
     from action_units.export.model_card import render_card
-    from action_units.export.project import web_rendered
+    from action_units.export.package import web_rendered
 
     members = {
-        fold: _as_judged(read_member(models / f"fold{fold}" / MODEL), fold) for fold in folds
+        fold: _as_judged(read_fold_model(models / f"fold{fold}" / MODEL), fold)
+        for fold in folds
     }
     pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
     curves = [pretraining, *(fold.finetuned.curve for fold in summary.folds)]
@@ -51,7 +52,7 @@ def write_model_card(
     return render_card(summary, members, name, seconds, rendered)
 
 
-def _as_judged(member: "PackagedMember", fold: int) -> "PackagedMember":
+def _as_judged(member: "FoldModel", fold: int) -> "FoldModel":
     """Take a fold's weights for those that were judged only where they are."""
     if member.fitted_to in ("", member.sha256):
         return member

@@ -1,4 +1,4 @@
-"""An exported network on ONNX Runtime; nothing here imports torch."""
+"""An exported network in ONNX Runtime; this module does not import torch."""
 
 import json
 import math
@@ -26,16 +26,20 @@ SCHEMA = 1
 BATCH = 64
 
 
+def import_onnx(module: str) -> Any:
+    """A module of the optional packages ``onnx`` (writing) and ``onnxruntime`` (running)."""
+    return import_extra(module, "onnx", "An ONNX file")
+
+
 class OnnxNetwork:
-    """One ONNX file: a fold's network, or several folds' as one.
+    """An ONNX file of this project: one fold's network, or those of several folds combined.
 
     Attributes:
         path: The file.
-        metadata: What the file says of itself, by key.
+        metadata: By key.
         aus: The AU of each column.
         size: Side of the faces it takes, in pixels.
-        postprocessing: What is left to be done to its probabilities: thresholds, and whatever
-            its graph does not do already.
+        postprocessing: Thresholds, and what the graph does not do.
     """
 
     def __init__(self, path: Path | str, threads: int = 0) -> None:
@@ -49,15 +53,15 @@ class OnnxNetwork:
             ArtifactError: Missing, damaged, or not an ONNX file of this project.
             ConfigurationError: ONNX Runtime is not installed.
         """
-        import_extra("onnxruntime", "onnx", "An ONNX file")
+        import_onnx("onnxruntime")
         self.path = verify(path)
         try:
             self._session = open_session(self.path.read_bytes(), threads)
             self.metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
             self.aus = tuple(int(au) for au in self.metadata["aus"])
             self.size = int(self.metadata["preprocessing"]["size"])
-            self.postprocessing = _treatment(self.metadata, self.aus)
-        except Exception as error:  # whatever comes of a file that is not ours
+            self.postprocessing = _postprocessing(self.metadata, self.aus)
+        except Exception as error:  # a file of another program may fail anywhere
             raise ArtifactError(
                 f"{self.path} is whole but is not an ONNX file that this version can read "
                 f"({error})."
@@ -81,20 +85,12 @@ class OnnxNetwork:
                 f"(N, {self.size}, {self.size}), as the face store that it was trained on "
                 "holds them."
             )
-        return ask(self._session, faces)
+        return run_session(self._session, faces)
 
 
 def open_session(content: bytes, threads: int = 0) -> Any:
-    """An ONNX file's content, ready to be run on the CPU.
-
-    Args:
-        content: Of the file.
-        threads: To compute on; 0 is what ``threads.limited`` sets, or one for each core.
-
-    Raises:
-        ConfigurationError: ONNX Runtime is not installed.
-    """
-    runtime = import_extra("onnxruntime", "onnx", "An ONNX file")
+    """Load the content of an ONNX file for the CPU; arguments as for ``OnnxNetwork``."""
+    runtime = import_onnx("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or thread_limit() or 0
     # Threads that wait do not take a core from other programs.
@@ -103,8 +99,8 @@ def open_session(content: bytes, threads: int = 0) -> Any:
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def ask(session: Any, faces: Faces) -> npt.NDArray[np.float32]:
-    """What a session of ``open_session`` says of faces uint8 (N, S, S), float32 (N, A)."""
+def run_session(session: Any, faces: Faces) -> npt.NDArray[np.float32]:
+    """Probabilities float32 (N, A) of faces uint8 (N, S, S), by ``open_session``."""
     blocks = [
         session.run(None, {"faces": np.ascontiguousarray(faces[start : start + BATCH])})[0]
         for start in range(0, max(len(faces), 1), BATCH)
@@ -113,11 +109,7 @@ def ask(session: Any, faces: Faces) -> npt.NDArray[np.float32]:
 
 
 def to_metadata(content: dict[str, Any]) -> dict[str, str]:
-    """Metadata of an ONNX file: every value as JSON, keys in order.
-
-    Args:
-        content: JSON values by key; it must have ``aus``.
-    """
+    """JSON values, among them ``aus``, as the metadata of an ONNX file."""
     whole = {"schema": SCHEMA, "au_columns": au_columns(content["aus"]), **content}
     return {
         key: json.dumps(whole[key], sort_keys=True, allow_nan=False) for key in sorted(whole)
@@ -125,11 +117,7 @@ def to_metadata(content: dict[str, Any]) -> dict[str, str]:
 
 
 def read_metadata(found: dict[str, str]) -> dict[str, Any]:
-    """What ``to_metadata`` wrote.
-
-    Raises:
-        ValueError: It is of another program or version.
-    """
+    """Read what ``to_metadata`` wrote; ValueError if it is of another program or version."""
     if "schema" not in found:
         raise ValueError("its metadata are not of this project")
     content = {key: json.loads(value) for key, value in found.items()}
@@ -138,8 +126,8 @@ def read_metadata(found: dict[str, str]) -> dict[str, Any]:
     return content
 
 
-def _treatment(metadata: Mapping[str, Any], aus: Sequence[int]) -> Postprocessing:
-    """What is left to be done to the probabilities of a file."""
+def _postprocessing(metadata: Mapping[str, Any], aus: Sequence[int]) -> Postprocessing:
+    """The postprocessing that the graph does not do."""
     values = tuple(float(value) for value in metadata["thresholds"])
     if len(values) != len(aus):
         raise ValueError(f"{len(values)} thresholds for {len(aus)} AUs")

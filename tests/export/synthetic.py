@@ -15,7 +15,7 @@ from action_units.evaluation.postprocessing.calibration import Temperature
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
-from action_units.export.members import PackagedMember
+from action_units.export.fold_models import FoldModel
 from action_units.faces.store import FaceStore
 from action_units.files import atomic_artifact
 from action_units.labels.action_units import DISFA_AUS, au_columns
@@ -35,7 +35,7 @@ SUBJECTS = {
 }
 
 
-def made_up_model(
+def synthetic_model(
     spec: NetworkSpec = SMALL,
     aus: Sequence[int] = DISFA_AUS,
     seed: int = 0,
@@ -55,14 +55,14 @@ def made_up_model(
         # Logits spread over some faces, so that every AU tells faces apart.
         head, side = network.head.linear, spec.image_size
         head.weight.normal_(generator=generator)
-        some = normalise(torch.from_numpy(made_up_faces(64, side, 1)))
+        some = normalise(torch.from_numpy(synthetic_faces(64, side, 1)))
         logits = network.eval()(some.expand(-1, spec.channels, -1, -1))
         head.weight *= 2 / logits.std(dim=0)[:, None]
         head.bias.copy_(-2 * (logits.mean(dim=0) - head.bias) / logits.std(dim=0) - 0.5)
     return TrainedModel(network.eval(), spec, tuple(aus), {"flip_average": flip, **provenance})
 
 
-def made_up_treatment(
+def synthetic_postprocessing(
     n_aus: int, seed: int = 0, temperature: bool = False, smoothing: Smoothing | None = None
 ) -> Postprocessing:
     """Thresholds of chance, and a calibration where it is asked for."""
@@ -81,7 +81,7 @@ def made_up_treatment(
     return Postprocessing(thresholds, smoothing or Smoothing(), calibration)
 
 
-def made_up_member(fold: int = 1, **options: Any) -> PackagedMember:
+def synthetic_fold_model(fold: int = 1, **options: Any) -> FoldModel:
     """One fold's network; options are those of the model and of the treatment."""
     treated = {
         name: options.pop(name) for name in ("temperature", "smoothing") if name in options
@@ -93,9 +93,9 @@ def made_up_member(fold: int = 1, **options: Any) -> PackagedMember:
         "subjects": SUBJECTS[fold],
         "training": {"best_epoch": 10 + fold, "initial_sha256": "ab" * 32, "recipe": RECIPE},
     }
-    model = made_up_model(seed=fold, **{**provenance, **options})
-    postprocessing = made_up_treatment(len(model.aus), fold, **treated)
-    return PackagedMember(f"fold{fold}", model, postprocessing, f"{fold:064d}")
+    model = synthetic_model(seed=fold, **{**provenance, **options})
+    postprocessing = synthetic_postprocessing(len(model.aus), fold, **treated)
+    return FoldModel(f"fold{fold}", model, postprocessing, f"{fold:064d}")
 
 
 RECIPE = {
@@ -113,7 +113,7 @@ def write_run(
 ) -> Path:
     """A run's folder of models, as fine-tuning and perhaps evaluation leave it."""
     for fold in folds:
-        member = made_up_member(fold, **options)
+        member = synthetic_fold_model(fold, **options)
         save_model(member.model, folder / f"fold{fold}/finetuned.safetensors")
         if not evaluated:
             continue
@@ -125,7 +125,7 @@ def write_run(
     return folder
 
 
-def made_up_faces(n: int, size: int, seed: int = 0) -> np.ndarray:
+def synthetic_faces(n: int, size: int, seed: int = 0) -> np.ndarray:
     """Noise of all grains, uint8 (n, size, size); not the exporter's own."""
     random = np.random.default_rng([9, seed])
     small = random.integers(0, 256, (n, 4, 4)).repeat(size // 4, 1).repeat(size // 4, 2)
@@ -133,7 +133,7 @@ def made_up_faces(n: int, size: int, seed: int = 0) -> np.ndarray:
     return (small + fine).clip(0, 255).astype(np.uint8)
 
 
-def made_up_store(n: int = 60, size: int = 32, aus: Sequence[int] = DISFA_AUS) -> FaceStore:
+def synthetic_store(n: int = 60, size: int = 32, aus: Sequence[int] = DISFA_AUS) -> FaceStore:
     """Labelled faces of three subjects."""
     random = np.random.default_rng(3)
     table = pd.DataFrame(
@@ -141,4 +141,4 @@ def made_up_store(n: int = 60, size: int = 32, aus: Sequence[int] = DISFA_AUS) -
     )
     table.insert(0, "image", [f"{row:03d}.jpg" for row in range(n)])
     table.insert(1, "subject", [f"SN00{row % 3 + 1}" for row in range(n)])
-    return FaceStore(made_up_faces(n, size), table, tuple(aus))
+    return FaceStore(synthetic_faces(n, size), table, tuple(aus))
