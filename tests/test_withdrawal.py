@@ -1,6 +1,5 @@
 """Whose picture a path leads to, and what keeps withdrawn people out."""
 
-from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
@@ -62,7 +61,6 @@ def test_another_persons_path_is_not(name, path):
 
 class _Source:
     def __init__(self, *chunks):
-        self.ignored = Counter({".txt": 1})
         self._chunks = chunks
 
     def chunks(self):

@@ -16,7 +16,6 @@ import json
 import logging
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -121,15 +120,6 @@ class WithoutPeople:
 
     source: PhotographSource
     people: tuple[Person, ...]
-
-    @property
-    def ignored(self) -> Counter[str]:
-        """What the source has passed over as no picture."""
-        return self.source.ignored
-
-    @ignored.setter
-    def ignored(self, value: Counter[str]) -> None:
-        self.source.ignored = value
 
     def chunks(self) -> Iterator[Chunk]:
         """The chunks that are not one of these people's alone."""

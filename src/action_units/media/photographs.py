@@ -1,8 +1,7 @@
-"""Photographs as files, and the chunks of work in which every source of them gives them.
+"""Photographs as files: what every source of them gives, and the files that a path names.
 
 A source lists its *chunks* without reading the photographs; a chunk is sent to a worker,
-which reads them. A chunk whose fingerprint is the one of an earlier run need not be done
-again.
+which reads them. A chunk with the fingerprint of an earlier run need not be done again.
 """
 
 import glob
@@ -10,7 +9,6 @@ import itertools
 import os
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Protocol
 
 from action_units.errors import ConfigurationError, LabelError, UnusableFace
 from action_units.media.paths import AnyPath, any_path, open_file, printable
+from action_units.media.photograph_names import portable, stem_of
 
 # What unpacks a file of each suffix, beside it or into a folder.
 _UNPACK = {
@@ -55,16 +54,12 @@ class Photograph:
         stem: The name of its crop, without suffix; see ``photograph_names.stem_of``.
         location: Where a person finds it: a path, a file and a byte in it, a member of a tar.
         content: Its bytes, or why there are none.
-        face: Where the source says that the face is: left, top, right and bottom in
-            parts of the picture's width and height. Of the faces of MS-Celeb-1M, which
-            come cut out, in parts of the photograph they were cut from.
     """
 
     name: str
     stem: str
     location: str
     content: bytes | UnusableFace
-    face: tuple[float, float, float, float] | None = None
 
 
 class Chunk(Protocol):
@@ -89,15 +84,38 @@ class Chunk(Protocol):
         """
 
 
-class PhotographSource(Protocol):
-    """Where photographs come from.
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """A range of bytes of a file of many photographs, which is a chunk.
 
     Attributes:
-        ignored: What ``chunks`` has passed over so far, as no picture by its name:
-            how many of each suffix.
+        name: The file's name, for people.
+        path: The file.
+        start: The first byte of the range.
+        stop: The byte after its last.
+        fingerprint: See ``Chunk``.
+        weight: About how many photographs it has.
     """
 
-    ignored: Counter[str]
+    name: str
+    path: AnyPath
+    start: int
+    stop: int
+    fingerprint: str
+    weight: int
+
+    @property
+    def id(self) -> str:
+        """The file's name and the range's first byte."""
+        return f"{portable(self.name)}@{self.start}"
+
+    def lost(self, location: str, error: UnusableFace) -> Photograph:
+        """A photograph in the place of those that can no longer be found."""
+        return Photograph(self.id, stem_of(self.id), location, error)
+
+
+class PhotographSource(Protocol):
+    """Where photographs come from."""
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks, in an order that depends on their names alone.

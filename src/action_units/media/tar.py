@@ -34,7 +34,7 @@ from action_units.media.paths import (
     size_and_fingerprint,
 )
 from action_units.media.photograph_names import portable, stem_of, suffix_of
-from action_units.media.photographs import Photograph, find_files
+from action_units.media.photographs import FileRange, Photograph, find_files
 
 logger = logging.getLogger(__name__)
 
@@ -51,41 +51,24 @@ _ZEROS = bytes(_BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
-class TarChunk:
-    """A run of a tar's members; see ``photographs.Chunk``.
+class TarChunk(FileRange):
+    """A run of a tar's members, from header to header; see ``photographs.Chunk``.
 
     Attributes:
-        name: The tar's name, for people.
-        tar: Its path.
-        start: Where the headers of the first member begin.
-        stop: Where those of the next chunk begin.
-        fingerprint: Of the whole tar.
-        weight: How many photographs it has; of a store's tar, about how many.
         again: Headers of members whose name an earlier chunk has.
     """
 
-    name: str
-    tar: AnyPath
-    start: int
-    stop: int
-    fingerprint: str
-    weight: int
     again: tuple[int, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """The tar's name and the chunk's first byte."""
-        return f"{portable(self.name)}@{self.start}"
 
     def photographs(self) -> Iterator[Photograph]:
         """One a member that is a picture; where the tar is damaged, the last says so."""
         try:
-            with open_file(self.tar) as file:
+            with open_file(self.path) as file:
                 yield from self._members(file)
         except UnusableFace as error:
-            yield self._lost(error)
+            yield self._rest(error)
         except Exception as error:  # each store's client has errors of its own
-            yield self._lost(UnusableFace("unreadable", str(error) or type(error).__name__))
+            yield self._rest(UnusableFace("unreadable", str(error) or type(error).__name__))
 
     def _members(self, file: IO[bytes]) -> Iterator[Photograph]:
         size = file.seek(0, os.SEEK_END)
@@ -113,14 +96,13 @@ class TarChunk:
         return Photograph(
             portable(f"{self.name}/{unique}"),
             stem_of(unique, within=self.name.removesuffix(".tar")),
-            f"{printable(self.tar)}, member {portable(name)}",
+            f"{printable(self.path)}, member {portable(name)}",
             content,
         )
 
-    def _lost(self, error: UnusableFace) -> Photograph:
+    def _rest(self, error: UnusableFace) -> Photograph:
         reason = UnusableFace(error.reason, f"{error.detail}; members after it are lost")
-        location = f"{printable(self.tar)}, after byte {self.start:,}"
-        return Photograph(self.id, stem_of(self.id), location, reason)
+        return self.lost(f"{printable(self.path)}, after byte {self.start:,}", reason)
 
 
 class TarSource:

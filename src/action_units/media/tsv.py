@@ -17,9 +17,7 @@ import binascii
 import hashlib
 import re
 import struct
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import IO
@@ -33,7 +31,7 @@ from action_units.media.paths import (
     size_and_fingerprint,
 )
 from action_units.media.photograph_names import portable, stem_of
-from action_units.media.photographs import Photograph, find_files
+from action_units.media.photographs import FileRange, Photograph, find_files
 
 RANGE = 16 << 20
 """Bytes of a chunk; some 600 faces."""
@@ -52,51 +50,31 @@ _COLUMNS = "MID, rank, image URL, page URL, face id, face rectangle, face data"
 _FACE_ID = re.compile(r"FaceId-(\d+)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class TsvChunk:
-    """The lines that begin in a range of bytes; see ``photographs.Chunk``.
+class TsvChunk(FileRange):
+    """The lines that begin in a range of bytes; see ``photographs.Chunk``."""
 
-    Attributes:
-        name: The file's name, for people.
-        file: Its path.
-        start: The first byte of the range.
-        stop: The byte after its last.
-        fingerprint: See ``_fingerprint``.
-        weight: About how many lines it has.
-    """
-
-    name: str
-    file: AnyPath
-    start: int
-    stop: int
-    fingerprint: str
-    weight: int
-
-    @property
-    def id(self) -> str:
-        """The file's name and the range's first byte."""
-        return f"{portable(self.name)}@{self.start}"
+    __slots__ = ()
 
     def photographs(self) -> Iterator[Photograph]:
         """One a line; a line that is no face says why."""
         try:
-            with open_file(self.file) as file:
+            with open_file(self.path) as file:
                 for at, line in _lines(file, self.start, self.stop):
                     if line is None or line.strip():
                         yield self._photograph(at, line)
         except Exception as error:  # each store's client has errors of its own
             reason = UnusableFace("unreadable", f"the rest of these lines: {error}")
-            yield Photograph(self.id, stem_of(self.id), printable(self.file), reason)
+            yield self.lost(printable(self.path), reason)
 
     def _photograph(self, at: int, line: bytes | None) -> Photograph:
         shown_by = f"`tail -c +{at + 1} FILE | head -n 1` shows the line"
-        location = f"{printable(self.file)}, byte {at:,} ({shown_by})"
+        location = f"{printable(self.path)}, byte {at:,} ({shown_by})"
         try:
-            name, face, content = parse_line(line)
+            name, content = parse_line(line)
         except UnusableFace as error:
             name = f"{portable(self.name)}@{at}"
             return Photograph(name, stem_of(name), location, error)
-        return Photograph(name, stem_of(name), location, content, face)
+        return Photograph(name, stem_of(name), location, content)
 
 
 class TsvSource:
@@ -110,7 +88,6 @@ class TsvSource:
             range_bytes: How much of a file is a chunk.
         """
         self.path, self.range_bytes = any_path(path), range_bytes
-        self.ignored: Counter[str] = Counter()
 
     def named(self) -> None:
         """None: names are in the lines, and these are not read before the work."""
@@ -166,16 +143,14 @@ def _check_first_lines(path: AnyPath, block: bytes, is_all: bool) -> None:
         )
 
 
-def parse_line(
-    line: bytes | None,
-) -> tuple[str, tuple[float, float, float, float] | None, bytes]:
+def parse_line(line: bytes | None) -> tuple[str, bytes]:
     """Read a line.
 
     Args:
         line: Without its end; None stands for one that is too long.
 
     Returns:
-        The face's name, its rectangle where the column is not empty, and its bytes.
+        The face's name, and its bytes.
 
     Raises:
         UnusableFace: ``damaged``, ``empty`` or ``too large``.
@@ -195,20 +170,17 @@ def parse_line(
     content = _from_base64(columns[6], "face data")
     if not content:
         raise UnusableFace("empty", "the column of the face data is empty")
-    name = f"{portable(identity)}/{rank}-{face_id}.jpg"
-    return name, _rectangle(columns[5]), content
+    if columns[5]:
+        _check_rectangle(_from_base64(columns[5], "face rectangle"))
+    return f"{portable(identity)}/{rank}-{face_id}.jpg", content
 
 
-def _rectangle(column: bytes) -> tuple[float, float, float, float] | None:
-    if not column:
-        return None
-    raw = _from_base64(column, "face rectangle")
+def _check_rectangle(raw: bytes) -> None:
+    """Refuse a rectangle that no face can have: then the face's data may be wrong too."""
     if len(raw) != 16:
         raise UnusableFace("damaged", f"face rectangle of {len(raw)} bytes, expected 16")
-    left, top, right, bottom = struct.unpack("<4f", raw)
-    if not all(map(isfinite, (left, top, right, bottom))):
+    if not all(map(isfinite, struct.unpack("<4f", raw))):
         raise UnusableFace("damaged", "the face rectangle is not of finite numbers")
-    return left, top, right, bottom
 
 
 def _from_base64(column: bytes, what: str) -> bytes:

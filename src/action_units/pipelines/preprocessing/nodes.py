@@ -132,10 +132,6 @@ def crop_photographs(
         face_settings(preprocess),
         workers_of(workers, cluster),
     )
-    for suffix, count in source.ignored.items():
-        logger.info(
-            "Passed over %d files that are no pictures by their name (%s)", count, suffix
-        )
     total = len(result.table) + len(result.quarantine)
     _tell(result.quarantine, result.new, total, "photographs")
     if result.table.empty:
