@@ -38,10 +38,8 @@ def any_path(given: str | AnyPath) -> AnyPath:
         return Path(given.path) if given.protocol in ("", "file", "local") else given
     if isinstance(given, Path):
         return given
-    if given.startswith("file://"):
-        return Path(given.removeprefix("file://"))
     if not is_url(given):
-        return given_path(given)
+        return given_path(given.removeprefix("file://"))
     try:
         path = UPath(given)
         path.fs  # noqa: B018 (the package of the protocol is only imported here)
@@ -60,8 +58,8 @@ def given_path(text: Path | str) -> Path:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text begins with a protocol, ``file`` included."""
-    return _URL.match(text) is not None
+    """Whether a text begins with the protocol of a store."""
+    return _URL.match(text) is not None and not text.startswith("file://")
 
 
 def printable(path: AnyPath | str) -> str:

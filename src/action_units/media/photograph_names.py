@@ -57,8 +57,6 @@ def suffix_of(name: str) -> str:
 
 def portable(name: str) -> str:
     """A name as text that any file can hold, different for different names."""
-    if "\\" not in name and _is_utf8(name):
-        return name
     return os.fsencode(name.replace("\\", "\\\\")).decode("utf-8", "backslashreplace")
 
 
@@ -122,14 +120,6 @@ def _without_jpg(name: str) -> str:
 
 def _escape(match: re.Match[bytes]) -> bytes:
     return b"~" if match[0] == b"/" else b"=%02X" % match[0][0]
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _Alike = tuple[bool, ...]  # in what a name and a photograph are alike, the weightiest first

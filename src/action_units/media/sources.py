@@ -57,17 +57,21 @@ class FolderChunk:
         """One photograph."""
         return 1
 
+    @property
+    def path(self) -> AnyPath:
+        """On a disk or in a store."""
+        return self.folder / self.file
+
     def photographs(self) -> Iterator[Photograph]:
         """The one photograph."""
-        path = self.folder / self.file
-        name, stem = portable(self.file), stem_of(self.file)
+        path = self.path
         content: bytes | UnusableFace
         if self.unlisted:
             detail = f"the folder cannot be listed ({self.unlisted}); its photographs are lost"
             content = UnusableFace("unreadable", detail)
         else:
             content = content_or_reason(path)
-        yield Photograph(name, stem, printable(path), content)
+        yield Photograph(self.id, stem_of(self.file), printable(path), content)
 
 
 class FolderSource:

@@ -21,10 +21,11 @@ from action_units.files import atomic_write, write_bytes
 from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.media.file_types import kind_of_file
 from action_units.media.images import Pixels, read_image
+from action_units.media.sources import FolderChunk
 from action_units.media.video import container_info, timed_frames
 from action_units.prediction.outputs import Outcome, read_table, with_suffix
 from action_units.prediction.panel import MAX_COLUMNS, Panel, ShownFace
-from action_units.prediction.sources import Photographs, PictureFile, short_name
+from action_units.prediction.sources import Photographs, short_name
 from action_units.prediction.timeline import draw_timelines
 from action_units.progress import Progress
 
@@ -77,7 +78,7 @@ def _annotated_copies(outcome: Outcome, table: pd.DataFrame) -> Iterator[Path]:
     files = [
         (chunk.id, chunk.path)
         for chunk in part.chunks
-        if isinstance(chunk, PictureFile) and isinstance(chunk.path, Path)
+        if isinstance(chunk, FolderChunk) and isinstance(chunk.path, Path)
     ]
     if len(files) < len(part.chunks):
         logger.warning(

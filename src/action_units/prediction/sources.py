@@ -15,19 +15,17 @@ from pathlib import Path
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.quarantine import Quarantine
 from action_units.media.file_types import is_picture, kind_of_file, kind_of_name
-from action_units.media.images import content_or_reason
 from action_units.media.paths import (
-    AnyPath,
     any_path,
     given_path,
     is_folder,
+    is_url,
     printable,
     size_and_fingerprint,
     walk,
 )
-from action_units.media.photograph_names import portable
 from action_units.media.photographs import Chunk, Photograph
-from action_units.media.sources import open_photographs
+from action_units.media.sources import FolderChunk, open_photographs
 
 PHOTOGRAPHS = "photographs"
 """The table of a source's photographs, where they are more than one."""
@@ -39,31 +37,6 @@ _DRAWN = re.compile(r"_(annotated\.(png|webm)|timeline(_face\d+)?\.png)$")
 
 _Line = tuple[Path, int]
 """A list of paths, and the number of a line in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class PictureFile:
-    """One picture; see ``photographs.Chunk``.
-
-    Attributes:
-        given: Its path as it was given, relative to the source.
-        path: On a disk or in a store.
-        fingerprint: Its size and time of change.
-    """
-
-    given: str
-    path: AnyPath
-    fingerprint: str
-    weight: int = 1
-
-    @property
-    def id(self) -> str:
-        """Its path as it was given."""
-        return portable(self.given)
-
-    def photographs(self) -> Iterator[Photograph]:
-        """The one picture."""
-        yield Photograph(self.id, "", printable(self.path), content_or_reason(self.path))
 
 
 @dataclass(frozen=True)
@@ -174,10 +147,10 @@ def open_source(
     if not named or "" in named:  # which as a path would be the current folder
         raise ConfigurationError("the source names no path; expected at least one.")
     if not isinstance(source, str | Path):
-        search.add_all([(given_path(one), os.fspath(one), None) for one in source])
+        search.add_all(Path(), [(_expanded(os.fspath(one)), None) for one in source])
         which = short_hash("\n".join(printable(Path(one).absolute()) for one in source))
         return search.source(f"{len(source)} paths ({which})", is_path=False)
-    if _is_url(source):
+    if is_url(str(source)):
         search.add_url(str(source))
         return search.source(str(source), is_path=False)
     path = given_path(str(source).removeprefix("file://"))
@@ -189,11 +162,11 @@ def open_source(
     if kind == "folder":
         search.add_folder(path)
     elif kind == "list":
-        search.add_all(_lines(path))
+        search.add_all(path.parent, _lines(path))
     elif kind in ("tar", "tsv"):
         search.chunks += open_photographs(path, kind).chunks()
     else:
-        search.add_file(path, path.name, kind)
+        search.add_file(path.parent, path.name, kind)
     return search.source(str(path), single=kind in ("picture", "video"))
 
 
@@ -236,24 +209,25 @@ class _Search:
     def found(self) -> int:
         return len(self.chunks) + len(self.videos)
 
-    def add_file(self, path: Path, given: str, kind: str) -> None:
+    def add_file(self, base: Path, given: str, kind: str) -> None:
+        path = base / given
         if kind == "video":
             self.videos.append((given, path))
         else:
-            self.chunks.append(PictureFile(given, path, _fingerprint(path)))
+            self.chunks.append(FolderChunk(base, given, _fingerprint(path)))
 
-    def add_all(self, paths: Sequence[tuple[Path, str, _Line | None]]) -> None:
-        """Add paths, as given, and the line of the list that names each.
+    def add_all(self, base: Path, paths: Sequence[tuple[str, _Line | None]]) -> None:
+        """Add paths relative to a folder, each with the line of the list that names it.
 
         What cannot be used is quarantined, unless nothing can be used.
         """
         first: LabelError | None = None
-        for path, given, line in paths:
+        for given, line in paths:
             try:
-                self._add(path, given, line)
+                self._add(base, given, line)
             except LabelError as error:
                 first = first or error
-                named = given if _is_url(given) else printable(path)
+                named = given if is_url(given) else printable(base / given)
                 location, problem = named, error.problem
                 if line is not None:
                     location = f"{printable(line[0])}, line {line[1]}"
@@ -262,27 +236,29 @@ class _Search:
         if first is not None and not self.found:
             raise first
 
-    def _add(self, path: Path, given: str, line: _Line | None) -> None:
+    def _add(self, base: Path, given: str, line: _Line | None) -> None:
         """Add a picture, a video or a folder that a list or a caller names."""
+        path = base / given
         where, number = line or (path, None)
-        if _is_url(given):
+        if is_url(given):
             self.add_url(given)
         elif not _exists(path, line):
             which = f" {printable(path)}" if line else ""
             problem = f"there is no file{which}." if line else "there is no such file."
             raise LabelError(where, problem, number)
         elif path.is_dir():
-            self.add_folder(path, given.rstrip("/") + "/")
+            self.add_folder(base, given.rstrip("/") + "/")
         else:
             kind = _kind(path) if path.stat().st_size else kind_of_name(path.name)
             if kind in ("list", "tar", "tsv"):
                 what = "a list" if kind == "list" else "photographs in one file"
                 problem = f"{printable(path)} is {what}, which cannot stand in a list."
                 raise LabelError(where, problem, number)
-            self.add_file(path, given, kind or "picture")
+            self.add_file(base, given, kind or "picture")
 
-    def add_folder(self, top: Path, prefix: str = "") -> None:
+    def add_folder(self, base: Path, inner: str = "") -> None:
         """Add all pictures and videos below a folder, by their names; not hidden ones."""
+        top = base / inner
         before, skipped, unlisted = self.found, dict[str, tuple[int, str]](), Quarantine()
         real, out = top.resolve(), self.out
         for branch in walk(top):
@@ -303,7 +279,7 @@ class _Search:
                 path, given = folder / entry.name, branch.name + entry.name
                 kind = "picture" if is_picture(entry.name) else _kind_in_folder(path)
                 if kind in ("picture", "video"):
-                    self.add_file(path, prefix + given, kind)
+                    self.add_file(base, inner + given, kind)
                 else:
                     suffix = path.suffix.lower() or "no suffix"
                     count, example = skipped.get(suffix, (0, printable(given)))
@@ -332,7 +308,7 @@ class _Search:
                 )
             if is_picture(path.name) and path.is_file():
                 fingerprint = size_and_fingerprint(path)[1]
-                self.chunks.append(PictureFile(path.name, path, fingerprint))
+                self.chunks.append(FolderChunk(path.parent, path.name, fingerprint))
             else:
                 self.chunks += open_photographs(url).chunks()
         except (LabelError, ConfigurationError):
@@ -344,8 +320,10 @@ class _Search:
         """All that was found, each file once, and each table with a name of its own."""
         chunks: dict[object, Chunk] = {}
         for chunk in self.chunks:
-            same = isinstance(chunk, PictureFile) and chunk.path.absolute()
-            chunks.setdefault(same or id(chunk), chunk)
+            key: object = id(chunk)
+            if isinstance(chunk, FolderChunk):
+                key = Path(str(chunk.folder), chunk.file).absolute()
+            chunks.setdefault(key, chunk)
         files: dict[Path, tuple[str, Path]] = {}
         for given, path in self.videos:
             files.setdefault(path.absolute(), (printable(given), path))
@@ -379,8 +357,9 @@ class _Search:
         )
 
 
-def _is_url(text: Path | str) -> bool:
-    return "://" in str(text) and not str(text).startswith("file://")
+def _expanded(given: str) -> str:
+    """A path with the home folder that its ``~`` stands for."""
+    return str(given_path(given)) if given.startswith("~") else given
 
 
 def _exists(path: Path, line: _Line | None = None) -> bool:
@@ -425,17 +404,18 @@ def _kind_in_folder(path: Path) -> str:
     return kind_of_name(path.name) or kind if kind in ("unknown", "empty") else kind
 
 
-def _lines(path: Path) -> list[tuple[Path, str, _Line | None]]:
-    """The paths of a list, relative to it; lines that begin with # are comments."""
+def _lines(path: Path) -> list[tuple[str, _Line | None]]:
+    """The paths of a list; lines that begin with # are comments."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         lines = [(number, text.strip()) for number, text in enumerate(file, 1)]
-    if not any(text and not text.startswith("#") for _, text in lines):
-        raise LabelError(path, "no path is in it; expected one a line.")
-    return [
-        (path.parent / given_path(given), given, (path, number))
-        for number, given in lines
-        if given and not given.startswith("#")
+    paths: list[tuple[str, _Line | None]] = [
+        (_expanded(text), (path, number))
+        for number, text in lines
+        if text and not text.startswith("#")
     ]
+    if not paths:
+        raise LabelError(path, "no path is in it; expected one a line.")
+    return paths
 
 
 def _fingerprint(path: Path) -> str:
