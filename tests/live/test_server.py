@@ -16,9 +16,9 @@ from PIL import Image
 
 from action_units import predict
 from action_units.errors import ActionUnitsError, ConfigurationError
-from action_units.live import desk as desk_module
 from action_units.live.limits import Limits
 from action_units.live.server import create_app, serve
+from action_units.prediction.engine import Engine
 from tests.live.conftest import jpeg, scene
 from tests.media.encoded import encode, needs_ffmpeg
 
@@ -200,12 +200,12 @@ def test_a_video_that_breaks_off_says_so_in_its_last_line(client, webm, uploads,
         yield from ()
         raise ActionUnitsError("frame 3 is damaged.")
 
-    monkeypatch.setattr(desk_module.Engine, "video", broken)
+    monkeypatch.setattr(Engine, "video", broken)
     answer = told(client.post("/api/look", content=webm.read_bytes()))
     assert answer["end"] == {"error": "Frame 3 is damaged."}
-    monkeypatch.setattr(desk_module.Engine, "video", lambda *_: iter_that_fails())
+    monkeypatch.setattr(Engine, "video", lambda *_: iter_that_fails())
     answer = told(client.post("/api/look", content=webm.read_bytes()))
-    assert answer["end"]["error"].startswith("Something unexpected")
+    assert answer["end"]["error"].startswith("An unexpected error")
     assert left(uploads) == []
 
 
@@ -228,8 +228,8 @@ def test_when_the_page_goes_the_work_ends_and_the_file_is_deleted(
         finally:
             closed.append(threading.current_thread())
 
-    real = desk_module.Engine.video
-    monkeypatch.setattr(desk_module.Engine, "video", endless)
+    real = Engine.video
+    monkeypatch.setattr(Engine, "video", endless)
 
     async def ask(after: int) -> None:
         app = create_app(classifier)
@@ -296,10 +296,10 @@ def test_one_upload_at_a_time(client, webm, monkeypatch):
         seen.append((other.status_code, other.json()["error"]))
         yield from ()
 
-    monkeypatch.setattr(desk_module.Engine, "video", asks_again)
+    monkeypatch.setattr(Engine, "video", asks_again)
     client.post("/api/look", content=webm.read_bytes())
     assert seen == [
-        (503, "Another picture or video is being looked at; try again when it is done.")
+        (503, "Another picture or video is being processed; try again when it is done.")
     ]
     monkeypatch.undo()
     assert client.post("/api/look", content=webm.read_bytes()).status_code == 200

@@ -14,7 +14,7 @@ import uvicorn
 
 from action_units.live.limits import Limits
 from action_units.live.server import configuration, create_app
-from action_units.live.streaming import Streamed
+from action_units.live.streaming import PredictionStream
 from tests.live.conftest import jpeg, scene
 
 LIMITS = Limits(upload_mb=2.0, frame_mb=0.5, megapixels=1.0, sessions=2, idle_seconds=0.3)
@@ -94,7 +94,7 @@ def test_no_more_files_arrive_at_once_than_there_is_room_for(classifier):
     ):
         while (answer := ask(address, content=b"x")).status_code != 503:
             pass  # the first one has not been read yet
-        assert "1 files are arriving" in answer.json()["error"]
+        assert "1 files are being received" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,9 @@ def test_who_does_not_read_the_answer_counts_as_gone():
         kept = AsyncExitStack()
         kept.callback(ended.append, "kept")
         scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
-        await asyncio.wait_for(Streamed(lines(), kept, 0.05)(scope, silent, silent), DEADLINE)
+        await asyncio.wait_for(
+            PredictionStream(lines(), kept, 0.05)(scope, silent, silent), DEADLINE
+        )
 
     asyncio.run(run())
     assert ended == ["lines", "kept"]

@@ -1,1 +1,1 @@
-"""The live view: a web page on this computer that shows action units as they come."""
+"""The live view: a web page on this computer that shows action units while they come."""

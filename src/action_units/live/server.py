@@ -5,44 +5,38 @@ script from elsewhere, and every limit in view. A toolkit such as Gradio would b
 end of many megabytes, keep uploads in a cache of its own, and queue a webcam's frames.
 """
 
+import asyncio
 import logging
+import mimetypes
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
-from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from action_units.errors import ActionUnitsError, ConfigurationError
-from action_units.live.answers import told_of_classifier
-from action_units.live.desk import Desk
-from action_units.live.guard import Guard
-from action_units.live.impatience import Impatient
+from action_units.live.handlers import Handlers
 from action_units.live.limits import Limits
-from action_units.live.session import Busy, Ended
-from action_units.live.streaming import UNEXPECTED, sentence
-from action_units.live.uploads import TooMuch, TooSlow
+from action_units.live.origin_check import OriginCheck
+from action_units.live.streaming import UNEXPECTED, error_message
+from action_units.live.uploads import UploadTooLarge, UploadTooSlow
+from action_units.live.webcams import Busy, SessionEnded
 from action_units.prediction.classifier import Classifier
 
 logger = logging.getLogger(__name__)
 
-_PAGE = {
-    "": ("index.html", "text/html"),
-    "page.css": ("page.css", "text/css"),
-    **{
-        name: (name, "text/javascript")
-        for name in ("page.js", "drawing.js", "server.js", "work.js")
-    },
-}
 _STATUS: dict[type[ActionUnitsError], int] = {
-    TooMuch: 413, TooSlow: 408, Ended: 410, Busy: 503
+    UploadTooLarge: 413, UploadTooSlow: 408, SessionEnded: 410, Busy: 503
 }  # fmt: skip
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+mimetypes.add_type("text/javascript", ".js")  # some Windows registries say text/plain
 
 
 def serve(
@@ -57,15 +51,15 @@ def serve(
     """Serve the live view until Ctrl-C.
 
     Args:
-        classifier: What is asked.
-        host: Whom to listen to; as it comes, this computer alone.
-        port: 0 takes any that is free.
-        max_upload_mb: The largest file that is taken, in 10⁶ bytes.
+        classifier: Predicts the faces.
+        host: The address to listen on; the default is for this computer alone.
+        port: 0 takes a free one.
+        max_upload_mb: The largest file, in 10⁶ bytes.
         max_megapixels: The largest picture or frame that is decoded, in 10⁶ pixels.
         open_browser: Open the page.
 
     Raises:
-        ConfigurationError: The address cannot be listened to, or a limit cannot be.
+        ConfigurationError: The address is not available, or a limit is invalid.
     """
     limits = Limits(upload_mb=max_upload_mb, megapixels=max_megapixels)
     app = create_app(classifier, limits, host=host)
@@ -92,7 +86,7 @@ def serve(
 
 def configuration(app: FastAPI, limits: Limits) -> uvicorn.Config:
     """How uvicorn serves an application."""
-    protocol = type("Protocol", (Impatient,), {"limits": limits})
+    protocol = type("Protocol", (IdleTimeoutProtocol,), {"limits": limits})
     return uvicorn.Config(
         app,
         http=protocol,
@@ -102,69 +96,85 @@ def configuration(app: FastAPI, limits: Limits) -> uvicorn.Config:
     )
 
 
+class IdleTimeoutProtocol(H11Protocol):
+    """uvicorn's HTTP, with a limit on connections and on their idle time.
+
+    uvicorn waits without limit for the first byte of a request, and for the last of its head.
+
+    Attributes:
+        limits: How many connections, and how long they may be idle.
+    """
+
+    limits: ClassVar[Limits]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Accept a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            transport.abort()
+            return
+        self._idle_since = self.loop.time()
+        self._check_idle()
+
+    def _check_idle(self) -> None:
+        """Close the connection if it is idle; a request in work has limits of its own."""
+        if self.transport.is_closing():
+            return
+        now = self.loop.time()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._idle_since = now
+        elif now - self._idle_since > self.limits.patience:
+            self.transport.abort()
+            return
+        self.loop.call_later(self.limits.patience / 4, self._check_idle)
+
+
 def create_app(
     classifier: Classifier, limits: Limits | None = None, *, host: str = "127.0.0.1"
 ) -> FastAPI:
     """The live view as an application.
 
     Args:
-        classifier: What is asked.
-        limits: How much is taken.
-        host: The name or address it will be opened by; see ``guard``.
+        classifier: Predicts the faces.
+        limits: How much is accepted.
+        host: The name or address it will be opened by; see ``origin_check``.
     """
-    limits = limits or Limits()
-    desk = Desk(classifier, limits)
-    # Its own documentation would load scripts from elsewhere.
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=desk.open)
-    app.add_middleware(Guard, host=host)
-    app.add_exception_handler(ActionUnitsError, _refused)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unexpected)
+    handlers = Handlers(classifier, limits or Limits())
+    # FastAPI's own documentation would load scripts from elsewhere.
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=handlers.lifespan)
+    app.add_middleware(OriginCheck, host=host)
+
+    @app.exception_handler(ActionUnitsError)
+    def refuse(_: Request, error: ActionUnitsError) -> Response:
+        return JSONResponse({"error": error_message(error)}, _STATUS.get(type(error), 422))
+
+    @app.exception_handler(ClientDisconnect)
+    def disconnected(_: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it
+
+    @app.exception_handler(Exception)
+    def unexpected(_: Request, error: Exception) -> Response:
+        return JSONResponse({"error": UNEXPECTED}, 500)
 
     @app.get("/api/classifier")
-    def told() -> dict[str, Any]:
-        return told_of_classifier(classifier, limits)
+    def describe() -> dict[str, Any]:
+        return handlers.describe()
 
     @app.post("/api/look")
-    async def look_at_upload(request: Request, name: str = "picture") -> Response:
-        return await desk.look_at_upload(request, name)
+    async def predict_upload(request: Request, name: str = "picture") -> Response:
+        return await handlers.predict_upload(request, name)
 
     @app.post("/api/webcam")
-    async def begin() -> dict[str, str]:
-        return {"session": desk.webcams.begin()}
+    async def begin_webcam() -> dict[str, str]:
+        return {"session": handlers.webcams.begin()}
 
     @app.post("/api/webcam/{session}")
-    async def look_at_frame(request: Request, session: str) -> dict[str, Any]:
-        return await desk.look_at_frame(request, session)
+    async def predict_frame(request: Request, session: str) -> dict[str, Any]:
+        return await handlers.predict_frame(request, session)
 
     @app.delete("/api/webcam/{session}")
-    async def end(session: str) -> None:
-        desk.webcams.end(session)
+    async def end_webcam(session: str) -> None:
+        handlers.webcams.end(session)
 
-    for name, (file, kind) in _PAGE.items():
-        app.get(f"/{name}")(_sends(file, kind))
-
+    app.mount("/", StaticFiles(packages=[("action_units.live", "page")], html=True))
     return app
-
-
-def _sends(file: str, kind: str) -> Callable[[], Response]:
-    """What answers with a file of the page."""
-    content = files("action_units.live").joinpath("page", file).read_bytes()
-
-    def send() -> Response:
-        return Response(content, media_type=kind)
-
-    return send
-
-
-def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ActionUnitsError)  # the handler is for these
-    return JSONResponse({"error": sentence(error)}, _STATUS.get(type(error), 422))
-
-
-def _gone(_: Request, error: Exception) -> Response:
-    return Response(status_code=400)  # nobody reads it
-
-
-def _unexpected(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": UNEXPECTED}, 500)

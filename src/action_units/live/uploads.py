@@ -1,4 +1,4 @@
-"""What the page sends, taken in pieces and never more than allowed."""
+"""Request bodies: received in parts, within limits of size and time."""
 
 import asyncio
 import os
@@ -14,89 +14,80 @@ from action_units.errors import ActionUnitsError
 from action_units.live.limits import Limits
 
 
-class TooMuch(ActionUnitsError):
+class UploadTooLarge(ActionUnitsError):
     """An upload above its limit."""
 
 
-class TooSlow(ActionUnitsError):
-    """An upload that does not come along."""
+class UploadTooSlow(ActionUnitsError):
+    """An upload that comes too slowly."""
 
 
-async def pieces(request: Request, most_mb: float, limits: Limits) -> AsyncIterator[bytes]:
+async def read_parts(request: Request, max_mb: float, limits: Limits) -> AsyncIterator[bytes]:
     """The body of a request as it comes.
 
     Args:
-        request: What the page sent.
-        most_mb: The most that is taken, in 10⁶ bytes.
+        request: Of the page.
+        max_mb: The largest body, in 10⁶ bytes.
         limits: How fast it must come.
 
     Raises:
-        TooMuch: There is more, as the header says or as it turns out.
-        TooSlow: It comes too slowly.
+        UploadTooLarge: By its header or by its size so far.
+        UploadTooSlow: It comes too slowly.
+        ClientDisconnect: The page was closed.
     """
     clock = asyncio.get_running_loop().time
     began = clock()
-    most = int(most_mb * 1e6)
-    said = request.headers.get("content-length", "")
-    taken = int(said) if said.isdecimal() else 0
-    if taken <= most:
-        taken = 0
-        stream = request.stream()
-        while True:
-            last = began + limits.patience + taken / (1e3 * limits.slowest_kb)
-            try:
-                async with asyncio.timeout_at(min(last, clock() + limits.patience)):
-                    piece = await anext(stream, None)
-            except TimeoutError:
-                raise TooSlow(
-                    f"The file came too slowly ({taken:,} bytes in {clock() - began:.0f} s); "
-                    "send it again."
-                ) from None
-            if piece is None:
-                break
-            taken += len(piece)
-            if taken > most:
-                break
-            yield piece
-    if taken > most:
-        raise TooMuch(
-            f"The file is larger than {most_mb:g} MB, which is the most that is taken here; "
-            "`action-units predict` takes files of any size."
-        )
+    largest = int(max_mb * 1e6)
+    length = request.headers.get("content-length", "")
+    too_large = length.isdecimal() and int(length) > largest
+    received = 0
+    stream = request.stream()
+    while not too_large:
+        deadline = began + limits.patience + received / (1e3 * limits.slowest_kb)
+        try:
+            async with asyncio.timeout_at(min(deadline, clock() + limits.patience)):
+                part = await anext(stream, None)
+        except TimeoutError:
+            raise UploadTooSlow(
+                f"The file came too slowly ({received:,} bytes in {clock() - began:.0f} s); "
+                "send it again."
+            ) from None
+        if part is None:
+            return
+        received += len(part)
+        too_large = received > largest
+        if not too_large:
+            yield part
+    raise UploadTooLarge(
+        f"The file is larger than {max_mb:g} MB, the limit of this page; "
+        "`action-units predict` takes files of any size."
+    )
 
 
-async def body(request: Request, most_mb: float, limits: Limits) -> bytes:
-    """The whole body of a request; raises as ``pieces``."""
-    return b"".join([piece async for piece in pieces(request, most_mb, limits)])
+async def read_body(request: Request, max_mb: float, limits: Limits) -> bytes:
+    """The whole body of a request; raises as ``read_parts``."""
+    return b"".join([part async for part in read_parts(request, max_mb, limits)])
 
 
 @asynccontextmanager
-async def kept_until_used(
+async def temporary_upload(
     request: Request, limits: Limits, folder: Path
 ) -> AsyncIterator[Path]:
-    """The body of a request as a file that only this user can read, and that goes away.
-
-    Args:
-        request: What the page sent.
-        limits: How large it may be, and how slow.
-        folder: Where the file lies meanwhile.
+    """The body of a request as a file that only this user can read, deleted in the end.
 
     Raises:
-        TooMuch: As for ``pieces``.
-        TooSlow: As for ``pieces``.
-        ClientDisconnect: The page went away.
-        ActionUnitsError: The disk is full.
+        ActionUnitsError: The disk refused; or as ``read_parts``.
     """
-    descriptor, name = tempfile.mkstemp(dir=folder)  # readable by this user alone
+    descriptor, name = tempfile.mkstemp(dir=folder)
     os.close(descriptor)
     try:
         try:
             async with await open_file(name, "wb") as file:
-                async for piece in pieces(request, limits.upload_mb, limits):
-                    await file.write(piece)
+                async for part in read_parts(request, limits.upload_mb, limits):
+                    await file.write(part)
         except OSError as error:
             raise ActionUnitsError(
-                f"The file could not be laid down for decoding ({error.strerror})."
+                f"The file could not be stored for decoding ({error.strerror})."
             ) from error
         yield Path(name)
     finally:

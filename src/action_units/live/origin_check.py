@@ -1,13 +1,14 @@
-"""Who may talk to the live view: this page alone, whatever other pages a browser shows.
+"""Only the live view's own page may use the live view, whatever else a browser shows.
 
-A page of the web can make a browser send requests to this computer, in two ways:
+Another web page can make a browser send requests to this computer in two ways:
 
-- **DNS rebinding**: its own name is made to point here. Then the request's ``Host`` is that
-  name. So ``Host`` must be an address, ``localhost``, or the name that was asked for.
-- **Cross-site requests**: it posts here directly. Browsers then say in ``Origin`` and
-  ``Sec-Fetch-Site`` where the request comes from. So these must name this page.
+- **DNS rebinding**: its own name is made to point here. The request's ``Host`` is then that
+  name. So ``Host`` must be an IP address, ``localhost``, or the name given with ``--host``.
+  (Starlette's TrustedHostMiddleware takes a list of names, and no "any IP address".)
+- **Cross-site requests**: it posts here directly. Browsers then name the sender in
+  ``Origin`` and ``Sec-Fetch-Site``. So these must name this page.
 
-The page itself may load nothing from elsewhere and be shown in no frame.
+The page itself may load nothing from elsewhere, and no other page may show it in a frame.
 """
 
 import ipaddress
@@ -32,16 +33,11 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Refuses requests of other pages, and says in each answer what the page may do."""
+class OriginCheck:
+    """Middleware that refuses requests of other pages, and adds the security headers."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
-        """Wrap an application.
-
-        Args:
-            app: What is guarded.
-            host: The name or address that the server was asked to listen to.
-        """
+        """Wrap an application; `host` is the name or address that the server listens to."""
         self._app, self._host = app, host.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,22 +56,22 @@ class Guard:
         await answer(scope, receive, with_headers)
 
     def _problem(self, headers: Headers, what: str) -> str:
-        """Why a request is refused; empty where it is not."""
+        """Why a request is refused, or an empty text."""
         host = headers.get("host", "")
-        if not self._known(host):
+        if not self._is_own(host):
             return (
                 f"The host {host[:80]!r} is not this page's; open it by the address that the "
                 "terminal shows, or start it with --host and this name."
             )
         origin = headers.get("origin", f"http://{host}")
         site = headers.get("sec-fetch-site", "none")
-        # A link may lead to the page from anywhere; it then is a page of its own.
+        # A link on any page may lead to this page.
         own = site in ("same-origin", "none") or what == "GET/"
         if origin.partition("://")[2] != host or not own:
-            return "Another page asked for this; the live view answers its own page alone."
+            return "Another page sent this; the live view answers its own page alone."
         return ""
 
-    def _known(self, host: str) -> bool:
+    def _is_own(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:

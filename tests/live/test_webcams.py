@@ -7,7 +7,7 @@ import pytest
 from action_units import predict
 from action_units.errors import UnusableFace
 from action_units.live.limits import Limits
-from action_units.live.session import Busy, Ended, Webcam, Webcams, look
+from action_units.live.webcams import Busy, SessionEnded, Webcam, Webcams
 from action_units.prediction.engine import Engine
 from tests.live.conftest import jpeg
 
@@ -30,7 +30,7 @@ def test_faces_keep_their_numbers_from_frame_to_frame(client, two_people):
 
 def test_a_frame_gets_what_predict_says_of_the_picture(classifier, two_people):
     content = jpeg(two_people[9])
-    rows = look(Engine(classifier), Webcam(0.0), content, 1.0)
+    rows = Webcam(0.0).predict(Engine(classifier), content, 1.0)
     expected = predict(cv2.imdecode(np.frombuffer(content, np.uint8), 1), classifier)
     p = [name for name in expected if name.endswith("_p")]
     np.testing.assert_array_equal(rows.probabilities, expected[p])
@@ -60,25 +60,25 @@ def test_a_silent_webcam_is_forgotten_and_makes_room():
     with pytest.raises(Busy, match="2 webcams"):
         webcams.begin()
     now[0] += 9
-    webcams.of(second)
+    webcams.get(second)
     now[0] += 5
-    with pytest.raises(Ended, match="start it again"):
-        webcams.of(first)
+    with pytest.raises(SessionEnded, match="start it again"):
+        webcams.get(first)
     webcams.begin()
-    webcams.of(second)
+    webcams.get(second)
     webcams.end(second)
-    with pytest.raises(Ended):
-        webcams.of(second)
-    with pytest.raises(Ended):
-        webcams.of("never began")
+    with pytest.raises(SessionEnded):
+        webcams.get(second)
+    with pytest.raises(SessionEnded):
+        webcams.get("never began")
 
 
 def test_a_webcam_has_one_frame_at_a_time(classifier):
     webcams = Webcams(Limits())
     name = webcams.begin()
-    webcams.of(name).at_work = True
+    webcams.get(name).in_work = True
     with pytest.raises(Busy, match="one at a time"):
-        webcams.of(name)
+        webcams.get(name)
 
 
 def test_an_ended_session_is_told_apart(client):
@@ -90,5 +90,5 @@ def test_an_ended_session_is_told_apart(client):
 def test_a_damaged_frame_moves_nothing_on(classifier):
     cam = Webcam(0.0)
     with pytest.raises(UnusableFace):
-        look(Engine(classifier), cam, b"\xff\xd8\xff", 1.0)
+        cam.predict(Engine(classifier), b"\xff\xd8\xff", 1.0)
     assert cam.frame == 0
