@@ -16,6 +16,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units import hints
+from action_units.config import PreprocessSettings
 from action_units.datasets.folds import AbsentDataset
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import share
@@ -238,7 +239,7 @@ def check_recordings(
     from action_units.labels.folds import check_folds
     from action_units.pipelines.preprocessing.nodes import disfa_plan
 
-    plan = disfa_plan(recordings, parameters["preprocess"], withdrawn)
+    plan = disfa_plan(recordings, PreprocessSettings.read(parameters["preprocess"]), withdrawn)
     if folds:
         check_folds(
             parameters["protocol"],

@@ -166,7 +166,7 @@ def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
         test = pd.read_csv(tmp_path / f"fold{fold}_test.csv", header=None)[0]
         assert set(test.str[10:15]) == set(fold_protocol("fg2020").test_subjects(fold))
     back = dataset.load()
-    assert (back.origin, back.made_with) == ("rendered", {"crop": {"margin": 0.1}})
+    assert (back.origin, back.provenance) == ("rendered", {"crop": {"margin": 0.1}})
     columns = ["image", *au_columns(DISFA_AUS)]
     wanted = disfa_table().sort_values("image", ignore_index=True)
     found = back.table.sort_values("image", ignore_index=True)
@@ -220,7 +220,7 @@ def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
     as_downloaded(tmp_path / "fine_tune_images")
     assert dataset.load().origin == "fine_tune_images"
-    assert dataset.load().made_with is None
+    assert dataset.load().provenance is None
 
 
 def flip(path, place):

@@ -44,7 +44,7 @@ def test_a_video_is_found_wherever_it_lies(tmp_path, name):
           "Landmark_Points/SN001/0001_lm.txt")  # fmt: skip
     found = find_recordings(tmp_path)
     assert found.videos == {"SN001": tmp_path / name}
-    assert found.passed_over == []
+    assert found.skipped == []
 
 
 def test_what_lies_beside_the_videos_is_named_and_not_read(tmp_path):
@@ -56,7 +56,7 @@ def test_what_lies_beside_the_videos_is_named_and_not_read(tmp_path):
     touch(tmp_path, *names, good, "Videos_RightCamera 2/RightVideoSN001_comp.avi")
     found = find_recordings(tmp_path)
     assert found.videos == {"SN001": tmp_path / good}
-    passed = {str(path.relative_to(tmp_path)) for path in found.passed_over}
+    passed = {str(path.relative_to(tmp_path)) for path in found.skipped}
     assert passed == {*names, "Videos_RightCamera 2"}
 
 
@@ -67,7 +67,7 @@ def test_both_folders_of_a_camera_may_be_there(tmp_path):
     (tmp_path / "Video_RightCamera").unlink()
     shutil.copytree(tmp_path / "Videos_RightCamera", tmp_path / "Video_RightCamera")
     found = find_recordings(tmp_path)
-    assert len(found.passed_over) == len(found.videos) == 1
+    assert len(found.skipped) == len(found.videos) == 1
     touch(tmp_path, "Video_RightCamera/RightVideoSN002_comp.avi")
     assert list(find_recordings(tmp_path).videos) == ["SN001", "SN002"]
     (tmp_path / "Video_RightCamera/RightVideoSN001_comp.avi").write_bytes(b"another")
@@ -121,7 +121,7 @@ def test_copies_and_others_among_extracted_frames_are_named(tmp_path):
     touch(tmp_path, *good, *odd, "SN001 2/0.png")
     found = find_recordings(tmp_path)
     assert [path.name for path in found.pictures["SN001"]] == ["0.png", "1.png", "2.png"]
-    passed = {str(path.relative_to(tmp_path)) for path in found.passed_over}
+    passed = {str(path.relative_to(tmp_path)) for path in found.skipped}
     assert passed == {*odd, "SN001 2"}
 
 
@@ -145,7 +145,7 @@ def test_a_video_is_read_rather_than_its_extracted_frames(tmp_path):
     touch(tmp_path, "v/RightVideoSN001_comp.avi", "f/SN001/5.png", "f/SN002/0.png")
     found = find_recordings(tmp_path)
     assert (list(found.videos), list(found.pictures)) == (["SN001"], ["SN002"])
-    assert found.passed_over == [tmp_path / "f/SN001"]
+    assert found.skipped == [tmp_path / "f/SN001"]
 
 
 @pytest.fixture

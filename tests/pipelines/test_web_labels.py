@@ -11,6 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from action_units.config import ClusterSettings, PreprocessSettings
+from action_units.config.preprocessing import OpenFaceSettings
 from action_units.datasets.raw import WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import PRETRAIN_AUS
@@ -89,14 +91,19 @@ class WebSet:
         )
 
     def read(self):
-        return nodes.read_web_labels(self.source(), self.folder / "files", NOBODY, self.params)
+        return nodes.read_web_labels(
+            self.source(), self.folder / "files", NOBODY, self.settings()
+        )
+
+    def settings(self):
+        return PreprocessSettings.read(self.params)
 
     def label(self):
         """The labelled crops by photograph, and what was set aside."""
-        labels, cluster = self.read(), {"engine": "local", "address": None, "options": {}}
+        labels, cluster = self.read(), ClusterSettings()
         crops, aside = nodes.crop_photographs(
             self.source(), labels, self.folder / "crops", self.folder / "journal", NOBODY,
-            self.params, 0, cluster,
+            self.settings(), 0, cluster,
         )  # fmt: skip
         assert aside.empty, aside
         made, aside = nodes.label_faces(
@@ -105,7 +112,7 @@ class WebSet:
             labels,
             self.source(),
             self.folder / "crops",
-            self.params,
+            self.settings(),
             1,
         )
         return made.table.set_index("photograph"), aside
@@ -209,12 +216,15 @@ def test_openface_does_not_see_photographs_of_people_who_have_withdrawn(tmp_path
         path = files.photographs / name
         path.parent.mkdir(parents=True)
         path.write_text("face")
-    openface = {"binary": str(files.binary), "arguments": []}
+    settings = made.settings()
+    settings = settings.model_copy(
+        update={"openface": OpenFaceSettings(binary=str(files.binary), arguments=[])}
+    )
     gone = pd.DataFrame({"person": ["Adriana Lima", "train/p0"]})
     source = replace(made.source(), photographs=str(files.photographs))
     labels = nodes.WebLabels({})
     nodes.annotate_photographs(
-        source, labels, pd.DataFrame(), tmp_path, files.out, gone, {"openface": openface}, 1
+        source, labels, pd.DataFrame(), tmp_path, files.out, gone, settings, 1
     )
     assert [photographs for _, photographs in files.calls()] == [["2.jpg"]]
     assert [path.name for path in files.out.rglob("*.csv")] == ["2.jpg.csv"]

@@ -54,14 +54,14 @@ class CropSet:
         table: One row a crop: ``image``, ``rectsize``, ``subject``, the label columns, and
             what else is known of it.
         origin: ``rendered``, or a word for whose data it is.
-        made_with: How the faces were found and cut out (``FaceSettings.provenance``); None
+        provenance: How the faces were found and cut out (``FaceSettings.provenance``); None
             where that was done elsewhere.
     """
 
     folder: AnyPath
     table: pd.DataFrame
     origin: str
-    made_with: Mapping[str, Any] | None = None
+    provenance: Mapping[str, Any] | None = None
 
 
 class _Crops(AbstractDataset[CropSet, CropSet]):
@@ -88,7 +88,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
     def save(self, data: CropSet) -> None:
         """Write the labels; the crops are in their folder already."""
         (self.path / SUMS).unlink(missing_ok=True)
-        about = {"origin": data.origin, "made_with": data.made_with}
+        about = {"origin": data.origin, "made_with": data.provenance}
         write_text(self.path / _ORIGIN, json.dumps(about) + "\n")
         labels = [*_FIRST, *au_columns(aus_of_columns(data.table.columns))]
         first = [name for name in labels if name in data.table]
@@ -135,7 +135,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
             folder=self.images,
             table=table,
             origin=str(about.get("origin", self.path.name)),
-            made_with=about.get("made_with"),
+            provenance=about.get("made_with"),
         )
 
     @abstractmethod

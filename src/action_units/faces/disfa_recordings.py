@@ -43,13 +43,13 @@ class Recordings:
         videos: Of each subject, the file.
         pictures: Of each subject without a video, its extracted frames, the first first.
         left_out: Subjects of whom something is there, but is not needed.
-        passed_over: What lies beside them and is no recording by its name.
+        skipped: What lies beside them and is no recording by its name.
     """
 
     videos: dict[str, Path]
     pictures: dict[str, tuple[Path, ...]]
     left_out: set[str]
-    passed_over: list[Path]
+    skipped: list[Path]
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class DisfaPlan:
         labels: A row a coded frame, as ``name_frames`` gives it.
         excluded: Those of them that a person leaves out, with the ``reason``.
         left_out: Whole subjects that are left out, and why.
-        passed_over: What lies beside recordings and labels and was not read.
+        skipped: What lies beside recordings and labels and was not read.
     """
 
     videos: list[Recording]
     labels: pd.DataFrame
     excluded: pd.DataFrame
     left_out: dict[str, str]
-    passed_over: list[Path]
+    skipped: list[Path]
 
     def check(self, max_megapixels: float | None = MAX_MEGAPIXELS) -> None:
         """Open every recording, and count where its length is in doubt.
@@ -146,14 +146,14 @@ def plan_recordings(
     found = find_recordings(folder, camera, first_frame, {*left_out, *withdrawn})
     recorded = {*found.videos, *found.pictures, *found.left_out}
     left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
-    passed_over = sorted({*coded.skipped, *found.passed_over})
+    skipped = sorted({*coded.skipped, *found.skipped})
     no_recording = f"no video and no extracted frames of the {camera.lower()} camera"
     for lacks, there, others in (
         (no_recording, recorded, coded.files),
         ("no label folder", coded.files, recorded),
     ):
         if missing := sorted(set(others) - set(there) - set(left_out)):
-            _refuse_missing(folder, missing, lacks, passed_over)
+            _refuse_missing(folder, missing, lacks, skipped)
     if unknown := sorted(set(left_out) - set(coded.files) - recorded):
         raise ConfigurationError(
             f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
@@ -182,21 +182,21 @@ def plan_recordings(
         )
         for s in counts.index
     ]
-    return DisfaPlan(videos, labels, excluded, left_out, passed_over)
+    return DisfaPlan(videos, labels, excluded, left_out, skipped)
 
 
 def _refuse_missing(
-    folder: Path | str, subjects: list[str], lacks: str, passed_over: list[Path]
+    folder: Path | str, subjects: list[str], lacks: str, skipped: list[Path]
 ) -> NoReturn:
-    similar = [p for p in passed_over if any(subject in p.name for subject in subjects)]
-    named = first_names(str(path) for path in similar or passed_over)
+    similar = [p for p in skipped if any(subject in p.name for subject in subjects)]
+    named = first_names(str(path) for path in similar or skipped)
     entries = ", ".join(f"{{subject: {subject}, reason: …}}" for subject in subjects)
     raise LabelError(
         folder,
         f"{first_names(subjects)} {'has' if len(subjects) == 1 else 'have'} {lacks}; put it "
         f"there, or leave subjects out by this line in {hints.own_settings('parameters.yml')}: "
         f"preprocess: {{disfa: {{exclude: [{entries}]}}}}."
-        + (f" Passed over: {named}." if named else ""),
+        + (f" Skipped: {named}." if named else ""),
     )
 
 
@@ -225,10 +225,10 @@ def find_recordings(
     folder = Path(folder)
     videos: dict[str, Path] = {}
     groups: dict[str, list[_Pictures]] = {}
-    passed_over: list[Path] = []
+    skipped: list[Path] = []
     strange: list[Path] = []
     n_other = 0
-    for place, names in walk(folder, passed_over):
+    for place, names in walk(folder, skipped):
         above = [place.name, *(parent.name for parent in place.parents)]
         above = above[: len(place.relative_to(folder).parts)]
         here: dict[str, _Pictures] = {}
@@ -258,18 +258,18 @@ def find_recordings(
                 videos[subject] = place / name
             elif subject not in left_out:
                 check_same_content(videos[subject], place / name)
-                passed_over.append(place / name)
+                skipped.append(place / name)
             found |= subject is not None
         if found:
-            passed_over += rest
+            skipped += rest
         else:
             strange += [path for path in rest if path.suffix.lower() in (*VIDEOS, *PICTURES)]
     pictures = {
-        subject: _choose(subject, candidates, first_frame, passed_over)
+        subject: _choose(subject, candidates, first_frame, skipped)
         for subject, candidates in groups.items()
         if subject not in videos and subject not in left_out
     }
-    passed_over += [one.folder for name in groups.keys() & videos for one in groups[name]]
+    skipped += [one.folder for name in groups.keys() & videos for one in groups[name]]
     if not videos and not groups:
         other = next(one for one in CAMERAS if one != camera)
         there = describe_folder(folder)
@@ -286,11 +286,11 @@ def find_recordings(
             f"Videos_{camera}Camera or elsewhere below, or extracted frames such as "
             f"{camera}VideoSN001_comp/00001.jpg or SN001/0.png; {there}.",
         )
-    return Recordings(videos, pictures, {*groups} & {*left_out}, passed_over)
+    return Recordings(videos, pictures, {*groups} & {*left_out}, skipped)
 
 
 def _choose(
-    subject: str, candidates: list[_Pictures], first: int | None, passed_over: list[Path]
+    subject: str, candidates: list[_Pictures], first: int | None, skipped: list[Path]
 ) -> tuple[Path, ...]:
     """Take the extracted frames among a subject's numbered pictures."""
     chosen, *others = sorted(candidates, key=lambda one: -len(one.names))
@@ -301,7 +301,7 @@ def _choose(
             f"it and {others[0].folder / other} both begin extracted frames of {subject}; "
             "keep one of the two.",
         )
-    passed_over += [one.folder / name for one in others for _, name in one.names]
+    skipped += [one.folder / name for one in others for _, name in one.names]
     return chosen.in_order(first)
 
 

@@ -6,13 +6,17 @@ not depend on the order of the rows, and samples of one seed are nested: the fac
 one are all in a larger one.
 """
 
+import logging
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 GENDERS = (0, 1)
 """The numbers of the genders; in the rendered sample 0 is a woman and 1 a man."""
@@ -115,6 +119,32 @@ def hold_out(
             ((place + 0.5) / len(names), gender, name) for place, name in enumerate(names)
         ]
     return {name for _, _, name in sorted(order)[:count]}
+
+
+def split_faces(
+    table: pd.DataFrame, held_out: float, *, seed: int, **sample: Any
+) -> pd.DataFrame:
+    """Hold people out as ``hold_out``, and draw faces of the others as ``sample_faces``.
+
+    Args:
+        table: A row a face, with ``image``, ``subject`` and ``gender``.
+        held_out: The part of the people that only test.
+        seed: Of both draws.
+        sample: The other arguments of ``sample_faces``.
+
+    Returns:
+        The drawn rows with ``split``: those of ``train``, then those of ``test``.
+    """
+    is_test = table["subject"].isin(hold_out(table, held_out, seed=seed))
+    train = sample_faces(table[~is_test], seed=seed, **sample)
+    test = table[is_test]
+    logger.info(
+        "%s faces of %s people to train on, %s of %s held out",
+        *(f"{n:,}" for part in (train, test) for n in (len(part), part["subject"].nunique())),
+    )
+    return pd.concat(
+        [train.assign(split="train"), test.assign(split="test")], ignore_index=True
+    )
 
 
 def _draw_people(pool: pd.DataFrame, count: int, seed: int, even_gender: bool) -> set[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
-from action_units.config import Globals, Parameters
+from action_units.config import Globals, Parameters, PreprocessSettings
 from action_units.errors import ConfigurationError
 from action_units.hints import own_settings
 from action_units.pipelines.settings import TrainingSettings, told
@@ -65,10 +65,10 @@ def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
 
         check_source(parameters["source"])
     if "preprocess" in stages and parameters["preprocess"]["start_from"] == "raw":
-        from action_units.pipelines.preprocessing.settings import face_settings
+        from action_units.pipelines.preprocessing.nodes import face_settings
 
         with told("preprocess"):
-            face_settings(parameters["preprocess"]).provenance()
+            face_settings(PreprocessSettings.read(parameters["preprocess"])).provenance()
 
 
 def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:

@@ -1,24 +1,25 @@
-"""Nodes from raw data to crops, label tables and the face store."""
+"""Nodes from raw data to crops, labels and the face store."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from action_units.config import ClusterSettings, PreprocessSettings
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
+from action_units.faces.crop import FaceSettings
 from action_units.faces.disfa_recordings import DisfaPlan, plan_recordings
-from action_units.faces.labelled import (
+from action_units.faces.join_labels import (
     check_names,
-    frames_with_crops,
+    join_annotations,
+    join_crops,
     lost_frames,
-    with_annotations,
 )
 from action_units.faces.openface_runner import annotate, find_binary
 from action_units.faces.packing import pack_crops
@@ -26,16 +27,16 @@ from action_units.faces.preprocess import crop_photographs as crop_files
 from action_units.faces.preprocess import crop_videos
 from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import FaceStore
+from action_units.faces.workers import Workers
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.labels.exclusions import parse_exclusions
 from action_units.labels.identities import read_identities, web_people
 from action_units.labels.label_files import log_skipped
 from action_units.labels.openface import OpenFaceTable, read_openface
 from action_units.labels.openface_csv import csv_files_below
-from action_units.labels.sampling import hold_out, sample_faces
+from action_units.labels.sampling import split_faces
 from action_units.media.photograph_names import by_identity, folder_of
 from action_units.media.sources import FolderSource, open_photographs
-from action_units.pipelines.preprocessing.settings import face_settings, workers_of
 from action_units.sample.contact_sheet import contact_sheet
 from action_units.withdrawal import WithoutPeople, people_of
 
@@ -65,38 +66,37 @@ class WebLabels:
 
 def read_web_labels(
     photographs: WebPhotographs,
-    folder: Path,
+    openface_folder: Path,
     withdrawn: pd.DataFrame,
-    preprocess: Mapping[str, Any],
+    preprocess: PreprocessSettings,
 ) -> WebLabels:
-    """Read all labels, and refuse what is missing or wrong before anything is cropped.
+    """Read and check all labels that are there, before anything is cropped.
 
-    Args:
-        photographs: The photographs, who is on them, and annotations where there are some.
-        folder: Where OpenFace's files go.
-        withdrawn: Who need not be among the labels.
-        preprocess: The parameters of preprocessing.
+    People who have withdrawn need not be among the identities.
 
-    Returns:
-        The labels, so far as they are there.
+    Raises:
+        LabelError: A label file is missing or not sound, or is of other photographs.
+        ConfigurationError: There are no annotations and no program that makes them.
     """
     genders = by_identity(read_identities(photographs.identities))
     source = open_photographs(photographs.photographs, photographs.kind)
-    suffix = preprocess["crop"]["suffix"]
-    names = {name: stem + suffix for name, stem in source.named() or ()}
-    openface = preprocess["openface"]
-    given = _given_annotations(photographs, folder, openface["binary"])
-    if given is None:
-        if isinstance(source, FolderSource) or openface["binary"] is not None:
-            _check_program(photographs, folder, openface)
+    names = {name: stem + preprocess.crop.suffix for name, stem in source.named() or ()}
+    binary = preprocess.openface.binary
+    annotations = None if binary else _find_annotations(photographs, openface_folder)
+    if annotations is None:
+        if isinstance(source, FolderSource) or binary:
+            _check_program(photographs, openface_folder, preprocess)
         return WebLabels(genders, tuple(names))
-    table = _read_openface(given, preprocess)
+    table = _read_openface(annotations, preprocess)
     if names:
-        images = check_names(names, table, given)
-        gone = people_of(withdrawn["person"])
-        staying = [image for image in images if not any(one.is_in(image) for one in gone)]
-        web_people(staying, genders, photographs.identities, folder_of)
-    return WebLabels(genders, tuple(names), given, table)
+        people = people_of(withdrawn["person"])
+        images = [
+            image
+            for image in check_names(names, table, annotations)
+            if not any(person.is_in(image) for person in people)
+        ]
+        web_people(images, genders, photographs.identities, folder_of)
+    return WebLabels(genders, tuple(names), annotations, table)
 
 
 def crop_photographs(
@@ -105,24 +105,17 @@ def crop_photographs(
     folder: Path,
     journal: Path,
     withdrawn: pd.DataFrame,
-    preprocess: Mapping[str, Any],
+    preprocess: PreprocessSettings,
     workers: int | None,
-    cluster: Mapping[str, Any],
+    cluster: ClusterSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cut one face out of every photograph that has not been worked on yet.
+    """Crop one face of every new photograph; returns a row a crop, and the quarantine.
 
-    Args:
-        photographs: Where they are.
-        labels: Theirs, so that nothing is cropped before these have been read.
-        folder: Where the crops go.
-        journal: Where it is noted what is done.
-        withdrawn: Whose photographs are passed over.
-        preprocess: The parameters of preprocessing.
-        workers: Processes; None for one a core.
-        cluster: The engine they belong to.
+    Photographs of people who have withdrawn are skipped. `labels` is an input so that they
+    are read first.
 
-    Returns:
-        A row a crop, and the quarantine table.
+    Raises:
+        LabelError: No photograph gave a crop.
     """
     source = open_photographs(photographs.photographs, photographs.kind)
     result = crop_files(
@@ -130,15 +123,15 @@ def crop_photographs(
         folder,
         journal,
         face_settings(preprocess),
-        workers_of(workers, cluster),
+        Workers(workers, **cluster.model_dump()),
     )
     total = len(result.table) + len(result.quarantine)
-    _tell(result.quarantine, result.new, total, "photographs")
+    _log_quarantine(result.quarantine, result.new, total, "photographs")
     if result.table.empty:
         raise LabelError(
             photographs.photographs,
             f"not one of {total:,} photographs gave a crop ({result.quarantine.summary()}); "
-            "the quarantine table says why.",
+            "the quarantine table has the reasons.",
         )
     return result.table, result.quarantine.table()
 
@@ -148,46 +141,32 @@ def annotate_photographs(
     labels: WebLabels,
     crops: pd.DataFrame,
     crop_folder: Path,
-    folder: Path,
+    openface_folder: Path,
     withdrawn: pd.DataFrame,
-    preprocess: Mapping[str, Any],
+    preprocess: PreprocessSettings,
     workers: int | None,
 ) -> tuple[Path, pd.DataFrame]:
-    """Have OpenFace code the photographs, where its program is configured.
+    """Run OpenFace where there are no annotations; returns their path, and the quarantine.
 
-    Photographs in an archive or a store have no files that it could read, so it gets
-    their crops.
-
-    Args:
-        photographs: The photographs.
-        labels: With annotations that are there already.
-        crops: A row a crop.
-        crop_folder: Where they lie.
-        folder: Where OpenFace's files go.
-        withdrawn: Whose photographs it does not get.
-        preprocess: The parameters of preprocessing.
-        workers: OpenFace's processes; None for one a core.
-
-    Returns:
-        Where the annotations are, and the quarantine table.
+    Photographs in an archive or a store are not files that OpenFace could read, so it is run
+    on their crops. It never gets photographs of people who have withdrawn.
     """
     if labels.annotations is not None:
         return labels.annotations, Quarantine().table()
-    binary = preprocess["openface"]["binary"]
     source = Path(photographs.photographs)
     if not source.is_dir() or photographs.kind not in ("auto", "folder"):
         source = crop_folder
-    gone = people_of(withdrawn["person"])
+    people = people_of(withdrawn["person"])
     done = annotate(
         source,
-        folder,
-        binary,
+        openface_folder,
+        preprocess.openface.binary,
         workers or None,
-        extra_args=preprocess["openface"]["arguments"],
-        left_out=lambda name: any(person.is_in(name) for person in gone),
+        extra_args=preprocess.openface.arguments,
+        left_out=lambda name: any(person.is_in(name) for person in people),
     )
-    _tell(done.quarantine, done.new, done.new + done.there, "photographs")
-    return folder, done.quarantine.table()
+    _log_quarantine(done.quarantine, done.new, done.new + done.there, "photographs")
+    return openface_folder, done.quarantine.table()
 
 
 def label_faces(
@@ -196,47 +175,29 @@ def label_faces(
     labels: WebLabels,
     photographs: WebPhotographs,
     folder: Path,
-    preprocess: Mapping[str, Any],
+    preprocess: PreprocessSettings,
     seed: int,
 ) -> tuple[CropSet, pd.DataFrame]:
-    """Put OpenFace's labels beside the crops, and draw those that are trained on.
-
-    Args:
-        crops: A row a crop.
-        annotations: OpenFace's CSV, or a folder of its CSVs.
-        labels: Those that were there before.
-        photographs: Who the people are.
-        folder: Where the crops lie.
-        preprocess: The parameters of preprocessing.
-        seed: Decides which faces are drawn and which people are held out.
+    """Join OpenFace's labels to the crops, and draw the faces for training and testing.
 
     Returns:
-        The crops with 18 AUs and a ``split`` by identity, and a quarantine table of
-        photographs without usable annotations.
+        The crops with 18 AUs and a ``split`` by identity, and the quarantine of photographs
+        without usable annotations.
     """
-    web = preprocess["web"]
-    found = labels.table or _read_openface(annotations, preprocess)
-    table, aside = with_annotations(
-        crops, found, annotations, preprocess["crop"]["margin"], labels.photographs
+    table, quarantine = join_annotations(
+        crops,
+        labels.table or _read_openface(annotations, preprocess),
+        annotations,
+        preprocess.crop.margin,
+        labels.photographs,
     )
     people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
     table = table.assign(subject=people["subject"], gender=people["gender"])
-    held_out = table["subject"].isin(hold_out(table, web["held_out"], seed=seed))
-    train = sample_faces(table[~held_out], seed=seed, **web["sample"])
-    test = table[held_out]
-    table = pd.concat(
-        [train.assign(split="train"), test.assign(split="test")], ignore_index=True
-    )
-    _tell(aside, len(crops), len(crops), "crops")
-    logger.info(
-        "%s faces of %s people to train on, %s of %s held out",
-        f"{len(train):,}",
-        f"{train['subject'].nunique():,}",
-        f"{len(test):,}",
-        f"{test['subject'].nunique():,}",
-    )
-    made_with = face_settings(preprocess).provenance()
-    return CropSet(folder, table, photographs.origin, made_with), aside.table()
+    web = preprocess.web
+    table = split_faces(table, web.held_out, seed=seed, **web.sample.model_dump())
+    _log_quarantine(quarantine, len(crops), len(crops), "crops")
+    provenance = face_settings(preprocess).provenance()
+    return CropSet(folder, table, photographs.origin, provenance), quarantine.table()
 
 
 def crop_recordings(
@@ -244,57 +205,56 @@ def crop_recordings(
     folder: Path,
     journal: Path,
     withdrawn: pd.DataFrame,
-    preprocess: Mapping[str, Any],
+    preprocess: PreprocessSettings,
     workers: int | None,
-    cluster: Mapping[str, Any],
+    cluster: ClusterSettings,
 ) -> tuple[CropSet, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Cut the face out of every frame that the experts have coded.
-
-    Args:
-        recordings: Videos and label files.
-        folder: Where the crops go.
-        journal: Where it is noted what is done.
-        withdrawn: Subjects that are left out.
-        preprocess: The parameters of preprocessing.
-        workers: Processes; None for one a core.
-        cluster: The engine they belong to.
+    """Crop the face of every frame that the experts have coded.
 
     Returns:
-        The crops with 12 AUs; the quarantine table; every coded frame, with the
-        reason where it has no crop; and how many frames each subject lost.
+        The crops with 12 AUs; the quarantine; every coded frame, with the reason where it has
+        no crop; and how many frames each subject lost.
     """
     settings = face_settings(preprocess)
     plan = disfa_plan(recordings, preprocess, withdrawn)
-    log_skipped(plan.passed_over, "recordings and label files")
-    result = crop_videos(plan.videos, folder, journal, settings, workers_of(workers, cluster))
-    frames = frames_with_crops(plan.labels, result, plan.excluded)
+    log_skipped(plan.skipped, "recordings and label files")
+    result = crop_videos(
+        plan.videos, folder, journal, settings, Workers(workers, **cluster.model_dump())
+    )
+    frames = join_crops(plan.labels, result, plan.excluded)
+    quarantine = result.quarantine
     for subject, reason in plan.left_out.items():
-        result.quarantine.add(subject, "excluded", f"the whole subject: {reason}")
+        quarantine.add(subject, "excluded", f"the whole subject: {reason}")
     for row in plan.excluded.itertuples():
-        result.quarantine.add(str(row.image), "excluded", str(row.reason))
+        quarantine.add(str(row.image), "excluded", str(row.reason))
     lost = lost_frames(frames)
     for row in lost[lost["lost"] > 0].itertuples():
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
-    _tell(result.quarantine, result.new, len(plan.labels), "frames")
+    _log_quarantine(quarantine, result.new, len(plan.labels), "frames")
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
     crops = CropSet(folder, table, recordings.origin, settings.provenance())
-    return crops, result.quarantine.table(), frames, lost
+    return crops, quarantine.table(), frames, lost
 
 
 def disfa_plan(
-    recordings: DisfaRecordings, preprocess: Mapping[str, Any], withdrawn: pd.DataFrame
+    recordings: DisfaRecordings, preprocess: PreprocessSettings, withdrawn: pd.DataFrame
 ) -> DisfaPlan:
-    """Match recordings and labels, as preprocessing is asked to; raises as that does."""
-    disfa = preprocess["disfa"]
+    """Match recordings and labels by the parameters; raises as ``plan_recordings``."""
+    disfa = preprocess.disfa
     return plan_recordings(
         recordings.folder,
-        disfa["camera"],
-        parse_exclusions(disfa["exclude"]),
-        face_settings(preprocess).crop.suffix,
-        disfa["first_frame"],
-        disfa["frame_count_tolerance"],
+        disfa.camera,
+        parse_exclusions(disfa.exclude),
+        preprocess.crop.suffix,
+        disfa.first_frame,
+        disfa.frame_count_tolerance,
         set(withdrawn["person"]),
     )
+
+
+def face_settings(preprocess: PreprocessSettings) -> FaceSettings:
+    """How faces are found and cropped; raises ConfigurationError where that cannot be."""
+    return FaceSettings(preprocess.detector, preprocess.crop, preprocess.max_megapixels)
 
 
 def pack(
@@ -304,102 +264,77 @@ def pack(
     face_size: int,
     workers: int | None,
 ) -> tuple[FaceStore, pd.DataFrame]:
-    """Make all crops one array, unless that has been done.
-
-    Args:
-        crops: Crops and their labels.
-        before: Where the face store lies, if there is one.
-        withdrawn: People whose crops are left out.
-        face_size: Side of the packed faces, in pixels.
-        workers: Threads; None for one a core.
+    """Make all crops one array, unless the store at `before` is of the same crops.
 
     Returns:
-        The face store, and the quarantine table of crops that could not be read.
+        The face store without people who have withdrawn, and the quarantine of crops that
+        could not be read.
     """
-    gone = {name for person in people_of(withdrawn["person"]) for name in person.names}
-    table = crops.table[~crops.table["subject"].isin(gone)].assign(origin=crops.origin)
+    names = {name for person in people_of(withdrawn["person"]) for name in person.names}
+    table = crops.table[~crops.table["subject"].isin(names)].assign(origin=crops.origin)
     faces, quarantine = pack_crops(
         crops.folder,
         table,
         face_size,
         workers or None,
         existing=before,
-        provenance=crops.made_with,
+        provenance=crops.provenance,
     )
-    _tell(quarantine, len(table), len(table), "crops")
+    _log_quarantine(quarantine, len(table), len(table), "crops")
+    people = faces.table["subject"].nunique()
     logger.info(
-        "%s: %s faces of %s people",
-        crops.folder.name,
-        f"{len(faces):,}",
-        f"{faces.table['subject'].nunique():,}",
+        "%s: %s faces of %s people", crops.folder.name, f"{len(faces):,}", f"{people:,}"
     )
     return faces, quarantine.table()
 
 
 def draw_contact_sheet(faces: FaceStore) -> Image.Image:
-    """A picture of some faces with each AU, so that a person sees what is trained on.
-
-    Args:
-        faces: The face store.
-
-    Returns:
-        The picture.
-    """
-    pictures, captions = [], []
+    """Some faces with each AU, so that a person sees what is trained on."""
+    images, captions = [], []
     for column, au in enumerate(faces.aus):
         rows = np.flatnonzero(faces.labels[:, column] == 1)
         if len(rows):
             shown = rows[:: max(1, len(rows) // _SHOWN)][:_SHOWN]
-            pictures += [faces.faces[row] for row in shown]
+            images += [faces.faces[row] for row in shown]
             captions += [f"{au_column(au)} {AU_NAMES[au]}"] * len(shown)
-    return Image.fromarray(contact_sheet(pictures, captions, tile=_TILE))
+    return Image.fromarray(contact_sheet(images, captions, tile=_TILE))
 
 
-def _given_annotations(
-    photographs: WebPhotographs, folder: Path, binary: str | None
-) -> Path | None:
-    """Annotations that are there: a person's, or OpenFace's files where it puts them."""
-    if binary is not None:
-        return None
+def _find_annotations(photographs: WebPhotographs, openface_folder: Path) -> Path | None:
+    """A person's annotations, or OpenFace's files in the folder that it writes to."""
     if photographs.annotations.exists():
         return photographs.annotations
-    there = folder.is_dir() and any(True for _ in csv_files_below(folder))
-    return folder if there else None
+    has_files = openface_folder.is_dir() and any(True for _ in csv_files_below(openface_folder))
+    return openface_folder if has_files else None
 
 
 def _check_program(
-    photographs: WebPhotographs, folder: Path, openface: Mapping[str, Any]
+    photographs: WebPhotographs, openface_folder: Path, preprocess: PreprocessSettings
 ) -> None:
-    """Refuse to go on without annotations and without a program to make them."""
+    """Check that OpenFace can be run, where there are no annotations."""
+    binary, arguments = preprocess.openface.binary, preprocess.openface.arguments
     try:
-        find_binary(openface["binary"], photographs.photographs, folder, openface["arguments"])
+        find_binary(binary, photographs.photographs, openface_folder, arguments)
     except ConfigurationError as error:
-        if openface["binary"] is not None:
+        if binary is not None:
             raise
-        raise ConfigurationError(
-            f"{photographs.annotations} is not there, and {error}"
-        ) from None
+        problem = f"{photographs.annotations} is not there, and {error}"
+        raise ConfigurationError(problem) from None
 
 
-def _read_openface(path: Path, preprocess: Mapping[str, Any]) -> OpenFaceTable:
-    web = preprocess["web"]
+def _read_openface(path: Path, preprocess: PreprocessSettings) -> OpenFaceTable:
     return read_openface(
         path,
-        min_confidence=web["min_confidence"],
+        min_confidence=preprocess.web.min_confidence,
         suffix="",  # names are matched whatever their suffix
-        present_from=web["present_from"],
+        present_from=preprocess.web.present_from,
     )
 
 
-def _tell(quarantine: Quarantine, new: int, total: int, unit: str) -> None:
-    """Say what was new, and what was set aside and why."""
+def _log_quarantine(quarantine: Quarantine, new: int, total: int, unit: str) -> None:
+    """Log how many were done before, and how many are quarantined and why."""
     if new < total:
         logger.info("%s of %s %s had been done before", f"{total - new:,}", f"{total:,}", unit)
-    if len(quarantine):
-        logger.info(
-            "Set aside %s of %s %s: %s",
-            f"{len(quarantine):,}",
-            f"{total:,}",
-            unit,
-            quarantine.summary(),
-        )
+    if n := len(quarantine):
+        reasons = quarantine.summary()
+        logger.info("Quarantined %s of %s %s: %s", f"{n:,}", f"{total:,}", unit, reasons)

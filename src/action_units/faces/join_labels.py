@@ -47,7 +47,7 @@ class _Labelled:
     names: Matches
 
 
-def with_annotations(
+def join_annotations(
     crops: pd.DataFrame,
     annotations: OpenFaceTable,
     path: Path,
@@ -274,7 +274,7 @@ def _warn_of_lost(
     logger.warning("%s. Their crops are not trained on.", text)
 
 
-def frames_with_crops(
+def join_crops(
     labels: pd.DataFrame, result: CropResult, excluded: pd.DataFrame
 ) -> pd.DataFrame:
     """Every coded frame: with what is known of its crop, or the reason why it has none.

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from action_units.errors import LabelError
-from action_units.faces.labelled import (
+from action_units.faces.join_labels import (
     check_names,
-    frames_with_crops,
+    join_annotations,
+    join_crops,
     lost_frames,
-    with_annotations,
 )
 from action_units.faces.preprocess import CropResult
 from action_units.faces.quarantine import Quarantine
@@ -33,7 +33,7 @@ def annotations(names, dropped=()):
 
 @pytest.mark.parametrize("names", [["p/3.jpg", "p/1.jpg"], ["c3.jpg", "c1.jpg"]])
 def test_annotations_of_photographs_or_of_crops_find_their_crops(names, tmp_path):
-    table, aside = with_annotations(CROPS, annotations(names), tmp_path)
+    table, aside = join_annotations(CROPS, annotations(names), tmp_path)
     assert table[["image", "AU01", "score"]].to_numpy().tolist() == [
         ["c1.jpg", 1, 0.9],
         ["c3.jpg", 0, 0.7],
@@ -44,13 +44,13 @@ def test_annotations_of_photographs_or_of_crops_find_their_crops(names, tmp_path
 
 def test_why_openface_dropped_a_picture_is_kept(tmp_path):
     dropped = [("p/2.jpg", "f.csv", 7, "confidence below 0.8")]
-    _, aside = with_annotations(CROPS, annotations(["p/1.jpg", "p/3.jpg"], dropped), tmp_path)
+    _, aside = join_annotations(CROPS, annotations(["p/1.jpg", "p/3.jpg"], dropped), tmp_path)
     assert aside.table()["detail"].tolist() == ["confidence below 0.8"]
 
 
 def test_annotations_of_other_pictures_are_refused(tmp_path):
     with pytest.raises(LabelError, match=r"none of its 1 pictures \(x\.jpg is the first\)"):
-        with_annotations(CROPS, annotations(["x.jpg"]), tmp_path / "openface.csv")
+        join_annotations(CROPS, annotations(["x.jpg"]), tmp_path / "openface.csv")
 
 
 HEADER = "image, face, confidence, AU01_r, AU01_c"
@@ -91,7 +91,7 @@ def test_of_several_faces_the_one_in_the_crop_gives_the_labels(tmp_path, margin)
         f"p/2.jpg, 0, 0.95, 2.5, 1, {landmarks(5, 35, 35, 38)}",
         header=LOCATED,
     )
-    table, aside = with_annotations(TWO, found, tmp_path, margin)
+    table, aside = join_annotations(TWO, found, tmp_path, margin)
     assert len(aside) == 0
     told = table[["image", "face", "faces", "AU01", "AU01_r"]].to_numpy().tolist()
     assert told == [["c1.jpg", 1, 3, 0, 0.5], ["c2.jpg", 0, 1, 1, 2.5]]
@@ -106,7 +106,7 @@ def test_a_crop_that_is_turned(tmp_path):
         tmp_path, f"p/1.jpg, 0, 0.9, 0, 0, {inside}", f"p/2.jpg, 0, 0.9, 0, 1, {outside}",
         header=LOCATED,
     )  # fmt: skip
-    assert with_annotations(crops, found, tmp_path)[0]["AU01"].tolist() == [0]
+    assert join_annotations(crops, found, tmp_path)[0]["AU01"].tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_face_that_is_not_known_to_be_the_crop_s_is_set_aside(tmp_path, rows, 
     width = len(rows[0].split(","))
     header = ",".join(LOCATED.split(",")[:width])
     rows = [*rows, ",".join(sound.split(",")[:width])]
-    table, aside = with_annotations(TWO, read(tmp_path, *rows, header=header), tmp_path)
+    table, aside = join_annotations(TWO, read(tmp_path, *rows, header=header), tmp_path)
     assert table[["image", "AU01"]].to_numpy().tolist() == [["c2.jpg", 1]]
     told = aside.table()[["path", "reason", "detail"]].to_numpy().tolist()
     assert told == [["p/1.jpg", reason, detail]]
@@ -145,7 +145,7 @@ def test_annotations_of_the_crops_are_in_the_crops_pixels(tmp_path):
         *(f"c{k}.jpg, 0, 0.9, 0, {k - 1}, {landmarks(30, 40, 70, 75)}" for k in (1, 2)),
         header=LOCATED,
     )
-    table, aside = with_annotations(crops, found, tmp_path)
+    table, aside = join_annotations(crops, found, tmp_path)
     assert table["AU01"].tolist() == [0, 1]
     assert len(aside) == 0
 
@@ -154,16 +154,16 @@ def test_landmarks_of_pictures_of_another_size_are_refused(tmp_path):
     rows = [f"p/{k}.jpg, 0, 0.9, 0, 1, {landmarks(900, 700, 400, 400)}" for k in (1, 2)]
     found = read(tmp_path, *rows, header=LOCATED)
     with pytest.raises(LabelError, match=r"not one of the 2 crops gets a label.*at this size"):
-        with_annotations(TWO, found, tmp_path / "openface.csv")
+        join_annotations(TWO, found, tmp_path / "openface.csv")
 
 
 def test_two_frames_of_one_picture_are_refused_by_file_and_line(tmp_path):
     header = HEADER.replace("face", "frame")
     rows = ["p/1.jpg, 1, 0.9, 0, 0", "p/1.jpg, 2, 0.9, 0, 0", "p/2.jpg, 3, 0.9, 0, 1"]
     with pytest.raises(LabelError, match=r"p/1\.jpg is there as frame 2 and, before, as") as e:
-        with_annotations(TWO, read(tmp_path, *rows, header=header), tmp_path)
+        join_annotations(TWO, read(tmp_path, *rows, header=header), tmp_path)
     assert (e.value.path, e.value.line) == (tmp_path / "openface.csv", 3)
-    table, _ = with_annotations(TWO, read(tmp_path, rows[0], rows[2], header=header), tmp_path)
+    table, _ = join_annotations(TWO, read(tmp_path, rows[0], rows[2], header=header), tmp_path)
     assert table[["image", "AU01"]].to_numpy().tolist() == [["c1.jpg", 0], ["c2.jpg", 1]]
 
 
@@ -172,24 +172,24 @@ def test_rows_that_are_not_found_again_are_told_with_a_name_of_each_side(tmp_pat
     crops["image"] = [f"c{k}.jpg" for k in range(40)]
     rows = [f"{'p' if k < 10 else 'q'}/{k}.jpg, 0, 0.9, 0, 1" for k in range(40)]
     with caplog.at_level(logging.WARNING):
-        table, aside = with_annotations(crops, read(tmp_path, *rows), tmp_path / "openface.csv")
+        table, aside = join_annotations(crops, read(tmp_path, *rows), tmp_path / "openface.csv")
     assert (len(table), len(aside)) == (10, 30)
     assert "30 of 40 photographs have no row in it (p/10.jpg is the first)" in caplog.text
     assert (
         "30 pictures in it are none of the photographs (q/10.jpg is the first)" in caplog.text
     )
     caplog.clear()
-    with_annotations(crops, read(tmp_path, *rows[:10]), tmp_path)
+    join_annotations(crops, read(tmp_path, *rows[:10]), tmp_path)
     assert "30 of 40 photographs have no row in it" in caplog.text
     caplog.clear()
     few = [row.replace("q", "p") for row in rows[:37]]
-    with_annotations(crops, read(tmp_path, *few), tmp_path)
+    join_annotations(crops, read(tmp_path, *few), tmp_path)
     assert caplog.text == ""  # OpenFace writes no file where it finds no face
 
 
 def test_a_name_that_fits_two_photographs_labels_none(tmp_path, caplog):
     found = read(tmp_path, "1, 0, 0.9, 0, 1", "2, 0, 0.9, 0, 1")
-    table, aside = with_annotations(TWO, found, tmp_path, others=["q/1.jpg"])
+    table, aside = join_annotations(TWO, found, tmp_path, others=["q/1.jpg"])
     assert table["image"].tolist() == ["c2.jpg"]
     assert aside.table()["detail"].tolist() == ["1 fits p/1.jpg and q/1.jpg"]
     assert "1 fits p/1.jpg and q/1.jpg" in caplog.text
@@ -240,7 +240,7 @@ def frames():
 def test_frames_without_a_crop_keep_their_row_and_their_reason():
     labels, result = frames()
     excluded = pd.DataFrame({"image": ["a3"], "reason": ["blurred"]})
-    table = frames_with_crops(labels, result, excluded)
+    table = join_crops(labels, result, excluded)
     assert table["image"].tolist() == labels["image"].tolist()
     assert table["AU01"].tolist() == labels["AU01"].tolist()
     assert table["reason"].tolist() == ["", "no face", "excluded: blurred", ""]
@@ -255,4 +255,4 @@ def test_a_frame_that_nobody_knows_of_is_a_mistake_of_ours():
     labels, result = frames()
     empty = CropResult(result.table, Quarantine(), 4)
     with pytest.raises(ValueError, match="a2 has labels, but neither a crop nor a reason"):
-        frames_with_crops(labels, empty, pd.DataFrame(columns=["image", "reason"]))
+        join_crops(labels, empty, pd.DataFrame(columns=["image", "reason"]))
