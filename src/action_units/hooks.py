@@ -239,7 +239,8 @@ def check_recordings(
     from action_units.labels.folds import check_folds
     from action_units.pipelines.preprocessing.nodes import disfa_plan
 
-    plan = disfa_plan(recordings, PreprocessSettings.read(parameters["preprocess"]), withdrawn)
+    preprocess = PreprocessSettings.model_validate(parameters["preprocess"])
+    plan = disfa_plan(recordings, preprocess, withdrawn)
     if folds:
         check_folds(
             parameters["protocol"],
@@ -247,7 +248,7 @@ def check_recordings(
             plan.labels["subject"],
             parameters["finetune"]["validation_subjects"],
         )
-    plan.check(parameters["preprocess"]["max_megapixels"])
+    plan.check(preprocess.max_megapixels)
 
 
 def _check_inputs(

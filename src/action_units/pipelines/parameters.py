@@ -64,11 +64,12 @@ def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
         from action_units.pipelines.prediction.nodes import check_source
 
         check_source(parameters["source"])
-    if "preprocess" in stages and parameters["preprocess"]["start_from"] == "raw":
+    preprocess = PreprocessSettings.model_validate(parameters["preprocess"])
+    if "preprocess" in stages and preprocess.start_from == "raw":
         from action_units.pipelines.preprocessing.nodes import face_settings
 
         with told("preprocess"):
-            face_settings(PreprocessSettings.read(parameters["preprocess"])).provenance()
+            face_settings(preprocess).provenance()
 
 
 def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:
