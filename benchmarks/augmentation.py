@@ -25,7 +25,7 @@ from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
 from action_units.config import Augmentation
-from action_units.training.data.augmentation import Augmenter, make_plan
+from action_units.training.augment import Augmenter, make_plan
 
 EPOCH = 8192
 EXTRAS: dict[str, dict[str, float]] = {

@@ -85,17 +85,22 @@ def measured(arguments: argparse.Namespace, path: Path, kind: str, cap: int) -> 
 
 def run(arguments: argparse.Namespace) -> None:
     """One training; prints its faces a second, from the first step to the last."""
-    from action_units.config import NetworkSpec, Recipe
-    from action_units.training.loop import train
+    from action_units.config import MachineConfig, NetworkSpec, Recipe
+    from action_units.training.job import TrainingJob
+    from action_units.training.train import train
 
     spec = NetworkSpec(arguments.architecture, arguments.width, image_size=arguments.size)
 
     def training(faces: np.ndarray, recipe: Recipe) -> float:
         labels = np.random.default_rng(1).random((len(faces), len(DISFA_AUS))) < 0.1
-        result = train(
+        machine = MachineConfig(
+            device="cpu", threads=arguments.threads, faces_in_memory=arguments.kind
+        )
+        job = TrainingJob(
             spec, recipe, faces, labels, np.arange(len(faces)), [], DISFA_AUS, seed=0,
-            device="cpu", threads=arguments.threads, faces_in_memory=arguments.kind,
+            machine=machine,
         )  # fmt: skip
+        result = train(job)
         return float(result.curve.faces_per_second.median())
 
     # A few steps on a few faces, so that the cap counts what every training takes.

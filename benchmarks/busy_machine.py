@@ -48,12 +48,12 @@ def measure(threads: int, seconds: float) -> dict[str, float]:
     """Faces a second of both kinds in this process."""
     import torch
 
-    from action_units.config import NetworkSpec
+    from action_units.config import MachineConfig, NetworkSpec
     from action_units.models.registry import build_network
-    from action_units.training.devices import choose_machine
+    from action_units.training.device import choose_machine
     from action_units.training.inference import logits
 
-    machine = choose_machine("cpu", "fp32", threads)
+    machine = choose_machine(MachineConfig(device="cpu", precision="fp32", threads=threads))
     network = build_network(NetworkSpec(), 12, seed=1)
     network = network.to(memory_format=torch.channels_last)
     faces = torch.from_numpy(

@@ -31,21 +31,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from action_units.config import NetworkSpec, Recipe
+from action_units.config import MachineConfig, NetworkSpec, Recipe
 from action_units.labels.action_units import DISFA_AUS
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.progress import Progress
-from action_units.training.checkpoints import Checkpoints, Content
-from action_units.training.curves import curve_log
-from action_units.training.data.arrays import checked_data
-from action_units.training.data.augmentation import Augmenter, make_plan, normalise
-from action_units.training.devices import Machine, choose_machine
-from action_units.training.distributed.team import ALONE
-from action_units.training.epochs import run_epochs
+from action_units.training import train
+from action_units.training.augment import Augmenter, make_plan, normalise
+from action_units.training.context import TrainingContext
+from action_units.training.device import Machine, choose_machine
 from action_units.training.interruption import stop_request
+from action_units.training.job import TrainingJob
 from action_units.training.randomness import dropout_seed, epoch_order
-from action_units.training.setup import Setup
-from action_units.training.step import Step
+from action_units.training.state import Checkpoints, Content
+from action_units.training.train import fit
 
 FACES = 8192
 HELD_OUT = 256
@@ -62,9 +60,9 @@ class Parts:
         self.count, shape = count, (count, spec.image_size, spec.image_size)
         faces = random.integers(0, 256, shape).astype(np.uint8)
         labels = (random.random((count, len(DISFA_AUS))) < 0.1).astype(np.int8)
-        data = checked_data(faces, labels, np.arange(count), [], DISFA_AUS)
-        self.setup = Setup(spec, recipe, data, seed=0, initial=None, machine=machine)
-        self.state = self.setup.first_state()
+        job = TrainingJob(spec, recipe, faces, labels, np.arange(count), [], DISFA_AUS, seed=0)
+        self.context = replace(TrainingContext.of(job), machine=machine)
+        self.state, data = self.context.first_state(), self.context.data
         self.state.network.train()
         device = machine.torch_device
         self.faces = torch.from_numpy(faces).to(device)
@@ -76,26 +74,26 @@ class Parts:
 
     def epoch(self, step: int) -> None:
         """Order and plan of an epoch."""
-        setup = self.setup
+        context = self.context
         order = epoch_order(0, step, self.count, self.faces.device)
-        self.order, size = order, setup.spec.image_size
-        self.plan = make_plan(setup.recipe.augmentation, 0, step, self.rows[order], size)
+        self.order, size = order, context.network_spec.image_size
+        self.plan = make_plan(context.recipe.augmentation, 0, step, self.rows[order], size)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """A batch on its way to the network."""
-        start = step % self.setup.steps_per_epoch * self.setup.batch_size
-        part = slice(start, start + self.setup.batch_size)
+        start = step % self.context.steps_per_epoch * self.context.batch_size
+        part = slice(start, start + self.context.batch_size)
         x = self.augment(self.faces[self.order[part]], self.plan[part])
         return x.contiguous(memory_format=torch.channels_last), self.targets[self.order[part]]
 
     def model_step(self, x: Tensor, targets: Tensor, step: int) -> None:
         """Everything after that."""
-        state, setup = self.state, self.setup
+        state, context = self.state, self.context
         seed_dropout(self.dropouts, dropout_seed(0, step))
-        with setup.machine.autocast():
+        with context.machine.autocast():
             z = state.network(x)
-        setup.loss(z, targets).backward()
-        nn.utils.clip_grad_norm_(self.parameters, setup.recipe.gradient_clip or 1.0)
+        context.loss(z, targets).backward()
+        nn.utils.clip_grad_norm_(self.parameters, context.recipe.gradient_clip or 1.0)
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
         if state.averaged is not None:
@@ -124,7 +122,7 @@ class Bare:
         before = clocks()
         state = self.parts.state
         network = (state.averaged.network if state.averaged else state.network).eval()
-        with torch.no_grad(), self.parts.setup.machine.autocast():
+        with torch.no_grad(), self.parts.context.machine.autocast():
             faces = normalise(self.parts.faces[:HELD_OUT])
             network(faces.contiguous(memory_format=torch.channels_last))
         state.network.train()
@@ -159,24 +157,21 @@ Epoch = Callable[[Sequence[Bare]], NDArray[np.float64]]
 
 def whole_epoch(parts: Parts, folder: Path, count: int) -> Epoch:
     """An epoch of so many faces as ``train`` does it, from first step to checkpoint."""
-    setup = parts.setup
-    rows = np.arange(count + HELD_OUT)
-    data = checked_data(
-        setup.data.faces, setup.data.targets, rows[:count], rows[count:], DISFA_AUS
+    job, rows = parts.context.job, np.arange(count + HELD_OUT)
+    job = replace(
+        job,
+        recipe=job.recipe.model_copy(update={"epochs": 1}),
+        train_rows=rows[:count],
+        validation_rows=rows[count:],
     )
-    setup = replace(setup, data=data, recipe=setup.recipe.model_copy(update={"epochs": 1}))
-    state = setup.first_state()
-    step = Step(setup, state, replace(ALONE, device=setup.machine.torch_device), None)
+    context = replace(TrainingContext.of(job), machine=parts.context.machine)
+    state = context.first_state()
 
     def epoch(others: Sequence[Bare]) -> NDArray[np.float64]:
-        with (
-            Kept(folder, {}, None) as checkpoints,
-            stop_request() as stop,
-            curve_log(folder) as log,
-            Between("Training", setup.steps * setup.batch_size, "faces") as progress,
-        ):
-            progress.others = others
-            run_epochs(setup, state, step, checkpoints, stop, progress, log)
+        with Kept(folder, {}, None) as checkpoints, stop_request() as stop:
+            Between.others = others
+            train.Progress = Between  # type: ignore[misc]
+            fit(context, state, checkpoints, stop)
         state.step, state.curve = 0, []
         return checkpoints.spent
 
@@ -229,8 +224,16 @@ def timed(machine: Machine, work: Callable[..., Any], *arguments: Any) -> tuple[
 
 def main() -> None:
     arguments = parse_arguments()
-    machine = choose_machine(arguments.device, arguments.precision, arguments.threads)
-    spec = NetworkSpec(arguments.architecture, arguments.width, image_size=arguments.size)
+    machine = choose_machine(
+        MachineConfig(
+            device=arguments.device,
+            precision=arguments.precision,
+            threads=arguments.threads,
+        )
+    )
+    spec = NetworkSpec(
+        architecture=arguments.architecture, width=arguments.width, image_size=arguments.size
+    )
 
     def make_parts() -> Parts:
         count = max(FACES, arguments.epoch + HELD_OUT)
@@ -247,7 +250,7 @@ def main() -> None:
             times.append((epoch, batch, model, again))
     medians = [1e3 * median(column) for column in zip(*times[arguments.warmup :], strict=True)]
     epoch, batch, model, again = medians
-    epoch /= parts.setup.steps_per_epoch
+    epoch /= parts.context.steps_per_epoch
     data = epoch + batch
     print(
         f"{arguments.architecture} width {arguments.width:g}, {arguments.size} px, batch "

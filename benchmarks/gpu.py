@@ -29,18 +29,16 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from action_units.config import NetworkSpec, Recipe
+from action_units.config import MachineConfig, NetworkSpec, Recipe
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.models.dropout import SeededDropout
 from action_units.models.registry import build_network
-from action_units.training.data.arrays import checked_data, upload
-from action_units.training.data.augmentation import make_plan
-from action_units.training.data.sources import Resident
-from action_units.training.devices import choose_machine
-from action_units.training.distributed.team import ALONE
-from action_units.training.loop import train
-from action_units.training.setup import Setup
-from action_units.training.step import Step
+from action_units.training.augment import make_plan
+from action_units.training.context import TrainingContext
+from action_units.training.data import ResidentFaces, upload
+from action_units.training.device import choose_machine
+from action_units.training.job import TrainingJob
+from action_units.training.train import Step, train
 
 # Dense peaks without sparsity in TFLOP/s, from the makers' data sheets: fp32, tf32, bf16.
 PEAKS = {
@@ -70,11 +68,19 @@ class Workload:
         """The paper's, with the loop's defaults where they cost time."""
         return Recipe(epochs=2, batch_size=batch, optimizer="adam", learning_rate=1e-4)
 
-    def setup(self, batch: int, precision: str) -> Setup:
+    def job(self, batch: int, precision: str) -> TrainingJob:
         """Of a training on them."""
-        data = checked_data(self.faces, self.labels, np.arange(self.n), [], PRETRAIN_AUS)
-        machine = choose_machine(str(self.device), precision)
-        return Setup(self.spec, self.recipe(batch), data, 0, None, machine)
+        return TrainingJob(
+            self.spec,
+            self.recipe(batch),
+            self.faces,
+            self.labels,
+            np.arange(self.n),
+            [],
+            PRETRAIN_AUS,
+            seed=0,
+            machine=MachineConfig(device=str(self.device), precision=precision),
+        )
 
     def gigaflops(self) -> float:
         """Of one face and step."""
@@ -89,21 +95,22 @@ class Steps:
     """Steps as the loop does them, one by one."""
 
     def __init__(self, workload: Workload, batch: int, precision: str) -> None:
-        self.setup = setup = workload.setup(batch, precision)
-        self.state = setup.first_state()
+        job = workload.job(batch, precision)
+        context = replace(TrainingContext.of(job), machine=choose_machine(job.machine))
+        self.context, self.state = context, context.first_state()
         self.state.network.train()
-        team = replace(ALONE, device=workload.device)
-        self.step, size = Step(setup, self.state, team, None), workload.spec.image_size
-        faces = upload(setup.data.faces, setup.data.train_rows, size, workload.device)
-        order, _ = setup.faces_of(0)
-        self.source, self.order = Resident(faces).in_order(order, 0), order
-        self.targets = torch.from_numpy(setup.data.learned).to(workload.device)
-        self.plan = make_plan(setup.recipe.augmentation, 0, 0, order, size)
+        self.step, size = Step(context, self.state), workload.spec.image_size
+        faces = upload(context.data.faces, context.data.train_rows, size, workload.device)
+        self.source, self.order = ResidentFaces(faces), context.faces_of(0)[0]
+        self.source.start_epoch(self.order)
+        self.targets = torch.from_numpy(context.data.learned).to(workload.device)
+        self.plan = make_plan(context.recipe.augmentation, 0, 0, self.order, size)
         self._next = 0
 
     def _batch(self) -> slice:
-        number = self._next = (self._next + 1) % self.setup.steps_per_epoch
-        return slice(number * self.setup.batch_size, (number + 1) * self.setup.batch_size)
+        number = self._next = (self._next + 1) % self.context.steps_per_epoch
+        size = self.context.batch_size
+        return slice(number * size, (number + 1) * size)
 
     def data(self) -> Tensor:
         """A batch's way to the network."""
@@ -115,8 +122,8 @@ class Steps:
         """A whole step."""
         batch = self._batch()
         targets = self.targets[self.order[batch]]
-        loss = self.step(self.source, targets, self.plan, batch, 1e-4, None)
-        self.state.losses[batch.start // self.setup.batch_size] = loss
+        loss = self.step(self.source, targets, self.plan, batch)
+        self.state.losses[batch.start // self.context.batch_size] = loss
         self.state.step += 1
 
 
@@ -214,18 +221,7 @@ def tell_epochs(workload: Workload, batches: list[int], peaks: dict[str, float])
     print(f"epochs: {gigaflops:.2f} GFLOP a face and step")
     for batch in batches:
         for precision in workload.precisions:
-            curve = train(
-                workload.spec,
-                workload.recipe(batch),
-                workload.faces,
-                workload.labels,
-                np.arange(workload.n),
-                [],
-                PRETRAIN_AUS,
-                seed=0,
-                device=str(workload.device),
-                precision=precision,
-            ).curve
+            curve = train(workload.job(batch, precision)).curve
             rate = float(curve["faces_per_second"].iloc[-1])  # the first epoch warms up
             peak = peaks.get(precision)
             part = f", {rate * gigaflops / 1e3 / peak:.3f} of peak" if peak else ""
@@ -241,7 +237,7 @@ def tell_data(workload: Workload, batches: list[int], rounds: int) -> None:
     for batch in batches:
         for precision in workload.precisions:
             steps = Steps(workload, batch, precision)
-            with steps.setup.machine.in_use():
+            with steps.context.machine.in_use():
                 works = {"data": steps.data, "step": steps.whole, "again": steps.whole}
                 times = in_turn(workload.device, works, rounds, times=10)
             print(
@@ -258,7 +254,7 @@ def tell_launches(workload: Workload, batches: list[int], rounds: int) -> None:
         for precision in workload.precisions:
             eager = Steps(workload, batch, precision)
             graphed = Graphed(workload, batch, precision)
-            with eager.setup.machine.in_use():
+            with eager.context.machine.in_use():
                 for _ in range(4):
                     eager.whole()
                     graphed.whole()
@@ -285,8 +281,8 @@ def tell_syncs(workload: Workload, batch: int) -> None:
         torch.cuda.synchronize()
         torch.cuda.set_sync_debug_mode("error")
     try:
-        with steps.setup.machine.in_use():
-            for _ in range(min(50, steps.setup.steps_per_epoch)):
+        with steps.context.machine.in_use():
+            for _ in range(min(50, steps.context.steps_per_epoch)):
                 steps.whole()
     except RuntimeError as error:
         trace, place = error.__traceback__, ""
@@ -304,7 +300,7 @@ def tell_trace(workload: Workload, batch: int, n: int) -> None:
     steps = Steps(workload, batch, "bf16")
     cuda = workload.device.type == "cuda"
     activity = ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU
-    with steps.setup.machine.in_use():
+    with steps.context.machine.in_use():
         for _ in range(3):
             steps.whole()
         with profile(activities=[activity]) as prof:

@@ -24,7 +24,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from action_units.config import NetworkSpec
+from action_units.config import MachineConfig, NetworkSpec
 from action_units.evaluation.metrics import confusion, f1
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -38,7 +38,7 @@ from action_units.faces.store import Faces, FaceStore
 from action_units.labels.action_units import DISFA_AUS
 from action_units.models.registry import build_network
 from action_units.models.trained import TrainedModel
-from action_units.training.devices import choose_machine
+from action_units.training.device import choose_machine
 from action_units.training.inference import logits
 
 BATCHES = (1, 64)
@@ -57,7 +57,7 @@ def untrained(spec: NetworkSpec, flip: bool) -> FoldModel:
 
 def in_torch(member: FoldModel, precision: str) -> Way:
     """As evaluation asks."""
-    place = choose_machine("cpu", precision, threads=1)
+    place = choose_machine(MachineConfig(device="cpu", precision=precision, threads=1))
     network = member.model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def way(faces: Faces) -> Any:

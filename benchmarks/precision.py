@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from action_units.config import NetworkSpec, Recipe
+from action_units.config import MachineConfig, NetworkSpec, Recipe
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.models.registry import build_network
-from action_units.training.loop import train
-from action_units.training.optimizers import build_optimizer
+from action_units.training.job import TrainingJob
+from action_units.training.optim import build_optimizer
+from action_units.training.train import train
 
 
 def model_step(
@@ -91,7 +92,7 @@ def tell_f1(store: FaceStore, seeds: int, epochs: int) -> None:
     found: dict[str, list[float]] = {"fp32": [], "bf16": []}
     for seed in range(seeds):
         for precision, scores in found.items():
-            curve = train(
+            job = TrainingJob(
                 NetworkSpec(architecture="residual", width=0.5, image_size=48),
                 recipe,
                 store.faces,
@@ -100,9 +101,9 @@ def tell_f1(store: FaceStore, seeds: int, epochs: int) -> None:
                 held_out,
                 store.aus,
                 seed=seed,
-                device="cpu",
-                precision=precision,
-            ).curve
+                machine=MachineConfig(device="cpu", precision=precision),
+            )
+            curve = train(job).curve
             scores.append(float(curve["validation_macro_f1"][curve["best"]].iloc[0]))
     print(f"residual, width 0.5, 48 px, {epochs} epochs of {(~held_out).sum()} faces")
     for precision, scores in found.items():

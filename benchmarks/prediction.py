@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 import torch
 
-from action_units.config import NetworkSpec
+from action_units.config import MachineConfig, NetworkSpec
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.detection.registry import make_detector
@@ -38,7 +38,7 @@ from action_units.prediction.classifier import Classifier, FaceInput, FoldPredic
 from action_units.prediction.engine import Engine
 from action_units.prediction.outputs import write_tables
 from action_units.prediction.sources import open_source
-from action_units.training.devices import choose_machine
+from action_units.training.device import choose_machine
 from action_units.training.inference import Predictor, logits
 from benchmarks.preprocessing import scene
 
@@ -97,7 +97,7 @@ class Bare:
         self.video, self.model, self.frames = video, model, frames
         self.detector = make_detector()
         self.pictures = self.decode()[:64]
-        self.machine = choose_machine("cpu", "fp32", 1)
+        self.machine = choose_machine(MachineConfig(device="cpu", precision="fp32", threads=1))
         self.network = model.network.to(memory_format=torch.channels_last)
         side = model.spec.image_size
         self.faces = torch.zeros(BARE_BATCH, side, side, dtype=torch.uint8)
@@ -179,7 +179,10 @@ def peak(architecture: str, video: Path) -> None:
 
 def measure_blocks(architecture: str, rounds: int) -> None:
     """Faces a second of a network in one thread, in blocks of several sizes."""
-    model, machine = model_of(architecture), choose_machine("cpu", "fp32", 1)
+    model, machine = (
+        model_of(architecture),
+        choose_machine(MachineConfig(device="cpu", precision="fp32", threads=1)),
+    )
     network = model.network.to(memory_format=torch.channels_last)
     side, count = model.spec.image_size, 128
     spent: dict[int, list[float]] = {size: [] for size in (1, 8, 16, 32, 64, 128)}

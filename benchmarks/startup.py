@@ -32,9 +32,9 @@ WITH_STEP = """
 import sys, threading, time
 
 def watch():
-    while not hasattr(sys.modules.get("action_units.training.step"), "Step"):
+    while not hasattr(sys.modules.get("action_units.training.train"), "Step"):
         time.sleep(0.005)
-    step = sys.modules["action_units.training.step"].Step
+    step = sys.modules["action_units.training.train"].Step
     call = step.__call__
 
     def first(*arguments):

@@ -24,7 +24,7 @@ from action_units.locks import RUN_LOCK, locked
 from action_units.pipelines.parameters import read_parameters, refuse_impossible
 from action_units.pipelines.selection import SAMPLE, Selection
 from action_units.threads import limited
-from action_units.training.distributed.launchers import refuse_launcher
+from action_units.training.launchers import check_launcher
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +173,7 @@ class CheckRun:
             ConfigurationError: One is wrong.
         """
         hints.current = _run_of(context)
-        refuse_launcher(os.environ)
+        check_launcher(os.environ)
         loader = context.config_loader
         given = loader.runtime_params or {}
         read_parameters(loader["parameters"], loader["globals"], given)

@@ -22,7 +22,7 @@ from action_units.labels.action_units import DISFA_AUS, au_columns
 from action_units.models.model_files import model_bytes, save_model
 from action_units.models.registry import build_network
 from action_units.models.trained import TrainedModel
-from action_units.training.data.augmentation import normalise
+from action_units.training.augment import normalise
 
 CARD = "---\nlicense: mit\n---\n\n# A run\n\n## Training and test data\n\nFaces.\n"
 

@@ -20,7 +20,7 @@ from action_units.export.onnx_runtime import OnnxNetwork, open_session, run_sess
 from action_units.files import atomic_artifact
 from action_units.models.registry import architectures
 from action_units.threads import limited
-from action_units.training.data.arrays import resized
+from action_units.training.data import resized
 from action_units.training.inference import predict
 from tests.export.synthetic import synthetic_faces, synthetic_fold_model
 from tests.models.fake_timm import fake_timm

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.models.model_files import plain_state
-from action_units.training.loop import TrainingResult, train
-from tests.training.blobs import AUS, blobs
+from action_units.training.context import TrainingResult
+from tests.training.blobs import AUS, blobs, train
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
 RECIPE = Recipe(
@@ -39,7 +39,7 @@ def run(
         seed=4,
         checkpoint_folder=folder,
         checkpoint_seconds=0.0,
-        device="cpu",
+        precision="auto",
         threads=threads,
         provenance={"fold": 1},
     )

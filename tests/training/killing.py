@@ -20,7 +20,7 @@ import torch
 
 from action_units.errors import ArtifactError
 from action_units.files import sha256_of, verify
-from action_units.training.checkpoints import NAME
+from action_units.training.state import NAME
 from tests.training.killed_run import weights_hash
 
 _TEMPORARY = f".{NAME}*.*"

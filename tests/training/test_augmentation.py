@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from action_units.config import Augmentation
-from action_units.training.data.augmentation import (
+from action_units.training.augment import (
     CHUNK,
     Augmenter,
     affine_matrix,

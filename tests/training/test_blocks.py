@@ -7,8 +7,13 @@ from torch import nn
 from action_units.config import NetworkSpec
 from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
-from action_units.training.blocks import check_unfreezing, freeze, rate_factors
-from action_units.training.optimizers import build_optimizer, set_rate
+from action_units.training.optim import (
+    build_optimizer,
+    check_unfreezing,
+    freeze,
+    rate_factors,
+    set_rate,
+)
 
 SPEC = NetworkSpec(width=0.25, image_size=32)  # a stem, four stages and the head
 

@@ -5,9 +5,8 @@ import torch
 
 from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ArtifactError
-from action_units.training.checkpoints import SCHEMA
-from action_units.training.loop import train
-from tests.training.blobs import AUS, blobs
+from action_units.training.state import SCHEMA
+from tests.training.blobs import AUS, blobs, train
 from tests.training.killed_run import weights_hash
 
 FACES, LABELS = blobs(n=60)

@@ -18,11 +18,11 @@ from action_units.files import atomic_artifact, sha256_of
 from action_units.locks import locked
 from action_units.progress import Progress
 from action_units.training import validation
-from action_units.training.checkpoints import Checkpoints, load_checkpoint, save_checkpoint
-from action_units.training.distributed.job import Job
-from action_units.training.distributed.processes import JobWritten
 from action_units.training.interruption import Interrupted
-from action_units.training.scores import validation_scores
+from action_units.training.job import TrainingJob
+from action_units.training.launch import JobWritten
+from action_units.training.state import Checkpoints, load_checkpoint, save_checkpoint
+from action_units.training.validation import validation_scores
 from tests.training.killed_run import weights_hash
 from tests.training.test_loop import LABELS, QUICK, quick
 
@@ -162,7 +162,7 @@ def test_restart_starts_over(tmp_path, whole, caplog):
         quick(checkpoint_folder=tmp_path)
     with caplog.at_level(logging.INFO):
         result = quick(checkpoint_folder=tmp_path, restart=True)
-    assert "Training starts over; to go on with it later, leave restart out." in caplog.text
+    assert "Training starts over; to resume it later, leave restart out." in caplog.text
     assert weights_hash(result) == weights_hash(whole)
 
 
@@ -210,7 +210,7 @@ def test_a_job_for_other_processes_knows_the_checkpoint_that_it_replaces(tmp_pat
         assert checkpoints.load(old) == {"step": 2}  # as after a restart by torchrun
     with pytest.raises(JobWritten) as written:
         quick(checkpoint_folder=tmp_path, devices="torchrun", restart=True)
-    assert Job.read(written.value.folder).replaces == sha256_of(path)
+    assert TrainingJob.read(written.value.folder).replaces == sha256_of(path)
     assert path.is_file()
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ConfigurationError
-from action_units.training.curves import CurveLog, curve_log
+from action_units.training.curves import curve_log
 from tests.training.test_checkpoints import Crash, crash, crash_after
 from tests.training.test_loop import QUICK, quick
 
@@ -32,11 +32,11 @@ CURVE = [row(1), row(2, validation_macro_f1=math.nan), row(3)]
 
 
 def test_the_csv_holds_every_epoch_so_far(tmp_path):
-    log = CurveLog(tmp_path)
-    for n in (1, 2, 3):
-        log(CURVE[:n])
-        table = pd.read_csv(tmp_path / "curve.csv")
-        assert table["epoch"].tolist() == [1, 2, 3][:n]
+    with curve_log(tmp_path) as log:
+        for n in (1, 2, 3):
+            log(CURVE[:n])
+            table = pd.read_csv(tmp_path / "curve.csv")
+            assert table["epoch"].tolist() == [1, 2, 3][:n]
     assert table["train_loss"].tolist() == pytest.approx([1, 1 / 2, 1 / 3])
     assert "n/a" in (tmp_path / "curve.csv").read_text().splitlines()[2]
     assert [path.name for path in tmp_path.iterdir()] == ["curve.csv"]

@@ -15,14 +15,17 @@ from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.model_files import plain_state
 from action_units.progress import Progress
-from action_units.training.checkpoints import NAME
-from action_units.training.distributed.launchers import refuse_launcher
-from action_units.training.distributed.processes import _judge
-from action_units.training.distributed.statistics import SharedBatchNorm
-from action_units.training.distributed.team import LostProcessError, Team, parts
+from action_units.training.distributed import (
+    LostProcessError,
+    ProcessGroup,
+    SharedBatchNorm,
+    split,
+)
 from action_units.training.interruption import Interrupted
-from action_units.training.loop import train
-from tests.training.blobs import AUS, blobs
+from action_units.training.launch import check_exits
+from action_units.training.launchers import check_launcher
+from action_units.training.state import NAME
+from tests.training.blobs import AUS, blobs, train
 
 SPEC = NetworkSpec(architecture="convnext", width=0.5, image_size=32)  # with dropout
 # Parts of 10 and 8 faces, and pairs that must stay together.
@@ -129,9 +132,9 @@ def test_a_process_that_is_killed_ends_the_others_with_a_sentence(tmp_path):
 
 
 def test_a_stop_that_came_when_all_had_finished_is_not_forgotten(tmp_path):
-    _judge(tmp_path, [0, 0], None)
+    check_exits(tmp_path, [0, 0], None)
     with pytest.raises(Interrupted) as stopped:
-        _judge(tmp_path, [0, 0], signal.SIGINT)
+        check_exits(tmp_path, [0, 0], signal.SIGINT)
     assert stopped.value.code == 130
 
 
@@ -148,7 +151,7 @@ def test_what_a_process_finds_wrong_is_raised_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"devices": 0}, "devices is 0; it must be a whole number from 1, null, or torchrun"),
+        ({"devices": 0}, "devices is 0; it must be a whole number from 1 or torchrun, or null"),
         ({"devices": "two"}, "devices is 'two'"),
         ({"devices": 10_000}, r"devices is 10000; this computer has \d+ cores to train on"),
         ({"devices": 2, "device": "cuda:0"}, "device is cuda:0, a single one"),
@@ -166,14 +169,14 @@ def test_devices_that_cannot_be_had_are_refused(arguments, sentence):
 )
 def test_a_launcher_that_runs_the_catalog_on_every_process_is_refused(variable, launcher):
     with pytest.raises(ConfigurationError, match=rf"{launcher} has started 4.*devices=N"):
-        refuse_launcher({variable: "4"})
-    refuse_launcher({variable: "1"})
-    refuse_launcher({})
+        check_launcher({variable: "4"})
+    check_launcher({variable: "1"})
+    check_launcher({})
 
 
 @pytest.mark.parametrize(("n", "count", "unit"), [(32, 2, 1), (31, 4, 2), (7, 3, 2), (5, 8, 1)])
 def test_parts_cover_all_and_keep_pairs_together(n, count, unit):
-    cut = parts(n, count, unit)
+    cut = split(n, count, unit)
     assert [place for part in cut for place in range(n)[part]] == list(range(n))
     assert all(part.start % unit == 0 or part.start == n for part in cut)
     sizes = [part.stop - part.start for part in cut]
@@ -185,7 +188,7 @@ def one_process(tmp_path):
     dist.init_process_group(
         "gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1
     )
-    yield Team(0, 1)
+    yield ProcessGroup(0, 1)
     dist.destroy_process_group()
 
 

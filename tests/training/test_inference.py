@@ -9,7 +9,7 @@ from action_units.errors import ConfigurationError
 from action_units.models.registry import build_network
 from action_units.models.trained import TrainedModel
 from action_units.training import inference
-from action_units.training.devices import Machine
+from action_units.training.device import Machine
 from action_units.training.inference import Predictor, logits, predict
 from tests.training.blobs import AUS, blobs
 

@@ -16,12 +16,10 @@ import torch
 from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.model_files import plain_state
-from action_units.training.checkpoints import NAME
-from action_units.training.distributed.job import Job
-from action_units.training.distributed.processes import JobWritten
-from action_units.training.launch import _place
-from action_units.training.loop import train
-from tests.training.blobs import AUS, blobs
+from action_units.training.job import TrainingJob
+from action_units.training.launch import JobWritten, own_part
+from action_units.training.state import NAME
+from tests.training.blobs import AUS, blobs, train
 
 SPEC = NetworkSpec(architecture="convnext", width=0.5, image_size=32)
 RECIPE = Recipe(epochs=12, batch_size=18, augmentation=Augmentation(mixup=0.3, noise=0.1))
@@ -123,7 +121,7 @@ def test_a_job_comes_back_as_it_was_written(tmp_path):
     names = [f"{number}.png" for number in range(150)]
     folder = written(tmp_path / "run", faces=faces, images=names, initial=initial)
     assert not (folder / "faces.npy").exists()  # the map's own file is named
-    job = Job.read(folder)
+    job = TrainingJob.read(folder)
     np.testing.assert_array_equal(job.faces, FACES)
     np.testing.assert_array_equal(job.images, names)
     assert (job.network_spec, job.recipe, job.seed) == (SPEC, RECIPE, 3)
@@ -137,7 +135,7 @@ def test_a_part_of_a_map_is_copied(tmp_path, part):
     faces = np.concatenate([FACES, FACES[:10]])
     np.save(tmp_path / "faces.npy", faces)
     mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")[part][:150]
-    job = Job.read(written(tmp_path / "run", faces=mapped))
+    job = TrainingJob.read(written(tmp_path / "run", faces=mapped))
     np.testing.assert_array_equal(job.faces, faces[part][:150])
 
 
@@ -145,20 +143,20 @@ def test_the_command_is_told(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         folder = written(tmp_path)
     assert f"-m action_units.training.launch {folder}" in caplog.text
-    assert "the same command as now, without restart, goes on" in caplog.text
+    assert "the same command as now, without restart, continues" in caplog.text
 
 
 def test_a_folder_without_a_job_is_refused(tmp_path):
     with pytest.raises(ArtifactError, match="holds no training that this version can read"):
-        Job.read(tmp_path)
+        TrainingJob.read(tmp_path)
 
 
 def test_a_process_needs_a_place_and_a_device(tmp_path):
-    job = Job.read(written(tmp_path))
+    job = TrainingJob.read(written(tmp_path))
     with pytest.raises(ConfigurationError, match="start it by `torchrun"):
-        _place(job, {})
+        own_part(job, {})
     place = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
-    found, team = _place(job, place)
-    assert (team.rank, team.size, found.device) == (3, 4, "cpu")
+    found, group = own_part(job, place)
+    assert (group.rank, group.size, found.machine.device) == (3, 4, "cpu")
     with pytest.raises(ConfigurationError, match=r"5000 processes .* it has \d+ \(cpu\)"):
-        _place(job, {**place, "LOCAL_WORLD_SIZE": "5000"})
+        own_part(job, {**place, "LOCAL_WORLD_SIZE": "5000"})

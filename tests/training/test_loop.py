@@ -11,13 +11,12 @@ import torch
 from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.progress import Progress
+from action_units.training.curves import CURVE_COLUMNS
 from action_units.training.divergence import DivergedError
 from action_units.training.inference import predict
-from action_units.training.loop import train
 from action_units.training.losses import BinaryLoss
 from action_units.training.randomness import epoch_order
-from action_units.training.state import CURVE_COLUMNS
-from tests.training.blobs import AUS, blobs
+from tests.training.blobs import AUS, blobs, train
 from tests.training.killed_run import weights_hash
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
@@ -31,9 +30,6 @@ def quick(recipe=QUICK, *, spec=SPEC, faces=FACES, labels=LABELS, **arguments):
         "train_rows": range(160),
         "validation_rows": range(160, 200),
         "seed": 1,
-        "device": "cpu",
-        "precision": "fp32",
-        "threads": 1,
         **arguments,
     }
     rows, held_out = arguments.pop("train_rows"), arguments.pop("validation_rows")
@@ -235,7 +231,7 @@ def test_a_loss_that_is_no_number_stops_with_the_place(monkeypatch, tmp_path):
         ({"train_rows": np.ones(3, bool)}, "mask"),
         ({"seed": -1}, "seed is -1"),
         ({"images": ["one.png"]}, r"images are \(1,\); 200 faces need one each"),
-        ({"device": "tpu"}, "device is 'tpu'; it must be auto"),
+        ({"device": "tpu"}, "device is .tpu.; it must be auto, cpu"),
         ({"device": 0, "devices": 2}, "device is 0; it must be auto"),
         ({"precision": "fp16"}, "precision is 'fp16'; it must be one of: auto, fp32"),
         ({"compilation": ["default"]}, "compilation is .*; it must be one of: none"),

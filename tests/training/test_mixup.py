@@ -3,7 +3,7 @@
 import torch
 
 from action_units.config import LossOptions
-from action_units.training.data.mixup import mix
+from action_units.training.augment import mix
 from action_units.training.losses import build_loss
 
 GENERATOR = torch.Generator().manual_seed(0)

@@ -1,7 +1,7 @@
-"""A step never waits for its device, nor sends it anything: it queues work and goes on.
+"""A step never waits for its device, nor sends it anything: it only queues work.
 
 Tensors on torch's device ``meta`` have shapes and no values. Whatever needs a value there (a
-number for Python, a mask's rows) is an error, and it is what a GPU would be waited for.
+number for Python, a mask's rows) is an error; with a GPU it would wait for it.
 """
 
 from contextlib import nullcontext
@@ -15,14 +15,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from action_units.config import Augmentation, LossName, LossOptions, NetworkSpec, Recipe
 from action_units.models.dropout import dropouts
-from action_units.training.data.arrays import checked_data, upload
-from action_units.training.data.augmentation import make_plan
-from action_units.training.data.sources import Resident
-from action_units.training.devices import Machine
-from action_units.training.distributed.team import ALONE
-from action_units.training.setup import Setup
-from action_units.training.step import Step
-from tests.training.blobs import AUS, blobs
+from action_units.training.augment import make_plan
+from action_units.training.context import TrainingContext
+from action_units.training.data import ResidentFaces, upload
+from action_units.training.device import Machine
+from action_units.training.train import Step
+from tests.training.blobs import AUS, blobs, job
 
 DEVICE = torch.device("meta")
 ALL = Augmentation(
@@ -63,23 +61,28 @@ def steps(spec, recipe, micro_batch, monkeypatch):
     faces, labels = blobs(n=64)
     labels = labels.astype(float)
     labels[:20, 1] = -1
-    data = checked_data(faces, labels, np.arange(64), [], AUS)
-    setup = Setup(spec, recipe, data, 0, None, Nowhere("meta", "fp32", 1))
-    state = setup.first_state()
+    context = TrainingContext.of(
+        job(
+            spec, recipe, faces, labels, np.arange(64), [], AUS, seed=0, micro_batch=micro_batch
+        )
+    )
+    context = replace(context, machine=Nowhere("meta", "fp32", 1))
+    data, state = context.data, context.first_state()
     state.network.train()
     for layer in dropouts(state.network):
         layer.rate = 0.0  # meta has no generator
-    step = Step(setup, state, replace(ALONE, device=DEVICE), micro_batch)
-    _ = setup.loss  # is built when it is first asked for
+    step = Step(context, state)
+    _ = context.loss  # is built when it is first used
     size = spec.image_size
-    order, _ = setup.faces_of(0)
-    source = Resident(upload(data.faces, data.train_rows, size, DEVICE)).in_order(order, 0)
+    order, _ = context.faces_of(0)
+    source = ResidentFaces(upload(data.faces, data.train_rows, size, DEVICE))
+    source.start_epoch(order)
     targets = torch.from_numpy(data.learned).to(DEVICE)
     plan = make_plan(recipe.augmentation, 0, 0, order, size)
     with Crossings() as crossings:
         for number in range(2):
             batch = slice(number * 16, (number + 1) * 16)
-            loss = step(source, targets[order[batch]], plan, batch, 1e-3, None)
+            loss = step(source, targets[order[batch]], plan, batch)
             state.losses[number] = loss
             state.step += 1
     assert loss.device == DEVICE

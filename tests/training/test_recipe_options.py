@@ -10,7 +10,7 @@ import torch
 from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.models.registry import build_network
-from action_units.training.data.augmentation import Augmenter
+from action_units.training.augment import Augmenter
 from action_units.training.randomness import weights_seed
 from tests.training.blobs import AUS
 from tests.training.killed_run import weights_hash
@@ -130,7 +130,7 @@ def test_a_backbone_starts_from_a_file_whose_hash_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("options", "arguments", "sentence"),
     [
-        ({"balance": "subjects"}, {}, "'balance' is subjects, and nothing says whose"),
+        ({"balance": "subjects"}, {}, "'balance' is subjects, and the faces have no"),
         ({"balance": "both"}, {"subjects": [1, 2]}, r"subjects are \(2,\); 200 faces need one"),
         ({"soft_targets": {"curve": "linear"}}, {}, "There are no intensities"),
         ({"unfreeze": list(range(8))}, {}, "this network has 6 blocks"),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from action_units.errors import ConfigurationError
-from action_units.training.data.sampling import epoch_faces, face_weights, sample_numbers
 from action_units.training.randomness import epoch_order
+from action_units.training.sampling import epoch_faces, face_weights, sample_numbers
 
 # Six faces of subject a, two of b, one of c; AU 0 is common, AU 1 rare.
 TARGETS = np.array(
@@ -50,7 +50,9 @@ def test_by_both_subjects_are_alike_and_within_each_its_aus():
 
 @pytest.mark.parametrize("balance", ["subjects", "both"])
 def test_without_subjects_it_is_refused(balance):
-    with pytest.raises(ConfigurationError, match=f"'balance' is {balance}, and nothing says"):
+    with pytest.raises(
+        ConfigurationError, match=f"'balance' is {balance}, and the faces have no"
+    ):
         face_weights(balance, TARGETS)
 
 

@@ -7,8 +7,7 @@ from torch import nn
 
 from action_units.config import Schedule
 from action_units.errors import ConfigurationError
-from action_units.training.optimizers import AveragedWeights, build_optimizer
-from action_units.training.schedule import learning_rate
+from action_units.training.optim import ExponentialAverage, build_optimizer, learning_rate
 
 PAPER = Schedule(name="steps", warmup=0.0)
 
@@ -115,7 +114,7 @@ def test_adam_has_no_decay():
 
 def test_the_average_follows_its_formula_and_the_running_statistics():
     network = small()
-    averaged = AveragedWeights(network, decay=0.5)
+    averaged = ExponentialAverage(network, decay=0.5)
     expected = 1.0
     mean = 0.0
     for step in range(10):

@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from action_units.config import SoftTargets
 from action_units.errors import ConfigurationError
-from action_units.training.data.soft_targets import intensities_of, soften
+from action_units.training.data import intensities_of, soften
 
 LABELS = np.array([[1, 0], [0, 1], [-1, 1], [1, -1]], np.float32)
 INTENSITIES = np.array([[2.5, 0.0], [1.0, np.nan], [4.0, 5.0], [5.0, 3.0]])

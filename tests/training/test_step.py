@@ -11,9 +11,8 @@ from action_units.models.dropout import SeededDropout, seed_dropout
 from action_units.models.model_files import plain_state
 from action_units.models.network import AUNetwork
 from action_units.training import validation
-from action_units.training.loop import train
-from action_units.training.memory import DeviceMemoryError
-from tests.training.blobs import AUS, blobs
+from action_units.training.device import DeviceMemoryError
+from tests.training.blobs import AUS, blobs, train
 
 SPEC = NetworkSpec(architecture="convnext", width=0.5, image_size=32)
 RECIPE = Recipe(epochs=2, batch_size=18, augmentation=Augmentation(mixup=0.3, noise=0.1))
@@ -66,7 +65,7 @@ def test_auto_halves_until_it_fits(whole, small_memory, caplog):
         result = run("auto")
     assert small_memory[:3] == [18, 8, 10]  # pairs of mixup stay together
     assert small_memory[3:7] == [4, 4, 4, 6]
-    assert caplog.text.count("goes through in") == 2
+    assert caplog.text.count("is split into") == 2
     assert_same(result, whole)
 
 

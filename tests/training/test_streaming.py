@@ -10,16 +10,14 @@ import torch
 from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.progress import Progress
-from action_units.training import epochs
-from action_units.training.data import streaming
-from action_units.training.data.arrays import checked_data
-from action_units.training.data.streaming import StreamedFaces, Windows, stream_faces
+from action_units.training import streaming
+from action_units.training.context import TrainingContext
+from action_units.training.data import check_data
+from action_units.training.device import DeviceMemoryError
 from action_units.training.interruption import Interrupted
-from action_units.training.loop import train
-from action_units.training.memory import DeviceMemoryError
 from action_units.training.randomness import block_order
-from action_units.training.setup import Setup
-from tests.training.blobs import AUS, blobs
+from action_units.training.streaming import StreamedFaces, Windows, should_stream
+from tests.training.blobs import AUS, blobs, train
 from tests.training.killed_run import weights_hash
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
@@ -82,7 +80,8 @@ def test_a_stream_gives_the_faces_in_order_from_anywhere(mapped, first):
     rows = np.setdiff1d(np.arange(200), np.arange(0, 200, 7))[:150]
     windows = Windows(16, 3)
     order = block_order(0, 0, 150, 16, 3)
-    stream = StreamedFaces(mapped, rows, windows, 32, CPU).in_order(order, first)
+    stream = StreamedFaces(mapped, rows, windows, 32, CPU)
+    stream.start_epoch(order, first)
     wanted = torch.from_numpy(FACES[rows])[order]
     for start in range(first, 150, 37):  # batches across the ends of windows
         places = slice(start, min(start + 37, 150))
@@ -91,7 +90,8 @@ def test_a_stream_gives_the_faces_in_order_from_anywhere(mapped, first):
 
 def test_a_batch_may_be_larger_than_a_window(mapped):
     order = block_order(0, 0, 200, 8, 2)
-    stream = StreamedFaces(mapped, np.arange(200), Windows(8, 2), 32, CPU).in_order(order, 0)
+    stream = StreamedFaces(mapped, np.arange(200), Windows(8, 2), 32, CPU)
+    stream.start_epoch(order, 0)
     assert torch.equal(stream[slice(0, 190)], torch.from_numpy(FACES)[order[:190]])
 
 
@@ -99,7 +99,7 @@ def test_streamed_faces_train_as_those_in_memory_in_the_same_order(
     mapped, small_windows, monkeypatch
 ):
     streamed = run(mapped, faces_in_memory="blocks")
-    faces_of = Setup.faces_of
+    faces_of = TrainingContext.faces_of
 
     def in_blocks(self, epoch):
         object.__setattr__(self, "windows", Windows(16, 3))
@@ -109,7 +109,7 @@ def test_streamed_faces_train_as_those_in_memory_in_the_same_order(
             object.__setattr__(self, "windows", None)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Setup, "faces_of", in_blocks)
+        patch.setattr(TrainingContext, "faces_of", in_blocks)
         resident = run(faces_in_memory="always")
     assert weights_hash(streamed) == weights_hash(resident)
     assert weights_hash(streamed) != weights_hash(run())
@@ -139,26 +139,27 @@ def test_faces_of_another_size_are_resized_alike(tmp_path, small_windows):
     faces, _ = blobs(n=200, size=64)
     rows = np.arange(150)
     order = torch.arange(150)
-    stream = StreamedFaces(faces, rows, Windows(16, 3), 32, CPU).in_order(order, 0)
+    stream = StreamedFaces(faces, rows, Windows(16, 3), 32, CPU)
+    stream.start_epoch(order, 0)
     whole = streaming.resized(torch.from_numpy(faces[:150]), 32)
     assert torch.equal(stream[slice(0, 50)], whole[:50])
 
 
 def test_auto_streams_what_would_take_half_of_the_memory(monkeypatch):
-    data = checked_data(FACES, LABELS, range(160), range(160, 200), AUS)
+    data = check_data(FACES, LABELS, range(160), range(160, 200), AUS)
     bytes_needed = 200 * 32 * 32
     for free, streams in ((1.9 * bytes_needed, True), (2.1 * bytes_needed, False)):
         monkeypatch.setattr(streaming, "free_memory", lambda device, free=free: free)
-        assert stream_faces("auto", data, 32, CPU) is streams
-        assert stream_faces("always", data, 32, CPU) is False
-        assert stream_faces("blocks", data, 32, CPU) is True
+        assert should_stream("auto", data, 32, CPU) is streams
+        assert should_stream("always", data, 32, CPU) is False
+        assert should_stream("blocks", data, 32, CPU) is True
 
 
 def test_faces_that_do_not_fit_are_told(monkeypatch):
     def full(*_arguments):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(epochs, "upload", full)
+    monkeypatch.setattr(streaming, "upload", full)
     with pytest.raises(DeviceMemoryError, match=r"for 200 faces of 32 × 32 .* to blocks"):
         run(faces_in_memory="always")
 

@@ -14,14 +14,15 @@ import numpy.typing as npt
 import torch
 from scipy.special import expit
 
+from action_units.config import MachineConfig
 from action_units.errors import ArtifactError
 from action_units.evaluation.ensemble import EPS
 from action_units.export.fold_models import FoldModel
 from action_units.export.onnx import CALIBRATION_EPS
 from action_units.export.onnx_runtime import import_onnx, open_session
 from action_units.faces.store import Faces
-from action_units.training.data.arrays import resized
-from action_units.training.devices import choose_machine
+from action_units.training.data import resized
+from action_units.training.device import choose_machine
 from action_units.training.inference import logits
 
 MAX_DIFFERENCE = 1e-5
@@ -96,7 +97,7 @@ def torch_probabilities(
     Returns:
         (N, A).
     """
-    machine = choose_machine("cpu", "fp32")
+    machine = choose_machine(MachineConfig(device="cpu", precision="fp32"))
     z = np.empty((len(models), len(faces), len(models[0].model.aus)))  # (M, N, A)
     for k, one in enumerate(models):
         network, spec = one.model.network.eval(), one.model.spec

@@ -21,7 +21,7 @@ from action_units.evaluation.ensemble import EPS
 from action_units.export.fold_models import FoldModel, remaining_postprocessing
 from action_units.export.onnx_runtime import import_onnx, to_metadata
 from action_units.labels.action_units import AU_NAMES
-from action_units.training.data.augmentation import normalise
+from action_units.training.augment import normalise
 
 OPSET = 18
 
@@ -180,7 +180,7 @@ class _Part(nn.Module):
 
 
 def resizing(size: int, target: int) -> Tensor:
-    """``training.data.arrays.resized`` along one side as a matrix, (target, size).
+    """``training.data.resized`` along one side as a matrix, (target, size).
 
     ONNX has no operator that resizes as torch does; the same weights in two matrix products
     give the same grey levels, except where a value lies half way between two of them: there

@@ -39,8 +39,8 @@ class TrainingSettings:
                 range, or this computer cannot train with these parameters.
         """
         from action_units.models.registry import build_network, check_network
-        from action_units.training.arguments import check_arguments
-        from action_units.training.blocks import check_unfreezing
+        from action_units.training.device import check_machine
+        from action_units.training.optim import check_unfreezing
 
         name, recipes = parameters["recipe"], parameters["recipes"]
         if name not in recipes:
@@ -59,7 +59,7 @@ class TrainingSettings:
         machine = MachineConfig.read(
             {key: parameters[key] for key in MachineConfig.model_fields}
         )
-        check_arguments(machine, parameters["seed"], parameters["restart"])
+        check_machine(machine)
         return cls(name, recipe, parameters["seed"], parameters["restart"], machine)
 
 

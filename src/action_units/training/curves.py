@@ -1,6 +1,6 @@
-"""A training's curve while it runs: a CSV, and TensorBoard where it is asked for."""
+"""A training's curve while it runs: a CSV, and TensorBoard's events where configured."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,19 @@ import pandas as pd
 from action_units.csv_text import to_csv
 from action_units.extras import import_extra
 from action_units.files import write_text
-from action_units.training.state import CURVE_COLUMNS
 
 NAME = "curve.csv"
+CURVE_COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "validation_loss",
+    "validation_macro_f1",
+    "validation_average_precision",
+    "seconds",
+    "faces_per_second",
+    "best",
+)
 _TAGS = {
     "train_loss": "loss/train",
     "validation_loss": "loss/validation",
@@ -22,73 +32,59 @@ _TAGS = {
     "faces_per_second": "faces a second",
 }
 
-
-class CurveLog:
-    """Writes the whole curve after each epoch, so that a resumed run leaves no gap."""
-
-    def __init__(
-        self, folder: Path | None, writer: Any = None, earlier: Sequence[Path] = ()
-    ) -> None:
-        """Choose where; ``curve_log`` does so for a training."""
-        self._folder, self._writer, self._earlier = folder, writer, earlier
-        self._written = 0
-
-    def __call__(self, curve: Sequence[Mapping[str, Any]]) -> None:
-        """Write the epochs so far.
-
-        Args:
-            curve: One row an epoch, columns ``state.CURVE_COLUMNS``. With none, what lies
-                there is of a training that was thrown away, and is deleted.
-
-        Raises:
-            ArtifactError: The disk refused.
-        """
-        if self._folder is None:
-            return
-        for path in self._earlier:
-            path.unlink(missing_ok=True)
-        self._earlier = ()
-        if not curve:
-            (self._folder / NAME).unlink(missing_ok=True)
-            return
-        table = pd.DataFrame(list(curve), columns=list(CURVE_COLUMNS))
-        text = to_csv(table, undefined="n/a")
-        write_text(self._folder / NAME, text)
-        if self._writer is None:
-            return
-        for row in curve[self._written :]:
-            for column, tag in _TAGS.items():
-                if row[column] == row[column]:  # not NaN: that epoch was not evaluated
-                    self._writer.add_scalar(tag, row[column], row["epoch"])
-        self._written = len(curve)
-        self._writer.flush()
+Curve = Sequence[Mapping[str, Any]]
+"""One row an epoch, by ``CURVE_COLUMNS``."""
 
 
 @contextmanager
 def curve_log(
-    folder: Path | None, tensorboard: bool = False, curve: Sequence[Mapping[str, Any]] = ()
-) -> Iterator[CurveLog]:
-    """The log of one training, open while it runs.
+    folder: Path | None, tensorboard: bool = False, curve: Curve = ()
+) -> Iterator[Callable[[Curve], None]]:
+    """Open the log of one training.
 
     Args:
         folder: Of this training alone; it gets ``curve.csv``, and TensorBoard's event
             file, which replaces those of the training's earlier parts. Nothing is written
             without.
         tensorboard: Whether to write that too.
-        curve: What a resumed training has so far, written at once. Without, what lies there
-            stays until the log is first called.
+        curve: What a resumed training has so far, written at once. Without, the files of a
+            training that this one replaces stay until the first call.
+
+    Yields:
+        Writes the whole curve so far, so that a resumed run leaves no gap. An empty one
+        deletes the files of a replaced training.
 
     Raises:
-        ConfigurationError: TensorBoard is asked for and is not installed.
+        ConfigurationError: TensorBoard is configured and not installed.
+        ArtifactError: The disk refused.
     """
-    if folder is None:
-        yield CurveLog(None)
-        return
-    writer = summary_writer() if tensorboard else None
-    replaced = tensorboard or not curve
-    earlier = list(folder.glob("events.out.tfevents.*")) if replaced else []
-    with nullcontext() if writer is None else writer(str(folder)) as opened:
-        log = CurveLog(folder, opened, earlier)
+    earlier = list(folder.glob("events.out.tfevents.*")) if folder is not None else []
+    if curve and not tensorboard:
+        earlier = []
+    written = 0
+
+    def log(curve: Curve) -> None:
+        nonlocal written
+        if folder is None:
+            return
+        while earlier:
+            earlier.pop().unlink(missing_ok=True)
+        if not curve:
+            (folder / NAME).unlink(missing_ok=True)
+            return
+        table = pd.DataFrame(list(curve), columns=list(CURVE_COLUMNS))
+        write_text(folder / NAME, to_csv(table, undefined="n/a"))
+        if writer is None:
+            return
+        for row in curve[written:]:
+            for column, tag in _TAGS.items():
+                if row[column] == row[column]:  # not NaN: that epoch was not evaluated
+                    writer.add_scalar(tag, row[column], row["epoch"])
+        written = len(curve)
+        writer.flush()
+
+    writes_events = tensorboard and folder is not None
+    with summary_writer()(str(folder)) if writes_events else nullcontext() as writer:
         if curve:
             log(curve)
         yield log

@@ -1,9 +1,8 @@
 """Probabilities of faces.
 
 A convolution of one face and of five hundred take different paths through the libraries,
-which round differently. So a network is always asked about blocks of one size, the last
-one filled up: what it says of a face does not depend on the faces it is asked together
-with, nor on how many there are.
+which round differently. So a network always gets blocks of one size, the last one padded: the
+prediction for a face does not depend on the other faces, nor on their number.
 """
 
 import threading
@@ -17,11 +16,12 @@ import torch
 from scipy.special import expit
 from torch import Tensor, nn
 
+from action_units.config import MachineConfig
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
-from action_units.training.data.arrays import Faces, check_faces, resized
-from action_units.training.data.augmentation import normalise
-from action_units.training.devices import Machine, choose_machine
+from action_units.training.augment import normalise
+from action_units.training.data import Faces, check_faces, resized
+from action_units.training.device import Machine, choose_machine
 
 BLOCKS = {"cpu": 16, "mps": 64, "cuda": 256}
 """Faces in a block, by the kind of device; larger ones are no faster on a CPU."""
@@ -29,18 +29,16 @@ BLOCKS = {"cpu": 16, "mps": 64, "cuda": 256}
 _BETWEEN_COUNTS = 512
 
 _ROUNDING = threading.Lock()
-"""Held while a GPU's way of rounding, which is the whole process's, is a predictor's."""
+"""Held while a predictor sets a GPU's rounding, which is global to the process."""
 
 
 class Predictor:
-    """A trained network on its device, ready to be asked again and again.
-
-    It may be asked from several threads at once.
+    """A trained network on its device, for use from several threads at once.
 
     Attributes:
         aus: The AU of each column.
         machine: Where and how it computes.
-        block: How many faces are asked about at once; see the module.
+        block: Faces that go through the network at once.
     """
 
     def __init__(
@@ -54,16 +52,19 @@ class Predictor:
         """Put a copy of the network on the device.
 
         Args:
-            model: What to ask; it is left as it is.
-            device: As in ``choose_machine``.
-            precision: As in ``choose_machine``.
-            flip: Average the logits of each face and its mirror image.
+            model: It is not changed.
+            device: As in ``MachineConfig``.
+            precision: As in ``MachineConfig``.
+            flip: Average the logits of each face and its horizontal flip (test-time
+                augmentation).
 
         Raises:
             ConfigurationError: As ``choose_machine``.
         """
         self.aus, self.flip, self._spec = model.aus, flip, model.spec
-        self.machine = choose_machine(device, precision)
+        self.machine = choose_machine(
+            MachineConfig.read({"device": device, "precision": precision})
+        )
         self.block = BLOCKS[self.machine.torch_device.type]
         network = deepcopy(model.network).to(self.machine.torch_device)
         self._network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -78,29 +79,29 @@ class Predictor:
             float32 (N, A), in the order of ``aus``.
 
         Raises:
-            ConfigurationError: They are no faces.
+            ConfigurationError: They are not faces.
         """
         check_faces(faces)
-        found = np.empty((len(faces), len(self.aus)), np.float32)
+        probabilities = np.empty((len(faces), len(self.aus)), np.float32)
         for start in range(0, len(faces), self.block):
-            some = faces[start : start + self.block]
+            part = faces[start : start + self.block]
             block = np.zeros((self.block, *faces.shape[1:]), np.uint8)
-            block[: len(some)] = some
+            block[: len(part)] = part
             # torch's sigmoid rounds a value by its place in memory; scipy's does not.
-            found[start : start + self.block] = expit(self._logits(block)[: len(some)])
-        return found
+            probabilities[start : start + self.block] = expit(self._logits(block)[: len(part)])
+        return probabilities
 
     def _logits(self, block: Faces) -> npt.NDArray[np.float64]:
         """Of uint8 (block, S, S), (block, A)."""
         with self._rounding():
-            there = torch.from_numpy(block).to(self.machine.torch_device)
-            batch = resized(there, self._spec.image_size)
+            uploaded = torch.from_numpy(block).to(self.machine.torch_device)
+            batch = resized(uploaded, self._spec.image_size)
             z = logits(self._network, batch, self.machine, self._spec.channels, flip=self.flip)
             return z.cpu().double().numpy()
 
     @contextmanager
     def _rounding(self) -> Iterator[None]:
-        """Compute as precise as was asked for."""
+        """Compute in the requested precision."""
         if self.machine.device == "cpu":
             yield
             return
@@ -118,12 +119,7 @@ def predict(
 ) -> npt.NDArray[np.float32]:
     """The probability of every AU on every face, with progress.
 
-    Args:
-        model: What to ask.
-        faces: uint8 (N, S, S), resized where the network takes another size.
-        device: As in ``choose_machine``.
-        precision: As in ``choose_machine``.
-        flip: Average the logits of each face and its mirror image.
+    Arguments as of ``Predictor`` and ``Predictor.probabilities``.
 
     Returns:
         float32 (N, A), in the order of ``model.aus``.
@@ -133,9 +129,9 @@ def predict(
     probabilities = np.empty((len(faces), len(model.aus)), np.float32)
     with Progress("Predicting", len(faces), "faces") as progress:
         for start in range(0, len(faces), _BETWEEN_COUNTS):
-            some = faces[start : start + _BETWEEN_COUNTS]
-            probabilities[start : start + _BETWEEN_COUNTS] = predictor.probabilities(some)
-            progress.advance(len(some))
+            part = faces[start : start + _BETWEEN_COUNTS]
+            probabilities[start : start + _BETWEEN_COUNTS] = predictor.probabilities(part)
+            progress.advance(len(part))
     return probabilities
 
 
@@ -153,9 +149,9 @@ def logits(
     Args:
         network: In evaluation mode, on the machine's device.
         faces: uint8 (B, S, S), of the network's size.
-        machine: Where and how.
+        machine: Where and how to compute.
         channels: The network's input channels; grey is repeated.
-        flip: Average with the mirror image.
+        flip: Average with the logits of the horizontal flips.
 
     Returns:
         float32 (B, A).

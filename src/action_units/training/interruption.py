@@ -1,4 +1,4 @@
-"""Stopping when asked to: signals end a training at the next step boundary."""
+"""Stopping by a signal at the next step."""
 
 import signal
 import threading
@@ -8,10 +8,10 @@ from types import FrameType
 
 
 class Interrupted(SystemExit):
-    """The training was asked to stop; the exit code is 128 + the signal, 143 or 130."""
+    """A signal stopped the training; the exit code is 128 + the signal, 143 or 130."""
 
     def __init__(self, number: int) -> None:
-        """Remember the signal."""
+        """Take the signal's number."""
         super().__init__(128 + number)
         self.signal = signal.Signals(number)
 
@@ -20,11 +20,11 @@ class StopRequest:
     """Whether a signal has arrived."""
 
     def __init__(self) -> None:
-        """Nothing has arrived yet."""
+        """No signal yet."""
         self.number: int | None = None
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Note the signal; SIGHUP is SIGTERM, and a second SIGINT does not wait."""
+        """Record the signal; SIGHUP is SIGTERM, and a second SIGINT does not wait."""
         if self.number is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = signal.SIGTERM if number == signal.SIGHUP else number
@@ -32,13 +32,13 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Note SIGTERM, SIGINT and SIGHUP instead of dying from them.
+    """Record SIGTERM, SIGINT and SIGHUP instead of ending at once.
 
     Python lets only the main thread handle signals; in another thread nothing changes
     and the request stays empty.
 
     Yields:
-        The request, to be looked at between steps.
+        The request, to be read between steps.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

@@ -1,7 +1,7 @@
-"""Losses of multi-label classification, each a small module behind one registry.
+"""Losses of multi-label classification, each a small module in one registry.
 
-Every loss takes logits (N, A) and targets (N, A) in [0, 1]; a negative target is a
-missing label, as is NaN, and counts for nothing. The value is the mean over the known
+Every loss takes logits (N, A) and targets (N, A) in [0, 1]; a negative or NaN target is a
+missing label and is left out. The value is the mean over the known
 labels. A soft target t costs t times what a positive costs and 1-t times what a negative
 does.
 """
@@ -21,12 +21,7 @@ class BinaryLoss(nn.Module):
     """Binary cross-entropy with missing labels; the variants change ``each``."""
 
     def __init__(self, options: LossOptions, prevalence: Tensor) -> None:
-        """Keep the options.
-
-        Args:
-            options: The constants.
-            prevalence: float (A,), part of positives among the known labels.
-        """
+        """Take the constants and the prevalence (A,), as of ``prevalence_of``."""
         super().__init__()
         self.options = options
         self.register_buffer("prevalence", prevalence, persistent=False)
@@ -79,7 +74,7 @@ class WeightedLoss(BinaryLoss):
 
 
 class FocalLoss(BinaryLoss):
-    """Quiets labels that are easy already (Lin et al. 2017, arXiv 1708.02002, eq. 4)."""
+    """Down-weights easy labels (Lin et al. 2017, arXiv 1708.02002, eq. 4)."""
 
     def each(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of every label, (N, A)."""
@@ -92,14 +87,14 @@ class FocalLoss(BinaryLoss):
 
 
 class AsymmetricLoss(BinaryLoss):
-    """Quiets easy negatives more (Ridnik et al. 2021, arXiv 2009.14119, eqs. 4-7)."""
+    """Down-weights easy negatives more (Ridnik et al. 2021, arXiv 2009.14119, eqs. 4-7)."""
 
     def each(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of every label, (N, A)."""
         options = self.options
         hit, missed = functional.logsigmoid(logits), functional.logsigmoid(-logits)
         positive = torch.exp(options.gamma_positive * missed) * hit
-        # The least that a root's slope, infinite at zero, can be multiplied away from.
+        # The slope of a root is infinite at zero.
         shifted = (torch.sigmoid(logits) - options.margin).clamp(min=1e-12)
         if options.margin:  # log(1 - shifted)
             margin = torch.full_like(missed, math.log(options.margin))
@@ -109,7 +104,7 @@ class AsymmetricLoss(BinaryLoss):
 
 
 class GeneralizedLoss(BinaryLoss):
-    """Forgives labels that stay hard, as wrong ones do (Zhang & Sabuncu 2018, 1805.07836).
+    """Robust to wrong labels, which stay hard (Zhang & Sabuncu 2018, arXiv 1805.07836).
 
     The paper's (1 - p**q) / q, p being the probability of the label, for two classes an AU.
     """
@@ -132,12 +127,7 @@ LOSSES: dict[LossName, Callable[[LossOptions, Tensor], BinaryLoss]] = {
 
 
 def build_loss(options: LossOptions, prevalence: Tensor) -> BinaryLoss:
-    """The loss that the options name.
-
-    Args:
-        options: Name and constants.
-        prevalence: float (A,), part of positives among the known labels.
-    """
+    """The loss that the options name, for the prevalence (A,) as of ``prevalence_of``."""
     return LOSSES[options.name](options, prevalence)
 
 
@@ -146,8 +136,7 @@ def prevalence_of(targets: Tensor, weights: Tensor | None = None) -> Tensor:
 
     Args:
         targets: (N, A) in [0, 1]; negative where missing.
-        weights: float64 (N,), how often each face is seen against the others; all alike
-            without.
+        weights: float64 (N,), how often each face is drawn; all alike without.
 
     Returns:
         float32 (A,), one half where no label is known.

@@ -17,7 +17,7 @@ _MASK = 2**64 - 1
 
 
 def epoch_order(seed: int, epoch: int, n: int, device: torch.device | str = "cpu") -> Tensor:
-    """The order in which an epoch sees its faces.
+    """The order of an epoch's faces.
 
     Returns:
         int64 (n,), a permutation of 0 … n-1.
@@ -32,12 +32,11 @@ def block_order(
 
     Args:
         seed: The training's seed.
-        epoch: The epoch.
-        n: How many faces there are.
+        epoch: Counted from 0.
+        n: The number of faces.
         block: Faces that lie together.
-        blocks: Blocks whose faces are shuffled among each other. Every window but the
-            last is full.
-        device: Where the result lies.
+        blocks: Blocks of a window. Every window but the last is full.
+        device: The result's.
 
     Returns:
         int64 (n,), a permutation of 0 … n-1.
@@ -60,13 +59,13 @@ def draw_offset(seed: int, epoch: int) -> float:
 
 
 def face_uniforms(seed: int, epoch: int, faces: Tensor, n: int) -> Tensor:
-    """Uniform numbers that belong to a face in an epoch, whatever batch it is in.
+    """Uniform numbers of a face in an epoch, whatever batch it is in.
 
     Args:
         seed: The training's seed.
-        epoch: The epoch.
-        faces: int64 (B,), the faces' row numbers.
-        n: How many numbers a face gets; the first ones do not depend on it.
+        epoch: Counted from 0.
+        faces: int64 (B,), the faces' sample numbers.
+        n: Numbers of a face; the first ones do not depend on it.
 
     Returns:
         float32 (B, n) in [0, 1), multiples of 2**-24.
@@ -88,7 +87,7 @@ def weights_seed(seed: int) -> int:
 
 
 def noise_seed(seed: int) -> int:
-    """The seed of the pool that additive noise is read from, 0 <= seed < 2**63."""
+    """The seed of the pool of additive noise, 0 <= seed < 2**63."""
     return _key(seed, _NOISE, 0) >> 1
 
 

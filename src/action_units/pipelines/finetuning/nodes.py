@@ -95,9 +95,10 @@ def _train(
     checkpoints: Path,
     settings: TrainingSettings,
 ) -> Tuned:
-    from action_units.training.data.soft_targets import intensities_of
+    from action_units.training.data import intensities_of
     from action_units.training.inference import predict
-    from action_units.training.loop import train
+    from action_units.training.job import TrainingJob
+    from action_units.training.train import train
 
     if pretrained is not None and pretrained.spec != settings.recipe.network:
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", settings.name)
@@ -110,7 +111,7 @@ def _train(
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
-    result = train(
+    job = TrainingJob(
         settings.recipe.network,
         settings.recipe.from_scratch if pretrained is None else settings.recipe.finetune,
         known.faces,
@@ -119,12 +120,12 @@ def _train(
         validation,
         known.aus,
         seed=settings.seed,
+        machine=settings.machine,
         images=known.table["image"],
         subjects=known.subjects,
         intensities=intensities_of(known.table, known.aus),
         initial=pretrained,
         checkpoint_folder=checkpoints,
-        restart=settings.restart,
         description=f"{what}, fold {split['fold']}",
         provenance={
             "stage": "scratch" if pretrained is None else "finetune",
@@ -135,8 +136,8 @@ def _train(
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
         },
-        **settings.machine.model_dump(),
     )
+    result = train(job, restart=settings.restart)
     probabilities = predict(
         result.model,
         known.faces[validation],

@@ -25,12 +25,13 @@ def pretrain(
         The model of 18 AUs, its training curve, and who it was trained with:
         ``identity, split, photographs``.
     """
-    from action_units.training.data.soft_targets import intensities_of
-    from action_units.training.loop import train
+    from action_units.training.data import intensities_of
+    from action_units.training.job import TrainingJob
+    from action_units.training.train import train
 
     settings = TrainingSettings.read(parameters)
     held_out = (faces.table["split"] == "test").to_numpy()
-    result = train(
+    job = TrainingJob(
         settings.recipe.network,
         settings.recipe.pretrain,
         faces.faces,
@@ -39,19 +40,19 @@ def pretrain(
         held_out,
         faces.aus,
         seed=settings.seed,
+        machine=settings.machine,
         images=faces.table["image"],
         subjects=faces.subjects,
         intensities=intensities_of(faces.table, faces.aus),
         checkpoint_folder=checkpoints,
-        restart=settings.restart,
         description="Pre-training",
         provenance={
             "stage": "pretrain",
             "recipe": settings.name,
             "faces": faces.notes.get("faces"),
         },
-        **settings.machine.model_dump(),
     )
+    result = train(job, restart=settings.restart)
     people = faces.table.groupby(["subject", "split"], as_index=False).size()
     people.columns = pd.Index(["identity", "split", "photographs"])
     return result.model, result.curve, people

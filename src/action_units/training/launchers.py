@@ -1,18 +1,18 @@
-"""Refusing to run the whole of a program once on every process of a launcher."""
+"""Checking that a launcher has not started the whole program once on every process."""
 
 from collections.abc import Mapping
 
 from action_units.errors import ConfigurationError
 
-_LAUNCHERS = (
-    ("torchrun", "WORLD_SIZE"),
-    ("mpirun", "OMPI_COMM_WORLD_SIZE"),
-    ("srun", "SLURM_STEP_NUM_TASKS"),
-)
+_LAUNCHERS = {
+    "torchrun": "WORLD_SIZE",
+    "mpirun": "OMPI_COMM_WORLD_SIZE",
+    "srun": "SLURM_STEP_NUM_TASKS",
+}
 
 
-def refuse_launcher(environment: Mapping[str, str]) -> None:
-    """Refuse an environment that says that this process is one of several alike.
+def check_launcher(environment: Mapping[str, str]) -> None:
+    """Check that this process is not one of several that a launcher started.
 
     Each of them would read the whole catalog, run every node and write the same files.
 
@@ -20,9 +20,9 @@ def refuse_launcher(environment: Mapping[str, str]) -> None:
         environment: As ``os.environ``.
 
     Raises:
-        ConfigurationError: With the command that is meant.
+        ConfigurationError: It is, with the command to use instead.
     """
-    for launcher, variable in _LAUNCHERS:
+    for launcher, variable in _LAUNCHERS.items():
         count = environment.get(variable, "")
         if count.isdecimal() and int(count) > 1:
             raise ConfigurationError(

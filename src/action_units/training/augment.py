@@ -1,9 +1,9 @@
 """Augmentation of a whole batch on the device.
 
-All geometry is one affine map from output to input pixels, so a face is resampled once.
-Blur and gamma follow where they are asked for, then one gain and one offset, noise, and
-erasing. The map of SciPy's ``affine_transform(face,
-matrix, offset, order=1, mode="reflect")`` followed by a flip is met to 0.01 grey level.
+All geometry is one affine map from output to input pixels, so a face is resampled once; it
+agrees with SciPy's ``affine_transform(face, matrix, offset, order=1, mode="reflect")`` and a
+flip to 0.01 grey level. Blur, gamma, one gain and one offset, noise and erasing follow, and
+mixup at last.
 """
 
 import math
@@ -18,7 +18,7 @@ from action_units.training.randomness import face_uniforms, noise_seed
 
 NOISE_POOL = 1 << 20
 CHUNK = 32
-"""Faces that a CPU thread augments at once, so that what lies between stays in its cache."""
+"""Faces that a CPU thread augments at once, so that intermediate results stay in its cache."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size:
     Args:
         options: Their ranges.
         seed: The training's seed.
-        epoch: The epoch.
-        faces: int64 (N,), row or sample numbers; the plan lies on their device.
+        epoch: Counted from 0.
+        faces: int64 (N,), sample numbers; the plan lies on their device.
         size: Side of the faces in pixels.
     """
     u = face_uniforms(seed, epoch, faces, 19)  # (N, 19); new options append columns
@@ -127,13 +127,7 @@ class Augmenter:
     """Applies plans to batches."""
 
     def __init__(self, options: Augmentation, seed: int, device: torch.device) -> None:
-        """Prepare what all batches share.
-
-        Args:
-            options: What to do.
-            seed: The training's seed, for the noise pool.
-            device: Where the faces are.
-        """
+        """Prepare the noise pool, a function of the training's seed, on the device."""
         self.options = options
         if options.noise:
             # Every face reads a stretch of one pool: noise that costs a copy and does not
@@ -142,19 +136,15 @@ class Augmenter:
             self.pool = torch.randn(NOISE_POOL, generator=generator).to(device)
 
     def __call__(self, faces: Tensor, plan: Plan) -> Tensor:
-        """Augment and normalise a batch.
-
-        Args:
-            faces: uint8 (B, S, S).
-            plan: Of the same faces.
+        """Augment and normalise faces, uint8 (B, S, S), by their plan.
 
         Returns:
             float32 (B, 1, S, S); grey 0 … 255 becomes -1 … 1 before photometry.
         """
-        n, most = len(faces), CHUNK * torch.get_num_threads()
-        if n <= most or faces.device.type != "cpu":
+        n, chunk = len(faces), CHUNK * torch.get_num_threads()
+        if n <= chunk or faces.device.type != "cpu":
             return self._augmented(faces, plan)
-        chunks = [slice(start, start + most) for start in range(0, n, most)]
+        chunks = [slice(start, start + chunk) for start in range(0, n, chunk)]
         return torch.cat([self._augmented(faces[chunk], plan[chunk]) for chunk in chunks])
 
     def _augmented(self, faces: Tensor, plan: Plan) -> Tensor:
@@ -179,14 +169,11 @@ class Augmenter:
 
 
 def warp(pixels: Tensor, matrix: Tensor) -> Tensor:
-    """Resample faces bilinearly with reflected borders.
+    """Resample faces, float32 (B, C, S, S), bilinearly with reflected borders.
 
     Args:
-        pixels: float32 (B, C, S, S).
+        pixels: The faces.
         matrix: float32 (B, 2, 3), from output (row, column, 1) to input (row, column).
-
-    Returns:
-        float32 (B, C, S, S).
     """
     size = pixels.shape[-1]
     # grid_sample counts from -1 at the left edge of the first pixel to 1 at the right edge
@@ -208,9 +195,6 @@ def blur(pixels: Tensor, deviation: Tensor) -> Tensor:
     Args:
         pixels: float32 (B, C, S, S).
         deviation: float32 (B,), in pixels; 0 leaves a face as it is.
-
-    Returns:
-        float32 (B, C, S, S).
     """
     size = pixels.shape[-1]
     distances = torch.arange(2 * size, device=pixels.device)
@@ -223,6 +207,30 @@ def blur(pixels: Tensor, deviation: Tensor) -> Tensor:
     kernel += weights[:, 2 * size - 1 - here - there]
     kernel = (kernel / kernel.sum(dim=2, keepdim=True))[:, None]  # (B, 1, S, S)
     return kernel @ pixels @ kernel.transpose(2, 3)
+
+
+def mix(x: Tensor, targets: Tensor, part: Tensor) -> tuple[Tensor, Tensor]:
+    """Blend each face of a batch with its partner (mixup, Zhang et al. 2018, 1710.09412).
+
+    The faces of places 0 and 1 of a batch are each other's partners, those of 2 and 3, and
+    so on; an odd last one stays alone. So a face's partner follows from the epoch's order,
+    and a batch that is cut into even micro-batches gives the same result.
+
+    Args:
+        x: float32 (B, C, S, S).
+        targets: float32 (B, A) in [0, 1]; negative where missing.
+        part: float32 (B,), the partner's share of each.
+
+    Returns:
+        The blended faces and targets; a label that is missing in one of a pair is missing.
+    """
+    places = torch.arange(len(x), device=x.device)
+    partner = torch.minimum(places ^ 1, places[-1])
+    theirs = targets[partner]
+    blended = torch.lerp(targets, theirs, part[:, None])
+    missing = (targets < 0) | (theirs < 0)
+    mixed = torch.lerp(x, x[partner], part[:, None, None, None])
+    return mixed, blended.masked_fill(missing, -1.0)
 
 
 def normalise(faces: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Which faces an epoch shows: each once, or drawn so that AUs or subjects are balanced.
+"""The faces of an epoch: each once, or drawn so that AUs or subjects are balanced.
 
-What an epoch shows is a function of (seed, epoch) and the labels alone. A drawn epoch is
-as long as a plain one; a face that stands in it twice is augmented anew each time.
+They are a function of (seed, epoch) and the labels alone. A drawn epoch is as long as a plain
+one; each appearance of a face has its own augmentation.
 """
 
 import numpy as np
@@ -23,22 +23,22 @@ def face_weights(
     targets: npt.NDArray[np.floating],
     subjects: npt.NDArray[np.generic] | None = None,
 ) -> Weights | None:
-    """How often each face is drawn against the others.
+    """How often each face is drawn, relative to the others.
 
-    By AU: an AU is chosen first, or that none is present, each as likely as another, and
-    then a face that shows it. By subject: a subject first, each as likely, then one of its
-    faces. Both: a subject first, then an AU among those of that subject's faces.
+    By AU: an AU is drawn first (or none), with equal chances, then a face that shows it. By
+    subject: a subject first, with equal chances, then one of its faces. Both: a subject
+    first, then an AU among those of that subject's faces.
 
     Args:
         balance: What to balance.
         targets: (N, A); at least one half is present, negative is missing.
-        subjects: (N,), the subject of each face; needed where subjects are balanced.
+        subjects: (N,), the subject of each face.
 
     Returns:
-        (N,), their sum being 1; None where nothing is balanced.
+        (N,), with the sum 1; None where nothing is balanced.
 
     Raises:
-        ConfigurationError: Subjects are needed and are not given.
+        ConfigurationError: Subjects are balanced and not given.
     """
     if balance == "none":
         return None
@@ -46,8 +46,8 @@ def face_weights(
     if balance != "aus":
         if subjects is None:
             raise ConfigurationError(
-                f"Recipe option 'balance' is {balance}, and nothing says whose the faces are; "
-                "give train() the subject of each, or balance aus."
+                f"Recipe option 'balance' is {balance}, and the faces have no subjects; "
+                "give the job the subject of each, or balance aus."
             )
         groups = np.unique(subjects, return_inverse=True)[1].reshape(-1)
     weights = np.ones(len(targets))
@@ -84,16 +84,16 @@ def epoch_faces(
 
     Args:
         seed: The training's seed.
-        epoch: The epoch.
-        n: How many faces there are, and how many places an epoch has.
-        weights: Of each face (N,), their sum being 1; each face once without.
-        device: Where the result lies.
+        epoch: Counted from 0.
+        n: The number of faces, and of places in an epoch.
+        weights: As of ``face_weights``; each face comes once without.
+        device: The result's.
         windows: Faces of a block and blocks of a window, as of ``block_order``; a full
             shuffle without.
 
     Returns:
-        int64 (n,), positions of faces, and int64 (n,), which appearance of its face in
-        this epoch each is, counted from 0.
+        int64 (n,), positions of faces, and int64 (n,), the number of that appearance of its
+        face in this epoch, counted from 0.
     """
     if windows is None:
         order = epoch_order(seed, epoch, n, device)
@@ -112,10 +112,5 @@ def epoch_faces(
 
 
 def sample_numbers(rows: Tensor, appearances: Tensor) -> Tensor:
-    """Numbers that tell the appearances of a face apart; the first one's is its row.
-
-    Args:
-        rows: int64 (n,), row numbers of faces.
-        appearances: int64 (n,), as of ``epoch_faces``.
-    """
+    """A number for each appearance of each row, both int64 (n,); the first is the row."""
     return rows + appearances * _COPY

@@ -1,0 +1,247 @@
+"""The unchanging part of a training: its checked data, its lengths, its first state."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from action_units.config import NetworkSpec, Recipe
+from action_units.errors import ConfigurationError
+from action_units.models.model_files import plain_state
+from action_units.models.network import AUNetwork
+from action_units.models.pretrained import PretrainedWeights
+from action_units.models.registry import build_network, rehead
+from action_units.models.trained import TrainedModel
+from action_units.training.curves import CURVE_COLUMNS
+from action_units.training.data import TrainingData, check_data, one_each, soften
+from action_units.training.device import Machine
+from action_units.training.distributed import ProcessGroup
+from action_units.training.job import TrainingJob
+from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
+from action_units.training.optim import (
+    ExponentialAverage,
+    build_optimizer,
+    check_unfreezing,
+    learning_rate,
+    rate_factors,
+)
+from action_units.training.randomness import weights_seed
+from action_units.training.sampling import Weights, epoch_faces, face_weights
+from action_units.training.state import TrainingState
+from action_units.training.streaming import Windows
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training leaves.
+
+    Attributes:
+        model: With the weights of the best epoch.
+        curve: One row an epoch; columns ``CURVE_COLUMNS``. ``seconds`` is the epoch's time
+            with its evaluation, ``faces_per_second`` its training alone; the validation
+            columns are NaN where an epoch was not evaluated.
+        best_epoch: Counted from 1.
+    """
+
+    model: TrainedModel
+    curve: pd.DataFrame
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """A job, checked, and where it runs.
+
+    Attributes:
+        job: What to train.
+        data: Its faces, labels and rows.
+        identity: All that decides its result, in plain values.
+        backbone_weights: The weights of the recipe's file, if it names one.
+        machine: Where it runs.
+        group: The processes that train it.
+        windows: How the faces are streamed; None where they are in memory.
+    """
+
+    job: TrainingJob
+    data: TrainingData
+    identity: dict[str, Any]
+    backbone_weights: PretrainedWeights | None = None
+    machine: Machine = field(default_factory=lambda: Machine("cpu", "fp32", 1))
+    group: ProcessGroup = field(default_factory=ProcessGroup)
+    windows: Windows | None = None
+
+    @classmethod
+    def of(cls, job: TrainingJob) -> "TrainingContext":
+        """Check a job.
+
+        Raises:
+            ConfigurationError: Its parts do not fit together.
+            ArtifactError: The recipe's file of weights holds none.
+        """
+        recipe, initial = job.recipe, job.initial
+        data = check_data(
+            job.faces, job.labels, job.train_rows, job.validation_rows, job.aus, job.images
+        )
+        if recipe.soft_targets.curve != "none":
+            soft = soften(recipe.soft_targets, data.targets, job.intensities)
+            data = replace(data, soft=soft)
+        if recipe.balance in ("subjects", "both") and job.subjects is not None:
+            data = replace(data, subjects=one_each(job.subjects, len(data.faces), "subjects"))
+        if initial is not None:
+            _check_initial(initial, job)
+        weights = None
+        if recipe.backbone_weights is not None:
+            weights = PretrainedWeights.read(recipe.backbone_weights)
+        identity = {
+            "network": job.network_spec.to_json(),
+            "recipe": recipe.to_json(),
+            "aus": list(data.aus),
+            "seed": job.seed,
+            "data_sha256": data.sha256(),
+            "initial_sha256": _weights_sha256(initial.network) if initial else None,
+            "backbone_sha256": weights.sha256 if weights else None,
+            "provenance": dict(job.provenance),
+        }
+        return cls(job, data, identity, weights)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The job's."""
+        return self.job.recipe
+
+    @property
+    def network_spec(self) -> NetworkSpec:
+        """The job's."""
+        return self.job.network_spec
+
+    @property
+    def batch_size(self) -> int:
+        """Faces a step: the recipe's, or all of them where there are fewer."""
+        return min(self.recipe.batch_size, len(self.data.train_rows))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch."""
+        return len(self.data.train_rows) // self.batch_size
+
+    @property
+    def steps(self) -> int:
+        """Length of the training in steps."""
+        return self.recipe.steps or self.recipe.epochs * self.steps_per_epoch
+
+    @property
+    def epochs(self) -> int:
+        """Length in epochs, the last of which may be a part of one."""
+        return -(-self.steps // self.steps_per_epoch)
+
+    def steps_in(self, epoch: int) -> int:
+        """Steps of an epoch counted from 0."""
+        return min(self.steps_per_epoch, self.steps - epoch * self.steps_per_epoch)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step counted from 0."""
+        recipe = self.recipe
+        return learning_rate(
+            recipe.schedule, recipe.learning_rate, step, self.steps, self.steps_per_epoch
+        )
+
+    @cached_property
+    def weights(self) -> Weights | None:
+        """How often each face to learn from is drawn; None where each is, once."""
+        rows, subjects = self.data.train_rows, self.data.subjects
+        subjects = None if subjects is None else subjects[rows]
+        return face_weights(self.recipe.balance, self.data.targets[rows], subjects)
+
+    def faces_of(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """The epoch's positions among the faces to learn from, and their appearances."""
+        n, device = len(self.data.train_rows), self.machine.torch_device
+        windows = None if self.windows is None else (self.windows.block, self.windows.blocks)
+        return epoch_faces(self.job.seed, epoch, n, self.weights, device, windows)
+
+    @cached_property
+    def loss(self) -> BinaryLoss:
+        """The loss, on the device."""
+        weights = None if self.weights is None else torch.from_numpy(self.weights)
+        prevalence = prevalence_of(torch.from_numpy(self.data.learned), weights)
+        return build_loss(self.recipe.loss, prevalence).to(self.machine.torch_device)
+
+    def first_state(self) -> TrainingState:
+        """The state before the first step, on the device."""
+        recipe, device = self.recipe, self.machine.torch_device
+        network = self._first_network().to(device)
+        check_unfreezing(network, recipe.unfreeze)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return TrainingState(
+            network=network,
+            optimizer=build_optimizer(
+                recipe.optimizer,
+                network,
+                recipe.learning_rate,
+                recipe.weight_decay,
+                rate_factors(network, recipe.layer_decay),
+            ),
+            averaged=ExponentialAverage(network, recipe.average) if recipe.average else None,
+            losses=torch.zeros(self.steps_per_epoch, device=device),
+        )
+
+    def _first_network(self) -> AUNetwork:
+        """A new network, or the pre-trained one with a new head, on the CPU."""
+        aus, seed = self.data.aus, weights_seed(self.job.seed)
+        prior = self.loss.prior() if self.recipe.prior_bias else None
+        if self.job.initial is not None:
+            shared = self.recipe.head == "shared"
+            return rehead(self.job.initial, aus, seed, prior, keep_shared=shared).network
+        network = build_network(self.network_spec, len(aus), seed, prior)
+        if self.backbone_weights is not None:
+            self.backbone_weights.fill(network.backbone)
+        return network
+
+    def result(self, state: TrainingState, machine: dict[str, Any]) -> TrainingResult:
+        """The model of the best epoch, and the curve.
+
+        Args:
+            state: At the end.
+            machine: What it was trained on, as of ``Machine.to_dict``.
+        """
+        network = build_network(self.network_spec, len(self.data.aus))
+        network.load_state_dict(state.best)
+        others = ("network", "aus", "provenance")
+        training = {key: value for key, value in self.identity.items() if key not in others}
+        training |= {
+            "best_epoch": state.best_epoch,
+            "best_score": state.best_score[0],
+            "steps": state.step,
+            "machine": dict(machine),
+        }
+        provenance = {**self.identity["provenance"], "training": training}
+        model = TrainedModel(network.eval(), self.network_spec, self.data.aus, provenance)
+        curve = pd.DataFrame(state.curve, columns=list(CURVE_COLUMNS))
+        return TrainingResult(model, curve, state.best_epoch)
+
+
+def _check_initial(initial: TrainedModel, job: TrainingJob) -> None:
+    old, new = initial.spec.to_json(), job.network_spec.to_json()
+    changes = [f"{key} {old[key]} and not {new[key]}" for key in old if old[key] != new[key]]
+    if changes:
+        raise ConfigurationError(
+            f"The pre-trained model has {', '.join(changes)}; choose the same network or train "
+            "a new model."
+        )
+    if job.recipe.backbone_weights is not None:
+        raise ConfigurationError(
+            f"Recipe option 'backbone_weights' is {job.recipe.backbone_weights}, and there is "
+            "a pre-trained model to start from as well; fine-tuning takes the latter, so leave "
+            "the option null there."
+        )
+
+
+def _weights_sha256(network: AUNetwork) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(plain_state(network.state_dict()).items()):
+        digest.update(name.encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()

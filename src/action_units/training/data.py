@@ -1,0 +1,257 @@
+"""Faces and labels of a training: checked, and put on the device."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from action_units.config import SoftTargets
+from action_units.errors import ConfigurationError
+from action_units.labels.action_units import au_column
+
+READ = 4096
+"""Faces that are hashed or uploaded at once."""
+
+Faces = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+_NO_INTENSITIES = (
+    "soft_targets needs the columns AU01_r … of OpenFace's files, which the web set's crops "
+    "carry only when they were cut from raw photographs; set soft_targets.curve to none"
+)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked faces, labels and rows, on the host.
+
+    Attributes:
+        faces: uint8 (N, S, S).
+        targets: float32 (N, A) in [0, 1]; -1 where missing.
+        train_rows: int64, the faces to learn from.
+        validation_rows: int64, the faces that choose the best epoch; may be empty.
+        aus: The AU of each column.
+        soft: float32 (N, A), learned in place of the labels, where the recipe has soft
+            targets; scores always go by the labels.
+        subjects: (N,), the subject of each face, where the recipe balances them.
+        images: (N,), the name of each face in error messages.
+    """
+
+    faces: Faces
+    targets: Floats
+    train_rows: Rows
+    validation_rows: Rows
+    aus: tuple[int, ...]
+    soft: Floats | None = None
+    subjects: npt.NDArray[np.generic] | None = None
+    images: npt.NDArray[np.generic] | None = None
+
+    def name(self, row: int) -> str:
+        """The image of a face, or its row number without images."""
+        return f"row {row}" if self.images is None else str(self.images[row])
+
+    @property
+    def learned(self) -> Floats:
+        """float32 (M, A), the targets of the faces to learn from."""
+        targets = self.targets if self.soft is None else self.soft
+        return targets[self.train_rows]
+
+    def sha256(self) -> str:
+        """The SHA-256 of all that a training sees: rows, their labels and their pixels."""
+        digest = hashlib.sha256()
+        for rows in (self.train_rows, self.validation_rows):
+            digest.update(f"{len(rows)} {self.faces.shape[1]} {len(self.aus)}\n".encode())
+            digest.update(rows.tobytes())
+            digest.update(self.targets[rows].tobytes())
+            for start in range(0, len(rows), READ):
+                digest.update(np.ascontiguousarray(self.faces[rows[start : start + READ]]).data)
+        if self.soft is not None:
+            digest.update(self.learned.tobytes())
+        if self.subjects is not None:
+            groups = np.unique(self.subjects[self.train_rows], return_inverse=True)[1]
+            digest.update(groups.astype(np.int64).tobytes())
+        return digest.hexdigest()
+
+
+def check_data(
+    faces: Faces,
+    labels: npt.ArrayLike,
+    train_rows: npt.ArrayLike,
+    validation_rows: npt.ArrayLike,
+    aus: Sequence[int],
+    images: npt.ArrayLike | None = None,
+) -> TrainingData:
+    """Check a training's faces and labels, given as in ``TrainingJob``.
+
+    Raises:
+        ConfigurationError: They do not fit together.
+    """
+    check_faces(faces)
+    targets = np.nan_to_num(np.asarray(labels, np.float32), nan=-1.0)
+    if targets.shape != (len(faces), len(aus)):
+        raise ConfigurationError(
+            f"labels are {targets.shape}; {len(faces)} faces and {len(aus)} AUs need "
+            f"({len(faces)}, {len(aus)})."
+        )
+    if targets.size and targets.max() > 1:
+        raise ConfigurationError(
+            f"labels go up to {targets.max():g}; they must be 0 or 1 (or between), negative "
+            "where missing. Intensities are binarised first."
+        )
+    rows = _check_rows(train_rows, len(faces), "train_rows")
+    held_out = _check_rows(validation_rows, len(faces), "validation_rows")
+    if not len(rows):
+        raise ConfigurationError("train_rows is empty; there is nothing to learn from.")
+    common = np.intersect1d(rows, held_out)
+    if common.size:
+        raise ConfigurationError(
+            f"train_rows and validation_rows have {common.size} faces in common, "
+            f"such as row {common[0]}."
+        )
+    names = None if images is None else one_each(images, len(faces), "images")
+    targets[targets < 0] = -1.0
+    numbers = tuple(int(au) for au in aus)
+    return TrainingData(faces, targets, rows, held_out, numbers, images=names)
+
+
+def check_faces(faces: Faces) -> None:
+    """Check that an array holds faces.
+
+    Raises:
+        ConfigurationError: It is not uint8 (N, S, S).
+    """
+    if faces.dtype != np.uint8 or faces.ndim != 3 or faces.shape[1] != faces.shape[2]:
+        raise ConfigurationError(
+            f"faces are {faces.dtype} {faces.shape}; they must be uint8 (N, S, S), as a face "
+            "store holds them."
+        )
+
+
+def one_each(values: npt.ArrayLike, n: int, name: str) -> npt.NDArray[np.generic]:
+    """Values of ``n`` faces as an array (n,); ConfigurationError where they are not."""
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise ConfigurationError(f"{name} are {array.shape}; {n} faces need one each.")
+    return array
+
+
+def _check_rows(rows: npt.ArrayLike, n: int, name: str) -> Rows:
+    """Row numbers, or a mask of ``n`` faces, as int64 row numbers."""
+    array = np.asarray(rows)
+    if array.dtype == np.bool_:
+        if array.shape != (n,):
+            raise ConfigurationError(f"{name}: a mask of {array.shape} for {n} faces.")
+        array = np.flatnonzero(array)
+    array = array.astype(np.int64)
+    if array.size and (array.min() < 0 or array.max() >= n):
+        raise ConfigurationError(
+            f"{name} holds row {array.min()} to {array.max()}; there are {n} faces."
+        )
+    if len(np.unique(array)) != len(array):
+        raise ConfigurationError(f"{name} names a row twice.")
+    return array
+
+
+def soften(options: SoftTargets, targets: Floats, intensities: npt.ArrayLike | None) -> Floats:
+    """The targets to learn from.
+
+    Args:
+        options: How an intensity becomes a target.
+        targets: float32 (N, A), labels in [0, 1]; negative where missing.
+        intensities: (N, A) from 0 to 5; NaN where there is none, and there the label stays.
+
+    Returns:
+        float32 (N, A); a missing label stays missing.
+
+    Raises:
+        ConfigurationError: Intensities are needed and missing, or not intensities.
+    """
+    if options.curve == "none":
+        return targets
+    if intensities is None:
+        raise ConfigurationError(f"There are no intensities: {_NO_INTENSITIES}.")
+    values = np.asarray(intensities, np.float64)
+    if values.shape != targets.shape:
+        raise ConfigurationError(
+            f"intensities are {values.shape} and labels {targets.shape}; they must be alike."
+        )
+    given = ~np.isnan(values)
+    if not given.any():
+        raise ConfigurationError(f"All intensities are missing: {_NO_INTENSITIES}.")
+    if values[given].min() < 0 or values[given].max() > 5:
+        raise ConfigurationError(
+            f"intensities go from {values[given].min():g} to {values[given].max():g}; they "
+            "must lie in 0 to 5, NaN where there is none."
+        )
+    if options.curve == "linear":
+        soft = np.minimum(values / options.full, 1.0)
+    else:
+        soft = 1.0 / (1.0 + np.exp(-options.steepness * (values - options.centre)))
+    return np.where(given & (targets >= 0), soft, targets).astype(np.float32)
+
+
+def intensities_of(table: pd.DataFrame, aus: Sequence[int]) -> Floats | None:
+    """The intensities in the columns ``AU01_r`` … of a face store's table.
+
+    Returns:
+        float32 (N, A), NaN where an AU has no column; None where no AU has one.
+    """
+    columns = [f"{au_column(au)}_r" for au in aus]
+    if not any(column in table for column in columns):
+        return None
+    return table.reindex(columns=columns).to_numpy(np.float32)
+
+
+def upload(faces: Faces, rows: Rows, size: int, device: torch.device) -> Tensor:
+    """Put the faces of some rows on the device, once: uint8 (M, size, size)."""
+    uploaded = torch.empty(len(rows), size, size, dtype=torch.uint8, device=device)
+    for start in range(0, len(rows), READ):
+        block = torch.from_numpy(np.ascontiguousarray(faces[rows[start : start + READ]]))
+        uploaded[start : start + READ] = resized(block.to(device), size)
+    return uploaded
+
+
+def resized(faces: Tensor, size: int) -> Tensor:
+    """Resample uint8 (B, S, S) to (B, size, size), bilinearly and antialiased."""
+    if faces.shape[-1] == size:
+        return faces
+    pixels = functional.interpolate(
+        faces[:, None].float(), (size, size), mode="bilinear", antialias=True
+    )
+    return pixels[:, 0].round().clamp(0, 255).to(torch.uint8)
+
+
+class EpochFaces(Protocol):
+    """The faces to learn from, in the order of an epoch."""
+
+    def start_epoch(self, order: Tensor, first: int) -> None:
+        """Begin an epoch: int64 (M,), positions of faces, and the first place to be read."""
+
+    def __getitem__(self, places: slice) -> Tensor:
+        """uint8 (b, S, S) on the device, the faces at some places, which never go back."""
+        ...
+
+
+class ResidentFaces:
+    """The faces to learn from, uint8 (M, S, S), all on the device."""
+
+    def __init__(self, faces: Tensor) -> None:
+        """Take them."""
+        self._faces = faces
+
+    def start_epoch(self, order: Tensor, first: int = 0) -> None:
+        """Take the order of an epoch."""
+        self._order = order
+
+    def __getitem__(self, places: slice) -> Tensor:
+        """The faces at some places."""
+        # Copies whole faces, which indexing by a tensor does pixel by pixel.
+        return self._faces.index_select(0, self._order[places])

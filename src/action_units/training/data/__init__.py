@@ -1,1 +1,0 @@
-"""Faces and labels on their way to a step."""

@@ -1,0 +1,448 @@
+"""Train a network: one function to call, and the loop from top to bottom.
+
+A run is a function of its job: killed at any time and started again, it ends in the same
+weights. Faces and labels lie on the device. The last incomplete batch of an epoch is dropped,
+so that every step has the same size; the order is new in each epoch, so these are other faces
+each time.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from action_units.differences import differences
+from action_units.errors import ConfigurationError
+from action_units.files import temporary_folder
+from action_units.models.dropout import dropouts, seed_dropout
+from action_units.progress import Progress
+from action_units.training.augment import Augmenter, Plan, make_plan, mix
+from action_units.training.context import TrainingContext, TrainingResult
+from action_units.training.curves import Curve, curve_log
+from action_units.training.data import EpochFaces
+from action_units.training.device import (
+    check_machine,
+    choose_machine,
+    compiled,
+    readable_memory_errors,
+)
+from action_units.training.distributed import (
+    ProcessGroup,
+    SyncFlags,
+    share_batch_statistics,
+)
+from action_units.training.divergence import RECENT, check_state, describe_progress
+from action_units.training.interruption import Interrupted, StopRequest, stop_request
+from action_units.training.job import TrainingJob
+from action_units.training.launch import JobWritten, remove_job, run_processes
+from action_units.training.micro_batches import MicroBatches
+from action_units.training.optim import freeze, set_rate
+from action_units.training.randomness import dropout_seed
+from action_units.training.sampling import sample_numbers
+from action_units.training.state import Checkpoints, TrainingState
+from action_units.training.streaming import Windows, load_faces, should_stream
+from action_units.training.validation import Evaluation, evaluate
+
+logger = logging.getLogger(__name__)
+
+
+def train(job: TrainingJob, *, restart: bool = False) -> TrainingResult:
+    """Train a network, or resume where an earlier call with the same job stopped.
+
+    Args:
+        job: What to train.
+        restart: Start over. The checkpoint of the earlier training stays until the first save
+            replaces it.
+
+    Raises:
+        ConfigurationError: Parts of the job do not fit together, or this computer cannot
+            train it.
+        ArtifactError: The checkpoint is damaged or of another training, or cannot be
+            written.
+        DivergedError: The loss became NaN or infinite.
+        DeviceMemoryError: A batch does not fit into the device's memory.
+        LostProcessError: One of several processes was killed.
+        Interrupted: SIGTERM or SIGINT arrived; the state is saved.
+        JobWritten: ``devices`` is ``torchrun``, and the job is written.
+    """
+    if type(restart) is not bool:
+        raise ConfigurationError(f"restart is {restart!r}; it must be true or false.")
+    devices = check_machine(job.machine)
+    context = TrainingContext.of(job)
+    if restart:
+        logger.info("%s starts over; to resume it later, leave restart out.", job.description)
+    with Checkpoints(job.checkpoint_folder, context.identity) as checkpoints:
+        if restart:
+            job = replace(job, replaces=checkpoints.sha256())
+            context = replace(context, job=job)
+        saved = None if devices == 1 else checkpoints.load(job.replaces)
+    if devices == 1:
+        return run(job, context=context)
+    if saved is not None and saved["finished"]:
+        remove_job(job.checkpoint_folder)
+        return run(job, context=context)
+    if devices == "torchrun":
+        raise JobWritten(job)
+    with temporary_folder("action-units-job") as folder:
+        if job.checkpoint_folder is None:
+            job = replace(job, checkpoint_folder=folder / "checkpoints")
+            context = replace(context, job=job)
+        run_processes(job.write(folder), devices)
+        return run(job, context=context, quiet=True)
+
+
+def run(
+    job: TrainingJob,
+    group: ProcessGroup | None = None,
+    context: TrainingContext | None = None,
+    quiet: bool = False,
+) -> TrainingResult:
+    """Train as one of the processes of a training, or as the only one.
+
+    Args:
+        job: On this process's device.
+        group: The processes.
+        context: The job, checked, if it is.
+        quiet: Do not log that the training was finished before.
+
+    Raises:
+        ActionUnitsError: As ``train``.
+        Interrupted: SIGTERM or SIGINT arrived; the state is saved.
+    """
+    context = context or TrainingContext.of(job)
+    group = group or ProcessGroup()
+    machine = replace(choose_machine(job.machine), devices=group.size)
+    group = replace(group, device=machine.torch_device)
+    _check_same(group, context.identity)
+    folder = job.checkpoint_folder if group.is_main else None
+    with Checkpoints(folder, context.identity, job.checkpoint_seconds) as checkpoints:
+        saved = group.broadcast(checkpoints.load(job.replaces))
+        finished = saved is not None and saved["finished"]
+        if saved is not None and not finished:
+            machine = machine.resumed(saved["machine"], job.machine.precision)
+        windows = _windows(group, context, saved)
+        context = replace(context, group=group, machine=machine, windows=windows)
+        with machine.in_use(), stop_request() as stop, readable_memory_errors(machine.device):
+            state = context.first_state()
+            if saved is not None:
+                state.restore(saved)
+                if group.is_main and not quiet:
+                    _log_resumed(context, state)
+            if not finished:
+                share_batch_statistics(state.network, group)
+                fit(context, state, checkpoints, stop, saved)
+        if stop.number is not None and group.size == 1:  # it came after the last step
+            logger.warning(
+                "%s was stopped by a signal when its last step was done; %s.",
+                job.description,
+                "its result is lost, as there is no checkpoint folder"
+                if folder is None
+                else "its result is kept, and the same command takes it from there",
+            )
+            raise Interrupted(stop.number)
+    made_on = saved["machine"] if saved is not None and finished else machine.to_dict()
+    return context.result(state, made_on)
+
+
+def fit(
+    context: TrainingContext,
+    state: TrainingState,
+    checkpoints: Checkpoints,
+    stop: StopRequest,
+    saved: Mapping[str, Any] | None = None,
+) -> None:
+    """Train from the state's step to the end; the state is changed in place.
+
+    Args:
+        context: The training.
+        state: Of it.
+        checkpoints: Take the state after each epoch, and within where they are due.
+        stop: Read between steps.
+        saved: The checkpoint that the state was restored from.
+    """
+    job, recipe, data, group = context.job, context.recipe, context.data, context.group
+    device, size = context.machine.torch_device, context.network_spec.image_size
+    batch_size, steps_per_epoch = context.batch_size, context.steps_per_epoch
+    faces, held_out = load_faces(data, size, device, context.windows)
+    targets = torch.from_numpy(data.learned).to(device)  # (M, A)
+    rows = torch.from_numpy(data.train_rows).to(device)  # (M,)
+    step = Step(context, state, saved)
+    flags = SyncFlags(group, stop, checkpoints)
+    # Reading the loss makes a GPU wait for itself, so it is read rarely there.
+    every = 1 if device.type == "cpu" else RECENT
+    remaining = (context.steps - state.step) * batch_size
+    with (
+        curve_log(checkpoints.folder, job.machine.tensorboard, state.curve) as log,
+        Progress(job.description, remaining, "faces") as progress,
+    ):
+        for epoch in range(state.step // steps_per_epoch, context.epochs):
+            started = time.perf_counter() - state.seconds
+            order, appearances = context.faces_of(epoch)
+            samples = sample_numbers(rows[order], appearances)
+            plan = make_plan(recipe.augmentation, job.seed, epoch, samples, size)
+            first, last = state.step - epoch * steps_per_epoch, context.steps_in(epoch)
+            faces.start_epoch(order, first * batch_size)
+            state.network.train()
+            freeze(state.network, recipe.unfreeze, epoch)
+
+            for number in range(first, last):
+                batch = slice(number * batch_size, (number + 1) * batch_size)
+                should_sync = (state.step + 1) % every == 0 or number + 1 == last
+                sync = flags.tensor() if should_sync else None
+                state.losses[number] = step(faces, targets[order[batch]], plan, batch, sync)
+                state.step += 1
+                note = describe_progress(context, state, epoch, number) if should_sync else ""
+                progress.advance(batch_size, note)
+                flags.update(sync)
+                if number + 1 < last and (flags.signal is not None or flags.save):
+                    state.seconds = time.perf_counter() - started
+                    _save(context, state, step, checkpoints, log)
+                    _stop_if_signalled(context, state, flags, checkpoints)
+
+            trained = time.perf_counter() - started
+            scores = Evaluation()
+            if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == context.epochs:
+                scores = evaluate(context, state, held_out, epoch, step.micro_batches.limit)
+            best = scores.scored and state.update_best(scores.score, epoch + 1)
+            state.curve.append(
+                {
+                    "epoch": epoch + 1,
+                    "learning_rate": context.rate(state.step - 1),
+                    "train_loss": float(state.losses[:last].mean()),
+                    "validation_loss": scores.loss,
+                    "validation_macro_f1": scores.macro_f1,
+                    "validation_average_precision": scores.average_precision,
+                    "seconds": time.perf_counter() - started,
+                    "faces_per_second": last * batch_size / trained,
+                    "best": best,
+                }
+            )
+            # Before the save: a kill between them loses the epoch, never a row of the curve.
+            log(state.curve)
+            state.seconds = 0.0
+            patience = recipe.patience
+            state.finished = epoch + 1 == context.epochs or (
+                patience is not None and state.stale >= patience
+            )
+            _save(context, state, step, checkpoints, log)
+            if state.finished:
+                break
+            flags.update()
+            _stop_if_signalled(context, state, flags, checkpoints)
+
+
+class Step:
+    """One step: augment, forward, loss, backward, clip, update, average.
+
+    The batch may be split twice: between the processes, and then into micro-batches that go
+    through the network one after the other. Either way the gradient is that of the whole batch,
+    up to rounding.
+    """
+
+    def __init__(
+        self,
+        context: TrainingContext,
+        state: TrainingState,
+        saved: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Prepare what all steps share.
+
+        Raises:
+            ConfigurationError: The batch is too small for the processes, or compilation or
+                ``micro_batch`` do not work with several.
+        """
+        self.context, self.state = context, state
+        compilation = context.machine.compilation
+        if compilation != "none" and context.group.size > 1:
+            raise ConfigurationError(
+                f"compilation {compilation} does not work on several devices; set it to none."
+            )
+        self.augment = Augmenter(
+            context.recipe.augmentation, context.job.seed, context.machine.torch_device
+        )
+        self.micro_batches = MicroBatches(context, state, saved)
+        self._forward = compiled(state.network, compilation)
+        self._dropouts = dropouts(state.network)
+        self._parameters = list(state.network.parameters())
+
+    def __call__(
+        self,
+        source: EpochFaces,
+        targets: Tensor,
+        plan: Plan,
+        batch: slice,
+        sync: Tensor | None = None,
+    ) -> Tensor:
+        """Do the state's next step.
+
+        Args:
+            source: The faces of the epoch.
+            targets: float32 (B, A), the whole batch's.
+            plan: Of the epoch.
+            batch: The batch's places in the epoch.
+            sync: Summed over the processes along with the gradients.
+
+        Returns:
+            The loss of the whole batch, a scalar.
+
+        Raises:
+            DeviceMemoryError: The device's memory is too small.
+        """
+        context, state = self.context, self.state
+        share = self.micro_batches.share  # this process's part of a batch
+        faces = source[slice(batch.start + share.start, batch.start + share.stop)]
+        batch_plan = plan[batch]
+        loss = self.micro_batches.run(
+            lambda parts: self._accumulate(faces, targets, batch_plan, parts)
+        )
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        context.group.all_reduce([*gradients, loss, *([] if sync is None else [sync])])
+        if context.recipe.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self._parameters, context.recipe.gradient_clip)
+        set_rate(state.optimizer, context.rate(state.step))
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
+        if state.averaged is not None:
+            state.averaged.update(state.step)
+        return loss
+
+    def _accumulate(
+        self, faces: Tensor, targets: Tensor, plan: Plan, parts: list[slice]
+    ) -> Tensor:
+        """Gradients of this process's share of a batch.
+
+        Args:
+            faces: uint8 (b, S, S), the share's.
+            targets: float32 (B, A), the batch's.
+            plan: The batch's.
+            parts: The micro-batches, as places in the batch.
+
+        Returns:
+            The share's part of the batch's loss, a scalar.
+        """
+        context, n = self.context, len(targets)
+        mixup = context.recipe.augmentation.mixup
+        seed = dropout_seed(context.job.seed, self.state.step)
+        whole = parts == [slice(0, n)]
+        known = None if whole else self._count_labels(targets, plan)
+        losses = []
+        for part in parts:
+            start = parts[0].start
+            x = self.augment(faces[part.start - start : part.stop - start], plan[part])
+            y = targets[part]  # (b, A)
+            if mixup:
+                x, y = mix(x, y, plan.second[part])  # (b, 1, S, S), (b, A)
+            x = x.expand(-1, context.network_spec.channels, -1, -1)
+            seed_dropout(self._dropouts, seed, None if whole else part, n)
+            losses.append(self.learn(x.contiguous(memory_format=torch.channels_last), y, known))
+        return losses[0] if whole else torch.stack(losses).sum()
+
+    def learn(self, x: Tensor, y: Tensor, known: Tensor | None = None) -> Tensor:
+        """Forward, loss and backward: the part of a step that needs no number of Python's.
+
+        Args:
+            x: float32 (b, C, S, S), channels last.
+            y: float32 (b, A), its targets.
+            known: The number of labels in the whole batch, where this is a part of it.
+
+        Returns:
+            The part's contribution to the batch's loss, a scalar.
+        """
+        with self.context.machine.autocast():
+            z = self._forward(x)  # (b, A)
+        loss: Tensor = self.context.loss(z, y)
+        if known is not None:  # from the mean over the part's labels to the batch's
+            loss = loss * ((y >= 0).sum() / known)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _count_labels(self, targets: Tensor, plan: Plan) -> Tensor:
+        """The number of labels in the whole batch, after mixup."""
+        if self.context.recipe.augmentation.mixup:
+            blank = targets.new_zeros(len(targets), 1, 1, 1)
+            targets = mix(blank, targets, plan.second)[1]
+        return (targets >= 0).sum().clamp(min=1)
+
+
+def _save(
+    context: TrainingContext,
+    state: TrainingState,
+    step: Step,
+    checkpoints: Checkpoints,
+    log: Callable[[Curve], None],
+) -> None:
+    check_state(context, state)
+    how = {
+        "machine": context.machine.to_dict(),
+        "pieces": step.micro_batches.count,
+        "in_blocks": context.windows is not None,
+    }
+    checkpoints.save({**state.to_dict(), **how})
+    if not state.curve:  # now that this save replaces them, an earlier training's curve goes
+        log(state.curve)
+
+
+def _stop_if_signalled(
+    context: TrainingContext, state: TrainingState, flags: SyncFlags, checkpoints: Checkpoints
+) -> None:
+    if flags.signal is None:
+        return
+    if context.group.is_main:
+        folder = checkpoints.folder
+        logger.warning(
+            "Stopped by a signal after step %s of %s; %s.",
+            f"{state.step:,}",
+            f"{context.steps:,}",
+            "it was not saved, as there is no checkpoint folder"
+            if folder is None
+            else f"it is saved in {folder} and the same command resumes it",
+        )
+    raise Interrupted(flags.signal)
+
+
+def _log_resumed(context: TrainingContext, state: TrainingState) -> None:
+    description = context.job.description
+    if state.finished:
+        logger.info("%s was finished before; its result is used unchanged.", description)
+        return
+    logger.info(
+        "%s resumes after step %s of %s with %d CPU threads, as it began.",
+        description,
+        f"{state.step:,}",
+        f"{context.steps:,}",
+        context.machine.threads,
+    )
+
+
+def _check_same(group: ProcessGroup, identity: Mapping[str, Any]) -> None:
+    """Check that all processes read the same faces, labels and options."""
+    if found := list(differences(group.broadcast(identity), identity)):
+        raise ConfigurationError(
+            f"Process {group.rank + 1} of {group.size} has another training than the first: "
+            f"{'; '.join(found)}. All must read the same job and faces."
+        )
+
+
+def _windows(
+    group: ProcessGroup, context: TrainingContext, saved: Mapping[str, Any] | None
+) -> Windows | None:
+    """How the faces are streamed, or None where they lie in memory."""
+    job, data = context.job, context.data
+    wanted = job.machine.faces_in_memory
+    streams = should_stream(wanted, data, job.network_spec.image_size, group.device)
+    if saved is not None:
+        began = bool(saved.get("in_blocks", False))
+        if wanted != "auto" and began != streams and not saved["finished"]:
+            raise ConfigurationError(
+                f"faces_in_memory is {wanted}, and the checkpoint in {job.checkpoint_folder} "
+                f"was made with {'blocks' if began else 'always'}, whose epochs have another "
+                "order; leave it auto, which continues as it began, or start over with restart."
+            )
+        streams = began
+    # The free memory of the main process decides for all.
+    agreed = group.broadcast({"streams": streams})
+    return Windows.of(data.faces) if agreed and agreed["streams"] else None
