@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from action_units.config import ClusterSettings
 from action_units.errors import ConfigurationError
 from action_units.faces.crop import CropSettings, FaceSettings
 from action_units.faces.preprocess import crop_photographs
@@ -72,7 +73,9 @@ def compare(folder, tmp_path, client):
         SETTINGS,
         Workers(2),
     )
-    workers = Workers(engine="dask", address=client.scheduler_info()["address"])
+    workers = Workers(
+        cluster=ClusterSettings(engine="dask", address=client.scheduler_info()["address"])
+    )
     process = _killed_soon(client)
     there = crop_photographs(
         open_photographs(folder), tmp_path / "there", tmp_path / "there.work", SETTINGS, workers
@@ -101,7 +104,7 @@ def _killed_soon(client):
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(cluster, tmp_path, portraits):
-    folder = many(tmp_path / "photographs", portraits, 400)
+    folder = many(tmp_path / "photographs", portraits, 150)
     here, there = compare(folder, tmp_path, cluster)
     assert here == there
 
@@ -114,11 +117,13 @@ def test_two_thousand_photographs_here_and_there(cluster, tmp_path, portraits):
 
 
 def test_a_scheduler_that_does_not_answer_is_named():
-    workers = Workers(engine="dask", address="tcp://127.0.0.1:9", options={"timeout": 1})
+    cluster = ClusterSettings(
+        engine="dask", address="tcp://127.0.0.1:9", options={"timeout": 1}
+    )
     with (
         pytest.raises(
             ConfigurationError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1"
         ),
-        workers.executor(),
+        Workers(cluster=cluster).executor(),
     ):
         pass

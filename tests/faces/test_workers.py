@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import pytest
 
+from action_units.config import ClusterSettings
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
 from action_units.faces.workers import WorkerDied, Workers, each, in_order
 
@@ -81,31 +82,29 @@ def test_a_death_costs_what_waited_and_nothing_else():
 
 
 def test_any_executor_will_do():
-    workers = Workers(
-        engine="concurrent.futures:ThreadPoolExecutor", options={"max_workers": 2}
-    )
+    engine, options = "concurrent.futures:ThreadPoolExecutor", {"max_workers": 2}
+    workers = Workers(cluster=ClusterSettings(engine=engine, options=options))
     results = list(in_order(late_then_early, range(9), workers))
     assert {process for _, process, _ in results} == {os.getpid()}
     assert isinstance(workers.executor().__enter__()[0], ThreadPoolExecutor)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"count": -1}, "workers=-1 must be 0 or more"),
-        ({"count": True}, "workers=True must be"),
-        ({"engine": "slurm"}, "engine is 'slurm'; it must be local, dask"),
-        ({"engine": "dask"}, "needs the address of its scheduler"),
-    ],
-)
-def test_what_cannot_be_is_refused(wrong, sentence):
-    with pytest.raises(ConfigurationError, match=sentence):
-        Workers(**wrong)
+def test_invalid_workers_and_clusters_are_refused():
+    for count in (-1, True):
+        with pytest.raises(ConfigurationError, match=f"workers={count} must be 0 or more"):
+            Workers(count)
+    for engine, sentence in (
+        ("slurm", "engine is 'slurm'; it must be local, dask"),
+        ("dask", "needs the address of its scheduler"),
+    ):
+        with pytest.raises(ConfigurationError, match=sentence):
+            ClusterSettings(engine=engine)
 
 
-def test_an_engine_that_cannot_be_had_is_named():
-    with pytest.raises(ConfigurationError, match=r"engine='no\.such:Thing' cannot be had"):
-        list(each(failing, [1], Workers(engine="no.such:Thing")))
+def test_an_engine_that_is_not_available_is_named():
+    workers = Workers(cluster=ClusterSettings(engine="no.such:Thing"))
+    with pytest.raises(ConfigurationError, match=r"engine='no\.such:Thing' cannot be imported"):
+        list(each(failing, [1], workers))
 
 
 def test_processes_end_with_the_run_that_was_killed():

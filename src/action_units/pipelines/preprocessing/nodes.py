@@ -123,7 +123,7 @@ def crop_photographs(
         folder,
         journal,
         face_settings(preprocess),
-        Workers(workers, **cluster.model_dump()),
+        Workers(workers, cluster),
     )
     total = len(result.table) + len(result.quarantine)
     _log_quarantine(result.quarantine, result.new, total, "photographs")
@@ -218,9 +218,7 @@ def crop_recordings(
     settings = face_settings(preprocess)
     plan = disfa_plan(recordings, preprocess, withdrawn)
     log_skipped(plan.skipped, "recordings and label files")
-    result = crop_videos(
-        plan.videos, folder, journal, settings, Workers(workers, **cluster.model_dump())
-    )
+    result = crop_videos(plan.videos, folder, journal, settings, Workers(workers, cluster))
     frames = join_crops(plan.labels, result, plan.excluded)
     quarantine = result.quarantine
     for subject, reason in plan.left_out.items():
