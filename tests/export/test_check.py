@@ -42,15 +42,15 @@ def test_a_graph_that_resizes_in_another_way_is_refused(monkeypatch):
 
 
 def test_a_file_of_another_network_is_refused_with_the_figure(single):
-    with pytest.raises(ArtifactError, match=r"over 1,000 faces .* by up to \d\S*; 1e-05"):
+    with pytest.raises(ArtifactError, match=r"over 200 faces .* by up to \d\S*; 1e-05"):
         check_onnx(single[1], [synthetic_fold_model(2)], 32)
 
 
 def test_a_difference_on_the_real_faces_alone_is_found(single, monkeypatch):
     member, content = single
-    real = synthetic_faces(900, 32)
+    real = synthetic_faces(180, 32)
     found = check_onnx(content, [member], 32, real)
-    assert (found["faces"], found["made_up"]) == (1000, 256)
+    assert (found["faces"], found["made_up"]) == (200, 50)
     assert 0 < found["max_difference"] <= found["allowed"] == 1e-5
     honest = torch_probabilities
 

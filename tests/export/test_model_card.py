@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import yaml
@@ -25,14 +26,9 @@ SHARED = {
 }
 
 
-def made_up_summary(folds=(1, 2, 3), rendered=True, scratch=True, absent=()):
-    made = [
-        replace(
-            made_up_fold(k, scratch=scratch, provenance=SHARED, absent=absent),
-            rendered=rendered,
-        )
-        for k in folds
-    ]
+@cache
+def scored(folds, scratch, absent):
+    made = [made_up_fold(k, scratch=scratch, provenance=SHARED, absent=absent) for k in folds]
     predictions = {
         name: {
             k: made_up_predictions(GROUPS[k - 1], seed=k, skill=skill, absent=absent)
@@ -41,6 +37,13 @@ def made_up_summary(folds=(1, 2, 3), rendered=True, scratch=True, absent=()):
         for name, skill in (("finetuned", 0.4), ("scratch", 0.1))[: 1 + scratch]
     }
     return summarise(made, 3, predictions=predictions)
+
+
+def made_up_summary(folds=(1, 2, 3), rendered=True, scratch=True, absent=()):
+    summary = scored(folds, scratch, absent)
+    return replace(
+        summary, folds=type(summary.folds)(replace(f, rendered=rendered) for f in summary.folds)
+    )
 
 
 def made_up_card(web_rendered=True, **options):

@@ -59,11 +59,11 @@ def test_a_session_keeps_to_the_limit_of_threads(single):
 @pytest.mark.parametrize(
     ("architecture", "flip"), [("residual", False), *((name, True) for name in architectures())]
 )
-def test_a_thousand_faces_get_torchs_probabilities(architecture, flip, monkeypatch):
+def test_faces_get_torchs_probabilities(architecture, flip, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", fake_timm())
     spec = NetworkSpec(architecture=architecture, image_size=32, **SPECS[architecture])
     member = synthetic_fold_model(spec=spec, flip=flip)
-    faces = synthetic_faces(1000, 32)
+    faces = synthetic_faces(250, 32)
     wanted = predict(member.model, faces, "cpu", flip=flip)
     found = asked(to_onnx([member], 32, {}), faces)
     assert found.dtype == np.float32

@@ -67,7 +67,7 @@ def test_the_configuration_says_what_was_checked_and_measured(ensemble):
     config = json.loads((ensemble / "config.json").read_text())
     assert config["name"] == "sample/main/fg2020/ensemble"
     assert config["au_columns"][:2] == ["AU01", "AU02"]
-    assert config["onnx"]["check"]["faces"] == 1000
+    assert config["onnx"]["check"]["faces"] == 200
     assert config["onnx"]["check"]["max_difference"] <= 1e-5
     assert config["int8"]["unseen"] is False
     assert set(config["int8"]["f1"]) >= {"AU01", "8 AUs", "12 AUs"}

@@ -101,11 +101,11 @@ function drawTimes() {
   const from = work.kind === "webcam" ? Math.max(0, work.end - WINDOW) : 0;
   const to = work.kind === "webcam" ? Math.max(work.end, WINDOW) : Math.max(work.end, work.step);
   work.span = [from, to];
-  const whose = work.chosen === null ? "" : `Face ${work.chosen}. `;
+  const prefix = work.chosen === null ? "" : `Face ${work.chosen}. `;
   at("timeline-note").textContent =
-    `${whose}Line: probability, 0 to 1; shaded: present.` +
+    `${prefix}Line: probability, 0 to 1; shaded: present.` +
     (work.kind === "webcam" ? ` The last ${WINDOW} seconds.` : " Press to go there.");
-  plot.setAttribute("aria-label", `${whose}Probability of each action unit over time.`);
+  plot.setAttribute("aria-label", `${prefix}Probability of each action unit over time.`);
   drawTimeline(plot, track, aus, from, to, work.times.length && !work.timed ? "frame" : "s");
   moveCursor();
 }
@@ -141,13 +141,13 @@ function plural(count, word) {
   return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 }
 
-async function lookAt(file) {
+async function predictFile(file) {
   // The server would refuse it too, but in the middle of the upload, which browsers may
   // take for a lost connection.
   if (file.size > most * 1e6) {
     begin(null);
-    return complain(new Error(`The file is larger than ${most} MB, which is the most that is ` +
-      "taken here; action-units predict takes files of any size."));
+    return complain(new Error(`The file is larger than ${most} MB, the limit of this ` +
+      "page; action-units predict takes files of any size."));
   }
   const isVideo = file.type.startsWith("video/") || /\.(avi|mkv|mov|mp4|webm|wmv)$/i.test(file.name);
   const mine = begin(isVideo ? "video" : "picture");
@@ -157,18 +157,18 @@ async function lookAt(file) {
   shown.src = mine.address;
   progress.hidden = false;
   progress.removeAttribute("value");
-  say(`Looking at ${file.name} …`);
+  say(`Processing ${file.name} …`);
   let count = 0;
   try {
-    for await (const told of server.look(file, mine.stopped.signal)) {
+    for await (const message of server.predict(file, mine.stopped.signal)) {
       if (mine !== work) return;
-      if (told.error) throw new Error(told.error);
-      if (told.begin) started(mine, told.begin);
-      if (told.csv) mine.csv.push(told.csv);
-      if (told.begin) mine.csv.push(told.begin.csv);
-      if (told.frames) count += received(mine, told.frames);
-      if (told.end) mine.whole = true;
-      if (told.frames && mine.kind === "video") {
+      if (message.error) throw new Error(message.error);
+      if (message.begin) started(mine, message.begin);
+      if (message.csv) mine.csv.push(message.csv);
+      if (message.begin) mine.csv.push(message.begin.csv);
+      if (message.frames) count += received(mine, message.frames);
+      if (message.end) mine.whole = true;
+      if (message.frames && mine.kind === "video") {
         const all = mine.total ? ` of ${mine.total.toLocaleString("en")}` : "";
         say(`${count.toLocaleString("en")}${all} frames`);
         if (mine.total) progress.value = Math.min(1, count / mine.total);
@@ -189,11 +189,11 @@ async function lookAt(file) {
   at("stop").hidden = true;
 }
 
-function started(mine, told) {
-  mine.size = { width: told.width, height: told.height };
-  mine.total = told.frames ?? null;
-  mine.step = told.rate ? 1 / told.rate : 1;
-  mine.leftOut = told.left_out ? ` (${told.left_out})` : "";
+function started(mine, message) {
+  mine.size = { width: message.width, height: message.height };
+  mine.total = message.frames ?? null;
+  mine.step = message.rate ? 1 / message.rate : 1;
+  mine.leftOut = message.left_out ? ` (${message.left_out})` : "";
 }
 
 function received(mine, frames) {
@@ -277,18 +277,18 @@ async function frameByFrame(mine) {
     context.drawImage(video, 0, 0, canvas.width, canvas.height);
     const taken = performance.now();
     const frame = await new Promise(resolve => canvas.toBlob(resolve, "image/jpeg", 0.92));
-    const told = await server.lookAtFrame(mine.session, frame, mine.stopped.signal);
+    const message = await server.predictFrame(mine.session, frame, mine.stopped.signal);
     if (!mine.running) return;
     mine.size = { width: canvas.width, height: canvas.height };
     mine.end = (taken - from) / 1000;
     mine.step = Math.min(1, (taken - before) / 1000 || 0.2);
     before = taken;
-    mine.keep(mine.end, told.faces);
+    mine.keep(mine.end, message.faces);
     forget(mine);
-    show(told.faces);
+    show(message.faces);
     drawTimes();
     const milliseconds = Math.round(performance.now() - taken);
-    say(`${told.faces.length ? plural(told.faces.length, "face") : "No face"} · ${milliseconds} ms`);
+    say(`${message.faces.length ? plural(message.faces.length, "face") : "No face"} · ${milliseconds} ms`);
     await new Promise(requestAnimationFrame);
   }
 }
@@ -311,7 +311,7 @@ function download() {
 
 function listen() {
   at("file").addEventListener("change", event => {
-    if (event.target.files[0]) lookAt(event.target.files[0]);
+    if (event.target.files[0]) predictFile(event.target.files[0]);
     event.target.value = "";
   });
   at("camera").addEventListener("click", watch);
@@ -327,7 +327,7 @@ function listen() {
     addEventListener(kind, event => { event.preventDefault(); stage.classList.remove("over"); });
   }
   addEventListener("drop", event => {
-    if (event.dataTransfer.files[0]) lookAt(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files[0]) predictFile(event.dataTransfer.files[0]);
   });
   video.addEventListener("loadedmetadata", () => {
     if (work.kind !== "video") return;
@@ -360,10 +360,10 @@ function listen() {
 async function start() {
   begin(null);
   try {
-    const told = await server.classifier();
-    aus = told.aus;
-    most = told.upload_mb;
-    at("classifier").textContent = `Classifier: ${told.name}`;
+    const message = await server.classifier();
+    aus = message.aus;
+    most = message.upload_mb;
+    at("classifier").textContent = `Classifier: ${message.name}`;
     makeBars(bars, aus);
     begin(null);
     listen();

@@ -1,9 +1,9 @@
-// What is asked of the server. Every refusal is an Error whose message is a sentence.
+// Requests to the server. Every refusal is an Error with a sentence as its message.
 
 const ATTEMPTS = 12;
 const PAUSE = 500; // milliseconds between two attempts while the server ends other work
 
-async function answer(path, options = {}) {
+async function request(path, options = {}) {
   let response;
   try {
     response = await fetch(path, options);
@@ -12,23 +12,23 @@ async function answer(path, options = {}) {
     throw new Error("The server does not answer; is it still running?");
   }
   if (response.ok) return response;
-  const told = await response.json().catch(() => ({}));
-  const error = new Error(told.error || `The server answered with ${response.status}.`);
+  const body = await response.json().catch(() => ({}));
+  const error = new Error(body.error || `The server answered with ${response.status}.`);
   error.status = response.status;
   throw error;
 }
 
 export async function classifier() {
-  return (await answer("api/classifier")).json();
+  return (await request("api/classifier")).json();
 }
 
 // The lines that the server sends about a picture or video, as they come.
-export async function* look(file, signal) {
+export async function* predict(file, signal) {
   const path = `api/look?name=${encodeURIComponent(file.name || "picture")}`;
   let response;
   for (let attempt = 1; !response; attempt++) {
     try {
-      response = await answer(path, { method: "POST", body: file, signal });
+      response = await request(path, { method: "POST", body: file, signal });
     } catch (error) {
       if (error.status !== 503 || attempt === ATTEMPTS) throw error;
       await new Promise(resolve => setTimeout(resolve, PAUSE));
@@ -47,11 +47,11 @@ export async function* look(file, signal) {
 }
 
 export async function beginWebcam() {
-  return (await (await answer("api/webcam", { method: "POST" })).json()).session;
+  return (await (await request("api/webcam", { method: "POST" })).json()).session;
 }
 
-export async function lookAtFrame(session, frame, signal) {
-  return (await answer(`api/webcam/${session}`, { method: "POST", body: frame, signal })).json();
+export async function predictFrame(session, frame, signal) {
+  return (await request(`api/webcam/${session}`, { method: "POST", body: frame, signal })).json();
 }
 
 export function endWebcam(session) {
