@@ -29,7 +29,13 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from action_units.config import NetworkSpec
+from action_units.config import (
+    FinetuneSettings,
+    MachineConfig,
+    NetworkSpec,
+    RecipeConfig,
+    TrainingConfig,
+)
 from action_units.evaluation.comparison import score_folds
 from action_units.evaluation.judging import BootstrapScores, differences
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -90,24 +96,15 @@ def recipe_of(way: str, faces: Mapping[str, int]) -> dict[str, Any]:
     return recipe
 
 
-def parameters_of(
+def training_of(
     way: str, seed: int, faces: Mapping[str, int], threads: int | None
-) -> dict[str, Any]:
-    """A run's parameters of training, as Kedro would hand them to its nodes."""
-    return {
-        "recipe": "chosen",
-        "recipes": {"chosen": recipe_of(way, faces)},
-        "seed": seed,
-        "restart": False,
-        "device": "auto",
-        "precision": "auto",
-        "threads": threads,
-        "compilation": "none",
-        "devices": None,
-        "micro_batch": None,
-        "faces_in_memory": "auto",
-        "tensorboard": False,
-    }
+) -> TrainingConfig:
+    """What the training nodes take, as Kedro would hand it to them."""
+    recipe = RecipeConfig.read(recipe_of(way, faces))
+    machine = MachineConfig(threads=threads)
+    return TrainingConfig(
+        name="chosen", recipe=recipe, seed=seed, restart=False, machine=machine
+    )
 
 
 def run(
@@ -116,17 +113,18 @@ def run(
     """Train and test one way with one seed; its answers by fold."""
     place = folder / way.replace(",", "").replace(" ", "-") / f"seed{seed}"
     started = time.perf_counter()
-    split = partial(split_subjects, disfa, "fg2020", {"validation_subjects": 5}, seed)
+    finetuning = FinetuneSettings(validation_subjects=5, also_from_scratch=False)
+    split = partial(split_subjects, disfa, "fg2020", finetuning, seed)
     splits = {fold: split(fold=fold) for fold in FOLDS}
     counts = {
         "pretrain": int((web.table["split"] != "test").sum()),
         "finetune": int(np.isin(disfa.subjects, splits[1]["train"]).sum()),
     }
-    parameters = parameters_of(way, seed, counts, threads)
-    pretrained, curve = pretrain(web, place / "pretrain", parameters)
+    training = training_of(way, seed, counts, threads)
+    pretrained, curve = pretrain(web, place / "pretrain", training)
     answers = {}
     for fold, who in splits.items():
-        tuned = finetune(disfa, who, pretrained, place / f"fold{fold}", parameters)
+        tuned = finetune(disfa, who, pretrained, place / f"fold{fold}", training)
         asked = predict_test_subjects(tuned[0], disfa, who, "auto")
         limits = FittedThresholds.from_json(tuned[1], disfa.aus)
         answers[fold] = Predictions.read(asked, limits.values)

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from action_units.errors import ConfigurationError
 from action_units.hints import leaves
+from action_units.pipelines.parameters import read_parameters
 
 OWN = "local"
 """The folder of a person's own settings, which hold in every environment."""
@@ -143,13 +144,29 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
 
 class ProjectContext(KedroContext):
-    """Kedro's context, which tells the loader where the project is."""
+    """Kedro's context with typed parameters, whose loader knows where the project is.
+
+    Kedro types a parameter where a node of the run's pipelines has an annotation for it. Here
+    all are built, so that a wrong one is refused whatever runs, and also ``training``, which
+    no file has.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As Kedro's."""
         super().__init__(*args, **kwargs)
         if isinstance(self.config_loader, ProjectConfigLoader):
             self.config_loader.project = self.project_path
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """All parameters, each as its class of ``action_units.config``.
+
+        Raises:
+            ConfigurationError: A parameter is unknown, missing or wrong.
+        """
+        loader = self.config_loader
+        given = loader.runtime_params or {}
+        return read_parameters(loader["parameters"], loader["globals"], given).to_params()
 
 
 def _refuse_damaged(path: Path) -> None:

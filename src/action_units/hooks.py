@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units import hints
-from action_units.config import PreprocessSettings
+from action_units.config import Parameters
 from action_units.datasets.folds import AbsentDataset
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import share
 from action_units.locks import RUN_LOCK, locked
-from action_units.pipelines.parameters import read_parameters, refuse_impossible
+from action_units.pipelines.parameters import check_stages
 from action_units.pipelines.selection import SAMPLE, Selection
 from action_units.threads import limited
 from action_units.training.launchers import check_launcher
@@ -99,10 +99,10 @@ class LockFolders:
         self._stages: dict[str, ExitStack] = {}
         self._catalog: CatalogProtocol[Any, Any] | None = None
 
-    @hook_impl(trylast=True)  # when all parameters have been found right
+    @hook_impl(trylast=True)  # after the checks
     def after_context_created(self, context: KedroContext) -> None:
         """Read who else may use new files."""
-        share(context.config_loader["parameters"]["share_files"])
+        share(context.params["share_files"])
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -167,16 +167,9 @@ class CheckRun:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check the launcher and the type and range of all parameters.
-
-        Raises:
-            ConfigurationError: One is wrong.
-        """
+        """Check the launcher; raises ConfigurationError."""
         hints.current = _run_of(context)
         check_launcher(os.environ)
-        loader = context.config_loader
-        given = loader.runtime_params or {}
-        read_parameters(loader["parameters"], loader["globals"], given)
 
     @hook_impl
     def before_pipeline_run(
@@ -189,8 +182,8 @@ class CheckRun:
                 DISFA are incomplete, damaged or do not fit the folds; or the session does not
                 choose nodes by parameters.
         """
-        parameters = catalog.load("parameters")
-        selection = Selection.read(parameters)
+        parameters = Parameters.from_params(catalog.load("parameters"))
+        selection = Selection.of(parameters)
         for node in pipeline.nodes:
             if reason := selection.reason(node):
                 raise ConfigurationError(
@@ -203,7 +196,7 @@ class CheckRun:
                 catalog[name] = AbsentDataset()
         _check_inputs(pipeline, catalog, selection)
         tags = {tag for node in pipeline.nodes for tag in node.tags}
-        refuse_impossible(parameters, tags)
+        check_stages(parameters, tags)
         if catalog.exists("disfa_recordings") and any(
             node.short_name == "crop_recordings" for node in pipeline.nodes
         ):
@@ -226,7 +219,7 @@ def _without_log(name: str) -> Iterator[None]:
 
 
 def check_recordings(
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     recordings: "DisfaRecordings",
     withdrawn: "pd.DataFrame",
     folds: tuple[int, ...],
@@ -239,16 +232,15 @@ def check_recordings(
     from action_units.labels.folds import check_folds
     from action_units.pipelines.preprocessing.nodes import disfa_plan
 
-    preprocess = PreprocessSettings.model_validate(parameters["preprocess"])
-    plan = disfa_plan(recordings, preprocess, withdrawn)
+    plan = disfa_plan(recordings, parameters.preprocess, withdrawn)
     if folds:
         check_folds(
-            parameters["protocol"],
+            parameters.protocol,
             folds,
             plan.labels["subject"],
-            parameters["finetune"]["validation_subjects"],
+            parameters.finetune.validation_subjects,
         )
-    plan.check(preprocess.max_megapixels)
+    plan.check(parameters.preprocess.max_megapixels)
 
 
 def _check_inputs(

@@ -8,6 +8,7 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 
+from action_units.config import Parameters
 from action_units.errors import ConfigurationError
 from action_units.pipelines.selection import Selection
 
@@ -36,7 +37,7 @@ class ProjectSession(KedroSession):
         Raises:
             ConfigurationError: The parameters are wrong, or leave nothing to be done.
         """
-        selection = Selection.read(self.load_context().params)
+        selection = Selection.of(Parameters.from_params(self.load_context().params))
         names = [pipeline_name] if pipeline_name else pipeline_names or ["__default__"]
         if all(name in pipelines for name in names):
             chosen = sum((pipelines[name] for name in names), Pipeline([]))

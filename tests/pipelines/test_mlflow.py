@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.tracking import TrackWithMlflow, metrics_of
+from action_units.config import MachineConfig
+from action_units.tracking import TrackWithMlflow, metrics_of, values_of
 
 
 def test_defined_averages_become_metrics():
@@ -21,6 +22,13 @@ def test_defined_averages_become_metrics():
         columns=["model", "measure", "name", "mean_of_folds"],
     )
     assert metrics_of(table) == {"finetuned.f1.12 AUs": 0.5, "scratch.auc.8 AUs": 0.75}
+
+
+def test_groups_of_parameters_become_single_values():
+    groups = {"seed": 3, "training.machine": MachineConfig(threads=2)}
+    values = values_of(groups)
+    assert values["training.machine.threads"] == "2"
+    assert "seed" not in values  # the plugin has it
 
 
 def test_without_the_plugin_nothing_is_logged(monkeypatch):

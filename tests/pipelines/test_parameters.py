@@ -6,7 +6,7 @@ import pytest
 
 from action_units.config import Parameters
 from action_units.errors import ConfigurationError
-from action_units.pipelines.parameters import read_parameters, refuse_impossible
+from action_units.pipelines.parameters import check_stages, read_parameters
 from tests.test_config import configured
 
 CONFIGURED = configured()
@@ -50,15 +50,14 @@ def changed(place, value):
 
 
 def test_what_is_configured_is_possible():
-    refuse_impossible(CONFIGURED, STAGES)
+    check_stages(Parameters.read(CONFIGURED), STAGES)
 
 
 @pytest.mark.parametrize(
-    ("stage", "place", "value", "sentence"),
+    ("stage", "name", "value", "sentence"),
     [
-        ("pretrain", "device", "tpu", "^device is 'tpu'; it must be auto, cpu, "),
-        ("pretrain", "threads", 0, "^threads is 0; it must be a whole number from 1"),
-        ("finetune", "micro_batch", 0, "^micro_batch is 0; it must be a whole number from 1"),
+        ("pretrain", "device", "cuda:99", "^device 'cuda:99' is not there"),
+        ("finetune", "devices", 10**6, "^devices is 1000000; this computer has "),
         (
             "pretrain",
             "recipes.modern.pretrain.backbone_weights",
@@ -71,24 +70,88 @@ def test_what_is_configured_is_possible():
             "nowhere.pt",
             r"^recipes.modern.from_scratch: .* is nowhere.pt, and there is no such file",
         ),
+        (
+            "pretrain",
+            "recipes.modern.network.architecture",
+            "resnet",
+            r"^recipes\.modern\.network: architecture is 'resnet'; it must be one of: convnext, ",
+        ),
+        (
+            "pretrain",
+            "recipes.modern.from_scratch.unfreeze",
+            [0] * 7,
+            r"^recipes\.modern\.from_scratch: .* has 6 blocks",
+        ),
         ("predict", "source", None, "^predict needs to know on what: "),
         ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs the "),
     ],
 )
-def test_what_is_impossible_is_refused_before_the_first_stage(stage, place, value, sentence):
-    parameters = changed(place, value)
-    parameters["preprocess"]["detector"]["name"] = "ssd"
-    refuse_impossible(parameters, {"compare", "export"})
+def test_what_is_impossible_is_refused_before_the_first_stage(stage, name, value, sentence):
+    given = changed(name, value)
+    given["preprocess"]["detector"]["name"] = "ssd"
+    parameters = Parameters.read(given)
+    check_stages(parameters, {"compare", "export"})
     with pytest.raises(ConfigurationError, match=sentence):
-        refuse_impossible(parameters, {stage})
+        check_stages(parameters, {stage})
 
 
-def test_weights_of_a_stage_that_does_not_run_are_not_asked_for():
-    parameters = changed("recipes.modern.pretrain.backbone_weights", "nowhere.pt")
-    refuse_impossible(parameters, {"finetune", "evaluate"})
-    parameters = changed("recipes.modern.from_scratch.backbone_weights", "nowhere.pt")
-    parameters["finetune"]["also_from_scratch"] = False
-    refuse_impossible(parameters, STAGES)
+def test_weights_of_a_stage_that_does_not_run_are_not_needed():
+    given = changed("recipes.modern.pretrain.backbone_weights", "nowhere.pt")
+    check_stages(Parameters.read(given), {"finetune", "evaluate"})
+    given = changed("recipes.modern.from_scratch.backbone_weights", "nowhere.pt")
+    given["finetune"]["also_from_scratch"] = False
+    check_stages(Parameters.read(given), STAGES)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "sentence"),
+    [
+        (
+            "network",
+            {"widht": 2.0},
+            r"^recipes\.modern\.network\.widht is not .*network\.width\?",
+        ),
+        ("finetune", {"epoch": 9}, r"^recipes\.modern\.finetune\.epoch is not .*\.epochs\?"),
+        (
+            "pretrain",
+            {"loss": {"name": "mse"}},
+            r"\.loss\.name is 'mse'; .* one of: bce, weight",
+        ),
+        ("flip_average", "no", r"modern\.flip_average is 'no'; it must be true or false"),
+        (
+            "finetune",
+            {"backbone_weights": "w.pt"},
+            r"^recipes\.modern\.finetune: backbone_weights is w\.pt; fine-tuning starts from",
+        ),
+        *(
+            ("network", value, r"^recipes\.modern\.network(\.1)? is ")
+            for value in (None, [1], {1: 2})
+        ),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_its_full_name(part, value, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        Parameters.read(changed(f"recipes.modern.{part}", value))
+
+
+@pytest.mark.parametrize("value", [None, 3, True, [1], {1: 2}, "x", {}])
+def test_a_recipe_that_is_not_a_group_is_refused(value):
+    with pytest.raises(ConfigurationError, match=r"^recipes\.modern(\.\w+)? is "):
+        Parameters.read(changed("recipes.modern", value))
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are():
+    with pytest.raises(
+        ConfigurationError, match="^recipe='best' is unknown; choose one of fg2"
+    ):
+        Parameters.read(changed("recipe", "best"))
+
+
+def test_nodes_get_typed_groups_and_the_machine_by_its_flat_names():
+    params = Parameters.read(changed("threads", 3)).to_params()
+    assert params["training"].machine.threads == params["threads"] == 3
+    assert params["training"].recipe is params["recipes"]["modern"]
+    assert Parameters.from_params(params).to_params() == params
 
 
 def test_a_misspelt_option_of_the_last_stage_stops_a_run_before_its_first(empty_project):

@@ -8,20 +8,21 @@ import pandas as pd
 import pytest
 
 import action_units
+from action_units.config import PredictSettings
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.pipelines.prediction.nodes import predict_source
 
 OUTPUT = "data/07_model_output/tiny/main/fg2020"
 MODELS = "data/06_models/tiny/main/fg2020"
 VIDEOS = "data/01_raw/tiny/disfa/Videos_RightCamera"
-SETTINGS = {
-    "faces": "all",
-    "batch_size": None,
-    "detector": None,
-    "min_confidence": None,
-    "annotate": False,
-    "timeline": False,
-}
+SETTINGS = PredictSettings(
+    faces="all",
+    batch_size=None,
+    detector=None,
+    min_confidence=None,
+    annotate=False,
+    timeline=False,
+)
 
 
 def predict(project, *params, **options):

@@ -8,9 +8,8 @@ import sys
 
 import pandas as pd
 import pytest
-import yaml
 
-from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.datasets.raw import DisfaRecordingsDataset
 from action_units.datasets.verified import WithdrawnDataset
 from action_units.errors import ActionUnitsError
@@ -19,6 +18,7 @@ from action_units.sample.disfa import write_disfa_sample
 from action_units.sample.layout import MARKER
 from action_units.sample.web import write_web_sample
 from tests.pipelines.conftest import make_project
+from tests.test_config import configured
 
 QUICK = "threads=1,face_size=32,preprocess.crop.max_size=64"
 
@@ -213,19 +213,15 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
 )  # fmt: skip
 def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters, folds, words):
     disfa = three.path / "data/01_raw/disfa"
-    base = three.path / "conf/base"
-    preprocessing = yaml.safe_load((base / "parameters_preprocess.yml").read_text())[
-        "preprocess"
-    ]
-    given = {"preprocess": preprocessing, "protocol": "fg2020",
-             "finetune": {"validation_subjects": 5}}  # fmt: skip
+    given = configured()
     raw = DisfaRecordingsDataset(path=str(disfa))
     withdrawn = WithdrawnDataset(filepath=str(three.path / "data/withdrawn.csv")).load()
-    check_recordings(given, raw.load(), withdrawn, ())
+    check_recordings(Parameters.read(given), raw.load(), withdrawn, ())
     spoil(disfa)
-    preprocessing["disfa"] |= parameters
+    given["preprocess"]["disfa"] |= parameters
+    changed = Parameters.read(given)
     with pytest.raises(ActionUnitsError, match=words):
-        check_recordings(given, raw.load(), withdrawn, folds)
+        check_recordings(changed, raw.load(), withdrawn, folds)
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.errors import ConfigurationError
 from action_units.pipeline_registry import register_pipelines
 from action_units.pipelines.selection import Selection
-from action_units.pipelines.settings import TrainingSettings
 from tests.conftest import PROJECT
 from tests.test_config import configured
 
@@ -24,7 +23,9 @@ def selected(**parameters):
     for name, value in parameters.items():
         group, _, key = name.rpartition("__")
         (given[group] if group else given)[key] = value
-    return Pipeline(Selection.read(given).nodes(register_pipelines()["__default__"]))
+    return Pipeline(
+        Selection.of(Parameters.read(given)).nodes(register_pipelines()["__default__"])
+    )
 
 
 def names(pipeline):
@@ -87,7 +88,10 @@ def test_inputs_that_a_run_does_without_are_absent(parameters, absent):
     given = configured()
     given["preprocess"]["start_from"] = parameters.pop("start_from", "raw")
     given |= parameters
-    selection, everything = Selection.read(given), register_pipelines()["__default__"]
+    selection, everything = (
+        Selection.of(Parameters.read(given)),
+        register_pipelines()["__default__"],
+    )
     run = Pipeline(selection.nodes(everything))
     assert selection.absent(run.inputs(), everything) == absent
 
@@ -98,17 +102,14 @@ def test_no_other_fold_is_taken(fold):
         Parameters.read(configured() | {"fold": fold})
 
 
-def test_the_recipes_in_configuration_are_valid():
-    parameters = settings("parameters") | settings("parameters_recipes")
-    for name in parameters["recipes"]:
-        chosen = TrainingSettings.read({**parameters, "recipe": name}).recipe
-        assert chosen.finetune.epochs == chosen.from_scratch.epochs
-        assert chosen.finetune.batch_size == chosen.from_scratch.batch_size
+def test_the_recipes_in_configuration_give_both_networks_of_a_fold_the_same_budget():
+    for recipe in Parameters.read(configured()).recipes.values():
+        assert recipe.finetune.epochs == recipe.from_scratch.epochs
+        assert recipe.finetune.batch_size == recipe.from_scratch.batch_size
 
 
 def test_the_papers_recipe_is_the_papers():
-    parameters = settings("parameters") | settings("parameters_recipes")
-    paper = TrainingSettings.read({**parameters, "recipe": "fg2020"}).recipe
+    paper = Parameters.read(configured()).recipes["fg2020"]
     assert (paper.network.architecture, paper.network.image_size) == ("vgg13", 64)
     assert (paper.pretrain.batch_size, paper.pretrain.learning_rate) == (32, 0.005)
     assert paper.pretrain.schedule.milestones == (20, 40)

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from benchmarks.recipes import STAGES, WAYS, cost, mean_of, parameters_of, recipe_of
+from benchmarks.recipes import STAGES, WAYS, cost, mean_of, recipe_of, training_of
 
 from action_units.evaluation.comparison import score_folds
 from action_units.evaluation.predictions import Predictions
-from action_units.pipelines.settings import TrainingSettings
 
 FACES = {"pretrain": 5000, "finetune": 1300}
 
@@ -23,8 +22,8 @@ def test_a_way_costs_what_modern_does_to_half_a_step(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_pipelines_nodes_take_a_ways_parameters(way):
-    settings = TrainingSettings.read(parameters_of(way, 20, FACES, None))
-    assert settings.recipe.pretrain.steps == recipe_of(way, FACES)["pretrain"]["steps"]
+    training = training_of(way, 20, FACES, None)
+    assert training.recipe.pretrain.steps == recipe_of(way, FACES)["pretrain"]["steps"]
 
 
 def test_modern_is_as_long_as_in_the_configuration():

@@ -19,10 +19,12 @@ from action_units.config.parameters import (
     PostprocessingOption,
     PredictSettings,
     Protocol,
+    TrainingConfig,
 )
 from action_units.config.preprocessing import (
     CropSettings,
     DetectorSettings,
+    OpenFaceSettings,
     PreprocessSettings,
 )
 from action_units.config.recipe import (
@@ -58,6 +60,7 @@ __all__ = [
     "MachineConfig",
     "MicroBatch",
     "NetworkSpec",
+    "OpenFaceSettings",
     "OptimizerName",
     "Parameters",
     "PostprocessingOption",
@@ -72,5 +75,6 @@ __all__ = [
     "Seed",
     "Settings",
     "SoftTargets",
+    "TrainingConfig",
     "WebSampleConfig",
 ]

@@ -3,7 +3,8 @@
 Each group of the files is a class of this package and each parameter a field.
 """
 
-from typing import Annotated, Literal, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -93,6 +94,19 @@ class ExportSettings(Settings):
     int8: bool
 
 
+class TrainingConfig(Settings):
+    """What every stage of training needs."""
+
+    name: str
+    """Of the recipe."""
+    recipe: RecipeConfig
+    seed: Seed
+    """Decides everything random."""
+    restart: bool
+    """Whether an unfinished run is discarded."""
+    machine: MachineConfig
+
+
 class Parameters(MachineConfig):
     """All parameters of a run; those of the machine have no group of their own in the files."""
 
@@ -129,12 +143,27 @@ class Parameters(MachineConfig):
             )
         return self
 
-    @property
-    def machine(self) -> MachineConfig:
-        """The parameters of the machine alone."""
-        return MachineConfig(
-            **{name: getattr(self, name) for name in MachineConfig.model_fields}
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Self:
+        """Build from ``to_params``."""
+        return cls.read({name: params[name] for name in cls.model_fields})
+
+    def to_params(self) -> dict[str, Any]:
+        """What Kedro hands to nodes: every parameter by name, and the group ``training``.
+
+        That group has the chosen recipe and the parameters of the machine, which stand at the
+        top level of the files and of ``--params``.
+        """
+        values = {name: getattr(self, name) for name in Parameters.model_fields}
+        machine = MachineConfig(**{name: values[name] for name in MachineConfig.model_fields})
+        training = TrainingConfig(
+            name=self.recipe,
+            recipe=self.recipes[self.recipe],
+            seed=self.seed,
+            restart=self.restart,
+            machine=machine,
         )
+        return {**values, "training": training}
 
 
 class Globals(Settings):

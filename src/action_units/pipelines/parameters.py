@@ -1,14 +1,14 @@
 """A run's parameters, checked before its first stage."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from typing import Any
 
-from action_units.config import Globals, Parameters, PreprocessSettings
+from action_units.config import Globals, Parameters, Recipe, TrainingConfig
 from action_units.errors import ConfigurationError
 from action_units.hints import own_settings
-from action_units.pipelines.settings import TrainingSettings, told
 
-# What the catalog reads before --params is heard, and where it is changed instead.
+# What the catalog reads from files only, and where it is changed.
 _IN_FILES = {
     "sample": ("parameters_sample.yml", " and delete the rendered folder"),
     "data": ("globals.yml", ""),
@@ -18,21 +18,21 @@ _IN_FILES = {
 def read_parameters(
     parameters: Any, global_values: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Parameters:
-    """All parameters of a run, each of its type and in its range.
+    """All parameters of a run, checked.
 
     Args:
-        parameters: As Kedro has put them together from the files and ``--params``.
+        parameters: As merged from the files and ``--params``.
         global_values: Those of ``globals.yml``.
-        given: What ``--params`` said.
+        given: Those of ``--params``.
 
     Raises:
-        ConfigurationError: One is unknown, missing or wrong; belongs into a file; or says
-            another run or protocol than the catalog's paths.
+        ConfigurationError: A parameter is unknown, missing or wrong; must be set in a file;
+            or differs from the run or protocol of the catalog's paths.
     """
     for name, (file, besides) in _IN_FILES.items():
         if name in given:
             raise ConfigurationError(
-                f"{name} is not taken from --params; put it into {own_settings(file)}{besides}."
+                f"{name} is not taken from --params; set it in {own_settings(file)}{besides}."
             )
     paths = {name: global_values.get(name) for name in Globals.model_fields}
     in_paths = Globals.read(paths | {n: given[n] for n in paths if n in given})
@@ -40,22 +40,22 @@ def read_parameters(
     for name in ("run", "protocol"):
         if getattr(read, name) != getattr(in_paths, name):
             raise ConfigurationError(
-                f"{name} is {getattr(read, name)} in a file of parameters, and paths are made "
-                f"with {getattr(in_paths, name)}; put it into {own_settings('globals.yml')} "
-                "instead."
+                f"{name} is {getattr(read, name)} in a file of parameters, but the catalog's "
+                f"paths have {getattr(in_paths, name)}; set it in "
+                f"{own_settings('globals.yml')} instead."
             )
     return read
 
 
-def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
+def check_stages(parameters: Parameters, stages: Set[str]) -> None:
     """Refuse what a later stage could not do, which may be hours away.
 
     Args:
-        parameters: The whole of a run's parameters.
-        stages: The stages that it goes through, by the tags of their nodes.
+        parameters: Of the run.
+        stages: The stages of the run, by the tags of their nodes.
 
     Raises:
-        ConfigurationError: A value is none that its stage can take.
+        ConfigurationError: A value is invalid for its stage, or on this computer.
         ArtifactError: The detector's weights are missing or others.
     """
     if stages & {"pretrain", "finetune"}:
@@ -63,26 +63,44 @@ def refuse_impossible(parameters: Mapping[str, Any], stages: Set[str]) -> None:
     if "predict" in stages:
         from action_units.pipelines.prediction.nodes import check_source
 
-        check_source(parameters["source"])
-    preprocess = PreprocessSettings.model_validate(parameters["preprocess"])
-    if "preprocess" in stages and preprocess.start_from == "raw":
+        check_source(parameters.source)
+    if "preprocess" in stages and parameters.preprocess.start_from == "raw":
         from action_units.pipelines.preprocessing.nodes import face_settings
 
-        with told("preprocess"):
-            face_settings(preprocess).provenance()
+        with error_context("preprocess"):
+            face_settings(parameters.preprocess).provenance()
 
 
-def _check_training(parameters: Mapping[str, Any], stages: Set[str]) -> None:
+def _check_training(parameters: Parameters, stages: Set[str]) -> None:
     from action_units.models.pretrained import PretrainedWeights
+    from action_units.models.registry import build_network, check_network
+    from action_units.training.device import check_machine
+    from action_units.training.optim import check_unfreezing
 
-    settings = TrainingSettings.read(parameters)
-    begin = {
+    training: TrainingConfig = parameters.to_params()["training"]
+    recipe, name = training.recipe, f"recipes.{training.name}"
+    with error_context(f"{name}.network"):
+        check_network(recipe.network)
+    runs = {
         "pretrain": "pretrain" in stages,
+        "finetune": False,  # starts from the pre-trained weights
         "from_scratch": "finetune" in stages
-        and (parameters["finetune"]["also_from_scratch"] or not parameters["pretraining"]),
+        and (parameters.finetune.also_from_scratch or not parameters.pretraining),
     }
-    for part in (part for part, runs in begin.items() if runs):
-        weights = getattr(settings.recipe, part).backbone_weights
-        if weights is not None:
-            with told(f"recipes.{settings.name}.{part}"):
-                PretrainedWeights.read(weights)
+    for stage, starts in runs.items():
+        options: Recipe = getattr(recipe, stage)
+        with error_context(f"{name}.{stage}"):
+            if options.unfreeze:
+                check_unfreezing(build_network(recipe.network, 1), options.unfreeze)
+            if starts and options.backbone_weights is not None:
+                PretrainedWeights.read(options.backbone_weights)
+    check_machine(training.machine)
+
+
+@contextmanager
+def error_context(name: str) -> Iterator[None]:
+    """Put the name of the parameter in front of an error's message."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from error

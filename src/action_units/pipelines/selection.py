@@ -7,7 +7,7 @@ comparison without pre-training. ``fold``, ``sample.render``, ``preprocess.start
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -42,24 +42,19 @@ class Selection:
     reasons: Mapping[str, str]
 
     @classmethod
-    def read(cls, parameters: Mapping[str, Any]) -> Self:
-        """Take it from the whole of a run's parameters.
-
-        Raises:
-            ConfigurationError: A parameter is wrong.
-        """
-        checked = Parameters.read(parameters)
-        fold, protocol = checked.fold, fold_protocol(checked.protocol)
+    def of(cls, parameters: Parameters) -> Self:
+        """What a run with these parameters does."""
+        fold, protocol = parameters.fold, fold_protocol(parameters.protocol)
         folds = protocol.folds if fold is None else (fold,)
         said = f"protocol={protocol.name}" if fold is None else f"fold={fold}"
         reasons = {fold_tag(other): said for other in FOLDS if other not in folds}
-        if not checked.sample.render:
+        if not parameters.sample.render:
             reasons[SAMPLE] = "sample.render=false"
-        if checked.preprocess.start_from == "crops":
+        if parameters.preprocess.start_from == "crops":
             reasons[CROPPING] = "preprocess.start_from=crops"
-        if not checked.finetune.also_from_scratch:
+        if not parameters.finetune.also_from_scratch:
             reasons[FROM_SCRATCH] = "finetune.also_from_scratch=false"
-        if not checked.pretraining:
+        if not parameters.pretraining:
             reasons[PRETRAINING] = reasons[FROM_SCRATCH] = "pretraining=false"
         return cls(folds, reasons)
 

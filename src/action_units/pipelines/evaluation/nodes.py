@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from action_units.config import EvaluationSettings
 from action_units.evaluation.fold import (
     FoldEvaluation,
     ModelEvaluation,
@@ -52,7 +53,7 @@ def postprocess(
     raw: pd.DataFrame,
     validation: pd.DataFrame,
     thresholds: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
+    evaluation: EvaluationSettings,
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Smooth and calibrate a network's probabilities, as fitted on the validation subjects.
@@ -82,7 +83,7 @@ def postprocess(
     weights = {"weights": sha256(model_bytes(model)).hexdigest()}
     aus = aus_of_columns(raw.columns)
     fitted = FittedThresholds.from_json(thresholds, aus)
-    option = evaluation["treatment"]
+    option = evaluation.treatment
     if option == "raw":
         return raw, Postprocessing(fitted).to_json(aus) | weights
     known = Predictions.read(validation, fitted.values, aus)

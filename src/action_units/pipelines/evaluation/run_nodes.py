@@ -8,6 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from action_units.config import (
+    EvaluationSettings,
+    FinetuneSettings,
+    PreprocessSettings,
+    TrainingConfig,
+)
 from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.metrics import confusion
 from action_units.evaluation.paper_tables import latex_table, markdown_table
@@ -141,8 +147,13 @@ def write_report(
     quarantine: pd.DataFrame,
     lost: pd.DataFrame,
     gains: pd.DataFrame,
-    parameters: Mapping[str, Any],
     pretraining_curve: pd.DataFrame | None,
+    run: str,
+    training: TrainingConfig,
+    preprocess: PreprocessSettings,
+    finetune: FinetuneSettings,
+    evaluation: EvaluationSettings,
+    face_size: int,
 ) -> str:
     """Render the page of the run.
 
@@ -153,8 +164,13 @@ def write_report(
         quarantine: What could not be used.
         lost: How many frames each subject lost.
         gains: What calibration and smoothing gain.
-        parameters: All parameters of the run.
         pretraining_curve: Of the pre-trained network, where there is one.
+        run: The run's name.
+        training: The recipe and the machine.
+        preprocess: The parameters of preprocessing.
+        finetune: The parameters of fine-tuning.
+        evaluation: The parameters of evaluation.
+        face_size: Side of the faces, in pixels.
 
     Returns:
         One HTML document that needs nothing else.
@@ -175,17 +191,32 @@ def write_report(
             else "",
             " (rendered faces)" if summary.rendered else "",
         )
+    recipe = training.recipe.model_dump(mode="json", exclude_unset=True)
     return render_report(
         summary,
         PageExtras(
             examples=_examples(folds, faces, len(summary.aus)),
             quarantine=quarantine,
             pretraining_curve=pretraining,
-            title=f"Action unit report: {parameters['run']}",
+            title=f"Action unit report: {run}",
             answers={number: fold.answers() for number, fold in folds.items()},
             treatments=gains,
             lost=lost,
-            provenance=_provenance(summary, pretraining, parameters),
+            provenance={
+                "run": run,
+                "git_commit": _git_commit(),
+                "wall_time": f"{_training_time(summary, pretraining)} of training, all folds "
+                "on this page together",
+                "configuration": {
+                    "recipe": {training.name: recipe},
+                    "preprocess": preprocess.to_json(),
+                    "finetune": finetune.to_json(),
+                    "evaluation": evaluation.to_json(),
+                    "face_size": face_size,
+                    "precision": training.machine.precision,
+                    "threads": training.machine.threads,
+                },
+            },
         ),
     )
 
@@ -202,33 +233,10 @@ def _examples(folds: Folds, faces: FaceStore, n_aus: int) -> Any:
     return gather_examples(joined, [0.5] * n_aus, faces.faces, faces.table["image"])
 
 
-def _provenance(
-    summary: RunSummary, pretraining_curve: pd.DataFrame, parameters: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the foot of the page says beside what each fold recorded."""
+def _training_time(summary: RunSummary, pretraining_curve: pd.DataFrame) -> str:
     curves = [model.curve for fold in summary.folds for model in fold.models.values()]
     curves = [curve for curve in [pretraining_curve, *curves] if "seconds" in curve]
-    seconds = sum(float(curve["seconds"].sum()) for curve in curves)
-    recipe = parameters["recipe"]
-    return {
-        "run": str(parameters["run"]),
-        "git_commit": _git_commit(),
-        "wall_time": f"{clock(seconds)} of training, all folds on this page together",
-        "configuration": {
-            "recipe": {recipe: parameters["recipes"][recipe]},
-            **{
-                name: parameters[name]
-                for name in (
-                    "preprocess",
-                    "finetune",
-                    "evaluation",
-                    "face_size",
-                    "precision",
-                    "threads",
-                )
-            },
-        },
-    }
+    return clock(sum(float(curve["seconds"].sum()) for curve in curves))
 
 
 def _git_commit() -> str | None:

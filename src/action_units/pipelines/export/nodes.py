@@ -1,14 +1,18 @@
 """Node that exports a run's networks."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from action_units.config import ExportSettings
 from action_units.faces.store import FaceStore
 
 
 def export(
-    models: Path, faces: FaceStore, card: str, exported: Path, parameters: Mapping[str, Any]
+    models: Path,
+    faces: FaceStore,
+    card: str,
+    exported: Path,
+    fold: int | None,
+    options: ExportSettings,
 ) -> None:
     """Write ONNX files, safetensors with JSON and the model card, into a folder of their own.
 
@@ -17,17 +21,17 @@ def export(
         faces: DISFA's faces, on which the files are checked and measured.
         card: The run's model card.
         exported: Where the folder is made: ``fold3``, or ``ensemble`` of all folds.
-        parameters: All parameters of the run.
+        fold: Whose network; None for all.
+        options: The parameters of exporting.
     """
     from action_units.export.package import export_run
 
-    fold, options = parameters["fold"], parameters["export"]
     export_run(
         models,
         exported / ("ensemble" if fold is None else f"fold{fold}"),
         fold=fold,
-        onnx=options["onnx"],
-        int8=options["int8"],
+        onnx=options.onnx,
+        int8=options.int8,
         calibration_faces=faces,
         card=card,
     )

@@ -11,7 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.export,
-                ["run_models", "disfa_faces", "model_card", "exported_folder", "parameters"],
+                [
+                    "run_models",
+                    "disfa_faces",
+                    "model_card",
+                    "exported_folder",
+                    "params:fold",
+                    "params:export",
+                ],
                 None,
                 name="export",
             )

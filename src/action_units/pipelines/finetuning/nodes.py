@@ -1,7 +1,6 @@
 """Nodes of fine-tuning: all of one fold."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from action_units.config import FinetuneSettings, TrainingConfig
 from action_units.errors import ConfigurationError
 from action_units.evaluation.leaks import check_no_duplicate_images
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
@@ -18,14 +18,13 @@ from action_units.hints import command
 from action_units.labels.folds import split_subjects as split_protocol
 from action_units.models.trained import TrainedModel
 from action_units.pipelines.predictions import predictions_of
-from action_units.pipelines.settings import TrainingSettings
 
 Split = dict[str, Any]
 Tuned = tuple[TrainedModel, dict[str, Any], pd.DataFrame, pd.DataFrame]
 
 
 def split_subjects(
-    faces: FaceStore, protocol: str, finetune: Mapping[str, Any], seed: int, *, fold: int
+    faces: FaceStore, protocol: str, finetune: FinetuneSettings, seed: int, *, fold: int
 ) -> Split:
     """Say who trains, who validates and who tests in a fold.
 
@@ -44,7 +43,7 @@ def split_subjects(
         ConfigurationError: A picture is on both sides under two subjects' names.
     """
     split = split_protocol(
-        protocol, fold, set(faces.subjects.tolist()), finetune["validation_subjects"], seed
+        protocol, fold, set(faces.subjects.tolist()), finetune.validation_subjects, seed
     )
     who = {part: list(subjects) for part, subjects in asdict(split).items()}
     check_no_duplicate_images(
@@ -59,7 +58,7 @@ def finetune(
     split: Split,
     pretrained: TrainedModel | None,
     checkpoints: Path,
-    parameters: Mapping[str, Any],
+    training: TrainingConfig,
 ) -> Tuned:
     """Give the pre-trained network a new head and train all of it on expert codes.
 
@@ -69,23 +68,23 @@ def finetune(
         pretrained: The network to start from; None, without pre-training, starts from random
             weights.
         checkpoints: Folder of the run's state.
-        parameters: All parameters of the run.
+        training: The recipe, the seed and the machine.
 
     Returns:
         The model of 12 AUs, its thresholds, its training curve, and its predictions of
         the validation subjects, on whom epoch and thresholds were chosen.
     """
-    return _train(faces, split, pretrained, checkpoints, TrainingSettings.read(parameters))
+    return _train(faces, split, pretrained, checkpoints, training)
 
 
 def train_from_scratch(
-    faces: FaceStore, split: Split, checkpoints: Path, parameters: Mapping[str, Any]
+    faces: FaceStore, split: Split, checkpoints: Path, training: TrainingConfig
 ) -> Tuned:
     """Train the same network with the same budget, but from random weights.
 
     Arguments and result are ``finetune``'s.
     """
-    return _train(faces, split, None, checkpoints, TrainingSettings.read(parameters))
+    return _train(faces, split, None, checkpoints, training)
 
 
 def _train(
@@ -93,18 +92,18 @@ def _train(
     split: Split,
     pretrained: TrainedModel | None,
     checkpoints: Path,
-    settings: TrainingSettings,
+    training: TrainingConfig,
 ) -> Tuned:
     from action_units.training.data import intensities_of
     from action_units.training.inference import predict
     from action_units.training.job import TrainingJob
     from action_units.training.train import train
 
-    if pretrained is not None and pretrained.spec != settings.recipe.network:
-        name = re.sub(r"[^A-Za-z0-9.-]+", "-", settings.name)
-        own_run = command("pretrain,finetune", recipe=settings.name, run=name)
+    if pretrained is not None and pretrained.spec != training.recipe.network:
+        name = re.sub(r"[^A-Za-z0-9.-]+", "-", training.name)
+        own_run = command("pretrain,finetune", recipe=training.name, run=name)
         raise ConfigurationError(
-            f"recipe {settings.name!r} asks for another network than the pre-trained one "
+            f"recipe {training.name!r} asks for another network than the pre-trained one "
             f"has; train both in a run of its own, such as {own_run}."
         )
     # Test subjects are excluded here.
@@ -112,15 +111,15 @@ def _train(
     validation = np.isin(known.subjects, split["validation"])
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
     job = TrainingJob(
-        settings.recipe.network,
-        settings.recipe.from_scratch if pretrained is None else settings.recipe.finetune,
+        training.recipe.network,
+        training.recipe.from_scratch if pretrained is None else training.recipe.finetune,
         known.faces,
         known.labels,
         ~validation,
         validation,
         known.aus,
-        seed=settings.seed,
-        machine=settings.machine,
+        seed=training.seed,
+        machine=training.machine,
         images=known.table["image"],
         subjects=known.subjects,
         intensities=intensities_of(known.table, known.aus),
@@ -129,26 +128,26 @@ def _train(
         description=f"{what}, fold {split['fold']}",
         provenance={
             "stage": "scratch" if pretrained is None else "finetune",
-            "recipe": settings.name,
-            "flip_average": settings.recipe.flip_average,
+            "recipe": training.name,
+            "flip_average": training.recipe.flip_average,
             "faces": faces.notes.get("faces"),
             "protocol": split["protocol"],
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
         },
     )
-    result = train(job, restart=settings.restart)
+    result = train(job, restart=training.restart)
     probabilities = predict(
         result.model,
         known.faces[validation],
-        settings.machine.device,
-        flip=settings.recipe.flip_average,
+        training.machine.device,
+        flip=training.recipe.flip_average,
     )
     thresholds = choose_thresholds(
         known.labels[validation],
         probabilities,
         subjects=known.subjects[validation],
-        seed=settings.seed,
+        seed=training.seed,
     )
     predictions = predictions_of(known.select(validation), known.aus, probabilities)
     return result.model, thresholds.to_json(known.aus), result.curve, predictions

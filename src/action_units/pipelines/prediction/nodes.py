@@ -1,12 +1,11 @@
 """The node that asks a run's networks about other pictures and videos."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from action_units.config import PredictSettings
 from action_units.errors import ConfigurationError
 from action_units.hints import command
 
@@ -19,7 +18,7 @@ def predict_source(
     source: str | None,
     model: str | None,
     fold: int | None,
-    settings: Mapping[str, Any],
+    predict: PredictSettings,
     device: str,
     workers: int | None,
 ) -> pd.DataFrame:
@@ -31,7 +30,7 @@ def predict_source(
         source: A picture, a video, a folder, a list of paths.
         model: Another model than the run's.
         fold: Which fold's network; None takes all that are there.
-        settings: The parameters of prediction.
+        predict: The parameters of prediction.
         device: Where to compute.
         workers: Threads; None for one a core.
 
@@ -51,7 +50,7 @@ def predict_source(
         fold=fold,
         device=device,
         workers=workers or None,
-        **settings,
+        **predict.model_dump(),
     )
     logger.info("Predictions: %s", folder)
     return files.summary
