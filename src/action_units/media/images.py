@@ -1,4 +1,4 @@
-"""Reading a picture from a file that nobody vouches for.
+"""Reading pictures from files that may be damaged.
 
 Pillow decodes, because it refuses every truncated file; OpenCV returns a picture
 for most of them. What a decoder could do in more than one way is settled here:
@@ -8,7 +8,7 @@ for most of them. What a decoder could do in more than one way is settled here:
 - CMYK, palette and other colour modes become RGB, without their colour profile.
 - Transparency is laid on white; a picture that is wholly transparent is refused.
 - Of an animation, or of a file of several pictures, the first one is taken; the file
-  must be whole all the same. ``left_out`` says how many there are.
+  must be whole all the same. ``further_images`` says how many it has.
 
 Damage is found where a format shows it: JPEG (``jpeg.jpeg_fault``), PNG and TIFF with
 Deflate by their checksums, GIF by its codes, WebP where it lost whole blocks
@@ -172,7 +172,7 @@ def _fault(form: str | None, content: bytes, pixels: Pixels) -> str | None:
 
 @contextmanager
 def _decoding(content: bytes) -> Iterator[None]:
-    """What a decoder raises, told as what is wrong with the picture."""
+    """What a decoder raises, as a reason why the picture cannot be used."""
     try:
         yield
     except UnusableFace:
@@ -187,10 +187,10 @@ def _decoding(content: bytes) -> Iterator[None]:
 
 
 def further_images(content: bytes) -> str:
-    """What was not looked at of a file that ``decode`` has decoded; mostly nothing.
+    """What ``decode`` has left out of a file, as a clause; mostly nothing.
 
     The views of a JPEG file of several (MPO), such as those of a stereo camera or of a
-    telephone's depth, are of one moment, and are not told of.
+    telephone's depth, are of one moment, and do not count.
     """
     frames = 1
     with suppress(UnusableFace):
@@ -244,7 +244,7 @@ def _opaque(image: Image.Image, gray: bool) -> Pixels:
 
 
 def _unidentified(content: bytes) -> UnusableFace:
-    """Why no decoder wants these bytes."""
+    """Why no decoder knows these bytes."""
     for signature, form in _SIGNATURES.items():
         if content.startswith(signature):
             return UnusableFace("damaged", f"the header of the {form} is damaged or cut short")

@@ -56,7 +56,7 @@ _DAMAGE = re.compile(
     r"premature end|bad (Huffman|arithmetic) code|found marker|extraneous bytes|"
     r"Inconsistent progression|Bogus|Invalid|was not defined"
 )
-_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_LEFT_OVER = re.compile(r"(?P<count>\d+) extraneous bytes before marker 0xd9")
 _AHEAD = 16  # bytes that libjpeg-turbo may have read before it finds that all are there
 
 
@@ -265,17 +265,17 @@ def _warning(content: bytes, jpeg: _Jpeg) -> str:
     return ""
 
 
-def _fault_of_codes(content: bytes, jpeg: _Jpeg, said: str) -> str | None:
-    """What is wrong with the coded data, of what libjpeg said of them."""
+def _fault_of_codes(content: bytes, jpeg: _Jpeg, warning: str) -> str | None:
+    """What is wrong with the coded data, given libjpeg's warning; None where nothing shows."""
     last, over = jpeg.scans[-1], 0
-    if (left := _LEFT_OVER.search(said)) is not None:
-        over = int(left[1])
+    if (left := _LEFT_OVER.search(warning)) is not None:
+        over = int(left["count"])
         data = content[last.start : last.stop]
         padding = len(data) - len(data.rstrip(data[-1:]))
         if not over <= padding <= over + _AHEAD:
             return f"{over:,} bytes of its JPEG data belong to no block"
-    elif _DAMAGE.search(said):
-        return said.removeprefix("Corrupt JPEG data: ")
+    elif _DAMAGE.search(warning):
+        return warning.removeprefix("Corrupt JPEG data: ")
     if jpeg.frame in _ARITHMETIC:
         return None
     for scan in jpeg.scans:

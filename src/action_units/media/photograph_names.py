@@ -37,7 +37,7 @@ _LONGEST = 200
 _LONGEST_IDENTITY = 170  # a number and FaceId come after it
 _NUMBER_BYTES = 6
 _WEB = re.compile(
-    r"([A-Za-z0-9_-][A-Za-z0-9._-]*)[/_](\d+)-FaceId-(\d+)"
+    r"(?P<identity>[A-Za-z0-9_-][A-Za-z0-9._-]*)[/_](?P<number>\d+)-FaceId-(?P<face>\d+)"
     rf"(?i:{'|'.join(map(re.escape, PICTURES))})",
     re.ASCII,
 )
@@ -69,7 +69,7 @@ def stem_of(name: str, within: str = "") -> str:
     """
     web = _WEB.fullmatch(name)
     if web is not None and len(name) <= _LONGEST:
-        return f"{web[1]}_{web[2]}-FaceId-{web[3]}"
+        return "{identity}_{number}-FaceId-{face}".format(**web.groupdict())
     folder = name.rpartition("/")[0]
     whole = f"{within}/{name}" if within else name
     if not folder:

@@ -40,7 +40,7 @@ _MAGIC = {
     b"Rar!": ".rar",
 }
 _BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_RANGE = re.compile(r"(?P<first>\d+)\.\.(?P<last>\d+)")
 _MOST = 1_000_000
 
 
@@ -238,10 +238,10 @@ def _expand(path: str) -> list[str]:
     for index, part in enumerate(parts):
         counted = _RANGE.fullmatch(part) if index % 2 else None
         if counted is not None:
-            first, last = int(counted[1]), int(counted[2])
+            first, last = int(counted["first"]), int(counted["last"])
             if not 0 <= last - first < _MOST:
                 raise ConfigurationError(f"{{{part}}} in {path}: expected first..last.")
-            choices.append([f"{n:0{len(counted[1])}d}" for n in range(first, last + 1)])
+            choices.append([f"{n:0{len(counted['first'])}d}" for n in range(first, last + 1)])
         else:
             choices.append(part.split(",") if index % 2 else [part])
     return ["".join(parts) for parts in itertools.product(*choices)]

@@ -1,13 +1,11 @@
-"""Frames of a video whose labels count them.
+"""Frames of a video, as many as its labels.
 
-A frame that is lost without a word shifts every label after it. So a video is
-only used where its decoded frames are as many as its labels. The file is first
-walked, because decoders pass over what is damaged: an AVI file chunk by chunk, of
-JPEG frames with a look at each, an MP4 file box by box, and a Matroska file element by
-element. What remains unseen are bytes exchanged within a frame's data that its decoder
-takes for sound. In Motion JPEG they spoil that picture; where frames build on each other,
-as in MPEG-4, decoders may show an older picture until the next key frame. Both leave every
-later frame in its place.
+A frame that is lost without an error shifts every label after it. So a video is only used
+where its decoded frames are as many as its labels, and its file is walked first, because
+decoders pass over damage (``containers``). What remains unseen are bytes exchanged within a
+frame's data that its decoder takes for sound. In Motion JPEG they spoil that picture; where
+frames build on each other, as in MPEG-4, decoders may show an older picture until the next
+key frame. Both leave every later frame in its place.
 """
 
 import logging
@@ -26,7 +24,7 @@ from action_units.media.video_stream import Frame, Undecodable, decode_video, op
 logger = logging.getLogger(__name__)
 
 _NEARLY = 5
-"""By so many frames videos and labels differ that belong together all the same."""
+"""So many frames more or fewer than labels may be of one recording all the same."""
 
 _FASTEST = 1000  # frames a second; containers without a rate show one of their clock's
 
@@ -69,9 +67,9 @@ def timed_frames(
             too large ones.
     """
     path = Path(path)
-    held = check_video(path, expected, tolerance)
-    wanted = held if expected is None else expected
-    most = None if wanted is None else wanted + tolerance
+    in_file = check_video(path, expected, tolerance)
+    required = in_file if expected is None else expected
+    most = None if required is None else required + tolerance
     decoded = lost = 0
     with closing(decode_video(path, max_megapixels)) as frames:
         for frame in frames:
@@ -87,7 +85,7 @@ def timed_frames(
             decoded += 1
             if most is None or decoded <= most:
                 yield frame
-    if wanted is None:
+    if required is None:
         if not decoded:
             raise LabelError(path, "no frame of it can be decoded. Replace it by a whole copy.")
         if lost:
@@ -96,10 +94,10 @@ def timed_frames(
             )
     elif expected is not None:
         check_frame_count(path, "can be decoded", decoded, expected, tolerance)
-    elif decoded != wanted:
+    elif decoded != required:
         raise LabelError(
             path,
-            f"{decoded:,} frames can be decoded, but the file holds {wanted:,}. Replace the "
+            f"{decoded:,} frames can be decoded, but the file holds {required:,}. Replace the "
             "video by a whole copy.",
         )
 
@@ -107,25 +105,25 @@ def timed_frames(
 def check_frame_count(
     path: Path, what: str, frames: int, labels: int, tolerance: int = 0
 ) -> None:
-    """Refuse frames that are more or fewer than their labels, and say the way on.
+    """Refuse frames that are more or fewer than their labels, and say what may help.
 
     Raises:
         LabelError: They differ by more than the tolerance.
     """
-    apart = abs(frames - labels)
-    if apart <= tolerance:
+    difference = abs(frames - labels)
+    if difference <= tolerance:
         return
-    way = ""
-    if apart <= _NEARLY:
+    hint = ""
+    if difference <= _NEARLY:
         lost = "frames have no label" if frames > labels else "labels have no frame"
-        way = (
+        hint = (
             f" If it is sure that frame 1 has label 1 and only the last {lost}, "
-            f"preprocess.disfa.frame_count_tolerance={apart} leaves the surplus out."
+            f"preprocess.disfa.frame_count_tolerance={difference} leaves the surplus out."
         )
     raise LabelError(
         path,
         f"{'only ' if frames < labels else ''}{frames:,} frames {what}, but {labels:,} have "
-        f"labels; labels and frames cannot be matched. Replace them by a whole copy.{way}",
+        f"labels; labels and frames cannot be matched. Replace them by a whole copy.{hint}",
     )
 
 
@@ -152,10 +150,10 @@ def check_video(
         raise LabelError(path, "there is no such video.")
     if not path.stat().st_size:
         raise LabelError(path, "the video is empty.")
-    held = walk_container(path)
-    if held is not None and expected is not None:
-        check_frame_count(path, "are in the file", held, expected, tolerance)
-    return held
+    in_file = walk_container(path)
+    if in_file is not None and expected is not None:
+        check_frame_count(path, "are in the file", in_file, expected, tolerance)
+    return in_file
 
 
 @dataclass(frozen=True)
@@ -163,8 +161,8 @@ class ContainerInfo:
     """What a video's container says of itself.
 
     Attributes:
-        rate: Frames a second, on average; None where it says none, or nothing that can be.
-        frames: How many there are, about; None where it does not say.
+        rate: Frames a second, on average; None where it gives none, or an impossible one.
+        frames: About how many it has; None where it does not say.
     """
 
     rate: float | None

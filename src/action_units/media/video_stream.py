@@ -1,7 +1,6 @@
-"""A video's frames as they are to be seen, decoded by FFmpeg through PyAV.
+"""A video's frames as a player shows them, decoded by FFmpeg through PyAV.
 
-What a container or a stream says of how its frames are shown is followed here, and nowhere
-else:
+What a container or a stream says of how its frames are shown is followed here alone:
 
 - Frames of two fields (interlaced) are deinterlaced, one frame for one frame.
 - Pixels that are not square are stretched to square ones; no row or column is given up.
@@ -104,10 +103,9 @@ def open_video(
                 raise LabelError(path, "the file has no video that can be decoded.")
             context = stream.codec_context
             check_size(path, context.width, context.height, max_megapixels)
-            told = {"max_pixels": options["max_pixels"]} if max_megapixels is not None else {}
+            context.options = {k: v for k, v in options.items() if k == "max_pixels"}
             if context.name == "mjpeg":  # of which each frame stands for itself
-                told["err_detect"] = "explode"
-            context.options = told
+                context.options = {**context.options, "err_detect": "explode"}
             yield container, stream
     finally:
         os.close(descriptor)
@@ -133,11 +131,11 @@ def decode_video(
         # With several threads errors come together with other frames, and PyAV drops them.
         context.thread_count = 1
         clock, upright = _clock(stream), _Upright(path, stream, max_megapixels)
-        fields = _Fields()
+        deinterlacer = _Deinterlacer()
         # The frames of an AVI file were looked at when it was walked.
         looked_at = context.name == "mjpeg" and container.format.name != "avi"
-        # What broke is told with the next data: it is no damage but a cut where there are none,
-        # though frames may still come that waited for their turn.
+        # Damage is reported with the next data: where none come, the video was cut, though
+        # frames may still come that waited for their turn.
         end, broken = 0.0, 0
         for packet in _packets(path, container):
             if packet.pts is not None:
@@ -170,9 +168,11 @@ def decode_video(
                 if frame.is_corrupt:
                     broken += not packet.is_corrupt
                     continue
-                for whole, seconds, turn in fields.join(frame, clock(frame), _turn(frame)):
+                for whole, seconds, turn in deinterlacer.push(
+                    frame, clock(frame), _turn(frame)
+                ):
                     yield Frame(upright(whole, turn), seconds)
-        for whole, seconds, turn in fields.rest():
+        for whole, seconds, turn in deinterlacer.flush():
             yield Frame(upright(whole, turn), seconds)
         if container.format.name in _LISTING and container.duration:
             missing = (container.duration / av.time_base - end) * (stream.average_rate or 0)
@@ -206,7 +206,7 @@ def check_size(path: Path, width: int, height: int, max_megapixels: float | None
 
 
 def _clock(stream: VideoStream) -> Callable[[VideoFrame], float]:
-    """What tells when a frame is shown, in seconds from the stream's start."""
+    """A function that gives when a frame is shown, in seconds from the stream's start."""
     start, base, rate = stream.start_time, stream.time_base, stream.average_rate
     last, in_order = float("nan"), True
     before: tuple[int, int] | None = None
@@ -286,7 +286,7 @@ class _Upright:
         return np.ascontiguousarray(pixels)
 
 
-class _Fields:
+class _Deinterlacer:
     """Makes whole frames of two fields each (FFmpeg's bwdif), from the first such frame on.
 
     Each frame that goes in comes out, in its order; the filter looks one frame ahead.
@@ -297,7 +297,7 @@ class _Fields:
         self._form: tuple[int, int, str] | None = None
         self._waiting: deque[tuple[float, _Turn]] = deque()
 
-    def join(
+    def push(
         self, frame: VideoFrame, seconds: float, turn: _Turn
     ) -> Iterator[tuple[VideoFrame, float, _Turn]]:
         """Take a frame and give those that are ready."""
@@ -306,14 +306,14 @@ class _Fields:
             return
         form = frame.width, frame.height, frame.format.name
         if form != self._form:
-            yield from self.rest()
+            yield from self.flush()
             self._begin(form, frame)
         self._waiting.append((seconds, turn))
         assert self._graph is not None
         self._graph.vpush(frame)
         yield from self._ready()
 
-    def rest(self) -> Iterator[tuple[VideoFrame, float, _Turn]]:
+    def flush(self) -> Iterator[tuple[VideoFrame, float, _Turn]]:
         """Give the frames that are left at the end."""
         if self._graph is not None:
             self._graph.vpush(None)
