@@ -17,7 +17,7 @@ import numpy as np
 from action_units.errors import UnusableFace
 from action_units.media.images import read_image
 from tests.media.picture_files import picture_files
-from tests.media.test_truncation import PADDING
+from tests.media.test_image_damage import PADDING
 
 CAP = 3 << 30  # bytes of addresses: a hostile header must not get more
 

@@ -73,7 +73,7 @@ def test_a_marker_in_the_middle_of_the_codes_is_left_to_pillow(name):
         assert decode_plain_jpeg(bytes(damaged), 1e6) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data(), name=st.sampled_from(sorted(PLAIN)))
 def test_of_damaged_files_it_makes_what_pillow_makes(data, name):
     content = bytearray(FILES[name])
@@ -216,7 +216,7 @@ def test_photographs_of_real_cameras_are_sound():
         assert jpeg_fault(path.read_bytes()) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data(), name=st.sampled_from(sorted(PHOTOGRAPHS)))
 def test_any_bytes_have_an_answer(data, name):
     content = bytearray(PHOTOGRAPHS[name])

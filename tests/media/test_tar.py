@@ -291,7 +291,7 @@ def test_any_damage_gives_all_pictures_or_a_reason(path):
     content = path.read_bytes()
     rng = random.Random(1)
     ended = 0
-    for _ in range(300):
+    for _ in range(100):
         damaged = bytearray(content)
         for _ in range(rng.choice([1, 5, 50])):
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
@@ -301,7 +301,7 @@ def test_any_damage_gives_all_pictures_or_a_reason(path):
         assert len({p.name for p in found}) == len(found)
         assert len(found) == N or bad
         ended += bool(bad)
-    assert ended > 100
+    assert ended > 30
 
 
 def test_a_tar_without_pictures_is_given_up(tmp_path, monkeypatch):

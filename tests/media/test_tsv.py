@@ -33,7 +33,7 @@ def reason_of(photograph):
     return photograph.content.reason
 
 
-@pytest.mark.parametrize("range_bytes", [1, 100, 1000, 5000, 1 << 24])
+@pytest.mark.parametrize("range_bytes", [7, 100, 1000, 5000, 1 << 24])
 def test_every_face_comes_once_wherever_the_ranges_are_cut(path, range_bytes):
     found = read_all(TsvSource(path, range_bytes))
     assert [p.name for p in found] == [f"m.0d27_{k // 4}/{k}-FaceId-0.jpg" for k in range(N)]

@@ -26,7 +26,7 @@ from tests.media.encoded import (
     needs_ffmpeg,
     run,
 )
-from tests.media.test_mjpeg import FRAMES as SOUND
+from tests.media.test_jpeg_frames import FRAMES as SOUND
 
 N = 12
 FRAMES = [numbered(k) for k in range(N)]

@@ -69,7 +69,7 @@ def test_faults_are_named(frame, says):
     assert says in frame_fault(frame)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_any_bytes_have_an_answer(data):
     frame = bytearray(FRAMES[data.draw(st.sampled_from(sorted(FRAMES)))])
