@@ -11,7 +11,6 @@ from action_units.labels.names import (
     disfa_image,
     parse_disfa_name,
     parse_web_name,
-    web_image,
 )
 
 
@@ -34,7 +33,6 @@ def test_crops_count_from_0_and_frames_from_1():
 )
 def test_identities_may_hold_underscores(image, name):
     assert parse_web_name(image) == name
-    assert web_image(name.identity, name.number, name.face) == image
 
 
 @given(

@@ -32,7 +32,7 @@ def most(table, cap):
     return 2 * int(counts.groupby("gender").sum().min())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(TABLES, SEEDS, CAPS, st.data())
 def test_a_sample_is_even_capped_and_nested(table, seed, cap, data):
     top = most(table, cap)
@@ -51,7 +51,7 @@ def test_a_sample_is_even_capped_and_nested(table, seed, cap, data):
         sample_faces(table, top + 2, seed=seed, per_identity=cap)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(TABLES, SEEDS, CAPS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(table, seed, cap, random):
     n = max(1, most(table, cap) // 2)
@@ -65,7 +65,7 @@ def test_the_order_of_the_rows_does_not_matter(table, seed, cap, random):
     assert hold_out(table, 0.5, seed=seed) == hold_out(shuffled, 0.5, seed=seed)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(TABLES, SEEDS, st.integers(1, 9))
 def test_a_persons_draw_depends_on_nobody_else(table, seed, cap):
     drawn = sample_faces(table, seed=seed, per_identity=cap)
@@ -74,7 +74,7 @@ def test_a_persons_draw_depends_on_nobody_else(table, seed, cap):
         assert set(alone["image"]) == set(drawn["image"][drawn["subject"] == person])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(TABLES, SEEDS, CAPS, st.data())
 def test_people_and_faces_a_person_can_be_varied_apart(table, seed, cap, data):
     people = 2 * (table["subject"].nunique() // 2)
@@ -144,7 +144,7 @@ def test_what_cannot_be_had_is_told(options, words):
     assert words in str(error.value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(TABLES, SEEDS, st.floats(0.2, 0.8), st.floats(0.0, 1.0), st.integers(2, 5))
 def test_people_are_held_out_by_gender(table, seed, part, rest, every):
     number = table["subject"].str.removeprefix("m.0").astype(int)

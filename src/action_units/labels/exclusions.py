@@ -1,8 +1,9 @@
-"""Frames and subjects that a person leaves out, with the reason."""
+"""Frames and subjects that are excluded, with the reason."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,25 @@ _HINT = "expected such as {subject: SN029, frames: 4330-4536, reason: bad landma
 
 @dataclass(frozen=True)
 class Exclusion:
-    """What is left out.
+    """What is excluded.
 
     Attributes:
         subject: Such as ``SN029``.
-        frames: The first and the last frame; None leaves the whole subject out.
-        reason: Why, in a person's words; kept in the output.
+        frames: The first and the last frame; None excludes the whole subject.
+        reason: Kept in the output.
     """
 
     subject: str
     frames: tuple[int, int] | None
     reason: str
+
+    def overlaps(self, other: "Exclusion") -> bool:
+        """Whether both exclude the same frame."""
+        if self.subject != other.subject:
+            return False
+        if self.frames is None or other.frames is None:
+            return True
+        return self.frames[0] <= other.frames[1] and other.frames[0] <= self.frames[1]
 
     def __str__(self) -> str:
         """The entry as a person wrote it."""
@@ -46,20 +55,17 @@ def parse_exclusions(entries: Iterable[Mapping[str, Any]] | None) -> tuple[Exclu
     """
     if isinstance(entries, str | Mapping):
         raise ConfigurationError(f"exclude is {entries!r}, not a list of entries; {_HINT}.")
-    found = [_parse(entry) for entry in entries or ()]
-    for place, one in enumerate(found):
-        for other in found[:place]:
-            if one.subject == other.subject and _overlap(one.frames, other.frames):
-                raise ConfigurationError(
-                    f"exclude: {one} overlaps {other}; name each frame once."
-                )
-    return tuple(found)
+    parsed = [_parse(entry) for entry in entries or ()]
+    for other, one in combinations(parsed, 2):
+        if one.overlaps(other):
+            raise ConfigurationError(f"exclude: {one} overlaps {other}; name each frame once.")
+    return tuple(parsed)
 
 
 def exclude(
     table: pd.DataFrame, exclusions: Iterable[Exclusion]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part a table of frames into those that are kept and those that are left out.
+    """Divide a table of frames into those that are kept and those that are excluded.
 
     Args:
         table: With ``subject`` and ``frame``.
@@ -132,9 +138,3 @@ def _frames(value: object, shown: str) -> tuple[int, int]:
     if last < first:
         raise ConfigurationError(f"exclude: {shown} ends before it begins.")
     return first, last
-
-
-def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
-    if one is None or other is None:
-        return True
-    return one[0] <= other[1] and other[0] <= one[1]

@@ -98,11 +98,11 @@ def fold_protocol(name: str) -> FoldProtocol:
 def split_subjects(
     protocol: str, fold: int, subjects: Iterable[str], n_validation: int, seed: int
 ) -> FoldSplit:
-    """Divide the subjects that are there into train, validation and test.
+    """Divide the subjects of the data into train, validation and test.
 
-    The test group is the protocol's, so far as its subjects are there. The
-    validation subjects are drawn from the rest: the same arguments give the
-    same draw on any machine, in whatever order `subjects` comes.
+    The test subjects are those of the protocol's group that the data has. The validation
+    subjects are drawn from the others: the same arguments give the same draw on any
+    machine, in whatever order `subjects` comes.
 
     Args:
         protocol: The protocol's name.
@@ -118,9 +118,9 @@ def split_subjects(
     chosen = fold_protocol(protocol)
     group = chosen.test_subjects(fold)
     present = sorted(set(subjects))
-    if strangers := sorted(set(present) - set(chosen.subjects)):
+    if unknown := sorted(set(present) - set(chosen.subjects)):
         raise ConfigurationError(
-            f"subject {strangers[0]!r} belongs to no fold of protocol {protocol!r}: it knows "
+            f"subject {unknown[0]!r} belongs to no fold of protocol {protocol!r}: it knows "
             f"the {len(chosen.subjects)} subjects of DISFA, {chosen.subjects[0]} to "
             f"{chosen.subjects[-1]}. Take the subject's faces out of the data."
         )
@@ -155,40 +155,41 @@ def split_subjects(
 def check_folds(
     protocol: str, folds: Iterable[int], subjects: Iterable[str], n_validation: int
 ) -> None:
-    """Refuse folds that the subjects cannot fill, and say which they can.
+    """Check that the subjects are enough for the folds; the error lists what they can fill.
 
     Args:
         protocol: The protocol's name.
         folds: The folds that are to be trained.
-        subjects: The subjects that there will be.
+        subjects: The subjects in the data; repeats do not matter.
         n_validation: How many of the training subjects validate.
 
     Raises:
         ConfigurationError: As ``split_subjects``.
     """
-    folds, present = tuple(folds), sorted(set(subjects))
+    requested, present = set(folds), set(subjects)
+    chosen = fold_protocol(protocol)
     try:
-        for fold in folds:
+        for fold in sorted(requested):
             split_subjects(protocol, fold, present, n_validation, seed=0)
     except ConfigurationError as error:
-        if set(present) - set(fold_protocol(protocol).subjects):
+        if present - set(chosen.subjects):
             raise
-        outside = {
-            fold: len(present)
-            - len(set(present) & set(fold_protocol(protocol).test_subjects(fold)))
-            for fold in fold_protocol(protocol).folds
+        n_outside = {
+            fold: len(present - set(chosen.test_subjects(fold))) for fold in chosen.folds
         }
-        can = [fold for fold, rest in outside.items() if 2 <= rest < len(present)]
-        if not can:
+        possible = {fold for fold, n in n_outside.items() if 2 <= n < len(present)}
+        if not possible:
             raise ConfigurationError(
                 f"{error} No fold of it can be trained with these subjects: one is needed to "
                 "test, and two outside its group to train and to validate."
             ) from None
-        asked = set(folds)
-        choice = [""] if asked <= set(can) else [f"fold={one}" for one in can]
-        least = min(outside[one] for one in (asked if asked <= set(can) else can))
+        if requested <= possible:
+            options, limiting = [""], requested
+        else:
+            options, limiting = [f"fold={fold}" for fold in sorted(possible)], possible
+        least = min(n_outside[fold] for fold in limiting)
         fewer = f"finetune.validation_subjects={least - 1}" if least <= n_validation else ""
-        ways = [",".join(filter(None, (one, fewer))) for one in choice]
+        ways = [",".join(filter(None, (option, fewer))) for option in options]
         raise ConfigurationError(
             f"{error} What can be trained: add `{'` or `'.join(ways)}` to --params."
         ) from None

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from action_units.errors import ConfigurationError
 
 CAMERAS = ("Right", "Left")
-DISFA_NAME = r"(Right|Left)VideoSN(\d{3})_(\d{8})\.(?:jpg|jpeg|png)"
-WEB_NAME = r"([^/\\,\"\s]+)_(\d+)-FaceId-(\d+)\.(?:jpg|jpeg|png)"
+DISFA_NAME = (
+    r"(?P<camera>Right|Left)Video(?P<subject>SN\d{3})_(?P<index>\d{8})\.(?:jpg|jpeg|png)"
+)
+WEB_NAME = r"(?P<subject>[^/\\,\"\s]+)_(?P<number>\d+)-FaceId-(?P<face>\d+)\.(?:jpg|jpeg|png)"
 
 _DISFA = re.compile(DISFA_NAME, re.ASCII)
 _WEB = re.compile(WEB_NAME, re.ASCII)
@@ -61,7 +63,7 @@ def parse_disfa_name(image: str) -> DisfaName:
         raise ValueError(
             f"{image!r} is not the name of a DISFA frame such as RightVideoSN005_00003268.jpg"
         )
-    return DisfaName(f"SN{match[2]}", int(match[3]) + 1, match[1])
+    return DisfaName(match["subject"], int(match["index"]) + 1, match["camera"])
 
 
 def parse_web_name(image: str) -> WebName:
@@ -71,7 +73,7 @@ def parse_web_name(image: str) -> WebName:
         raise ValueError(
             f"{image!r} is not the name of a web face such as m.0d27_dy_84-FaceId-0.jpg"
         )
-    return WebName(match[1], int(match[2]), int(match[3]))
+    return WebName(match["subject"], int(match["number"]), int(match["face"]))
 
 
 def disfa_image(subject: str, frame: int, camera: str = "Right", suffix: str = ".jpg") -> str:
@@ -97,8 +99,3 @@ def disfa_image(subject: str, frame: int, camera: str = "Right", suffix: str = "
             "frame from 1"
         )
     return f"{camera}Video{subject}_{frame - 1:08d}{suffix}"
-
-
-def web_image(identity: str, number: int, face: int, suffix: str = ".jpg") -> str:
-    """The name of a web face's crop."""
-    return f"{identity}_{number}-FaceId-{face}{suffix}"

@@ -1,13 +1,11 @@
-"""The interchange format: label tables of crops, as the method's authors published them.
+"""The paper's label files, as its authors published them: import and export.
 
-A table is a CSV file without a header: ``image,rectsize,gender,AU..`` for the
-web faces (gender and 18 AUs), ``image,rectsize,AU..`` for DISFA (12 AUs), every
-label 0 or 1. ``rectsize`` is the quoted rectangle ``"(x,y,width,height)"`` of
-the face in its crop, with or without spaces; the published ones all begin at 0,0.
-
-Reading is strict. One regular expression takes a whole file that is as it
-should be; only a file that is not is read again line by line, to name the line.
-A path that ends in ``.gz`` is unpacked on the way.
+A table is a CSV file without a header: ``image,rectsize,gender,AU..`` for the web faces
+(gender and 18 AUs), ``image,rectsize,AU..`` for DISFA (12 AUs), every label 0 or 1.
+``rectsize`` is the quoted rectangle ``"(x,y,width,height)"`` of the face in its crop, with or
+without spaces; the published ones all begin at 0,0. DISFA's tables are in
+``fold{1,2,3}_{train,test}.csv``, those of the web set in ``{train,test}_label.csv``, each
+perhaps as ``.csv.gz``. Reading is strict: every fault names the file and the line.
 """
 
 import csv
@@ -37,18 +35,16 @@ _FOLDS = (1, 2, 3)
 _RECT = r"\( ?(\d{1,5}), ?(\d{1,5}), ?([1-9]\d{0,4}), ?([1-9]\d{0,4}) ?\)"
 _RECT_PATTERN = re.compile(_RECT, re.ASCII)
 _HEADER_WORDS = {"image", "images", "name", "file", "filename", "path", "img"}
+_UNPACKED_FACTOR = 200  # bytes for each of a packed table, which are some tens in fact
 
-_MOST_UNPACKED = 200
-"""Bytes for each of a packed table, which are some tens in fact."""
-
-_Row = tuple[str, str, str]  # image, rectsize, ",0,1,…" with the gender first
+_Row = tuple[str, str, str]  # image, rectsize, "0,1,…" with the gender first
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _Kind:
     """One of the two kinds of table."""
 
-    what: str
+    name: str
     aus: tuple[int, ...]
     gender: bool
 
@@ -57,19 +53,21 @@ class _Layout:
         """The columns that are 0 or 1."""
         return [*(["gender"] if self.gender else []), *au_columns(self.aus)]
 
-    def pattern(self) -> re.Pattern[str]:
-        """A whole line; its first groups are the image and the parts of its name."""
-        name = WEB_NAME if self.gender else DISFA_NAME
-        labels = rf"(?:,[01]){{{len(self.columns)}}}"
-        return re.compile(rf'^({name}),"({_RECT})"({labels})$', re.ASCII | re.MULTILINE)
+    @property
+    def image_name(self) -> str:
+        """The pattern of an image's name."""
+        return WEB_NAME if self.gender else DISFA_NAME
 
+    def line_pattern(self) -> re.Pattern[str]:
+        """A whole line, as it is written here."""
+        labels = rf"[01](?:,[01]){{{len(self.columns) - 1}}}"
+        return re.compile(
+            rf'(?P<image>{self.image_name}),"(?P<rect>{_RECT})",(?P<labels>{labels})', re.ASCII
+        )
 
-def _pretrain(aus: Sequence[int]) -> _Layout:
-    return _Layout("pre-training", tuple(aus), gender=True)
-
-
-def _finetune(aus: Sequence[int]) -> _Layout:
-    return _Layout("DISFA", tuple(aus), gender=False)
+    def check_name(self, image: str) -> None:
+        """Raise ValueError where an image's name is of another form."""
+        (parse_web_name if self.gender else parse_disfa_name)(image)
 
 
 def read_pretrain_labels(path: Path | str, aus: Sequence[int] = PRETRAIN_AUS) -> pd.DataFrame:
@@ -84,9 +82,9 @@ def read_pretrain_labels(path: Path | str, aus: Sequence[int] = PRETRAIN_AUS) ->
         ``gender`` (0 or 1), ``subject`` (the identity), and int8 columns ``AU01`` …
 
     Raises:
-        LabelError: The file cannot be trusted; names the file and the line.
+        LabelError: The file is not sound; names the file and the line.
     """
-    return _read(Path(path), _pretrain(aus))
+    return _read(Path(path), _Kind("pre-training", tuple(aus), gender=True))
 
 
 def read_finetune_labels(path: Path | str, aus: Sequence[int] = DISFA_AUS) -> pd.DataFrame:
@@ -102,9 +100,9 @@ def read_finetune_labels(path: Path | str, aus: Sequence[int] = DISFA_AUS) -> pd
         and int8 columns ``AU01`` …
 
     Raises:
-        LabelError: The file cannot be trusted; names the file and the line.
+        LabelError: The file is not sound; names the file and the line.
     """
-    return _read(Path(path), _finetune(aus))
+    return _read(Path(path), _Kind("DISFA", tuple(aus), gender=False))
 
 
 def write_pretrain_labels(
@@ -129,7 +127,8 @@ def parse_rectsize(rectsize: str) -> tuple[int, int, int, int]:
             f"rectangle {rectsize!r} is not of the form (x,y,width,height) with whole "
             "numbers, a width and a height, such as (0,0,120,120)"
         )
-    return int(match[1]), int(match[2]), int(match[3]), int(match[4])
+    x, y, width, height = (int(number) for number in match.groups())
+    return x, y, width, height
 
 
 def line_of(path: Path, image: str) -> int | None:
@@ -150,38 +149,39 @@ def _write(table: pd.DataFrame, path: Path, columns: list[str]) -> None:
     write_text(path, text)
 
 
-def _read(path: Path, layout: _Layout) -> pd.DataFrame:
-    lines = _lines(path)
-    filled = [line for line in lines if line.strip()]
-    if not filled:
+def _read(path: Path, kind: _Kind) -> pd.DataFrame:
+    lines = [(n, line) for n, line in enumerate(_lines(path), 1) if line.strip()]
+    if not lines:
         raise LabelError(path, "the file is empty; expected one line for each image.")
-    found = layout.pattern().findall("\n".join(filled))
-    rows: list[_Row]
-    if len(found) == len(filled):
-        rows = [(match[0], match[4], match[9]) for match in found]
-        names = [match[1:4] for match in found]
-    else:
-        rows = [
-            _row(path, number, line, layout)
-            for number, line in enumerate(lines, 1)
-            if line.strip()
-        ]
-        names = [_name_parts(image, layout) for image, _, _ in rows]
-    table = pd.DataFrame({"image": [row[0] for row in rows]})
-    if table["image"].duplicated().any():
-        _refuse_duplicates(path, table["image"], lines)
-    table["rectsize"] = [row[1] for row in rows]
-    digits = np.frombuffer("".join(row[2] for row in rows).encode(), np.uint8)
-    labels = (digits.reshape(len(rows), -1)[:, 1::2] - ord("0")).astype(np.int8)  # (N, C)
-    if layout.gender:
-        table["gender"] = labels[:, 0]
-        table["subject"] = [name[0] for name in names]
-    else:
-        table["subject"] = ["SN" + name[1] for name in names]
-        table["frame"] = np.array([name[2] for name in names], np.int64) + 1
-    first_au = len(layout.columns) - len(layout.aus)
-    aus = pd.DataFrame(labels[:, first_au:], columns=au_columns(layout.aus))
-    return pd.concat([table, aus], axis=1)
+    match_line = kind.line_pattern().fullmatch
+    rows = [
+        (match["image"], match["rect"], match["labels"])
+        if (match := match_line(line))
+        else _read_line(path, number, line, kind)
+        for number, line in lines
+    ]
+    table = pd.DataFrame({"image": [row[0] for row in rows], "rectsize": [r[1] for r in rows]})
+    repeated = table["image"].duplicated().to_numpy()
+    if repeated.any():
+        second = int(repeated.argmax())
+        image = table["image"].iloc[second]
+        first = int((table["image"] == image).to_numpy().argmax())
+        raise LabelError(
+            path,
+            f"{image} occurs twice, first on line {lines[first][0]}; keep one of the two "
+            "lines.",
+            lines[second][0],
+        )
+    digits = np.frombuffer(",".join(row[2] for row in rows).encode(), np.uint8)
+    labels = (digits[::2] - ord("0")).astype(np.int8).reshape(len(rows), -1)  # (N, C)
+    named = pd.DataFrame(labels, columns=kind.columns)
+    if kind.gender:
+        table["gender"] = named.pop("gender")
+    parts = table["image"].str.extract(kind.image_name)
+    table["subject"] = parts["subject"]
+    if not kind.gender:
+        table["frame"] = parts["index"].astype(np.int64) + 1
+    return pd.concat([table, named], axis=1)
 
 
 def _lines(path: Path) -> list[str]:
@@ -205,16 +205,16 @@ def _lines(path: Path) -> list[str]:
 
 def _unpacked(content: bytes) -> bytes:
     """What a gzip file holds, unless it is far more than a table packs into so few bytes."""
-    most = _MOST_UNPACKED * len(content) + (1 << 24)
+    limit = _UNPACKED_FACTOR * len(content) + (1 << 24)
     with gzip.open(io.BytesIO(content)) as file:
-        unpacked = file.read(most + 1)
-    if len(unpacked) > most:
-        raise OSError(f"it unpacks to more than {most:,} bytes")
+        unpacked = file.read(limit + 1)
+    if len(unpacked) > limit:
+        raise OSError(f"it unpacks to more than {limit:,} bytes")
     return unpacked
 
 
-def _row(path: Path, number: int, line: str, layout: _Layout) -> _Row:
-    """Read one line by the rules of CSV, or say what is wrong with it."""
+def _read_line(path: Path, number: int, line: str, kind: _Kind) -> _Row:
+    """Read a line of another form by the rules of CSV, or raise what is wrong with it."""
     try:
         cells = next(csv.reader([line], skipinitialspace=True, strict=True))
     except csv.Error as error:
@@ -224,78 +224,55 @@ def _row(path: Path, number: int, line: str, layout: _Layout) -> _Row:
         raise LabelError(
             path, "this is a header row; label tables have none, so delete the line.", number
         )
-    expected = 2 + len(layout.columns)
+    expected = 2 + len(kind.columns)
     if len(cells) != expected:
-        raise LabelError(path, _wrong_width(cells, expected, layout), number)
+        raise LabelError(path, _wrong_width(cells, expected, kind), number)
     image, rectsize, *labels = cells
     try:
-        _name_parts(image, layout)
+        kind.check_name(image)
         parse_rectsize(rectsize)
     except ValueError as error:
         raise LabelError(path, f"{error}.", number) from None
-    for column, label in zip(layout.columns, labels, strict=True):
+    for column, label in zip(kind.columns, labels, strict=True):
         if label not in ("0", "1"):
             raise LabelError(path, f"{column} is {label!r}; a label must be 0 or 1.", number)
-    return image, rectsize, "".join("," + label for label in labels)
+    return image, rectsize, ",".join(labels)
 
 
-def _wrong_width(cells: list[str], expected: int, layout: _Layout) -> str:
+def _wrong_width(cells: list[str], expected: int, kind: _Kind) -> str:
     problem = (
-        f"{len(cells)} columns, but a {layout.what} table has {expected}: image, rectsize, "
-        f"{'gender, ' if layout.gender else ''}{len(layout.aus)} AUs."
+        f"{len(cells)} columns, but a {kind.name} table has {expected}: image, rectsize, "
+        f"{'gender, ' if kind.gender else ''}{len(kind.aus)} AUs."
     )
-    other = _finetune(DISFA_AUS) if layout.gender else _pretrain(PRETRAIN_AUS)
-    if len(cells) == 2 + len(other.columns):
-        problem += f" This is as wide as a {other.what} table: were the two swapped?"
+    other, width = ("DISFA", 14) if kind.gender else ("pre-training", 21)
+    if len(cells) == width:
+        problem += f" This is as wide as a {other} table: were the two swapped?"
     elif len(cells) == expected + 3 and cells[1].startswith("("):
         problem += ' The rectangle must stand in quotes: "(0,0,120,120)".'
     return problem
 
 
-def _name_parts(image: str, layout: _Layout) -> tuple[str, str, str]:
-    """What the groups of the name's pattern hold; raises ValueError."""
-    if layout.gender:
-        web = parse_web_name(image)
-        return web.identity, str(web.number), str(web.face)
-    frame = parse_disfa_name(image)
-    return frame.camera, frame.subject.removeprefix("SN"), str(frame.frame - 1)
-
-
-def _refuse_duplicates(path: Path, images: "pd.Series[str]", lines: list[str]) -> None:
-    numbers = [number for number, line in enumerate(lines, 1) if line.strip()]
-    second = int(images.duplicated().to_numpy().argmax())
-    image = images.iloc[second]
-    first = int((images == image).to_numpy().argmax())
-    raise LabelError(
-        path,
-        f"{image} is there twice, first on line {numbers[first]}; keep one of the two lines.",
-        numbers[second],
-    )
-
-
 @dataclass(frozen=True)
 class FoldTables:
-    """All DISFA frames of a folder of fold tables, and who is where.
+    """All DISFA frames of a folder of fold tables.
 
     Attributes:
         table: Each frame once, as ``read_finetune_labels`` gives it, ordered by
             subject, frame and camera.
-        train: The subjects that each fold's ``_train`` file has.
         test: The subjects that each fold's ``_test`` file has.
         warnings: A sentence about each oddity that does not stop the run.
     """
 
     table: pd.DataFrame
-    train: dict[int, tuple[str, ...]]
     test: dict[int, tuple[str, ...]]
     warnings: list[str]
 
     def differences_from(self, protocol: FoldProtocol) -> list[str]:
         """Where the files' folds are not a protocol's, a sentence each."""
         differences = []
-        there = set(self.table["subject"])
+        present = set(self.table["subject"])
         for fold, subjects in sorted(self.test.items()):
-            expected = [who for who in protocol.test_subjects(fold) if who in there]
+            expected = [name for name in protocol.test_subjects(fold) if name in present]
             if set(subjects) != set(expected):
                 differences.append(
                     f"fold {fold} of the files tests on {', '.join(subjects)}, but fold {fold} "
@@ -318,38 +295,40 @@ class WebTables:
     warnings: list[str]
 
 
-def read_fold_tables(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> FoldTables:
-    """Read those of ``fold{1,2,3}_{train,test}.csv`` (or ``.csv.gz``) that are there.
-
-    Args:
-        folder: The folder that has them.
-        aus: The AUs of their label columns.
+def read_fold_tables(folder: Path | str) -> FoldTables:
+    """Read those of the six tables of DISFA frames that are in a folder.
 
     Raises:
-        LabelError: A file cannot be trusted, the folder has none, a subject is in
-            train and test of one fold or in two folds' tests, or two files
-            disagree about a frame.
+        LabelError: A file is not sound, the folder has none, a subject is in train and test
+            of one fold or in two folds' tests, or two files disagree about a frame.
     """
     folder = Path(folder)
+    parts = [(fold, part) for fold in _FOLDS for part in ("train", "test")]
     paths = {
         (fold, part): path
-        for fold in _FOLDS
-        for part in ("train", "test")
+        for fold, part in parts
         if (path := _existing(folder / f"fold{fold}_{part}.csv"))
     }
     if not paths:
         raise LabelError(
             folder, "no fold table is there; expected fold1_train.csv, fold1_test.csv, …"
         )
-    tables = {key: read_finetune_labels(path, aus) for key, path in paths.items()}
+    tables = {key: read_finetune_labels(path) for key, path in paths.items()}
     subjects = {key: set(table["subject"]) for key, table in tables.items()}
-    for fold in _FOLDS:
-        train, test = (fold, "train"), (fold, "test")
-        if train in paths and test in paths:
-            _refuse_shared(paths, tables, subjects, train, test)
-    for one, other in combinations([key for key in paths if key[1] == "test"], 2):
-        _refuse_shared(paths, tables, subjects, one, other)
-    whole = _united(list(paths.values()), list(tables.values()), au_columns(aus))
+    for one, other in combinations(paths, 2):
+        same_fold, both_test = one[0] == other[0], one[1] == other[1] == "test"
+        shared = sorted(subjects[one] & subjects[other])
+        if shared and (same_fold or both_test):
+            rows = tables[other]
+            image = rows["image"][rows["subject"] == shared[0]].iloc[0]
+            which = "train and test of a fold" if same_fold else "the tests of two folds"
+            raise LabelError(
+                paths[other],
+                f"subject {shared[0]} is also in {paths[one].name} ({len(shared)} in common); "
+                f"{which} must have no subject in common.",
+                line_of(paths[other], image),
+            )
+    whole = _merge(list(paths.values()), list(tables.values()))
     frames = whole["subject"].value_counts().to_dict()
     warnings = [
         f"{paths[key].name} has {count:,} of the {frames[subject]:,} frames of {subject}."
@@ -357,29 +336,21 @@ def read_fold_tables(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Fold
         for subject, count in sorted(table["subject"].value_counts().to_dict().items())
         if count < frames[subject]
     ]
-
-    def who(part: str) -> dict[int, tuple[str, ...]]:
-        return {key[0]: tuple(sorted(subjects[key])) for key in paths if key[1] == part}
-
-    return FoldTables(whole, who("train"), who("test"), warnings + disfa_warnings(whole, aus))
+    test = {fold: tuple(sorted(subjects[fold, p])) for fold, p in paths if p == "test"}
+    return FoldTables(whole, test, warnings + disfa_warnings(whole, DISFA_AUS))
 
 
-def read_web_tables(
-    folder: Path | str,
-    aus: Sequence[int] = PRETRAIN_AUS,
-    allow_identity_overlap: bool = False,
-) -> WebTables:
-    """Read those of ``{train,test}_label.csv`` (or ``.csv.gz``) that are there.
+def read_web_tables(folder: Path | str, allow_identity_overlap: bool = False) -> WebTables:
+    """Read those of the two tables of web faces that are in a folder.
 
     Args:
         folder: The folder that has them.
-        aus: The AUs of their label columns.
-        allow_identity_overlap: Accept people whose faces are in both files; they
-            are then named in the warnings.
+        allow_identity_overlap: Accept people whose faces are in both files; a warning
+            names them.
 
     Raises:
-        LabelError: A file cannot be trusted, the folder has none, or an image or
-            (unless allowed) an identity is in both.
+        LabelError: A file is not sound, the folder has none, or an image or (unless
+            allowed) an identity is in both.
     """
     folder = Path(folder)
     paths = {
@@ -391,7 +362,7 @@ def read_web_tables(
         raise LabelError(
             folder, "no label table is there; expected train_label.csv and test_label.csv."
         )
-    tables = {part: read_pretrain_labels(path, aus) for part, path in paths.items()}
+    tables = {part: read_pretrain_labels(path) for part, path in paths.items()}
     warnings = []
     if len(tables) == 2:
         train, test = tables["train"], tables["test"]
@@ -421,7 +392,8 @@ def read_web_tables(
     whole = pd.concat(
         [table.assign(split=part) for part, table in tables.items()], ignore_index=True
     )
-    whole = whole[[name for name in whole if name not in au_columns(aus)] + au_columns(aus)]
+    aus = au_columns(PRETRAIN_AUS)
+    whole = whole[[name for name in whole if name not in aus] + aus]
     return WebTables(whole, warnings + web_warnings(whole))
 
 
@@ -455,48 +427,27 @@ def _existing(path: Path) -> Path | None:
     return next((each for each in (path, packed) if each.exists()), None)
 
 
-def _refuse_shared(
-    paths: dict[tuple[int, str], Path],
-    tables: dict[tuple[int, str], pd.DataFrame],
-    subjects: dict[tuple[int, str], set[str]],
-    one: tuple[int, str],
-    other: tuple[int, str],
-) -> None:
-    """Refuse two files that must have no subject in common, and have one."""
-    shared = sorted(subjects[one] & subjects[other])
-    if not shared:
-        return
-    images = tables[other]["image"]
-    image = images[tables[other]["subject"] == shared[0]].iloc[0]
-    what = "train and test of a fold" if one[0] == other[0] else "the tests of two folds"
-    raise LabelError(
-        paths[other],
-        f"subject {shared[0]} is also in {paths[one].name} ({len(shared)} in common); {what} "
-        "must have no subject in common.",
-        line_of(paths[other], image),
-    )
-
-
-def _united(paths: list[Path], tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Each image once; refuses files that disagree about one."""
+def _merge(paths: list[Path], tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Each image once; raises LabelError where two files disagree about one."""
+    columns = [*au_columns(DISFA_AUS), "rectsize"]
     every = pd.concat(tables, ignore_index=True)
-    of_file = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    file_of = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     image, _ = pd.factorize(every["image"])
     first = np.unique(image, return_index=True)[1][image]  # (N,) row that has it first
-    bits = every[columns].to_numpy(np.int64) @ (1 << np.arange(len(columns)))
-    rects, _ = pd.factorize(every["rectsize"])
-    differs = (bits != bits[first]) | (rects != rects[first])
+    codes = np.stack([pd.factorize(every[column])[0] for column in columns], axis=1)
+    differs = (codes != codes[first]).any(axis=1)
     if differs.any():
         row = int(differs.argmax())
-        here, there = paths[of_file[row]], paths[of_file[first[row]]]
-        name = str(every["image"].iloc[row])
-        one, two = every.iloc[row], every.iloc[first[row]]
-        column = next(c for c in [*columns, "rectsize"] if one[c] != two[c])
+        path, other_path = paths[file_of[row]], paths[file_of[first[row]]]
+        one, other = every.iloc[row], every.iloc[first[row]]
+        name = str(one["image"])
+        column = next(c for c in columns if one[c] != other[c])
         raise LabelError(
-            here,
-            f"{name} has {column} {one[column]}, but {two[column]} in {there.name}, line "
-            f"{line_of(there, name)}; the same frame must have the same labels everywhere.",
-            line_of(here, name),
+            path,
+            f"{name} has {column} {one[column]}, but {other[column]} in {other_path.name}, "
+            f"line {line_of(other_path, name)}; the same frame must have the same labels "
+            "everywhere.",
+            line_of(path, name),
         )
     kept = every.iloc[np.flatnonzero(first == np.arange(len(every)))]
     return kept.sort_values(["subject", "frame", "image"], ignore_index=True)
