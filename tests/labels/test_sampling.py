@@ -121,17 +121,17 @@ def test_gender_need_not_be_even_nor_known():
     [
         (
             {"n": 12},
-            "12 faces were asked for, 6 of gender 0 and 6 of gender 1; there are 15 and 3",
+            "12 faces were requested, 6 of gender 0 and 6 of gender 1; there are 15 and 3",
         ),
         (
             {"n": 8, "per_identity": 2},
-            "there are 6 and 3 with at most 2 a person. Ask for fewer",
+            "there are 6 and 3 with at most 2 a person. Request fewer",
         ),
         (
             {"identities": 8},
-            "8 people were asked for, 4 of gender 0 and 4 of gender 1; there are",
+            "8 people were requested, 4 of gender 0 and 4 of gender 1; there are",
         ),
-        ({"n": 19, "even_gender": False}, "19 faces were asked for; there are 18."),
+        ({"n": 19, "even_gender": False}, "19 faces were requested; there are 18."),
         ({"n": 6, "identities": 2}, "there are 5 and 1 with 2 people"),
         ({"n": 0}, "n=0 must be 1 or more"),
         ({"per_identity": True}, "per_identity=True must be"),

@@ -53,7 +53,7 @@ class CropSet:
         folder: Where the crops lie.
         table: One row a crop: ``image``, ``rectsize``, ``subject``, the label columns, and
             what else is known of it.
-        origin: ``rendered``, or a word for whose data it is.
+        origin: ``rendered``, or the name of the folder of a person's own data.
         provenance: How the faces were found and cut out (``FaceSettings.provenance``); None
             where that was done elsewhere.
     """

@@ -132,5 +132,5 @@ class DisfaRecordingsDataset(_RawFolder):
     """DISFA's own folder: videos of both cameras and ``ActionUnit_Labels``."""
 
     def load(self) -> DisfaRecordings:
-        """The folder, and whose data it is."""
+        """The folder, and the origin of its data."""
         return DisfaRecordings(self.path, self._origin())

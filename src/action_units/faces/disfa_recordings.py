@@ -43,7 +43,7 @@ class Recordings:
         videos: Of each subject, the file.
         pictures: Of each subject without a video, its extracted frames, the first first.
         left_out: Subjects of whom something is there, but is not needed.
-        skipped: What lies beside them and is no recording by its name.
+        skipped: What lies beside them and is not a recording by its name.
     """
 
     videos: dict[str, Path]
@@ -153,7 +153,7 @@ def plan_recordings(
         ("no label folder", coded.files, recorded),
     ):
         if missing := sorted(set(others) - set(there) - set(left_out)):
-            _refuse_missing(folder, missing, lacks, skipped)
+            _raise_missing(folder, missing, lacks, skipped)
     if unknown := sorted(set(left_out) - set(coded.files) - recorded):
         raise ConfigurationError(
             f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
@@ -185,7 +185,7 @@ def plan_recordings(
     return DisfaPlan(videos, labels, excluded, left_out, skipped)
 
 
-def _refuse_missing(
+def _raise_missing(
     folder: Path | str, subjects: list[str], lacks: str, skipped: list[Path]
 ) -> NoReturn:
     similar = [p for p in skipped if any(subject in p.name for subject in subjects)]

@@ -1,4 +1,4 @@
-"""Crops beside their labels, matched by name and place and never by order."""
+"""Labels joined to crops by name and by where the face is, never by order."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -18,31 +18,31 @@ from action_units.media.photograph_names import Matches, match_names
 logger = logging.getLogger(__name__)
 
 UNLABELLED, SEVERAL, ANOTHER = "openface", "several faces", "another face"
-"""What crops without a label are set aside for."""
+"""Why crops have no label."""
 
 _NO_ROW = "OpenFace has no row of it"
-_FURTHEST = 0.4  # of the crop's face: how far from its middle that of OpenFace's face may be
-_LARGEST = 1.75  # of the crop's face: the width or height of OpenFace's face, also when turned
-_SMALLEST = 0.125
-_MANY = 0.1  # of the crops: more without a row than OpenFace finds no face in
+_MAX_OFFSET = 0.4  # of the crop's face: how far from its middle that of OpenFace's face may be
+_MAX_SIZE = 1.75  # of the crop's face: the width or height of OpenFace's face, also when turned
+_MIN_SIZE = 0.125
+_MANY_LOST = 0.1  # of the crops: more without a row than OpenFace finds no face in
 _SQUARE = r"\(\s*(-?\d+),\s*(-?\d+),\s*(\d+),\s*\d+\s*\)"
 
 
 @dataclass(frozen=True, eq=False)
-class _Labelled:
+class _Joined:
     """Crops with labels, and what became of the others.
 
     Attributes:
         crops: Numbers of the crops that have one, in their order.
         rows: The number of the row of annotations of each.
-        aside: Of each other crop: the reason and the detail.
+        unlabelled: Of each other crop: the reason and the detail.
         without_row: Numbers of the crops that no name in the annotations means.
         names: What the names in the annotations mean.
     """
 
     crops: np.ndarray
     rows: np.ndarray
-    aside: dict[int, tuple[str, str]]
+    unlabelled: dict[int, tuple[str, str]]
     without_row: list[int]
     names: Matches
 
@@ -54,7 +54,7 @@ def join_annotations(
     margin: float = 0.0,
     others: Iterable[str] = (),
 ) -> tuple[pd.DataFrame, Quarantine]:
-    """Put OpenFace's labels beside the crops.
+    """Join OpenFace's labels to the crops.
 
     Annotations are of photographs or of crops; whichever labels more of them decides. Of the
     faces of a photograph the one that lies in the crop's square is taken. Where the file does
@@ -88,20 +88,20 @@ def join_annotations(
     _warn_of_lost(path, crops[on], faces["image"], best)
     kept = crops.iloc[best.crops].reset_index(drop=True)
     notes = {*BOX, "file", "line", "found", "reason", "image"}
-    beside = faces.iloc[best.rows].reset_index(drop=True)
-    new = beside[[name for name in beside if name not in kept and name not in notes]]
+    joined = faces.iloc[best.rows].reset_index(drop=True)
+    new = joined[[name for name in joined if name not in kept and name not in notes]]
     if "faces" in new:
         new = new.astype({"faces": np.int64})
-    aside = Quarantine()
-    for crop, (reason, detail) in sorted(best.aside.items()):
-        aside.add(str(crops["photograph"].iloc[crop]), reason, detail)
-    return pd.concat([kept, new], axis=1), aside
+    quarantine = Quarantine()
+    for crop, (reason, detail) in sorted(best.unlabelled.items()):
+        quarantine.add(str(crops["photograph"].iloc[crop]), reason, detail)
+    return pd.concat([kept, new], axis=1), quarantine
 
 
 def check_names(
     photographs: Mapping[str, str], annotations: OpenFaceTable, path: Path
 ) -> list[str]:
-    """Refuse annotations of other photographs before these are cropped.
+    """Check that annotations are of the photographs, before these are cropped.
 
     Args:
         photographs: Of each, the name that its crop gets.
@@ -122,8 +122,8 @@ def check_names(
     if not found:
         raise LabelError(path, _other_pictures(annotations.table, list(photographs), matches))
     faces = annotations.table if annotations.faces is None else annotations.faces
-    told = faces.assign(crop=faces["image"].map(found))
-    _check_frames(told[told["crop"].notna()])
+    matched = faces.assign(crop=faces["image"].map(found))
+    _check_frames(matched[matched["crop"].notna()])
     return list(found.values())
 
 
@@ -134,29 +134,29 @@ def _label(
     dropped: "pd.Series[str]",
     margin: float,
     others: Iterable[str] = (),
-) -> _Labelled:
+) -> _Joined:
     """Find the row of each crop, by the crops' names or by those of their photographs."""
     names = match_names([*faces["image"], *dropped.index], [*crops[on], *others])
     number = {name: crop for crop, name in enumerate(crops[on])}
     crop_of = {n: number[found] for n, found in names.found.items() if found in number}
-    told = faces.assign(crop=faces["image"].map(crop_of), row=np.arange(len(faces)))
-    told = told[told["crop"].notna()].astype({"crop": int})
-    _check_frames(told)
-    told["fit"] = _fit(crops, on, told, margin)
-    if "found" in told:
-        told = told[told["found"].astype(bool)]
-    by = ["fit", *({"confidence"} & {*told})]
-    chosen = told.sort_values(by, kind="stable", na_position="first")
+    matched = faces.assign(crop=faces["image"].map(crop_of), row=np.arange(len(faces)))
+    matched = matched[matched["crop"].notna()].astype({"crop": int})
+    _check_frames(matched)
+    matched["fit"] = _fit(crops, on, matched, margin)
+    if "found" in matched:
+        matched = matched[matched["found"].astype(bool)]
+    by = ["fit", *({"confidence"} & {*matched})]
+    chosen = matched.sort_values(by, kind="stable", na_position="first")
     best = chosen.drop_duplicates("crop", keep="last").set_index("crop")
-    count = told.groupby("crop").size()
+    count = matched.groupby("crop").size()
     reasons = {crop_of[name]: why for name, why in dropped.items() if name in crop_of}
     rows: dict[int, int] = {}
-    aside: dict[int, tuple[str, str]] = {}
+    unlabelled: dict[int, tuple[str, str]] = {}
     without_row: list[int] = []
     for crop in range(len(crops)):
         if crop not in count.index:
             name = crops[on].iloc[crop]
-            aside[crop] = (UNLABELLED, reasons.get(crop, names.unclear.get(name, _NO_ROW)))
+            unlabelled[crop] = (UNLABELLED, reasons.get(crop, names.unclear.get(name, _NO_ROW)))
             if crop not in reasons:
                 without_row.append(crop)
     for crop, n, fit, reason, row in zip(
@@ -164,27 +164,27 @@ def _label(
         best["reason"] if "reason" in best else [""] * len(best), best["row"], strict=True,
     ):  # fmt: skip
         if np.isnan(fit) and n > 1:
-            aside[crop] = (SEVERAL, f"{n} faces, and the file does not say where they are")
+            unlabelled[crop] = (SEVERAL, f"{n} faces, and the file does not say where they are")
         elif fit < 0:
             which = "the face" if n == 1 else f"any of the {n} faces"
-            aside[crop] = (ANOTHER, f"the crop does not show {which} that OpenFace found")
+            unlabelled[crop] = (ANOTHER, f"the crop does not show {which} that OpenFace found")
         elif reason:
-            aside[crop] = (UNLABELLED, reason)
+            unlabelled[crop] = (UNLABELLED, reason)
         else:
             rows[crop] = row
     numbers = np.array(sorted(rows), int)
-    return _Labelled(numbers, np.array([rows[n] for n in sorted(rows)], int), aside,
+    return _Joined(numbers, np.array([rows[n] for n in sorted(rows)], int), unlabelled,
                      without_row, names)  # fmt: skip
 
 
-def _check_frames(told: pd.DataFrame) -> None:
-    """Refuse a picture with rows of two frames: whose labels they are cannot be known."""
-    if "frame" not in told:
+def _check_frames(matched: pd.DataFrame) -> None:
+    """Check that each image has rows of one frame, so that its labels are known."""
+    if "frame" not in matched:
         return
-    first = told.groupby("crop")["frame"].transform("first")
-    other = (told["frame"] != first).to_numpy()
+    first = matched.groupby("crop")["frame"].transform("first")
+    other = (matched["frame"] != first).to_numpy()
     if other.any():
-        row, before = told.iloc[int(other.argmax())], first.iloc[int(other.argmax())]
+        row, before = matched.iloc[int(other.argmax())], first.iloc[int(other.argmax())]
         raise LabelError(
             row.get("file", "the annotations"),
             f"{row['image']} is there as frame {row['frame']} and, before, as frame {before}; "
@@ -193,18 +193,18 @@ def _check_frames(told: pd.DataFrame) -> None:
         )
 
 
-def _fit(crops: pd.DataFrame, on: str, told: pd.DataFrame, margin: float) -> np.ndarray:
+def _fit(crops: pd.DataFrame, on: str, matched: pd.DataFrame, margin: float) -> np.ndarray:
     """How well OpenFace's faces fit the crops' squares, (N,).
 
     The share of both that they have in common; -1 of a face that lies elsewhere or is of
     another size; NaN where the file does not say where it is.
     """
     square, angle = ("source", "angle") if on == "photograph" else ("rectsize", None)
-    if not {*BOX} <= {*told} or square not in crops:
-        return np.full(len(told), np.nan)
-    crop = crops.iloc[told["crop"].to_numpy()]
+    if not {*BOX} <= {*matched} or square not in crops:
+        return np.full(len(matched), np.nan)
+    crop = crops.iloc[matched["crop"].to_numpy()]
     squares = crop[square].str.extract(_SQUARE).to_numpy(np.float64)  # (N, 3)
-    left, top, right, bottom = (told[name].to_numpy(np.float64) for name in BOX)
+    left, top, right, bottom = (matched[name].to_numpy(np.float64) for name in BOX)
     dx = (left + right - 2 * squares[:, 0] - squares[:, 2]) / 2
     dy = (top + bottom - 2 * squares[:, 1] - squares[:, 2]) / 2
     if angle in crop:
@@ -217,8 +217,8 @@ def _fit(crops: pd.DataFrame, on: str, told: pd.DataFrame, margin: float) -> np.
     side = squares[:, 2] / (1 + 2 * margin)
     width, height = right - left, bottom - top
     larger = np.maximum(width, height)
-    near = (np.abs(dx) <= _FURTHEST * side) & (np.abs(dy) <= _FURTHEST * side)
-    alike = (larger <= _LARGEST * side) & (larger >= _SMALLEST * side)
+    near = (np.abs(dx) <= _MAX_OFFSET * side) & (np.abs(dy) <= _MAX_OFFSET * side)
+    alike = (larger <= _MAX_SIZE * side) & (larger >= _MIN_SIZE * side)
     across = np.minimum(dx + width / 2, side / 2) - np.maximum(dx - width / 2, -side / 2)
     down = np.minimum(dy + height / 2, side / 2) - np.maximum(dy - height / 2, -side / 2)
     common = np.maximum(across, 0) * np.maximum(down, 0)
@@ -228,10 +228,10 @@ def _fit(crops: pd.DataFrame, on: str, told: pd.DataFrame, margin: float) -> np.
     return fit
 
 
-def _why_none(crops: pd.DataFrame, faces: pd.DataFrame, best: _Labelled) -> str:
+def _why_none(crops: pd.DataFrame, faces: pd.DataFrame, best: _Joined) -> str:
     if len(best.without_row) == len(crops):
         return _other_pictures(faces, list(crops["photograph"]), best.names)
-    details = pd.Series([detail for _, detail in best.aside.values()]).value_counts()
+    details = pd.Series([detail for _, detail in best.unlabelled.values()]).value_counts()
     return (
         f"not one of the {len(crops):,} crops gets a label, most often because "
         f"{details.index[0]} ({details.iloc[0]:,} crops). Are the annotations of these very "
@@ -257,12 +257,12 @@ def _other_pictures(faces: pd.DataFrame, photographs: list[str], matches: Matche
 
 
 def _warn_of_lost(
-    path: Path, names: "pd.Series[str]", images: "pd.Series[str]", found: _Labelled
+    path: Path, names: "pd.Series[str]", images: "pd.Series[str]", found: _Joined
 ) -> None:
     """Name a photograph without a row and a row without a photograph, where both are many."""
     left = [name for name in dict.fromkeys(images) if name not in found.names.found]
     lost = found.without_row
-    if not lost or (not left and len(lost) < _MANY * len(names)):
+    if not lost or (not left and len(lost) < _MANY_LOST * len(names)):
         return
     text = f"{path}: {len(lost):,} of {len(names):,} photographs have no row in it"
     text += f" ({names.iloc[lost[0]]} is the first)"
@@ -290,8 +290,8 @@ def join_crops(
     """
     crops = result.table.set_index("image").drop(columns=["subject", "frame"])
     frames = labels.join(crops, on="image", validate="m:1")
-    aside = result.quarantine.table().drop_duplicates("path")
-    reasons = dict(zip(aside["path"], aside["reason"], strict=True))
+    quarantined = result.quarantine.table().drop_duplicates("path")
+    reasons = dict(zip(quarantined["path"], quarantined["reason"], strict=True))
     left_out = zip(excluded["image"], excluded["reason"], strict=True)
     reasons |= {image: f"excluded: {reason}" for image, reason in left_out}
     reason = pd.Series([reasons.get(image, "") for image in frames["image"]], dtype=str)

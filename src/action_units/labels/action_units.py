@@ -60,7 +60,7 @@ def aus_of_columns(columns: Iterable[str]) -> tuple[int, ...]:
     """The AUs whose label columns are among `columns`, in their order.
 
     Only the exact form ``AU01`` counts; ``AU01_r``, ``AU01_p`` and other
-    columns are passed over.
+    columns are ignored.
     """
     matches = (_COLUMN.fullmatch(str(column)) for column in columns)
     return tuple(int(match[1]) for match in matches if match)

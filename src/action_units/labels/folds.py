@@ -39,7 +39,7 @@ class FoldProtocol:
         """The subjects that fold `fold` tests on.
 
         Raises:
-            ConfigurationError: There is no such fold; the sentence lists those there are.
+            ConfigurationError: There is no such fold; the message lists the folds.
         """
         if isinstance(fold, bool) or fold not in self.folds:
             raise ConfigurationError(
@@ -86,7 +86,7 @@ def fold_protocol(name: str) -> FoldProtocol:
     """The protocol of that name.
 
     Raises:
-        ConfigurationError: There is none; the sentence lists the choices.
+        ConfigurationError: It does not exist; the message lists the choices.
     """
     if name not in PROTOCOLS:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """Who the people of the web set are: a CSV with the columns ``identity`` and ``gender``.
 
 An identity is written as its folder is called; a name with a comma stands in quotes. Other
-columns are passed over. A gender is 0 or 1, or a word: woman, female or f is 0, man, male or m
+columns are ignored. A gender is 0 or 1, or a word: woman, female or f is 0, man, male or m
 is 1, as in the rendered sample. Numbers are taken as they stand: which is which matters to
 nothing here, since gender is only ever used to draw as many of one as of the other.
 """
@@ -81,7 +81,7 @@ def read_identities(path: Path | str) -> dict[str, int]:
             raise LabelError(path, f"{name} is there twice.", line)
         people[name] = _GENDERS[gender.lower()]
     if not people:
-        raise LabelError(path, "there is a header and nobody below it.", above)
+        raise LabelError(path, "there is a header and no person below it.", above)
     return people
 
 

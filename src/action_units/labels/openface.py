@@ -67,7 +67,7 @@ def read_openface(
         path: A CSV file with the pictures' names in ``image`` (or another of
             ``openface_csv.IMAGE_COLUMNS``), a file of one video, or a folder of files, each
             of one picture or video or merged.
-        aus: The AUs whose presence is wanted.
+        aus: The AUs to read.
         min_confidence: Faces below it are dropped, as are frames without success.
         suffix: A file ``x.csv`` is of the picture ``x`` with this suffix; ``x.png.csv`` is
             of ``x.png`` whatever it is. Videos are named without a suffix.
@@ -142,11 +142,11 @@ def _labels(
         elif au in scored:
             labels[au_column(au)] = (intensities[au] >= present_from).astype(np.int8)
     if from_intensity:
-        _tell_of_intensities(path, aus, present, intensities, usable, present_from)
+        _check_intensities(path, aus, present, intensities, usable, present_from)
     return labels | {f"{au_column(au)}_r": intensities[au].astype(np.float32) for au in scored}
 
 
-def _tell_of_intensities(
+def _check_intensities(
     path: Path,
     aus: Sequence[int],
     present: Sequence[int],
@@ -154,7 +154,7 @@ def _tell_of_intensities(
     usable: np.ndarray,
     present_from: float,
 ) -> None:
-    """Warn that presence is read from intensities; refuse those of another scale."""
+    """Warn that presence is read from intensities; raise where their scale is another."""
     highest = max(values.max() for values in intensities.values())
     if highest <= 1.0 <= present_from and usable.sum() >= _ENOUGH:
         raise LabelError(
@@ -221,7 +221,7 @@ def _dropped(rows: Rows, outcome: np.ndarray, reasons: dict[int, str]) -> pd.Dat
 
 
 def _check(rows: Rows, values: np.ndarray, chosen: np.ndarray, names: Sequence[str]) -> None:
-    """Refuse the first of some rows whose value is none that its column can hold."""
+    """Check that the values of some rows are what their columns hold; names the first fault."""
     for name in names:
         if name not in rows.names:
             continue

@@ -99,7 +99,7 @@ class Skipped:
         image: The picture.
         file: Its file.
         reason: Why it has no row.
-        line: The line that tells.
+        line: The line that shows it.
     """
 
     image: str
@@ -144,7 +144,7 @@ def read_rows(path: Path, aus: Sequence[int], suffix: str) -> Rows:
     Args:
         path: A CSV file or a folder of them, at any depth; links are followed as in
             ``paths.walk``.
-        aus: The AUs that are wanted.
+        aus: The AUs to read.
         suffix: Of the pictures, for files that are named without it.
 
     Raises:
@@ -300,7 +300,7 @@ def _add(
 
 
 class _Lines:
-    """A file's lines below its header, each with its number; empty ones are passed over.
+    """A file's lines below its header, each with its number; empty ones are skipped.
 
     A last line that is cut, as a full disk or a kill leaves it, is not given. It has no end,
     and fewer columns than the header, or a last number or name that is shorter behind its
@@ -415,14 +415,14 @@ def _is_header(cells: Sequence[str]) -> bool:
 def _check_repeated(
     path: Path, line: int, cells: Sequence[str], header: list[str], layout: Layout
 ) -> None:
-    """Refuse a header among the rows, unless it is the same and rows name their pictures."""
+    """Check that a header among the rows is the same one, and that rows name their images."""
     same = [cell.strip().lstrip("\ufeff") for cell in cells] == header
     if same and layout.image is not None:
         return
     if layout.image is None:
         problem = (
             "the header is there again: several files were put one behind the other, and "
-            "without the pictures' names nobody can tell whose row is whose. Keep a file a "
+            "without the pictures' names it is unknown which row is of which. Keep a file a "
             "picture in a folder, or add a column 'image'."
         )
     else:

@@ -53,7 +53,7 @@ def sample_faces(
             number, gender 0 has one more.
 
     Returns:
-        The drawn rows in the table's order, numbered anew.
+        The drawn rows in the table's order, with a new index.
 
     Raises:
         ConfigurationError: So many cannot be had; says how many there are.
@@ -75,15 +75,13 @@ def sample_faces(
     if identities is not None:
         drawn = _draw_people(pool, identities, seed, even_gender)
         pool = pool[pool["subject"].isin(drawn)].sort_values(["rank", "hash"], kind="stable")
-    genders = GENDERS if even_gender else (0,)
-    there = {gender: int((pool["gender"] == gender).sum()) for gender in genders}
-    wanted = there if n is None else _shares(n, len(genders))
-    if n is not None and any(there[g] < wanted[g] for g in genders):
-        raise ConfigurationError(
-            _too_few(n, "faces", wanted, there, per_identity, identities, even_gender)
-        )
+    limits = [
+        *([f"at most {per_identity} a person"] if per_identity else []),
+        *([f"{identities:,} people"] if identities else []),
+    ]
+    n_rows = _requested(n, "faces", pool["gender"], even_gender, " and ".join(limits))
     rows = np.concatenate(
-        [pool.index[pool["gender"] == gender][: wanted[gender]] for gender in genders]
+        [pool.index[pool["gender"] == gender][:count] for gender, count in n_rows.items()]
     )
     return table.iloc[np.sort(rows)].reset_index(drop=True)
 
@@ -101,7 +99,7 @@ def hold_out(
         even_gender: Hold out the same part of each gender, to within one person.
 
     Raises:
-        ConfigurationError: The part leaves nobody on one side.
+        ConfigurationError: The part leaves one side without people.
     """
     people = _people(table, even_gender)
     if isinstance(part, bool) or not 0.0 < part < 1.0:
@@ -149,18 +147,42 @@ def split_faces(
 
 def _draw_people(pool: pd.DataFrame, count: int, seed: int, even_gender: bool) -> set[str]:
     people = _people(pool, even_gender)
-    genders = GENDERS if even_gender else (0,)
-    there = {gender: int((people == gender).sum()) for gender in genders}
-    wanted = _shares(count, len(genders))
-    if any(there[g] < wanted[g] for g in genders):
-        raise ConfigurationError(
-            _too_few(count, "people", wanted, there, None, None, even_gender)
-        )
     drawn: set[str] = set()
-    for gender in genders:
-        names = _ranked(people[people == gender].index, seed, "person")
-        drawn.update(names[: wanted[gender]])
+    for gender, n in _requested(count, "people", people, even_gender).items():
+        drawn.update(_ranked(people[people == gender].index, seed, "person")[:n])
     return drawn
+
+
+def _requested(
+    count: int | None,
+    unit: str,
+    genders: "pd.Series[int]",
+    even_gender: bool,
+    limits: str = "",
+) -> dict[int, int]:
+    """How many to draw of each gender: near-equal parts of `count`, or all that there are.
+
+    Raises:
+        ConfigurationError: There are fewer.
+    """
+    parts = GENDERS if even_gender else (0,)
+    existing = {gender: int((genders == gender).sum()) for gender in parts}
+    if count is None:
+        return existing
+    requested = {part: (count + len(parts) - 1 - part) // len(parts) for part in parts}
+    if all(existing[gender] >= requested[gender] for gender in parts):
+        return requested
+    given = f" with {limits}" if limits else ""
+    if not even_gender:
+        raise ConfigurationError(
+            f"{count:,} {unit} were requested; there are {existing[0]:,}{given}."
+        )
+    advice = "or allow more a person" if "a person" in limits else "or set even_gender to false"
+    raise ConfigurationError(
+        f"{count:,} {unit} were requested, {requested[0]:,} of gender 0 and {requested[1]:,} "
+        f"of gender 1; there are {existing[0]:,} and {existing[1]:,}{given}. Request fewer, "
+        f"{advice}."
+    )
 
 
 def _people(table: pd.DataFrame, by_gender: bool) -> "pd.Series[int]":
@@ -169,11 +191,6 @@ def _people(table: pd.DataFrame, by_gender: bool) -> "pd.Series[int]":
         return pd.Series(0, index=pd.Index(table["subject"].unique()))
     mean = table.groupby("subject")["gender"].mean()
     return (mean > 0.5).astype(int)
-
-
-def _shares(count: int, parts: int) -> dict[int, int]:
-    """A number in near-equal parts, the first ones larger."""
-    return {part: (count + parts - 1 - part) // parts for part in range(parts)}
 
 
 def _ranked(names: Iterable[str], seed: int, what: str) -> list[str]:
@@ -192,26 +209,3 @@ def _hashes(seed: int, what: str, names: Iterable[str]) -> np.ndarray:
         return int.from_bytes(one.digest(), "big")
 
     return np.array([digest(str(name)) for name in names], np.uint64)
-
-
-def _too_few(
-    count: int,
-    unit: str,
-    wanted: dict[int, int],
-    there: dict[int, int],
-    per_identity: int | None,
-    identities: int | None,
-    even_gender: bool,
-) -> str:
-    limits = [
-        *([f"at most {per_identity} a person"] if per_identity else []),
-        *([f"{identities:,} people"] if identities else []),
-    ]
-    given = f" with {' and '.join(limits)}" if limits else ""
-    if not even_gender:
-        return f"{count:,} {unit} were asked for; there are {there[0]:,}{given}."
-    return (
-        f"{count:,} {unit} were asked for, {wanted[0]:,} of gender 0 and {wanted[1]:,} of "
-        f"gender 1; there are {there[0]:,} and {there[1]:,}{given}. Ask for fewer"
-        + (", or allow more a person." if per_identity else ", or set even_gender to false.")
-    )
