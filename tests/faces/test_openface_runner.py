@@ -96,7 +96,7 @@ def test_every_photograph_gets_its_file_once(photos):
     (photos.photographs / "notes.txt").write_text("crashes")
     (photos.photographs / ".hidden.jpg").write_text("crashes")
     found = photos.run(extra_args=["-wild"])
-    assert (found.new, found.there, len(found.quarantine)) == (7, 0, 0)
+    assert (found.new, found.existing, len(found.quarantine)) == (7, 0, 0)
     calls = photos.calls()
     assert {arguments for arguments, _ in calls} == {"-aus -2Dfp -wild"}
     assert sorted(len(names) for _, names in calls) == [3, 4]
@@ -109,7 +109,7 @@ def test_every_photograph_gets_its_file_once(photos):
 
     before = photos.files()
     again = photos.run(extra_args=["-wild"])
-    assert (again.new, again.there) == (0, 7)
+    assert (again.new, again.existing) == (0, 7)
     assert photos.calls() == []
     assert photos.files() == before
 
@@ -139,7 +139,7 @@ def test_only_what_is_new_or_changed_is_annotated(photos):
     later = time.time_ns() + 10**9
     (photos.photographs / "a.jpg").write_text("xxx")
     os.utime(photos.photographs / "a.jpg", ns=(later, later))
-    assert photos.run().there == 1
+    assert photos.run().existing == 1
     assert photos.calls() == [("-aus -2Dfp", ["a.jpg", "c.jpg"])]
     assert b"0.93" in photos.files()["a.jpg.csv"]
 
@@ -201,7 +201,7 @@ def test_a_killed_run_goes_on_where_it_was(photos, tmp_path):
     (photos.out / ".p00.jpg.csv.abcd1234.part").write_text("half")  # as a kill leaves it
     made = {name: (photos.out / name).stat().st_mtime_ns for name in whole}
     found = photos.run(batch=2)
-    assert (found.there, found.new) == (len(whole), 12 - len(whole))
+    assert (found.existing, found.new) == (len(whole), 12 - len(whole))
     assert made == {name: (photos.out / name).stat().st_mtime_ns for name in whole}
     assert not list(photos.out.glob(".p*"))
     assert len(read_openface(photos.out, aus=[1]).table) == 12
@@ -279,24 +279,14 @@ def test_the_command_that_it_says_does_it(photos, tmp_path, nested):
     assert images == ["anna's own/a b" if nested else "a b"]
 
 
-def test_what_cannot_be(photos, tmp_path):
+def test_what_cannot_be(photos):
     with pytest.raises(ConfigurationError, match="has no photograph"):
         photos.run()
     photos.add(a="")
     with pytest.raises(ConfigurationError, match="must be 1 or more"):
         photos.run(workers=0)
-    twins = [tmp_path / "1/a.jpg", tmp_path / "2/a.jpg"]
-    with pytest.raises(ConfigurationError, match="have the same name"):
-        annotate(twins, photos.out, photos.binary)
     photos.run()
     with pytest.raises(
         ConfigurationError, match=r"annotated with `FaceLandmarkImg -aus -2Dfp`"
     ):
         photos.run(extra_args=["-wild"])
-
-
-def test_photographs_may_be_listed(photos):
-    photos.add(a="", b="", c="")
-    chosen = [photos.photographs / "c.jpg", photos.photographs / "a.jpg"]
-    assert annotate(chosen, photos.out, photos.binary, workers=1).new == 2
-    assert sorted(read_openface(photos.out, aus=[1]).table["image"]) == ["a.jpg", "c.jpg"]

@@ -1,24 +1,39 @@
 """Annotating a folder of photographs with OpenFace, in parallel and restartable.
 
-OpenFace (Baltrušaitis et al., FG 2018) is a program of its own under a licence for research,
-and is not installed with this package. One CSV a photograph is kept, named
-``<photograph>.csv``, which ``read_openface`` reads.
+OpenFace (Baltrušaitis et al., FG 2018) is a separate program under a licence for research, and
+is not installed with this package. One CSV a photograph is kept, named ``<photograph>.csv``,
+which ``read_openface`` reads. A person may have run the program instead, so whether a
+photograph is done is decided by the times of the two files, without a record.
+
+This relies on the following behaviour (``ImageCapture.cpp`` and ``RecorderOpenFace.cpp`` of
+version 2.2): FaceLandmarkImg names its files after the picture without suffix, writes
+``<name>_of_details.txt`` for every picture that it could read and ``<name>.csv`` for those with
+a face, and exits with 1 at the first picture that it cannot read.
 """
 
 import logging
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.faces.openface_program import ARGUMENTS, FaceLandmarkImg, Outcome
 from action_units.faces.quarantine import Quarantine
-from action_units.files import SUMS, differing, sweep, write_bytes, write_sums, write_text
+from action_units.files import (
+    SUMS,
+    differing,
+    sweep,
+    temporary_folder,
+    write_bytes,
+    write_sums,
+    write_text,
+)
 from action_units.locks import locked
 from action_units.media.file_types import is_picture
 from action_units.media.paths import is_folder, printable, walk
@@ -26,25 +41,28 @@ from action_units.progress import Progress
 
 logger = logging.getLogger(__name__)
 
+_ARGUMENTS = ("-aus", "-2Dfp")  # action units, and landmarks, which say whose they are
+_NO_FACE = b"face, confidence\n"  # the CSV of a photograph in which it found no face
+
 REASON = "openface"
-"""What photographs are set aside for."""
+"""Why photographs are quarantined."""
 
 _COMMAND = "command.txt"
-_HOPELESS = 8  # failures before the first success, from which it cannot be the photographs
+_MAX_FAILURES = 8  # before the first success: then the program is the cause
 
 
 @dataclass(frozen=True)
 class Annotated:
-    """What a run did.
+    """The outcome of a run.
 
     Attributes:
         new: Photographs that OpenFace has seen in this run.
-        there: Photographs whose file was there already.
+        existing: Photographs whose file existed already.
         quarantine: Photographs on which OpenFace failed, in this run or one before.
     """
 
     new: int
-    there: int
+    existing: int
     quarantine: Quarantine
 
 
@@ -55,11 +73,17 @@ class _Photograph:
     changed: int  # nanoseconds
 
 
-_Batch = list[tuple[_Photograph, Outcome]]
+@dataclass(frozen=True)
+class _Outcome:
+    csv: bytes = b""
+    failure: str = ""  # a sentence; empty on success
+
+
+_Batch = list[tuple[_Photograph, _Outcome]]
 
 
 def annotate(
-    photographs: Path | str | Iterable[Path],
+    photographs: Path | str,
     out: Path | str,
     binary: Path | str | None,
     workers: int | None = None,
@@ -71,11 +95,11 @@ def annotate(
     """Annotate photographs with OpenFace, each once.
 
     A batch on which OpenFace crashes, or that takes too long, is run again photograph by
-    photograph; the culprits are set aside, with a file ``<photograph>.failed`` that keeps a
-    later run from trying them again. A photograph that changed since is annotated anew.
+    photograph; those that fail are quarantined, with a file ``<photograph>.failed`` that keeps
+    a later run from trying them again. A photograph that changed since is annotated again.
 
     Args:
-        photographs: A folder, at any depth, or the photographs themselves.
+        photographs: Their folder, at any depth.
         out: Gets the CSV files, in folders as the photographs are.
         binary: OpenFace's FaceLandmarkImg: its path, or its name where it is on the PATH.
         workers: Programs at a time; None is one for each core.
@@ -85,8 +109,8 @@ def annotate(
         left_out: Whether a photograph, by its name in the folder, is not to be annotated.
 
     Raises:
-        ConfigurationError: There is no binary or no photograph, two photographs have one name,
-            OpenFace fails on everything, or `out` was made with other arguments.
+        ConfigurationError: There is no binary or no photograph, OpenFace fails on
+            everything, or `out` was made with other arguments.
         ArtifactError: The disk refused, another run is using `out`, or a file in it is not as
             it was written.
     """
@@ -95,7 +119,7 @@ def annotate(
         raise ConfigurationError(f"batch={batch} and workers={workers} must be 1 or more.")
     path = find_binary(binary, photographs, out, extra_args)
     found = [one for one in _list_photographs(photographs) if not left_out(one.name)]
-    command = shlex.join([path.name, *ARGUMENTS, *extra_args])
+    command = shlex.join([path.name, *_ARGUMENTS, *extra_args])
     quarantine = Quarantine()
     with locked(out):
         _check_command(out, command)
@@ -115,7 +139,7 @@ def annotate(
                 quarantine.add(photograph.path, REASON, detail)
             elif made.get(f"{photograph.name}.csv", -1) < photograph.changed:
                 todo.append(photograph)
-        there = len(found) - len(todo) - len(quarantine)
+        existing = len(found) - len(todo) - len(quarantine)
         if todo:
             (out / SUMS).unlink(missing_ok=True)  # until all are there
             program = FaceLandmarkImg(path, extra_args, seconds)
@@ -124,7 +148,7 @@ def annotate(
             write_sums(out, [name for name in done if name.isprintable()])
     if len(quarantine):
         logger.warning("OpenFace failed on %s photographs", f"{len(quarantine):,}")
-    return Annotated(len(todo), there, quarantine)
+    return Annotated(len(todo), existing, quarantine)
 
 
 def how_to_run(photographs: Path | str, out: Path | str, extra_args: Sequence[str] = ()) -> str:
@@ -132,10 +156,10 @@ def how_to_run(photographs: Path | str, out: Path | str, extra_args: Sequence[st
     out = Path(out).absolute()
     command = ["FaceLandmarkImg", "-fdir", str(photographs), "-out_dir", str(out)]
     if not _has_folders(photographs):
-        return shlex.join([*command, *ARGUMENTS, *extra_args])
+        return shlex.join([*command, *_ARGUMENTS, *extra_args])
     # The program reads one folder alone: run it in each, into folders of the same names.
     find = shlex.join(["find", "-L", ".", "-type", "d", "-exec", command[0], "-fdir", "{}"])
-    into = shlex.join(["-out_dir", f"{out}/{{}}", *ARGUMENTS, *extra_args, ";"])
+    into = shlex.join(["-out_dir", f"{out}/{{}}", *_ARGUMENTS, *extra_args, ";"])
     return f"(cd {shlex.quote(str(photographs))} && {find} {into})"
 
 
@@ -146,6 +170,86 @@ def _has_folders(photographs: Path | str) -> bool:
     )
 
 
+class FaceLandmarkImg:
+    """Runs OpenFace's program on a few photographs; another thread can stop it."""
+
+    def __init__(self, path: Path, extra_args: Sequence[str], seconds: float) -> None:
+        """Name the program, more arguments, and the longest time for a photograph."""
+        self.path, self.extra_args, self.seconds = path, tuple(extra_args), seconds
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def annotate(self, photographs: Sequence[Path]) -> list[_Outcome]:
+        """Run it on some photographs, or on each alone where that fails."""
+        with temporary_folder("action-units-openface") as folder:
+            inputs, outputs = folder / "in", folder / "out"
+            inputs.mkdir()
+            outputs.mkdir()
+            # Links of plain names: two photographs may differ in their suffix alone, and
+            # OpenFace takes no name that is not UTF-8.
+            links = [
+                inputs / f"{number:05d}{photograph.suffix.lower()}"
+                for number, photograph in enumerate(photographs)
+            ]
+            for link, photograph in zip(links, photographs, strict=True):
+                link.symlink_to(photograph.absolute())
+            failure = self._call(links, outputs)
+            outcomes = []
+            for link in links:
+                csv = outputs / f"{link.stem}.csv"
+                if csv.is_file():
+                    outcomes.append(_Outcome(csv=csv.read_bytes()))
+                elif (outputs / f"{link.stem}_of_details.txt").is_file():
+                    outcomes.append(_Outcome(csv=_NO_FACE))
+                else:
+                    failure = failure or "OpenFace wrote nothing for it"
+        if not failure:
+            return outcomes
+        if len(photographs) == 1:
+            return [_Outcome(failure=failure)]
+        return [self.annotate([photograph])[0] for photograph in photographs]
+
+    def stop(self) -> None:
+        """Kill what is running and start nothing more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+    def _call(self, links: list[Path], outputs: Path) -> str:
+        """Run the program once; returns the failure in a sentence, or nothing."""
+        files = [part for link in links for part in ("-f", str(link))]
+        command = [str(self.path), *files, "-out_dir", str(outputs), *_ARGUMENTS]
+        with self._lock:
+            if self._stopped:
+                return "OpenFace was stopped"
+            try:
+                process = subprocess.Popen(
+                    [*command, *self.extra_args],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,  # so that a wrapper's children stop with it
+                    env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                )
+            except OSError as error:
+                return f"{self.path} cannot be run ({error.strerror})"
+            self._running.add(process)
+        try:
+            output, errors = process.communicate(timeout=self.seconds * len(links))
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            process.communicate()
+            return f"OpenFace took longer than {self.seconds:g} s"
+        finally:
+            with self._lock:
+                self._running.discard(process)
+        return _describe(process.returncode, errors, output)
+
+
 def _run(
     program: FaceLandmarkImg,
     todo: list[_Photograph],
@@ -154,31 +258,37 @@ def _run(
     batch: int,
 ) -> Quarantine:
     """Annotate, keeping the files of each batch when it ends; only this thread writes."""
-    count = workers or os.cpu_count() or 1
-    batches = (todo[place : place + batch] for place in range(0, len(todo), batch))
     failures: _Batch = []
-    kept_back: _Batch = []  # until one succeeds: else it is OpenFace that is broken
+    unwritten: _Batch = []  # until one succeeds: else it is OpenFace that is broken
     succeeded = 0
 
     def annotate_batch(photographs: list[_Photograph]) -> _Batch:
         outcomes = program.annotate([one.path for one in photographs])
         return list(zip(photographs, outcomes, strict=True))
 
-    pool = ThreadPoolExecutor(count)
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
     try:
         with Progress("Annotating with OpenFace", len(todo), "photographs") as progress:
-            for outcomes in _bounded(pool, annotate_batch, batches, 2 * count):
-                new = [one for one in outcomes if one[1].failure]
-                failures += new
-                succeeded += len(outcomes) - len(new)
-                kept_back += outcomes
+            batches = [todo[start : start + batch] for start in range(0, len(todo), batch)]
+            for future in as_completed({pool.submit(annotate_batch, one) for one in batches}):
+                outcomes = future.result()
+                failed = [one for one in outcomes if one[1].failure]
+                failures += failed
+                succeeded += len(outcomes) - len(failed)
+                unwritten += outcomes
                 if succeeded:
-                    _write(kept_back, out)
-                    kept_back = []
-                elif len(failures) >= _HOPELESS:
-                    _give_up(program.path, failures)
+                    _write(unwritten, out)
+                    unwritten = []
+                elif len(failures) >= _MAX_FAILURES:
+                    photograph, outcome = failures[0]
+                    raise ConfigurationError(
+                        f"{program.path} failed on all of the first {len(failures)} "
+                        f"photographs; the first was {printable(photograph.path)}: "
+                        f"{outcome.failure}. Run it on that one by hand; most often its models "
+                        "are not where it looks for them."
+                    )
                 progress.advance(len(outcomes), f"{len(failures):,} failed")
-        _write(kept_back, out)
+        _write(unwritten, out)
     finally:
         program.stop()
         pool.shutdown(cancel_futures=True)
@@ -186,32 +296,6 @@ def _run(
     for photograph, outcome in sorted(failures, key=lambda one: one[0].name):
         quarantine.add(photograph.path, REASON, outcome.failure)
     return quarantine
-
-
-def _give_up(program: Path, failures: _Batch) -> None:
-    photograph, outcome = failures[0]
-    raise ConfigurationError(
-        f"{program} failed on all of the first {len(failures)} photographs; the first was "
-        f"{printable(photograph.path)}: {outcome.failure}. Run it on that one by hand; most "
-        "often its models are not where it looks for them."
-    )
-
-
-def _bounded(
-    pool: ThreadPoolExecutor,
-    function: Callable[[list[_Photograph]], _Batch],
-    tasks: Iterator[list[_Photograph]],
-    ahead: int,
-) -> Iterator[_Batch]:
-    """Results as they come, with only so many tasks handed out at a time."""
-    pending: set[Future[_Batch]] = {
-        pool.submit(function, task) for task in islice(tasks, ahead)
-    }
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in done:
-            pending |= {pool.submit(function, task) for task in islice(tasks, 1)}
-            yield future.result()
 
 
 def _write(batch: _Batch, out: Path) -> None:
@@ -228,7 +312,7 @@ def _write(batch: _Batch, out: Path) -> None:
 
 def find_binary(
     binary: Path | str | None,
-    photographs: Path | str | Iterable[Path],
+    photographs: Path | str,
     out: Path | str,
     extra_args: Sequence[str] = (),
 ) -> Path:
@@ -239,50 +323,38 @@ def find_binary(
     problem = (
         "no OpenFace program is configured"
         if binary is None
-        else f"{binary} is not there or is no program"
+        else f"{binary} does not exist or is not a program"
     )
-    folder = photographs if isinstance(photographs, str | Path) else "PHOTOGRAPHS"
     raise ConfigurationError(
         f"{problem}. Name the FaceLandmarkImg of an OpenFace 2 that is installed, or run "
-        f"`{how_to_run(folder, out, extra_args)}` where there is one and put its CSV files "
-        f"into {Path(out).absolute()}, where they are looked for."
+        f"`{how_to_run(photographs, out, extra_args)}` where there is one and put its CSV "
+        f"files into {Path(out).absolute()}, where they are looked for."
     )
 
 
-def _list_photographs(photographs: Path | str | Iterable[Path]) -> list[_Photograph]:
-    if isinstance(photographs, str | Path):
-        folder = Path(photographs)
-        if not folder.is_dir():
-            raise ConfigurationError(f"{printable(folder)} is no folder of photographs.")
-        found = [
-            _Photograph(name, Path(path), changed)
-            for name, path, changed in _files_below(folder)
-            if is_picture(name)
-        ]
-        if not found:
-            raise ConfigurationError(
-                f"{printable(folder)} has no photograph; expected files such as x.jpg."
-            )
-        return sorted(found, key=lambda one: one.name)
-    named: dict[str, _Photograph] = {}
-    for path in map(Path, photographs):
-        if path.name in named:
-            raise ConfigurationError(
-                f"{printable(path)} and {printable(named[path.name].path)} have the same name, "
-                "and so would their CSV files; rename one, or give their folder."
-            )
-        named[path.name] = _Photograph(path.name, path, _changed(path))
-    return list(named.values())
+def _list_photographs(folder: Path | str) -> list[_Photograph]:
+    if not Path(folder).is_dir():
+        raise ConfigurationError(f"{printable(folder)} is not a folder of photographs.")
+    found = [
+        _Photograph(name, Path(path), changed)
+        for name, path, changed in _files_below(folder)
+        if is_picture(name)
+    ]
+    if not found:
+        raise ConfigurationError(
+            f"{printable(folder)} has no photograph; expected files such as x.jpg."
+        )
+    return sorted(found, key=lambda one: one.name)
 
 
 def _check_command(out: Path, command: str) -> None:
-    """Never mix the output of two ways to run it."""
+    """Check that the folder has no output of other arguments."""
     file = out / _COMMAND
     before = file.read_text().strip() if file.is_file() else command
     if before != command:
         raise ConfigurationError(
             f"{out} was annotated with `{before}`, and now it is to be `{command}`: choose "
-            "another folder, or delete it to annotate everything anew."
+            "another folder, or delete it to annotate everything again."
         )
     write_text(file, command + "\n")
 
@@ -295,8 +367,25 @@ def _files_below(folder: Path | str) -> Iterator[tuple[str, str, int]]:
                 yield branch.name + entry.name, entry.path, _changed(entry)
 
 
-def _changed(file: "Path | os.DirEntry[str]") -> int:
+def _changed(file: "os.DirEntry[str]") -> int:
     try:
         return file.stat().st_mtime_ns
     except OSError:  # a link to nowhere: OpenFace will say so
         return 0
+
+
+def _describe(code: int, *outputs: str) -> str:
+    """A program's failure, from its exit code and last line; nothing on success."""
+    if code == 0:
+        return ""
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    lines = [line.strip() for text in outputs for line in reversed(text.splitlines())]
+    last = next((line for line in lines if line), "")
+    return f"OpenFace {how}" + (f", saying: {last[:300]}" if last else ", saying nothing")
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()

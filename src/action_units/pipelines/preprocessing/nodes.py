@@ -165,7 +165,7 @@ def annotate_photographs(
         extra_args=preprocess.openface.arguments,
         left_out=lambda name: any(person.is_in(name) for person in people),
     )
-    _log_quarantine(done.quarantine, done.new, done.new + done.there, "photographs")
+    _log_quarantine(done.quarantine, done.new, done.new + done.existing, "photographs")
     return openface_folder, done.quarantine.table()
 
 
