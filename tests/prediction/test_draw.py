@@ -1,7 +1,6 @@
 """Annotated copies: as many frames, the same rate, whole or not at all; calls without colour."""
 
-import subprocess
-import sys
+import resource
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,7 @@ import pytest
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
 from action_units.media.images import to_gray
 from action_units.media.video import container_info, read_frames, timed_frames
-from action_units.prediction.draw import CODECS, annotate
+from action_units.prediction.draw import annotate
 from action_units.prediction.panel import MAX_COLUMNS, Panel, ShownFace
 from tests.media.encoded import SHOWN, VARIABLE, encode, needs_ffmpeg
 from tests.prediction.drawn import AUS, table, video
@@ -26,30 +25,25 @@ def face(face_id: int = 0, p: float = 0.6, present: bool = True) -> ShownFace:
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("suffix", CODECS)
-def test_a_copy_of_a_variable_rate_lasts_as_long_as_its_source(tmp_path: Path, suffix: str):
+def test_a_copy_of_a_variable_rate_lasts_as_long_as_its_source(tmp_path: Path):
     frames = [np.full((96, 128, 3), 8 * n, np.uint8) for n in range(30)]
     source = encode(tmp_path / "in.mp4", frames, *VARIABLE, rate=20)
     made = table({n: [0] for n in range(1, 31)})
     made["timestamp"] = [frame.seconds for frame in timed_frames(source, None)]
-    out = annotate(source, made, tmp_path / f"out{suffix}")
+    out = annotate(source, made, tmp_path / "out.webm")
     times = [frame.seconds for frame in timed_frames(out, None)]
-    if suffix == ".avi":  # which has one rate
-        assert times[-1] == pytest.approx(SHOWN[-1], abs=0.2)
-    else:
-        np.testing.assert_allclose(times, SHOWN, atol=1e-3)
+    np.testing.assert_allclose(times, SHOWN, atol=1e-3)
 
 
-@pytest.mark.parametrize("suffix", CODECS)
 @pytest.mark.parametrize("rate", [20.0, 29.97])
 def test_a_video_keeps_its_frames_and_its_rate(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: str, rate: float
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], rate: float
 ):
     source = video(tmp_path / "in.avi", 7, rate)
     out = annotate(
         source,
         table({n: [0] for n in range(1, 8)}, rate=rate),
-        tmp_path / f"out{suffix}",
+        tmp_path / "out.webm",
         name="model",
     )
     frames = list(read_frames(out, None))
@@ -146,7 +140,7 @@ def test_a_table_of_another_video_is_refused_and_the_old_copy_stays(
 def test_what_cannot_be_is_refused_with_a_sentence(tmp_path: Path):
     source = video(tmp_path / "in.avi", 3)
     right = table({n: [0] for n in range(1, 4)})
-    with pytest.raises(ConfigurationError, match=r"\.webm, \.mp4, \.avi"):
+    with pytest.raises(ConfigurationError, match=r"video is a \.webm file"):
         annotate(source, right, tmp_path / "out.gif")
     with pytest.raises(ArtifactError, match="leaves out frames"):
         annotate(source, right[right["frame"] != 2], tmp_path / "out.webm")
@@ -159,24 +153,14 @@ def test_what_cannot_be_is_refused_with_a_sentence(tmp_path: Path):
 
 
 def test_a_full_disk_leaves_the_old_copy(tmp_path: Path):
-    source, out = video(tmp_path / "in.avi", 40), tmp_path / "out.avi"
+    source, out = video(tmp_path / "in.avi", 40), tmp_path / "out.webm"
     out.write_bytes(b"before")
-    program = (
-        "import resource, sys\n"
-        "from pathlib import Path\n"
-        "from action_units.prediction.draw import annotate\n"
-        "from tests.prediction.drawn import table\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))\n"
-        "annotate(Path(sys.argv[1]), table({n: [0] for n in range(1, 41)}), Path(sys.argv[2]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(source), str(out)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "ArtifactError: " in done.stderr
-    assert "could not be written (File too large); what was there" in done.stderr
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, limits[1]))
+    try:
+        with pytest.raises(ArtifactError, match=r"written \(File too large\); what was there"):
+            annotate(source, table({n: [0] for n in range(1, 41)}), out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert out.read_bytes() == b"before"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.avi"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.webm"]

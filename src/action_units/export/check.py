@@ -42,7 +42,6 @@ def check_onnx(
     models: Sequence[FoldModel],
     size: int,
     real: Faces | None = None,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Check an ONNX file against torch.
 
@@ -52,7 +51,6 @@ def check_onnx(
         size: Side of the faces.
         real: Faces of people or of the sample, uint8 (M, S, S); up to ``CHECKED_FACES -
             SYNTHETIC_FACES`` of them, evenly spaced, are used.
-        seed: Of the synthetic faces.
 
     Returns:
         ``faces`` (how many), ``made_up`` (of them synthetic), ``max_difference`` of a
@@ -64,7 +62,7 @@ def check_onnx(
             one grey level.
     """
     chosen = evenly_spaced(0 if real is None else len(real), CHECKED_FACES - SYNTHETIC_FACES)
-    faces = synthetic_faces(CHECKED_FACES - len(chosen), size, seed)
+    faces = synthetic_faces(CHECKED_FACES - len(chosen), size)
     if real is not None:
         faces = np.concatenate([faces, real[chosen]])
     probabilities, inputs = _run_onnx(content, len(models), faces)
@@ -122,7 +120,7 @@ def evenly_spaced(rows: int, count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, rows - 1, min(rows, count)).round().astype(np.int64))
 
 
-def synthetic_faces(n: int, size: int, seed: int) -> Faces:
+def synthetic_faces(n: int, size: int, seed: int = 0) -> Faces:
     """Blotches of grey from coarse to fine, uint8 (n, size, size)."""
     random = np.random.default_rng([seed, n, size])
     faces = np.zeros((n, size, size))

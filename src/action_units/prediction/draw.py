@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import cv2
@@ -14,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import atomic_write, write_bytes
@@ -33,16 +31,7 @@ logger = logging.getLogger(__name__)
 
 VIDEO, PICTURE = "_annotated.webm", "_annotated.png"
 
-CODECS = {".webm": "libvpx", ".mp4": "mpeg4", ".avi": "mjpeg"}
-"""The codec of an annotated video by its suffix.
-
-VP8 in WebM plays in every browser and in the usual players. MPEG-4 (``.mp4``, for players
-such as VLC) and Motion JPEG (``.avi``, for editing programs) are some ten times as fast to
-write. An AVI file has one rate, the source's average; in the others each frame keeps its time.
-"""
-
-_TICKS = {".webm": Fraction(1, 1000), ".mp4": Fraction(1, 60_000)}  # seconds
-_QUALITY = {"flags": "+qscale", "global_quality": "354"}  # 3 of 31, best is 1
+_TICK = Fraction(1, 1000)  # of a second, in which WebM counts
 _VP8 = {"deadline": "realtime", "cpu-used": "4", "crf": "10"}
 _BITS = 0.35  # a pixel, at most: VP8 needs a limit
 _RATE = 25.0  # frames a second, where the container has none
@@ -102,8 +91,8 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
     Args:
         source: The picture or video, which is decoded again.
         table: Its predictions, of this source alone.
-        out: A picture's copy is a PNG; a video's is ``.webm``, which browsers play, or
-            ``.mp4`` or ``.avi``. Every frame keeps its time.
+        out: A picture's copy is a PNG. A video's is VP8 in WebM, which browsers and the
+            usual players show; every frame keeps its time.
         name: Of the classifier; drawn in every picture.
 
     Returns:
@@ -111,40 +100,40 @@ def annotate(source: Path, table: pd.DataFrame, out: Path, *, name: str = "") ->
 
     Raises:
         ArtifactError: The table is of another source, or the disk refused.
-        ConfigurationError: The suffix is none of these.
+        ConfigurationError: The suffix is not ``.png`` or ``.webm``.
         LabelError: The video is damaged.
         UnusableFace: The picture cannot be used.
     """
     source, out = Path(source), Path(out)
     frames = _Frames(table, source)
-    if kind_of_file(source) == "picture":
-        if out.suffix != ".png":
-            raise ConfigurationError(f"{out}: an annotated picture is a .png file.")
+    picture = kind_of_file(source) == "picture"
+    suffix = ".png" if picture else ".webm"
+    if out.suffix != suffix:
+        kind = "picture" if picture else "video"
+        raise ConfigurationError(f"{out}: an annotated {kind} is a {suffix} file.")
+    if picture:
         if frames.count != 1:
             raise ArtifactError(f"{source} is one picture, but its table is of {frames.count}.")
         pixels = read_image(source)
-        panel = Panel(_size(pixels), frames.aus, frames.columns, name)
-        drawn = panel.draw(pixels, frames.faces(1), frames.slots, source.name)
+        drawn = frames.panel(pixels, name).draw(
+            pixels, frames.faces(1), frames.slots, source.name
+        )
         write_bytes(out, cv2.imencode(".png", drawn)[1].tobytes())
         return out
-    if out.suffix not in CODECS:
-        raise ConfigurationError(f"{out}: an annotated video is {', '.join(CODECS)}.")
     rate = frames.rate or container_info(source).rate or _RATE
     with (
         closing(timed_frames(source, None)) as decoded,
         _encoder(out, rate) as write,
         Progress(f"Annotating {source.name}", frames.count, "frames") as progress,
     ):
-        video_panel, number = None, 0
+        panel, number = None, 0
         for number, frame in enumerate(decoded, 1):
             if number > frames.count:
                 break
-            video_panel = video_panel or Panel(
-                _size(frame.pixels), frames.aus, frames.columns, name
-            )
+            panel = panel or frames.panel(frame.pixels, name)
             timed = not np.isnan(frame.seconds)
             note = f"frame {number:,}" + (f" · {frame.seconds:.2f} s" if timed else "")
-            drawn = video_panel.draw(frame.pixels, frames.faces(number), frames.slots, note)
+            drawn = panel.draw(frame.pixels, frames.faces(number), frames.slots, note)
             write(drawn, frame.seconds if timed else (number - 1) / rate)
             progress.advance()
         if number != frames.count:
@@ -164,15 +153,14 @@ def _encoder(out: Path, rate: float) -> Iterator[Callable[[Pixels, float], None]
         A function that takes the frames, each with its time in seconds.
     """
     average = Fraction(rate).limit_denominator(1001)
-    tick = _TICKS.get(out.suffix, 1 / average)
-    step = max(1, round(1 / (average * tick)))
+    step = max(1, round(1 / (average * _TICK)))
     last = -1
-    with atomic_write(out) as file, _closed(av.open(file, "w", out.suffix[1:])) as container:
-        stream = cast(VideoStream, container.add_stream(CODECS[out.suffix], average))
+    with atomic_write(out) as file, _closed(av.open(file, "w", "webm")) as container:
+        stream = container.add_stream("libvpx", average)
         context = stream.codec_context
-        context.time_base = tick
-        context.pix_fmt = "yuvj420p" if out.suffix == ".avi" else "yuv420p"
-        context.options = _VP8 if out.suffix == ".webm" else _QUALITY
+        context.time_base = _TICK
+        context.pix_fmt = "yuv420p"
+        context.options = _VP8
 
         def write(pixels: Pixels, seconds: float) -> None:
             nonlocal last
@@ -180,9 +168,8 @@ def _encoder(out: Path, rate: float) -> Iterator[Callable[[Pixels, float], None]
                 context.width, context.height = _size(pixels)
                 context.bit_rate = int(_BITS * context.width * context.height * average)
             frame = VideoFrame.from_ndarray(pixels, "bgr24")
-            due = round(seconds / tick) if out.suffix in _TICKS else last + 1
-            frame.pts = last = max(due, last + 1)
-            frame.time_base, frame.duration = tick, step
+            frame.pts = last = max(round(seconds / _TICK), last + 1)
+            frame.time_base, frame.duration = _TICK, step
             container.mux(stream.encode(frame))
 
         yield write
@@ -236,6 +223,10 @@ class _Frames:
         self._present = calls.to_numpy(np.int8) == 1
         self.slots = _slots(self._frame, self._ids)
         self.columns = 1 + max(self.slots.values(), default=0)
+
+    def panel(self, pixels: Pixels, name: str) -> Panel:
+        """For pictures of this size."""
+        return Panel(_size(pixels), self.aus, self.columns, name)
 
     def faces(self, frame: int) -> list[ShownFace]:
         """The faces of a frame."""

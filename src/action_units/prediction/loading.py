@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,6 @@ def load_classifier(
     fold: int | None = None,
     *,
     device: str = "auto",
-    faces: FaceInput | None = None,
 ) -> Classifier:
     """Load a classifier.
 
@@ -40,7 +40,6 @@ def load_classifier(
             in; an exported folder, or the ONNX file in it.
         fold: Which fold's network; None combines all that exist.
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        faces: How faces are found and cut out, in place of what the model recorded.
 
     Raises:
         ArtifactError: A file is missing, damaged, or has no thresholds beside it.
@@ -49,7 +48,7 @@ def load_classifier(
     place = given_path(place)
     exported = _find_exported(place, fold)
     if exported is None and place.suffix == ".onnx":
-        return _load_onnx(place, fold, faces)
+        return _load_onnx(place, fold)
     # Not imported for ONNX files, which need no torch.
     from action_units.export.fold_models import check_compatible
     from action_units.export.package import read_package
@@ -70,9 +69,8 @@ def load_classifier(
         name = name_of(paths)
         content = [[m.sha256, m.postprocessing.to_json(m.model.aus)] for m in models]
         sha256 = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    if faces is None:
-        check_compatible(models, str(place))
-        faces = face_input(models[0].model.provenance.get("faces"), place)
+    check_compatible(models, str(place))
+    faces = face_input(models[0].model.provenance.get("faces"), place)
     predictors = [
         # With the flip that the thresholds were fitted with.
         FoldPredictor(
@@ -205,7 +203,7 @@ def _find_exported(place: Path, fold: int | None) -> Path | None:
     )
 
 
-def _load_onnx(path: Path, fold: int | None, faces: FaceInput | None) -> Classifier:
+def _load_onnx(path: Path, fold: int | None) -> Classifier:
     """An ONNX file of ``export``, which combines all networks in it."""
     from action_units.export.onnx_runtime import OnnxNetwork
 
@@ -215,9 +213,7 @@ def _load_onnx(path: Path, fold: int | None, faces: FaceInput | None) -> Classif
             "fold out, or name the exported folder."
         )
     network = OnnxNetwork(path, threads=1)  # the engine's own threads are the parallelism
-    if faces is None:
-        recorded = face_input(network.metadata.get("faces"), path)
-        faces = FaceInput(recorded.settings, network.size)
+    faces = replace(face_input(network.metadata.get("faces"), path), size=network.size)
     name = str(network.metadata.get("name", path.stem))
     sha256 = sha256_of(path)
     predictor = FoldPredictor(path.stem, network, network.postprocessing, sha256)

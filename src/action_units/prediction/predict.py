@@ -97,7 +97,7 @@ def predict(
             detector=detector,
             min_confidence=min_confidence,
         )
-        return files.summary
+        return summary_table(files.outcomes)
     opened = None if isinstance(source, np.ndarray) else open_source(source)
     classifier = _classifier(model, fold, device, detector, min_confidence)
     with Engine(classifier, faces, workers, batch_size) as engine:
@@ -121,11 +121,6 @@ class PredictedFiles:
     drawings: list[Path]
     complete: bool
 
-    @property
-    def summary(self) -> pd.DataFrame:
-        """One row a table."""
-        return summary_table(self.outcomes)
-
 
 def predict_files(
     source: Path | str | Sequence[Path | str],
@@ -145,21 +140,9 @@ def predict_files(
     """Write the tables of sources of any length, and drawings beside them.
 
     What was done before with the same model and settings is not done again, and what cannot
-    be used is quarantined.
-
-    Args:
-        source: As for ``predict``, in files.
-        model: As for ``predict``; so are all options that are not named here.
-        out: The folder; one process at a time writes in it.
-        fold: Which fold's network.
-        faces: ``all`` or ``one``.
-        device: Where to compute.
-        workers: Threads.
-        batch_size: Faces in a batch.
-        detector: In place of the model's.
-        min_confidence: The lowest detector score.
-        annotate: Also copies of pictures and videos with boxes and bars.
-        timeline: Also a plot of every AU along each video, one for each face.
+    be used is quarantined. One process at a time writes in `out`. `annotate` adds copies of
+    pictures and videos with boxes and bars, `timeline` a plot of every AU along each video,
+    one for each face; all other arguments are those of ``predict``.
 
     Raises:
         LabelError: The source does not exist, or is a single video, which is damaged.

@@ -41,6 +41,7 @@ def predict_source(
         ConfigurationError: No source is given.
     """
     check_source(source)
+    from action_units.prediction.outputs import summary_table
     from action_units.prediction.predict import predict_files
 
     files = predict_files(
@@ -53,7 +54,7 @@ def predict_source(
         **predict.model_dump(),
     )
     logger.info("Predictions: %s", folder)
-    return files.summary
+    return summary_table(files.outcomes)
 
 
 def check_source(source: str | None) -> None:
