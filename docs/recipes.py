@@ -42,7 +42,8 @@ refused with what there is. This page is written from the code by `python docs/r
 | `timm` | any model of the [timm](https://huggingface.co/docs/timm) library | its own | its layers, head |
 
 `layer_decay` and `unfreeze` go by the blocks. Every network takes one channel or three and any
-`image_size` its layers divide: a multiple of 16, or what the timm model allows.
+`face_size` (a parameter of its own) that its layers divide: a multiple of 16, or what the timm
+model allows.
 
 timm is an optional extra, `pip install 'action-units[timm]'`. It needs a torchvision of the same build
 as torch: beside a CPU build of torch, the torchvision of the usual registry fails on import, and the

@@ -56,7 +56,7 @@ def test_what_is_configured_is_possible():
 @pytest.mark.parametrize(
     ("stage", "name", "value", "sentence"),
     [
-        ("pretrain", "device", "cuda:99", "^device 'cuda:99' is not there"),
+        ("pretrain", "device", "cuda:99", "^device 'cuda:99' is not available"),
         ("finetune", "devices", 10**6, "^devices is 1000000; this computer has "),
         (
             "pretrain",
@@ -74,7 +74,13 @@ def test_what_is_configured_is_possible():
             "pretrain",
             "recipes.modern.network.architecture",
             "resnet",
-            r"^recipes\.modern\.network: architecture is 'resnet'; it must be one of: convnext, ",
+            r"^recipes\.modern\.network with .* 'resnet'; it must be one of: convnext, ",
+        ),
+        (
+            "pretrain",
+            "face_size",
+            50,
+            r"^recipes\.modern\.network with face_size=50: image_size is 50; .* multiple of 16",
         ),
         (
             "pretrain",
@@ -140,6 +146,15 @@ def test_a_recipe_that_is_not_a_group_is_refused(value):
         Parameters.read(changed("recipes.modern", value))
 
 
+def test_the_size_of_faces_is_set_once():
+    given = changed("face_size", 48)
+    assert Parameters.read(given).to_params()["training"].recipe.network.image_size == 48
+    given["recipes"]["fg2020"]["network"]["image_size"] = 64
+    sentence = r"^recipes.fg2020.network.image_size is 64 and face_size is 48; leave image_size"
+    with pytest.raises(ConfigurationError, match=sentence):
+        Parameters.read(given)
+
+
 def test_an_unknown_recipe_is_refused_with_those_there_are():
     with pytest.raises(
         ConfigurationError, match="^recipe='best' is unknown; choose one of fg2"
@@ -150,7 +165,7 @@ def test_an_unknown_recipe_is_refused_with_those_there_are():
 def test_nodes_get_typed_groups_and_the_machine_by_its_flat_names():
     params = Parameters.read(changed("threads", 3)).to_params()
     assert params["training"].machine.threads == params["threads"] == 3
-    assert params["training"].recipe is params["recipes"]["modern"]
+    assert params["training"].recipe.finetune is params["recipes"]["modern"].finetune
     assert Parameters.from_params(params).to_params() == params
 
 

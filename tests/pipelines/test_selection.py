@@ -109,7 +109,8 @@ def test_the_recipes_in_configuration_give_both_networks_of_a_fold_the_same_budg
 
 
 def test_the_papers_recipe_is_the_papers():
-    paper = Parameters.read(configured()).recipes["fg2020"]
+    parameters = Parameters.read(configured() | {"recipe": "fg2020"})
+    paper = parameters.to_params()["training"].recipe
     assert (paper.network.architecture, paper.network.image_size) == ("vgg13", 64)
     assert (paper.pretrain.batch_size, paper.pretrain.learning_rate) == (32, 0.005)
     assert paper.pretrain.schedule.milestones == (20, 40)

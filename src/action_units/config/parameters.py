@@ -121,7 +121,7 @@ class Parameters(MachineConfig):
     person: Annotated[str, Field(min_length=1)] | None
     cluster: ClusterSettings
     restart: bool
-    face_size: Annotated[int, Field(ge=16, le=1024)]
+    face_size: Annotated[int, Field(ge=16, le=512)]
     recipe: str
     recipes: dict[str, RecipeConfig]
     preprocess: PreprocessSettings
@@ -143,6 +143,20 @@ class Parameters(MachineConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        for name, recipe in self.recipes.items():
+            network = recipe.network
+            if (
+                "image_size" in network.model_fields_set
+                and network.image_size != self.face_size
+            ):
+                raise ValueError(
+                    f"recipes.{name}.network.image_size is {network.image_size} and face_size "
+                    f"is {self.face_size}; leave image_size out, as face_size sets both"
+                )
+        return self
+
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:
         """Build from ``to_params``."""
@@ -151,14 +165,16 @@ class Parameters(MachineConfig):
     def to_params(self) -> dict[str, Any]:
         """What Kedro hands to nodes: every parameter by name, and the group ``training``.
 
-        That group has the chosen recipe and the parameters of the machine, which stand at the
-        top level of the files and of ``--params``.
+        That group has the chosen recipe, its network for faces of ``face_size``, and the
+        parameters of the machine, which stand at the top level of the files.
         """
         values = {name: getattr(self, name) for name in Parameters.model_fields}
         machine = MachineConfig(**{name: values[name] for name in MachineConfig.model_fields})
+        recipe = self.recipes[self.recipe]
+        network = recipe.network.model_copy(update={"image_size": self.face_size})
         training = TrainingConfig(
             name=self.recipe,
-            recipe=self.recipes[self.recipe],
+            recipe=recipe.model_copy(update={"network": network}),
             seed=self.seed,
             restart=self.restart,
             machine=machine,

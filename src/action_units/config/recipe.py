@@ -27,7 +27,7 @@ class NetworkSpec(Settings):
     """Multiplies the architecture's dropout rates (vgg13: 0.25 after a block, 0.5 after a fully
     connected layer; the others: 0.2 before the head); 0 turns dropout off."""
     image_size: Annotated[int, Field(ge=16, le=512)] = 64
-    """Side of the square input, in pixels."""
+    """Side of the square input, in pixels. Pipelines set it to the parameter face_size."""
     channels: Literal[1, 3] = 1
     """Channels of the input; 3 repeats the grey, as networks made for colour need it."""
     timm_model: str | None = None

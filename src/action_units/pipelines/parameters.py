@@ -79,7 +79,7 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
 
     training: TrainingConfig = parameters.to_params()["training"]
     recipe, name = training.recipe, f"recipes.{training.name}"
-    with error_context(f"{name}.network"):
+    with error_context(f"{name}.network with face_size={parameters.face_size}"):
         check_network(recipe.network)
     runs = {
         "pretrain": "pretrain" in stages,

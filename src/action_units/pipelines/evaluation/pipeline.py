@@ -64,7 +64,6 @@ def create_pipeline() -> Pipeline:
                 "params:preprocess",
                 "params:finetune",
                 "params:evaluation",
-                "params:face_size",
             ],
             "report",
             name="write_report",

@@ -153,7 +153,6 @@ def write_report(
     preprocess: PreprocessSettings,
     finetune: FinetuneSettings,
     evaluation: EvaluationSettings,
-    face_size: int,
 ) -> str:
     """Render the page of the run.
 
@@ -170,7 +169,6 @@ def write_report(
         preprocess: The parameters of preprocessing.
         finetune: The parameters of fine-tuning.
         evaluation: The parameters of evaluation.
-        face_size: Side of the faces, in pixels.
 
     Returns:
         One HTML document that needs nothing else.
@@ -212,7 +210,7 @@ def write_report(
                     "preprocess": preprocess.to_json(),
                     "finetune": finetune.to_json(),
                     "evaluation": evaluation.to_json(),
-                    "face_size": face_size,
+                    "face_size": training.recipe.network.image_size,
                     "precision": training.machine.precision,
                     "threads": training.machine.threads,
                 },
