@@ -24,12 +24,16 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from action_units.evaluation import bootstrap
-from action_units.evaluation.au_report import au_report
-from action_units.evaluation.postprocessing.postprocessing import gain_table
+from action_units.evaluation.comparison import gain_table
+from action_units.evaluation.fold import au_report
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.ranks import subject_ranks
 from action_units.evaluation.reliability import BINS
-from action_units.evaluation.subject_statistics import SubjectStatistics, subject_statistics
+from action_units.evaluation.subject_statistics import (
+    SubjectStatistics,
+    subject_counts,
+    subject_statistics,
+)
 from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.folds import DISFA_SUBJECTS
 
@@ -150,10 +154,10 @@ def main() -> None:
         return
     statistics = subject_statistics(full)
     index = np.unique(subjects, return_inverse=True)[1]
-    times_drawn = bootstrap.draws(len(DISFA_SUBJECTS), [0])
+    times_drawn = bootstrap.resample(len(DISFA_SUBJECTS), [0])
 
     def counted() -> None:
-        people = bootstrap.subject_counts(labels, called, subjects)
+        people = subject_counts(labels, called, subjects)
         bootstrap.interval(SubjectStatistics(people).resampled([0])["f1"])
 
     def resampled_auc() -> None:
@@ -168,14 +172,14 @@ def main() -> None:
         "point figures": lambda: subject_statistics(bare).values,
         "the same again": lambda: subject_statistics(bare).values,
         "scikit-learn loop": lambda: loop(labels, probabilities),
-        "whole report, no intervals": lambda: au_report(full, THRESHOLDS, resamples=0),
+        "whole report, no intervals": lambda: au_report(full, THRESHOLDS, n_resamples=0),
         "whole report, all intervals": lambda: au_report(full, THRESHOLDS),
         "1,000 resamples, all count figures": counted,
         "1,000 resamples, AUC": resampled_auc,
         "1,000 resamples, avg. precision": lambda: [
             ranks.average_precision(times_drawn) for ranks in statistics.ranks or ()
         ],
-        "1,000 resamples, every figure": lambda: statistics.weighed(times_drawn),
+        "1,000 resamples, every figure": lambda: statistics.weighted(times_drawn),
         naive_f1: lambda: naive_bootstrap(sk.f1_score, labels, called, subjects, few),
         naive_auc: lambda: naive_bootstrap(
             sk.roc_auc_score, labels, probabilities, subjects, few

@@ -36,10 +36,9 @@ from action_units.config import (
     RecipeConfig,
     TrainingConfig,
 )
-from action_units.evaluation.comparison import score_folds
-from action_units.evaluation.judging import BootstrapScores, differences
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.scores import BootstrapScores, score_folds
 from action_units.evaluation.subject_statistics import MetricValues
 from action_units.faces.store import FaceStore
 from action_units.models.registry import build_network
@@ -144,7 +143,7 @@ def mean_of(judged: Sequence[BootstrapScores]) -> BootstrapScores:
         figures = [getattr(one, name) for one in judged]
         return {key: np.mean([figure[key] for figure in figures], axis=0) for key in figures[0]}
 
-    averaged = ("by_fold", "by_fold_drawn", "pooled", "pooled_drawn")
+    averaged = ("by_fold", "by_fold_resampled", "pooled", "pooled_resampled")
     return replace(judged[0], **{name: mean(name) for name in averaged})
 
 
@@ -159,11 +158,11 @@ def show(runs: Mapping[str, Mapping[int, BootstrapScores]]) -> None:
                 mean_of(list(runs[w].values())) if seed == "mean" else runs[w][int(seed)]
                 for w in (way, first)
             )
-            apart, cells = differences(one, reference), []
+            difference, cells = one - reference, []
             columns = list(range(len(one.aus)))
             for name in SHOWN:
-                value = f"{one.over_folds(name, columns).value:.3f}"
-                gap = apart[name].averages["12 AUs"].mean_of_folds
+                value = f"{one.mean_of_folds(name, columns).value:.3f}"
+                gap = difference.mean_of_folds(name, columns)
                 if way != first:
                     value += f" ({gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}])"
                 cells.append(value)

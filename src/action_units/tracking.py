@@ -62,7 +62,7 @@ def metrics_of(measures: pd.DataFrame) -> dict[str, float]:
     """The means of folds of every average as MLflow takes them, undefined ones left out.
 
     Args:
-        measures: From ``RunSummary.measures_table``.
+        measures: From ``RunSummary.metrics_table``.
 
     Returns:
         By names such as ``finetuned.f1.12 AUs``.

@@ -5,8 +5,7 @@ import pytest
 import sklearn
 from sklearn import metrics as sk
 
-from action_units.evaluation import metrics
-from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.predictions import Predictions, check_arrays
 from action_units.evaluation.subject_statistics import subject_statistics
 
 FRAMES = (1, 2, 7, 24, 60)
@@ -38,7 +37,7 @@ def ours(labels: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
     who = np.random.default_rng(0).choice(["SN001", "SN002", "SN003"], len(labels))
     aus = tuple(range(1, labels.shape[1] + 1))
     return subject_statistics(
-        Predictions(aus, *metrics.checked(labels, scores), scores >= THRESHOLD, who)
+        Predictions(aus, *check_arrays(labels, scores), scores >= THRESHOLD, who)
     ).values
 
 
@@ -57,7 +56,7 @@ def generated():
 
 
 @pytest.fixture(scope="module")
-def judged(generated):
+def scored(generated):
     return {n: ours(*data) for n, data in generated.items()}
 
 
@@ -71,9 +70,9 @@ def batches_of(labels: np.ndarray, scores: np.ndarray, every: int = 1):
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-def test_counted_figures_are_scikit_learns(generated, judged, frames):
-    found = judged[frames]
-    checked = 0
+def test_counted_figures_are_scikit_learns(generated, scored, frames):
+    found = scored[frames]
+    n_checked = 0
     for columns, y, p in batches_of(*generated[frames]):
         hat = (p >= THRESHOLD).astype(np.int8)
         each = {"average": None, "zero_division": 0}
@@ -103,12 +102,12 @@ def test_counted_figures_are_scikit_learns(generated, judged, frames):
         }
         for name, (value, defined) in expected.items():
             assert_same(found[name][columns], value, defined, name)
-        checked += COLUMNS
-    assert checked >= 2000  # with five numbers of frames: ten thousand
+        n_checked += COLUMNS
+    assert n_checked >= 2000  # with five numbers of frames: ten thousand
 
 
-def ranks_agree(generated, judged, frames: int, every: int) -> None:
-    found = judged[frames]
+def ranks_agree(generated, scored, frames: int, every: int) -> None:
+    found = scored[frames]
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         for columns, y, p in batches_of(*generated[frames], every):
             positive, both = y.any(axis=0), (y.any(axis=0) & ~y.all(axis=0))
@@ -126,26 +125,26 @@ def ranks_agree(generated, judged, frames: int, every: int) -> None:
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-def test_ranked_figures_are_scikit_learns(generated, judged, frames):
-    ranks_agree(generated, judged, frames, every=10)
+def test_ranked_figures_are_scikit_learns(generated, scored, frames):
+    ranks_agree(generated, scored, frames, every=10)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("frames", FRAMES)
-def test_ranked_figures_are_scikit_learns_in_all_cases(generated, judged, frames):
-    ranks_agree(generated, judged, frames, every=1)
+def test_ranked_figures_are_scikit_learns_in_all_cases(generated, scored, frames):
+    ranks_agree(generated, scored, frames, every=1)
 
 
-def test_mcc_and_balanced_accuracy_are_scikit_learns_own(generated, judged):
+def test_mcc_and_balanced_accuracy_are_scikit_learns_own(generated, scored):
     labels, scores = generated[24]
     for column in range(0, labels.shape[1], 29):
         known = labels[:, column] >= 0
         y, hat = labels[known, column], scores[known, column] >= THRESHOLD
         if 0 < y.sum() < y.size and 0 < hat.sum() < hat.size:
-            assert judged[24]["mcc"][column] == pytest.approx(
+            assert scored[24]["mcc"][column] == pytest.approx(
                 sk.matthews_corrcoef(y, hat), abs=1e-12
             )
-            assert judged[24]["balanced_accuracy"][column] == pytest.approx(
+            assert scored[24]["balanced_accuracy"][column] == pytest.approx(
                 sk.balanced_accuracy_score(y, hat), abs=1e-12
             )
 

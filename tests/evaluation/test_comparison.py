@@ -1,15 +1,12 @@
 """Two networks side by side, and the pairs that are refused."""
 
-import json
-
 import numpy as np
 import pytest
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.comparison import compare
-from action_units.evaluation.measures import METRICS
 from action_units.evaluation.predictions import Predictions
-from action_units.evaluation.subject_statistics import subject_statistics
+from action_units.evaluation.subject_statistics import METRICS, subject_statistics
 from tests.evaluation.made_up import GROUPS, made_up_predictions
 
 
@@ -39,10 +36,6 @@ def test_every_figure_is_compared_pair_by_pair():
     assert row["pooled_low"] < row["pooled_difference"] < row["pooled_high"]
     assert table.loc[("brier", "12 AUs"), "high"] < 0  # lower is better there
     assert table.loc[("f1", "AU05"), "why"] == "no positive frame"
-    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["names"] == [
-        "ours",
-        "theirs",
-    ]
 
 
 def test_a_network_does_not_differ_from_itself():

@@ -1,4 +1,4 @@
-"""Events and their F1 against a literal reading of the definition."""
+"""F1 of events against the definition read literally, and frames in the order of their videos."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from action_units.evaluation.events import OVERLAPS, subject_events
+from action_units.evaluation.events import OVERLAPS, frame_order, runs, subject_events
 from action_units.evaluation.predictions import Predictions
 
 ONE = np.ones((1, 1))
 
 
-def answers_of(labels, predicted, frames=None, recordings=None) -> Predictions:
+def predictions_of(labels, predicted, frames=None, recordings=None) -> Predictions:
     y, hat = (np.asarray(part).reshape(len(labels), -1) for part in (labels, predicted))
     n = len(y)
     return Predictions(
@@ -26,8 +26,8 @@ def answers_of(labels, predicted, frames=None, recordings=None) -> Predictions:
     )
 
 
-def area(answers: Predictions) -> np.ndarray:
-    return subject_events(answers, np.zeros(len(answers.labels), int), 1).f1(ONE)[0]
+def area(predictions: Predictions) -> np.ndarray:
+    return subject_events(predictions, np.zeros(len(predictions.labels), int), 1).f1(ONE)[0]
 
 
 def naive_events(mask: dict[tuple[str, int], bool]) -> list[set[tuple[str, int]]]:
@@ -72,28 +72,30 @@ def videos(draw: st.DrawFn):
 @settings(max_examples=150, deadline=None)
 @given(videos())
 def test_the_curve_is_the_definition_read_literally(data):
-    found = subject_events(answers_of(*data), np.zeros(len(data[0]), int), 1).curve(ONE)
+    found = subject_events(predictions_of(*data), np.zeros(len(data[0]), int), 1).curve(ONE)
     np.testing.assert_allclose(found[0, 0], naive_curve(*data), atol=1e-12)
 
 
 def test_a_perfect_prediction_has_area_one_and_none_has_area_zero():
     labels = [0, 1, 1, 1, 0, 0, 1, 0]
-    assert area(answers_of(labels, labels))[0] == 1.0
-    assert area(answers_of(labels, [0] * 8))[0] == 0.0
-    assert np.isnan(area(answers_of([0] * 8, labels))[0])  # nothing to find
+    assert area(predictions_of(labels, labels))[0] == 1.0
+    assert area(predictions_of(labels, [0] * 8))[0] == 0.0
+    assert np.isnan(area(predictions_of([0] * 8, labels))[0])  # nothing to find
 
 
 def test_half_an_event_is_found_up_to_half():
     labels, predicted = [0, 1, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0]
-    curve = subject_events(answers_of(labels, predicted), np.zeros(6, int), 1).curve(ONE)[0, 0]
+    curve = subject_events(predictions_of(labels, predicted), np.zeros(6, int), 1).curve(ONE)[
+        0, 0
+    ]
     np.testing.assert_array_equal(curve, OVERLAPS <= 0.5)
-    assert area(answers_of(labels, predicted))[0] == pytest.approx(0.5)
+    assert area(predictions_of(labels, predicted))[0] == pytest.approx(0.5)
 
 
 def test_an_event_that_flickers_is_many_calls():
     labels, predicted = [1] * 9, [1, 0, 1, 0, 1, 0, 1, 0, 1]
-    events = subject_events(answers_of(labels, predicted), np.zeros(9, int), 1)
-    assert (events.coded[0, 0], events.called[0, 0]) == (1, 5)
+    events = subject_events(predictions_of(labels, predicted), np.zeros(9, int), 1)
+    assert (events.coded[0, 0], events.predicted[0, 0]) == (1, 5)
 
 
 @pytest.mark.parametrize(
@@ -107,19 +109,21 @@ def test_an_event_that_flickers_is_many_calls():
     ],
 )
 def test_what_ends_an_event(labels, frames, recordings, events):
-    found = subject_events(answers_of(labels, labels, frames, recordings), np.zeros(4, int), 1)
+    found = subject_events(
+        predictions_of(labels, labels, frames, recordings), np.zeros(4, int), 1
+    )
     assert found.coded[0, 0] == events
 
 
 def test_a_number_that_comes_twice_leaves_events_undefined():
-    assert subject_events(answers_of([1, 1], [1, 1], [3, 3]), np.zeros(2, int), 1) is None
+    assert subject_events(predictions_of([1, 1], [1, 1], [3, 3]), np.zeros(2, int), 1) is None
 
 
 def test_subjects_are_drawn_with_their_events():
     labels = np.array([[1], [1], [0], [1], [0], [1]])
     predicted = np.array([[1], [1], [0], [0], [1], [1]])
-    answers = answers_of(labels, predicted, [1, 2, 3, 1, 2, 3], list("aaabbb"))
-    found = subject_events(answers, np.array([0, 0, 0, 1, 1, 1]), 2)
+    predictions = predictions_of(labels, predicted, [1, 2, 3, 1, 2, 3], list("aaabbb"))
+    found = subject_events(predictions, np.array([0, 0, 0, 1, 1, 1]), 2)
     times = np.array([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
     # a: 1 of 1 right; b: 1 of 2 coded found, its one called event half right.
     curve = found.curve(times)[:, 0]
@@ -128,3 +132,24 @@ def test_subjects_are_drawn_with_their_events():
     np.testing.assert_allclose(curve[1][50:], 0)
     # Together 2 of 3 coded events are found, and beyond half 1 of 2 called ones is right.
     np.testing.assert_allclose(curve[2][50:], 2 * (2 / 3) * 0.5 / (2 / 3 + 0.5))
+
+
+def test_frames_are_sorted_by_video_and_number():
+    order, follows = frame_order(["b", "a", "a", "b", "a", "a"], [2, 10, 9, 3, 12, 12])
+    assert order.tolist()[:2] == [2, 1]
+    assert order.tolist()[4:] == [0, 3]
+    # 9, 10 | a gap, 12 | 12 again | b: 2, 3
+    assert follows.tolist() == [False, True, False, False, False, True]
+
+
+def test_runs_end_where_frames_do_not_follow():
+    mask = np.array([True, True, True, False, True, True])
+    follows = np.array([False, True, False, True, True, True])
+    starts, stops = runs(mask, follows)
+    assert list(zip(starts, stops, strict=True)) == [(0, 2), (2, 3), (4, 6)]
+
+
+def test_nothing_has_no_runs():
+    order, follows = frame_order([], [])
+    starts, stops = runs(np.zeros(0, bool), follows)
+    assert order.size == follows.size == starts.size == stops.size == 0

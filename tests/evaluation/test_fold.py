@@ -1,21 +1,31 @@
-"""A fold on disk and back, and the folds that are refused."""
+"""A fold's AU report against scikit-learn, on disk and back, and the folds that are refused."""
 
+import io
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics as sk
 
+from action_units.csv_text import to_csv
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.au_report import au_report
+from action_units.evaluation import bootstrap
 from action_units.evaluation.fold import (
     FoldEvaluation,
     ModelEvaluation,
+    au_report,
     evaluate_predictions,
+    from_records,
+    reasons,
+    to_records,
 )
-from action_units.evaluation.metrics import Confusion, PredictionError
+from action_units.evaluation.metrics import Confusion, average_sets
 from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.subject_statistics import METRICS
+from action_units.labels.action_units import AU_NAMES, DISFA_AUS, EIGHT_AUS, au_column
 from tests.evaluation.made_up import (
     GROUPS,
     made_up_curve,
@@ -36,9 +46,9 @@ def assert_same_model(one: ModelEvaluation, other: ModelEvaluation) -> None:
         pd.testing.assert_frame_equal(
             getattr(one, table), getattr(other, table), check_exact=True
         )
-    assert one.people.subjects == other.people.subjects
+    assert one.subject_counts.subjects == other.subject_counts.subjects
     for part in ("tp", "fp", "fn", "tn"):
-        ours, theirs = (getattr(model.people.counts, part) for model in (one, other))
+        ours, theirs = (getattr(model.subject_counts.counts, part) for model in (one, other))
         np.testing.assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype
     assert one.provenance == other.provenance
@@ -52,8 +62,8 @@ def test_the_evaluation_holds_the_tables_of_its_predictions():
     )
     pd.testing.assert_frame_equal(found.averages, averages)
     pd.testing.assert_frame_equal(found.au_table, expected)
-    assert found.people.subjects == GROUPS[0]
-    counts = found.people.counts
+    assert found.subject_counts.subjects == GROUPS[0]
+    counts = found.subject_counts.counts
     np.testing.assert_array_equal(counts.support.sum(axis=0), expected["support"])
     np.testing.assert_array_equal(
         counts.tp.sum(axis=0) / (counts.tp + counts.fp).sum(axis=0), expected["precision"]
@@ -161,19 +171,9 @@ def one_more(part: np.ndarray, by: int = 1) -> np.ndarray:
 )
 def test_networks_with_different_tests_are_refused(change):
     fold = made_up_fold(1, scratch=True)
-    people = change(fold.scratch.people, fold.scratch.people.counts)
+    people = change(fold.scratch.subject_counts, fold.scratch.subject_counts.counts)
     with pytest.raises(ConfigurationError, match="different subjects, frames or labels"):
-        replace(fold, scratch=replace(fold.scratch, people=people))
-
-
-def test_predictions_without_subjects_are_refused():
-    with pytest.raises(PredictionError, match="no column 'subject'"):
-        evaluate_predictions(made_up_predictions().drop(columns="subject"), thresholds_at(0.5))
-
-
-def test_thresholds_of_another_number_of_aus_are_refused():
-    with pytest.raises(PredictionError, match="3 thresholds for 12 AUs"):
-        evaluate_predictions(made_up_predictions(), thresholds_at(0.5, 3))
+        replace(fold, scratch=replace(fold.scratch, subject_counts=people))
 
 
 def test_thresholds_of_a_tested_subject_are_refused():
@@ -193,3 +193,173 @@ def test_a_network_that_knows_a_tested_subject_is_refused(part, sentence):
     provenance["subjects"][part].append("SN003")
     with pytest.raises(ConfigurationError, match=sentence):
         evaluate_predictions(made_up_predictions(), thresholds_at(0.5), provenance=provenance)
+
+
+THRESHOLDS = np.linspace(0.3, 0.6, len(DISFA_AUS))
+
+
+def report_of(predictions: pd.DataFrame, **options):
+    return au_report(Predictions.read(predictions, THRESHOLDS), THRESHOLDS, **options)
+
+
+def test_each_row_is_what_scikit_learn_says():
+    predictions = made_up_predictions()
+    table, _, _ = report_of(predictions)
+    assert table["au"].tolist() == list(DISFA_AUS)
+    assert table["name"].tolist() == [AU_NAMES[au] for au in DISFA_AUS]
+    for row, threshold in zip(table.itertuples(), THRESHOLDS, strict=True):
+        y = predictions[au_column(row.au)].to_numpy()
+        p = predictions[f"{au_column(row.au)}_p"].to_numpy(np.float64)
+        y, p = y[y >= 0], p[y >= 0]
+        hat = p >= threshold
+        expected = {
+            "n": y.size,
+            "support": y.sum(),
+            "n_subjects": 3,
+            "prevalence": y.mean(),
+            "threshold": threshold,
+            "precision": sk.precision_score(y, hat),
+            "recall": sk.recall_score(y, hat),
+            "f1": sk.f1_score(y, hat),
+            "f1_at_half": sk.f1_score(y, p >= 0.5),
+            "balanced_accuracy": sk.balanced_accuracy_score(y, hat),
+            "mcc": sk.matthews_corrcoef(y, hat),
+            "auc": sk.roc_auc_score(y, p),
+            "average_precision": sk.average_precision_score(y, p),
+            "brier": sk.brier_score_loss(y, p),
+            "floor_f1": sk.f1_score(y, np.ones_like(y)),
+        }
+        for name, value in expected.items():
+            assert getattr(row, name) == pytest.approx(value, abs=1e-12), (row.au, name)
+        for name in ("f1", "auc", "average_precision", "mcc", "f1_event", "brier", "recall"):
+            low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+            assert low <= getattr(row, name) <= high, (row.au, name)
+            assert getattr(row, f"{name}_kept") == 1000
+        assert row.n_subjects_with_positives == 3
+
+
+def test_every_measure_stands_in_the_table_and_in_its_averages():
+    table, averages, _ = report_of(made_up_predictions())
+    for name in METRICS:
+        for column in (name, f"{name}_low", f"{name}_high", f"{name}_kept"):
+            assert column in table, column
+            assert column in averages, column
+        assert f"{name}_defined" in averages
+
+
+def test_an_au_that_nobody_shows_is_undefined_and_says_why():
+    table, averages, _ = report_of(made_up_predictions(absent=[5]))
+    row = table.set_index("au").loc[5]
+    undefined = ["recall", "f1", "f1_at_half", "f1_event", "mcc", "auc", "average_precision"]
+    assert row[[*undefined, "f1_low", "auc_low", "floor_f1"]].isna().all()
+    assert row["support"] == row["prevalence"] == row["auc_kept"] == 0
+    assert row["precision"] == 0  # false alarms are wrong whether or not it is ever shown
+    assert math.isnan(row["precision_low"])  # though nobody tells how people differ
+    assert row["brier_low"] < row["brier"] < row["brier_high"]
+    why = reasons(row)
+    assert {why[name] for name in undefined} == {"no positive frame"}
+    assert why["icc"] == "no intensities in the data"
+    assert "precision" not in why
+    defined = averages.set_index("average").loc["12 AUs"]
+    assert (defined["auc_defined"], defined["precision_defined"], defined["icc_defined"]) == (
+        11,
+        12,
+        0,
+    )
+
+
+def test_an_au_that_one_person_shows_has_no_interval():
+    predictions = made_up_predictions()
+    predictions.loc[predictions["subject"] != "SN001", "AU12"] = 0
+    row = report_of(predictions)[0].set_index("au").loc[12]
+    assert row["n_subjects_with_positives"] == 1
+    assert not math.isnan(row["f1"])
+    assert row[["f1_low", "f1_high", "auc_low", "mcc_high"]].isna().all()
+    # Resamples without this person have no positive frame: they are dropped, and counted.
+    assert row["f1_kept"] == row["auc_kept"] < 1000
+    assert row["brier_kept"] == 1000
+
+
+def test_averages_tell_how_many_aus_are_defined():
+    predictions = made_up_predictions(absent=[5, 12])  # 12 is one of the eight
+    table, averages, _ = report_of(predictions)
+    averages = averages.set_index("average")
+    assert averages["n_aus"].to_dict() == {"8 AUs": 8, "12 AUs": 12}
+    assert averages["n_defined"].to_dict() == {"8 AUs": 7, "12 AUs": 10}
+    by_au = dict(zip(table["au"], table["f1"], strict=True))
+    eight = [by_au[au] for au in EIGHT_AUS if au != 12]
+    twelve = [by_au[au] for au in DISFA_AUS if au not in (5, 12)]
+    assert averages.loc["8 AUs", "f1"] == pytest.approx(math.fsum(eight) / 7, abs=1e-12)
+    assert averages.loc["12 AUs", "f1"] == pytest.approx(math.fsum(twelve) / 10, abs=1e-12)
+    assert averages.loc["12 AUs", "brier"] == pytest.approx(table["brier"].mean(), abs=1e-12)
+    assert (averages["f1_low"] < averages["f1"]).all()
+    assert (averages["f1"] < averages["f1_high"]).all()
+
+
+def test_the_interval_of_an_average_is_that_of_the_mean_in_each_resample():
+    predictions = made_up_predictions()
+    _, averages, statistics = report_of(predictions, seed=(4,), n_resamples=200)
+    times = bootstrap.resample(3, (4,), 200)
+    for name in ("f1", "auc", "ece"):
+        means = statistics.weighted(times)[name].mean(axis=1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        row = averages.set_index("average").loc["12 AUs"]
+        assert row[f"{name}_low"] == pytest.approx(low, abs=1e-12)
+        assert row[f"{name}_high"] == pytest.approx(high, abs=1e-12)
+
+
+def test_averages_of_one_person_have_no_interval():
+    _, averages, _ = report_of(made_up_predictions(["SN001"]))
+    ends = [f"{name}_{end}" for name in ("f1", "auc", "brier") for end in ("low", "high")]
+    assert averages[ends].isna().all(axis=None)
+    assert averages["f1"].notna().all()
+
+
+def test_no_frames_make_a_table_of_undefined_figures():
+    table, _, _ = report_of(made_up_predictions().iloc[:0])
+    assert table[["f1", "auc", "brier", "prevalence", "f1_low"]].isna().all(axis=None)
+    assert (table["n"] == 0).all()
+    assert reasons(table.iloc[0])["f1"] == "no frame with a label"
+
+
+def table_of(predictions: pd.DataFrame) -> pd.DataFrame:
+    return au_report(Predictions.read(predictions, [0.4] * 12), [0.4] * 12, n_resamples=20)[0]
+
+
+def test_other_sets_of_aus_have_one_average():
+    assert average_sets([1, 12]) == {"2 AUs": (1, 12)}
+    assert average_sets(EIGHT_AUS) == {"8 AUs": EIGHT_AUS}
+    assert list(average_sets(DISFA_AUS)) == ["8 AUs", "12 AUs"]
+
+
+def test_csv_says_na_and_reads_back_as_the_same_table():
+    table = table_of(made_up_predictions(absent=[5]))
+    text = to_csv(table, undefined="n/a")
+    assert ",n/a," in text
+    assert "nan" not in text.lower().replace("n/a", "")
+    pd.testing.assert_frame_equal(
+        pd.read_csv(io.StringIO(text)).fillna({"why": ""}), table, check_dtype=False, rtol=1e-15
+    )
+
+
+def test_json_says_null_and_reads_back_as_the_same_table():
+    predictions = made_up_predictions(absent=[5])
+    table = table_of(predictions)
+    text = json.dumps(to_records(table), allow_nan=False)
+    rows = json.loads(text)
+    assert rows[DISFA_AUS.index(5)]["f1"] is None
+    assert rows[0]["threshold_fallback"] is False
+    pd.testing.assert_frame_equal(from_records(rows), table, check_exact=True)
+
+
+def test_a_column_that_is_nowhere_defined_stays_a_column_of_numbers():
+    table = from_records([{"au": 1, "f1": None}, {"au": 2, "f1": None}])
+    assert table["f1"].dtype == np.float64
+    assert table["au"].dtype == np.int64
+    assert from_records([]).empty
+
+
+def test_reasons_are_taken_apart():
+    row = {"why": "f1: no positive frame; mcc: never called present"}
+    assert reasons(row) == {"f1": "no positive frame", "mcc": "never called present"}
+    assert reasons({"why": ""}) == {}

@@ -1,4 +1,4 @@
-"""Every figure at full size on the real labels of DISFA, with simulated predictions."""
+"""Every metric at full size on the real labels of DISFA, with simulated predictions."""
 
 import csv
 import gzip
@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from action_units.evaluation.fold import FoldEvaluation, evaluate_predictions
+from action_units.evaluation.report.report import render_report
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, split_subjects
 from action_units.labels.tables import read_finetune_labels
 from tests.evaluation.made_up import thresholds_at
+from tests.evaluation.report.test_report import Page
 
 DATA = Path(__file__).parents[2].parent / "shared/data"
 FILES = {fold: DATA / f"fold{fold}_test.csv.gz" for fold in (1, 2)}
@@ -67,7 +69,7 @@ def counted() -> dict[int, tuple[int, list[int], list[int]]]:
     return found
 
 
-def test_each_folds_prevalence_and_floor_are_those_counted_in_its_file(run, counted):
+def test_each_folds_prevalence_and_baseline_are_those_counted_in_its_file(run, counted):
     for fold in run.folds:
         frames, positives, shown = counted[fold.fold]
         assert frames == FRAMES[fold.fold]
@@ -83,29 +85,29 @@ def test_each_folds_prevalence_and_floor_are_those_counted_in_its_file(run, coun
         np.testing.assert_allclose(table["floor_f1"], floors, atol=1e-15)
 
 
-def test_floors_across_folds_are_averaged_and_pooled_apart(run, counted):
+def test_baselines_across_folds_are_averaged_and_pooled_apart(run, counted):
     floors = np.array(
         [[2 * p / (n + p) for p in positives] for n, positives, _ in counted.values()]
     )
     frames = sum(n for n, _, _ in counted.values())
     together = np.sum([positives for _, positives, _ in counted.values()], axis=0)
     for column, au in enumerate(DISFA_AUS):
-        line = run.floor.aus[au]
+        line = run.all_positive.aus[au]
         assert line.mean_of_folds.value == pytest.approx(floors[:, column].mean(), abs=1e-15)
         pooled = 2 * together[column] / (frames + together[column])
         assert line.pooled.value == pytest.approx(pooled, abs=1e-15)
     eight = [DISFA_AUS.index(au) for au in EIGHT_AUS]
     for name, columns in {"8 AUs": eight, "12 AUs": range(12)}.items():
         expected = floors[:, list(columns)].mean()
-        assert run.floor.averages[name].mean_of_folds.value == pytest.approx(
+        assert run.all_positive.averages[name].mean_of_folds.value == pytest.approx(
             expected, abs=1e-15
         )
 
 
-def test_every_figure_of_frames_has_a_value_and_an_interval(run):
+def test_every_metric_of_frames_has_a_value_and_an_interval(run):
     table = run.metrics_table().set_index(["measure", "name"])
     absent = {"icc", "pcc", "mae"}  # these files have no intensities
-    for measure in run.measures["finetuned"]:
+    for measure in run.metrics["finetuned"]:
         rows = table.loc[measure]
         assert rows["mean_of_folds"].isna().all() == (measure in absent), measure
         assert rows["pooled_low"].isna().all() == (measure in absent), measure
@@ -114,3 +116,11 @@ def test_every_figure_of_frames_has_a_value_and_an_interval(run):
     assert (known["kept"] > 900).all()
     assert (table.loc["icc", "why"] == "no intensities in the data").all()
     json.dumps(run.to_json(), allow_nan=False)
+
+
+def test_the_page_prints_the_baselines(run):
+    printed = Page(render_report(run)).rows
+    header = next(row for row in printed if "pooled" in row)
+    for au, row in zip(DISFA_AUS, printed[1:13], strict=True):
+        baseline = run.all_positive.aus[au].mean_of_folds.value
+        assert row[header.index("all-positive")] == f"{baseline:.3f}"

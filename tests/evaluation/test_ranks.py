@@ -27,7 +27,7 @@ def repeated(labels, scores, who, drawn):
 @pytest.mark.parametrize("steps", [2, 10, 10**9])
 @pytest.mark.parametrize("block", [1, 7, 1024])
 def test_a_resample_is_scikit_learn_on_repeated_frames(steps, block, monkeypatch):
-    monkeypatch.setattr(ranks, "_WEIGHED", block * 25)
+    monkeypatch.setattr(ranks, "_WEIGHTED", block * 25)
     monkeypatch.setattr(ranks, "_COUNTED", block)
     data = frames(300, 6, steps)
     found = subject_ranks(*data, 6)

@@ -9,10 +9,15 @@ import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.measures import METRICS
-from action_units.evaluation.summary import RunSummary, summarise
+from action_units.evaluation.subject_statistics import METRICS
+from action_units.evaluation.summary import (
+    RunSummary,
+    check_folds_agree,
+    summarise,
+    warnings_of,
+)
 from action_units.labels.action_units import DISFA_AUS
-from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
+from tests.evaluation.made_up import GROUPS, from_scratch, made_up_fold, made_up_predictions
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +81,7 @@ def whole(folds):
 
 
 def test_with_predictions_every_figure_is_scored_over_the_folds(folds, whole):
-    assert list(whole.measures["finetuned"]) == list(METRICS)
+    assert list(whole.metrics["finetuned"]) == list(METRICS)
     assert list(whole.gains) == list(METRICS)
     table = whole.metrics_table()
     assert len(table) == 2 * len(METRICS) * 14
@@ -91,13 +96,13 @@ def test_with_predictions_every_figure_is_scored_over_the_folds(folds, whole):
 
 def test_without_predictions_the_counted_figures_are_the_same(folds, whole):
     counted = summarise(folds)
-    assert "auc" not in counted.measures["finetuned"]
-    assert list(counted.measures["finetuned"]) == [
+    assert "auc" not in counted.metrics["finetuned"]
+    assert list(counted.metrics["finetuned"]) == [
         "f1", "floor_f1", "f1_norm", "precision", "recall", "balanced_accuracy", "mcc",
         "prevalence",
     ]  # fmt: skip
-    for name, scores in counted.measures["finetuned"].items():
-        assert str(scores) == str(whole.measures["finetuned"][name])
+    for name, scores in counted.metrics["finetuned"].items():
+        assert str(scores) == str(whole.metrics["finetuned"][name])
     assert str(counted.gains["f1"]) == str(whole.gains["f1"])
 
 
@@ -143,11 +148,61 @@ def test_scratch_is_compared_only_where_every_fold_has_it(folds):
     assert none.warnings == ()
     for one in (summary, none):
         assert list(one.scores) == ["finetuned"]
-        assert one.difference == one.au_difference == one.gains == {}
+        assert one.gains == {}
         assert one.table()["difference"].isna().all()
         assert not math.isnan(one.table()["mean_of_folds"].iloc[-1])
 
 
-def test_folds_that_must_not_be_averaged_are_refused(folds):
-    with pytest.raises(ConfigurationError, match="fold 1 is given twice"):
-        summarise([folds[0], folds[0]])
+def test_folds_of_one_run_pass_without_a_word(folds):
+    check_folds_agree(folds)
+    assert list(warnings_of(folds, 3)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        ("config_hash", "other", "configurations"),
+        ("data_sha256", "other", "data"),
+        ("recipe", {"batch_size": 64}, "recipes"),
+        ("packages", {"torch": "3"}, "package versions"),
+    ],
+)
+def test_folds_run_differently_are_told(folds, key, value, what):
+    odd = dataclasses.replace(folds[2], provenance={**folds[2].provenance, key: value})
+    (warning,) = warnings_of([*folds[:2], odd], 3)
+    assert warning.startswith(f"The folds were run with different {what}")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"protocol": "fg2020"}, "their protocol differs, standard and fg2020"),
+        ({"rendered": False}, "their rendered differs"),
+        ({"fold": 1}, "fold 1 is given twice"),
+    ],
+)
+def test_folds_that_must_not_be_averaged_are_refused(folds, change, sentence):
+    odd = dataclasses.replace(folds[1], **change)
+    with pytest.raises(ConfigurationError, match=sentence):
+        check_folds_agree([folds[0], odd])
+
+
+def test_folds_with_other_aus_are_refused(folds):
+    with pytest.raises(ConfigurationError, match="their aus differs"):
+        check_folds_agree([folds[0], made_up_fold(2, aus=(1, 12), scratch=True)])
+
+
+def test_a_subject_tested_twice_is_refused(folds):
+    again = dataclasses.replace(folds[0], fold=2)
+    with pytest.raises(ConfigurationError, match="SN001 is tested in fold 1 and in fold 2"):
+        check_folds_agree([folds[0], again])
+
+
+def test_no_folds_say_how_to_get_some():
+    with pytest.raises(ConfigurationError, match="kedro run --pipeline evaluate"):
+        check_folds_agree([])
+
+
+def test_a_fold_that_was_not_pre_trained_is_not_averaged_with_others(folds):
+    with pytest.raises(ConfigurationError, match="their pretrained differs, True and False"):
+        check_folds_agree([folds[0], from_scratch(folds[1])])

@@ -84,7 +84,7 @@ def test_the_front_matter_parses_and_holds_the_runs_figures(made):
     told = {
         metric["name"].split(", mean of")[0]: metric["value"] for metric in result["metrics"]
     }
-    f1, auc = (summary.measures["finetuned"][name] for name in ("f1", "auc"))
+    f1, auc = (summary.metrics["finetuned"][name] for name in ("f1", "auc"))
     assert told["F1, 8 AUs"] == round(f1.averages["8 AUs"].mean_of_folds.value, 4)
     for au in DISFA_AUS:
         assert told[f"F1, {au_column(au)}"] == round(f1.aus[au].mean_of_folds.value, 4)
@@ -94,26 +94,28 @@ def test_the_front_matter_parses_and_holds_the_runs_figures(made):
 
 def test_planted_scores_stand_in_the_tables(made):
     summary, members, _ = made
-    f1 = summary.measures["finetuned"]["f1"]
+    f1 = summary.metrics["finetuned"]["f1"]
     planted = replace(f1.aus[9], mean_of_folds=Estimate(0.1234, 0.0567, 0.7654, 1000))
     average = replace(
         f1.averages["8 AUs"],
         mean_of_folds=Estimate(0.9871, 0.9112, 0.9993, 1000),
         pooled=Estimate(0.4321, 0.3333, 0.5432, 1000),
     )
-    floor = summary.measures["finetuned"]["floor_f1"]
-    floored = replace(floor.averages["8 AUs"], mean_of_folds=Estimate(0.2468))
-    ece = summary.measures["finetuned"]["ece"]
+    baseline = summary.metrics["finetuned"]["floor_f1"]
+    changed_baseline = replace(baseline.averages["8 AUs"], mean_of_folds=Estimate(0.2468))
+    ece = summary.metrics["finetuned"]["ece"]
     calibrated = replace(ece.averages["12 AUs"], mean_of_folds=Estimate(0.0193, 0.0101, 0.0307))
-    measures = {
-        **summary.measures["finetuned"],
+    metrics = {
+        **summary.metrics["finetuned"],
         "f1": replace(
             f1, aus={**f1.aus, 9: planted}, averages={**f1.averages, "8 AUs": average}
         ),
-        "floor_f1": replace(floor, averages={**floor.averages, "8 AUs": floored}),
+        "floor_f1": replace(
+            baseline, averages={**baseline.averages, "8 AUs": changed_baseline}
+        ),
         "ece": replace(ece, averages={**ece.averages, "12 AUs": calibrated}),
     }
-    changed = replace(summary, measures={**summary.measures, "finetuned": measures})
+    changed = replace(summary, metrics={**summary.metrics, "finetuned": metrics})
     card = render_card(changed, members, "x", 1.0, True)
     row = next(row for row in table_rows(card, "AU09") if "of 9" in row[3])
     assert row[1] == AU_NAMES[9]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.evaluation.test_page_in_browser import BROWSER, HEADLESS
+from tests.evaluation.report.test_page_in_browser import BROWSER, HEADLESS
 
 OPTIONS = (
     *HEADLESS,

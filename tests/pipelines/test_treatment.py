@@ -76,7 +76,7 @@ def test_smoothing_goes_along_each_video():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ConfigurationError, match="treatment 'best' of probabilities"):
+    with pytest.raises(ConfigurationError, match="postprocessing 'best' of probabilities"):
         treated("best")
     with pytest.raises(ConfigurationError, match="V2"):
         treated("temperature", predictions(["T1", "V2"], 2))

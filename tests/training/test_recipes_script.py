@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from benchmarks.recipes import STAGES, WAYS, cost, mean_of, recipe_of, training_of
 
-from action_units.evaluation.comparison import score_folds
 from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.scores import score_folds
 
 FACES = {"pretrain": 5000, "finetune": 1300}
 
@@ -50,9 +50,9 @@ def test_the_mean_of_seeds_is_that_of_every_figure_and_resample():
     one, two = network(1), network(2)
     both = mean_of([one, two])
     for name in ("f1", "auc"):
-        value = both.over_folds(name, [0, 1])
-        apart = [judged.over_folds(name, [0, 1]).value for judged in (one, two)]
+        value = both.mean_of_folds(name, [0, 1])
+        apart = [judged.mean_of_folds(name, [0, 1]).value for judged in (one, two)]
         assert value.value == pytest.approx(np.mean(apart))
-        drawn = np.mean([j.by_fold_drawn[name] for j in (one, two)], axis=0).mean((1, 2))
+        drawn = np.mean([j.by_fold_resampled[name] for j in (one, two)], axis=0).mean((1, 2))
         low, high = np.quantile(drawn, [0.025, 0.975])
         assert (value.low, value.high) == pytest.approx((low, high), abs=0.01)

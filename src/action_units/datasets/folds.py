@@ -122,15 +122,15 @@ class EvaluatedFold:
     raw: Mapping[str, pd.DataFrame]
     validation: Mapping[str, pd.DataFrame]
 
-    def answers(self, predictions: pd.DataFrame | None = None) -> Predictions:
-        """What the fine-tuned network said, called by its thresholds; of the test subjects.
+    def read_predictions(self, table: pd.DataFrame | None = None) -> Predictions:
+        """The fine-tuned network's predictions, called by its thresholds.
 
         Args:
-            predictions: Others of its predictions.
+            table: Others of its predictions than those of the test subjects.
         """
-        said = self.predictions["finetuned"] if predictions is None else predictions
+        table = self.predictions["finetuned"] if table is None else table
         thresholds = list(self.evaluation.finetuned.au_table["threshold"])
-        return Predictions.read(said, thresholds, self.evaluation.aus)
+        return Predictions.read(table, thresholds, self.evaluation.aus)
 
 
 class EvaluatedFoldsDataset(_ReadOnly):

@@ -1,8 +1,8 @@
-"""Coded intensities against predicted ones: ICC(3,1), Pearson's correlation, mean distance.
+"""Coded and estimated intensities: ICC(3,1), Pearson's correlation, mean absolute error.
 
-A network that predicts occurrence has no intensity of its own: 5 × its probability
-stands for one, so that 0 is 0 and certainty is the highest intensity, E. Correlations do not
-depend on the factor, the mean distance does.
+The networks predict occurrence, not intensity. 5 × probability stands for one, so that
+certainty is the highest intensity, E. Correlations do not depend on the factor, the mean
+absolute error does.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from action_units.evaluation.metrics import Floats, ratio
 
 _ROUNDING = 1e-12
-"""A variance below this part of the mean square is none."""
+"""A variance below this part of the mean square counts as 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +25,8 @@ class SubjectAgreement:
 
     Attributes:
         n: Frames.
-        x: Sum of x.
-        y: Sum of y.
-        xx: Sum of x².
-        yy: Sum of y².
-        xy: Sum of x y.
-        distance: Sum of the distances of intensity and estimate.
+        x, y, xx, yy, xy: Sums of x, y, x², y² and x y.
+        error: Sum of absolute differences of intensity and estimate.
     """
 
     n: Floats
@@ -39,38 +35,32 @@ class SubjectAgreement:
     xx: Floats
     yy: Floats
     xy: Floats
-    distance: Floats
+    error: Floats
 
     def icc(self, times: Floats) -> Floats:
-        """ICC(3,1) of two raters, consistency (Shrout & Fleiss 1979), of each resample.
+        """ICC(3,1) of two raters, consistency (Shrout & Fleiss 1979).
 
-        With two raters (BMS − EMS) / (BMS + EMS) is twice the covariance over the
-        sum of the variances.
-
-        Args:
-            times: How often each subject is drawn, (R, S).
-
-        Returns:
-            (R, A); NaN where neither varies.
+        With two raters (BMS − EMS) / (BMS + EMS) is twice the covariance over the sum of the
+        variances. Subjects are weighted by `times` (R, S); (R, A), NaN where neither varies.
         """
         xx, yy, xy = self._spread(times)
         return ratio(2 * xy, xx + yy)
 
     def pcc(self, times: Floats) -> Floats:
-        """Pearson's correlation of each resample, (R, A); NaN where one does not vary."""
+        """Pearson's correlation, weighted likewise; NaN where one does not vary."""
         xx, yy, xy = self._spread(times)
         return ratio(xy, np.sqrt(xx) * np.sqrt(yy))
 
     def mae(self, times: Floats) -> Floats:
-        """Mean distance of each resample, (R, A); NaN without intensities."""
-        return ratio(times @ self.distance, times @ self.n)
+        """Mean absolute error, weighted likewise; NaN without intensities."""
+        return ratio(times @ self.error, times @ self.n)
 
     def _spread(self, times: Floats) -> tuple[Floats, Floats, Floats]:
         """n² times variances and covariance, (R, A)."""
         n, x, y = times @ self.n, times @ self.x, times @ self.y
         return (
-            _spread(n, x, x, times @ self.xx, floor=True),
-            _spread(n, y, y, times @ self.yy, floor=True),
+            _spread(n, x, x, times @ self.xx, clipped=True),
+            _spread(n, y, y, times @ self.yy, clipped=True),
             _spread(n, x, y, times @ self.xy),
         )
 
@@ -88,7 +78,7 @@ def subject_agreement(
     """
     shape = (n_subjects, intensities.shape[1])
     known = ~(np.isnan(intensities) | np.isnan(estimates))
-    sums = {name: np.zeros(shape) for name in ("n", "x", "y", "xx", "yy", "xy", "distance")}
+    sums = {name: np.zeros(shape) for name in ("n", "x", "y", "xx", "yy", "xy", "error")}
     for column in range(shape[1]):
         rows = np.flatnonzero(known[:, column])
         if not rows.size:
@@ -102,7 +92,7 @@ def subject_agreement(
 
 
 def _spread(
-    n: Floats, one: Floats, other: Floats, product: Floats, floor: bool = False
+    n: Floats, one: Floats, other: Floats, product: Floats, clipped: bool = False
 ) -> Floats:
     spread = n * product - one * other
-    return np.where(spread > _ROUNDING * n * product, spread, 0.0) if floor else spread
+    return np.where(spread > _ROUNDING * n * product, spread, 0.0) if clipped else spread

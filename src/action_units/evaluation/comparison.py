@@ -1,78 +1,64 @@
-"""Two networks, or two runs, side by side on the same subjects."""
+"""Two networks, two runs, or ways of postprocessing, compared on the same subjects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.judging import BootstrapScores, differences, judge, score
-from action_units.evaluation.predictions import Predictions, pool
-from action_units.evaluation.scores import Differences, ModelScores
-from action_units.evaluation.subject_statistics import subject_statistics
+from action_units.evaluation.metrics import average_sets
+from action_units.evaluation.postprocessing.postprocessing import OPTIONS, fit_postprocessing
+from action_units.evaluation.postprocessing.smoothing import Smoothing, choose_smoothing
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.scores import MetricScores, score_folds
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """How two networks compare in every figure.
+    """Every metric of two networks, and their difference.
 
     Attributes:
         names: The first's and the second's.
         aus: The AUs.
         folds: The folds' numbers.
-        first: Every figure of the first, by name of `measures.MEASURES`.
-        second: Every figure of the second.
+        first: Of the first, by name of `METRICS`.
+        second: Of the second.
         differences: First minus second, paired over subjects.
     """
 
     names: tuple[str, str]
     aus: tuple[int, ...]
     folds: tuple[int, ...]
-    first: dict[str, ModelScores]
-    second: dict[str, ModelScores]
-    differences: dict[str, Differences]
+    first: dict[str, MetricScores]
+    second: dict[str, MetricScores]
+    differences: dict[str, MetricScores]
 
     def table(self) -> pd.DataFrame:
-        """One row per figure and AU or average, undefined figures NaN."""
-        return pd.DataFrame(
-            [
-                self._row(measure, index)
-                for measure, found in self.differences.items()
-                for index in range(len(found.lines))
-            ]
-        )
-
-    def _row(self, measure: str, index: int) -> dict[str, Any]:
-        apart = self.differences[measure].lines[index]
-        one, two = self.first[measure].lines[index], self.second[measure].lines[index]
-        return {
-            "measure": measure,
-            "name": apart.name,
-            self.names[0]: one.mean_of_folds.value,
-            self.names[1]: two.mean_of_folds.value,
-            "difference": apart.mean_of_folds.value,
-            "low": apart.mean_of_folds.low,
-            "high": apart.mean_of_folds.high,
-            "kept": apart.mean_of_folds.kept,
-            "pooled_difference": apart.pooled.value,
-            "pooled_low": apart.pooled.low,
-            "pooled_high": apart.pooled.high,
-            "why": apart.mean_of_folds.why,
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, null for what is undefined."""
-        return {
-            "names": list(self.names),
-            "aus": list(self.aus),
-            "folds": list(self.folds),
-            "first": {name: scores.to_json() for name, scores in self.first.items()},
-            "second": {name: scores.to_json() for name, scores in self.second.items()},
-            "differences": {n: apart.to_json() for n, apart in self.differences.items()},
-        }
+        """One row per metric and AU or average, NaN where undefined."""
+        rows = []
+        for metric, difference in self.differences.items():
+            parts = difference, self.first[metric], self.second[metric]
+            for line, one, two in zip(*(part.lines for part in parts), strict=True):
+                mean, pooled = line.mean_of_folds, line.pooled
+                rows.append(
+                    {
+                        "measure": metric,
+                        "name": line.name,
+                        self.names[0]: one.mean_of_folds.value,
+                        self.names[1]: two.mean_of_folds.value,
+                        "difference": mean.value,
+                        "low": mean.low,
+                        "high": mean.high,
+                        "kept": mean.n_resamples,
+                        "pooled_difference": pooled.value,
+                        "pooled_low": pooled.low,
+                        "pooled_high": pooled.high,
+                        "why": mean.why,
+                    }
+                )
+        return pd.DataFrame(rows)
 
 
 def compare(
@@ -81,7 +67,7 @@ def compare(
     seed: int = 0,
     names: tuple[str, str] = ("a", "b"),
 ) -> Comparison:
-    """Judge two networks on the same resamples of the same subjects.
+    """Score two networks on the same resamples of the same subjects.
 
     Args:
         first: One network's test subjects, by fold.
@@ -90,8 +76,8 @@ def compare(
         names: What to call them.
 
     Raises:
-        ConfigurationError: They were not tested on the same folds, AUs, subjects,
-            frames and labels; the sentence names the first difference.
+        ConfigurationError: They were not tested on the same folds, AUs, subjects, frames and
+            labels; the message names the first difference.
     """
     one, two = names
     if set(first) != set(second):
@@ -101,33 +87,80 @@ def compare(
         )
     folds = sorted(first)
     for fold in folds:
-        check_same_test(first[fold], second[fold], names, f"fold {fold}")
-    judged = [score_folds({n: run[n] for n in folds}, seed) for run in (first, second)]
+        _check_same_test(first[fold], second[fold], names, f"fold {fold}")
+    ours, theirs = (score_folds({n: run[n] for n in folds}, seed) for run in (first, second))
     return Comparison(
         names=names,
-        aus=judged[0].aus,
+        aus=ours.aus,
         folds=tuple(folds),
-        first=score(judged[0]),
-        second=score(judged[1]),
-        differences=differences(judged[0], judged[1]),
+        first=ours.scores(),
+        second=theirs.scores(),
+        differences=(ours - theirs).scores(),
     )
 
 
-def score_folds(folds: Mapping[int, Predictions], seed: int = 0) -> BootstrapScores:
-    """All figures of one network over its folds, from what it said of each frame."""
-    statistics = {number: subject_statistics(part) for number, part in folds.items()}
-    parts = list(folds.values())
-    return judge(statistics, subject_statistics(pool(parts)), parts[0].aus, seed)
+def gain_table(
+    folds: Mapping[int, tuple[Predictions, Predictions]], seed: int = 0
+) -> pd.DataFrame:
+    """Every postprocessing option's metrics on the test subjects, and its gain over raw.
 
+    Args:
+        folds: By fold, one network on its validation and on its test subjects.
+        seed: Of the bootstrap and of the thresholds.
 
-def check_same_test(
-    first: Predictions, second: Predictions, names: tuple[str, str], where: str
-) -> None:
-    """Refuse two networks that were not asked about the same frames.
+    Returns:
+        One row per option, metric and average: ``option, measure, average``; the mean of
+        folds ``value, low, high``; and ``gain, gain_low, gain_high``, option minus raw,
+        paired over subjects. Options that need frame numbers are left out where there are
+        none.
 
     Raises:
-        ConfigurationError: Other AUs, subjects, frames or labels.
+        ConfigurationError: A subject is both validated and tested on.
     """
+    numbered = all(part.frames is not None for pair in folds.values() for part in pair)
+    windows = {
+        fold: choose_smoothing(validation) if numbered else Smoothing()
+        for fold, (validation, _) in folds.items()
+    }
+    scored = {
+        option: score_folds(
+            {
+                fold: fit_postprocessing(validation, option, seed, windows[fold]).apply(test)
+                for fold, (validation, test) in folds.items()
+            },
+            seed,
+        )
+        for option in OPTIONS
+        if numbered or "smoothing" not in option
+    }
+    rows = []
+    for option, found in scored.items():
+        gains = found - scored["raw"]
+        for metric in found.by_fold:
+            for average, members in average_sets(found.aus).items():
+                columns = [found.aus.index(au) for au in members]
+                value = found.mean_of_folds(metric, columns)
+                gain = gains.mean_of_folds(metric, columns)
+                rows.append(
+                    {
+                        "option": option,
+                        "measure": metric,
+                        "average": average,
+                        "value": value.value,
+                        "low": value.low,
+                        "high": value.high,
+                        "gain": gain.value,
+                        "gain_low": gain.low,
+                        "gain_high": gain.high,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def _check_same_test(
+    first: Predictions, second: Predictions, names: tuple[str, str], where: str
+) -> None:
+    """Check that AUs, subjects, frames and labels are the same."""
     one, two = names
     cannot = f"{one} and {two} cannot be compared in {where}"
     if first.aus != second.aus:
@@ -135,16 +168,17 @@ def check_same_test(
     keys = [_rows(part) for part in (first, second)]
     if keys[0] != keys[1]:
         pairs = zip_longest(*keys, fillvalue=("nobody", 0, "nothing"))
-        (who, frame, labels), (other, at, others) = next((a, b) for a, b in pairs if a != b)
+        (subject, frame, labels), (other, at, others) = next((a, b) for a, b in pairs if a != b)
         raise ConfigurationError(
-            f"{cannot}: {one} was tested on {who}, frame {frame}, labels {labels}, where {two} "
-            f"has {other}, frame {at}, labels {others}; predict with both on the same faces."
+            f"{cannot}: {one} was tested on {subject}, frame {frame}, labels {labels}, where "
+            f"{two} has {other}, frame {at}, labels {others}; predict with both on the same "
+            "faces."
         )
 
 
-def _rows(answers: Predictions) -> list[tuple[str, int, str]]:
+def _rows(predictions: Predictions) -> list[tuple[str, int, str]]:
     """Subject, frame and labels of every row, sorted: runs may differ in the order."""
-    numbers = np.zeros(len(answers.subjects)) if answers.frames is None else answers.frames
-    labels = ("".join("?01"[label + 1] for label in row) for row in answers.labels.tolist())
-    rows = zip(answers.subjects.tolist(), numbers.astype(int).tolist(), labels, strict=True)
-    return sorted(rows)
+    subjects, frames = predictions.subjects, predictions.frames
+    numbers = np.zeros(len(subjects), int) if frames is None else frames
+    labels = ("".join("?01"[label + 1] for label in row) for row in predictions.labels.tolist())
+    return sorted(zip(subjects.tolist(), numbers.tolist(), labels, strict=True))

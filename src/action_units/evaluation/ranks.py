@@ -1,15 +1,14 @@
-"""AUC and average precision of resampled subjects, without sorting a frame twice.
+"""AUC and average precision of resampled subjects; each frame is sorted once.
 
-Both are sums over the positive frames, in the order of their scores, of how many
-frames stand above or below. Each subject's share of these counts is kept, so that
-a resample of subjects weighs counts and sorts nothing:
+Both are sums over the positive frames, in the order of their scores, of how many frames are
+above or below. The counts are kept by subject, so that a resample weights counts:
 
-* AUC needs only how often a positive of subject i scores above a negative of
-  subject j (a tie is half a win): a matrix of subjects by subjects;
-* average precision needs the counts at every score that a positive frame has. They
-  are weighed in blocks of such scores, all resamples at once.
+* AUC needs only how often a positive of subject i scores above a negative of subject j (a tie
+  is half a win): a matrix of subjects by subjects;
+* average precision needs the counts at every score that a positive frame has. They are
+  weighted in blocks of such scores, all resamples at once.
 
-Both are exact: a subject drawn twice counts as if its frames were there twice.
+Both are exact: a subject drawn twice counts as if its frames occurred twice.
 """
 
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 
 from action_units.evaluation.metrics import MISSING, Bools, Floats, Ints, Labels, ratio
 
-_WEIGHED = 128_000
-"""Scores times resamples weighed at once: blocks of 1 MB, which a cache holds."""
+_WEIGHTED = 128_000
+"""Scores times resamples weighted at once: blocks of 1 MB, which fit into a cache."""
 
 _COUNTED = 8192
 """Scores counted at once, for each subject."""
@@ -54,27 +53,22 @@ class SubjectRanks:
     negatives: Floats
 
     def auc(self, times: Floats) -> Floats:
-        """Area under the ROC curve of each resample; NaN with one class only.
+        """Area under the ROC curve, (R,), with subjects weighted by `times` (R, S).
 
-        Args:
-            times: How often each subject is drawn, (R, S).
+        NaN with one class only.
         """
         pairs = (times @ self.positives) * (times @ self.negatives)  # (R,)
         won = np.einsum("ri,ri->r", times @ self.wins, times) / 2
         return ratio(won, pairs)
 
     def average_precision(self, times: Floats) -> Floats:
-        """Precision averaged over the steps of recall, of each resample.
+        """Precision averaged over the steps of recall, weighted likewise, (R,).
 
-        Args:
-            times: How often each subject is drawn, (R, S).
-
-        Returns:
-            (R,); NaN without positives.
+        NaN without positives.
         """
         total, before = np.zeros(len(times)), np.zeros((2, times.shape[1]))
         drawn = np.ascontiguousarray(times.T)  # (S, R)
-        block = max(1, min(_COUNTED, _WEIGHED // max(1, len(times))))
+        block = max(1, min(_COUNTED, _WEIGHTED // max(1, len(times))))
         for start in range(0, self.steps, block):
             counts = self._block(start, min(start + block, self.steps))  # (2, B, S)
             more = counts[1] @ drawn  # (B, R)
@@ -82,7 +76,7 @@ class SubjectRanks:
             np.cumsum(counts, axis=1, out=counts)
             before = counts[:, -1].copy()
             called, found = counts @ drawn  # (B, R) each
-            # None is called positive only where none is found either: 0 / 1, not 0 / 0.
+            # Where no frame is called positive, none is found either: 0 / 1, not 0 / 0.
             found /= np.maximum(called, 1, out=called)
             total += np.einsum("br,br->r", more, found)
         return ratio(total, times @ self.positives)

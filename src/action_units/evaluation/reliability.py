@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: bins of equal width, ECE and Brier score."""
+"""Calibration of probabilities: reliability curves, ECE and Brier score."""
 
 from dataclasses import dataclass
 
@@ -13,32 +13,13 @@ BINS = 15
 
 
 @dataclass(frozen=True, eq=False)
-class Reliability:
-    """Frames by the bin of their probability; bin b holds b / B ≤ p < (b + 1) / B.
-
-    The last bin holds probability 1 too.
-
-    Attributes:
-        edges: Of the bins, (B + 1,).
-        n: Frames, (B, A).
-        mean_probability: Predicted, NaN in an empty bin, (B, A).
-        share_positive: Found, NaN in an empty bin, (B, A).
-    """
-
-    edges: Floats
-    n: Floats
-    mean_probability: Floats
-    share_positive: Floats
-
-
-@dataclass(frozen=True, eq=False)
 class SubjectCalibration:
-    """Sums over each subject's frames that Brier score and ECE are made of.
+    """Sums over each subject's frames, from which Brier score and ECE follow.
 
     Attributes:
         n: Frames by bin, (S, A, B).
         probability: Sum of their probabilities.
-        positives: Those that show the AU.
+        positives: Frames that show the AU.
         squares: Sum of squared differences of probability and label, (S, A).
     """
 
@@ -48,21 +29,13 @@ class SubjectCalibration:
     squares: Floats
 
     def brier(self, times: Floats) -> Floats:
-        """Mean squared difference in each resample, (R, A); NaN without labels.
-
-        Args:
-            times: How often each subject is drawn, (R, S).
-        """
+        """Mean squared difference with subjects weighted by `times` (R, S); (R, A)."""
         return ratio(times @ self.squares, times @ self.n.sum(axis=2))
 
     def ece(self, times: Floats) -> Floats:
-        """Mean gap of probability and share of positives, over bins by their frames.
+        """Mean gap of probability and share of positives, bins weighted by their frames.
 
-        Args:
-            times: How often each subject is drawn, (R, S).
-
-        Returns:
-            (R, A); NaN without labels.
+        Subjects are weighted by `times` (R, S); (R, A), NaN without labels.
         """
         gap = np.tensordot(times, self.probability - self.positives, 1)  # (R, A, B)
         return ratio(np.abs(gap).sum(axis=2), times @ self.n.sum(axis=2))
@@ -85,7 +58,8 @@ def subject_calibration(
         bins: How many.
     """
     n_aus = labels.shape[1]
-    cell = (subject[:, None] * n_aus + np.arange(n_aus)) * bins + _bin(probabilities, bins)
+    bin_of_frame = np.minimum((probabilities * bins).astype(np.intp), bins - 1)
+    cell = (subject[:, None] * n_aus + np.arange(n_aus)) * bins + bin_of_frame
     known = labels != MISSING
     if not known.all():
         labels, probabilities, cell = labels[known], probabilities[known], cell[known]
@@ -104,24 +78,22 @@ def subject_calibration(
     )
 
 
-def reliability_curve(labels: Labels, probabilities: Floats, bins: int = BINS) -> Reliability:
-    """How often each AU is there, by how probable it was called.
+def reliability_curve(
+    labels: Labels, probabilities: Floats, bins: int = BINS
+) -> tuple[Floats, Floats, Floats]:
+    """Share of positives by predicted probability, in bins b / B ≤ p < (b + 1) / B.
+
+    The last bin holds probability 1 too.
 
     Args:
         labels: 1, 0 or −1 (left out), (N, A).
         probabilities: (N, A).
-        bins: How many, of equal width.
+        bins: B of them, of equal width.
+
+    Returns:
+        Of each bin the frames, and, NaN where it is empty, their mean probability and their
+        share of positives, (B, A) each.
     """
-    everyone = np.zeros(len(labels), np.intp)
-    sums = subject_calibration(labels, probabilities, everyone, 1, bins)
-    n = sums.n[0].T  # (B, A)
-    return Reliability(
-        edges=np.linspace(0, 1, bins + 1),
-        n=n,
-        mean_probability=ratio(sums.probability[0].T, n),
-        share_positive=ratio(sums.positives[0].T, n),
-    )
-
-
-def _bin(probabilities: Floats, bins: int) -> NDArray[np.intp]:
-    return np.minimum((probabilities * bins).astype(np.intp), bins - 1)
+    sums = subject_calibration(labels, probabilities, np.zeros(len(labels), np.intp), 1, bins)
+    n = sums.n[0].T
+    return n, ratio(sums.probability[0].T, n), ratio(sums.positives[0].T, n)

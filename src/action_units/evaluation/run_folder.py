@@ -1,4 +1,4 @@
-"""What lies in the folder of a run's networks: ``fold1``, ``fold2`` …, and their files."""
+"""The folder of a run's networks: ``fold1``, ``fold2`` …, and the files in them."""
 
 import json
 import re

@@ -1,175 +1,248 @@
-"""Figures across folds: by fold, mean of folds and pooled, with intervals over subjects.
+"""Scores of a network across folds, with intervals over subjects, and paired differences.
 
-Two numbers are often confused. The *mean of folds* computes a figure in each fold and
-averages; the literature prints it. The *pooled* figure takes the frames of all folds
-together and computes it once. They differ, and each is reported under its own name.
+Two numbers are often confused. The *mean of folds* computes a metric in each fold and averages;
+it is what the literature prints. The *pooled* score takes the frames of all folds together and
+computes the metric once. They differ, and each is reported under its own name.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Annotated
 
-from action_units.evaluation import tables
+import numpy as np
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from action_units.evaluation import bootstrap
+from action_units.evaluation.metrics import Floats, average_sets, mean_defined
+from action_units.evaluation.predictions import Predictions, pool
+from action_units.evaluation.subject_statistics import (
+    MetricValues,
+    SubjectCounts,
+    SubjectStatistics,
+    subject_statistics,
+)
+
+Number = Annotated[
+    float,
+    BeforeValidator(lambda value: math.nan if value is None else value),
+    PlainSerializer(lambda value: None if math.isnan(value) else value),
+]
+"""A float that is null in JSON where it is undefined (NaN)."""
+
+Reasons = list[dict[str, str]]
+"""For each AU, why metrics are undefined, by metric."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval over subjects; NaN where undefined.
+    """A score and its 95 % interval over subjects; NaN where undefined.
 
     Attributes:
-        value: The figure.
+        value: The score.
         low: Low end of the interval.
         high: High end.
-        kept: Bootstrap resamples in which the figure is defined; the interval is
-            theirs alone.
-        why: Why the figure or its interval is undefined; empty where both are there.
+        n_resamples: Bootstrap resamples in which the metric is defined; the interval is over
+            these.
+        why: Why the score or its interval is undefined; empty where both are defined.
     """
 
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    kept: int = 0
+    value: Number
+    low: Number = math.nan
+    high: Number = math.nan
+    n_resamples: Annotated[int, Field(alias="kept")] = 0
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, null for what is undefined."""
-        names = ("value", "low", "high", "kept", "why")
-        return {name: tables.plain(getattr(self, name)) for name in names}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Estimate":
-        """The estimate that `to_json` wrote."""
-        value, low, high = (_number(content[name]) for name in ("value", "low", "high"))
-        return cls(value, low, high, kept=int(content["kept"]), why=str(content["why"]))
+    @property
+    def excludes_zero(self) -> bool:
+        """The interval does not contain 0."""
+        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """One figure of one AU, or of an average over AUs, across the folds of one network.
+    """One metric, or a difference of it, for one AU or an average over AUs, across folds.
 
     Attributes:
         name: ``AU12`` or ``12 AUs``.
         by_fold: In each fold.
         mean_of_folds: Mean of the folds where it is defined.
-        pooled: Of the frames of all folds together; of an average, the mean over
-            AUs of their pooled figures.
+        pooled: Of the frames of all folds together; of an average, the mean over AUs of
+            their pooled scores.
         defined: Over how many (AU, fold) pairs `mean_of_folds` runs …
         possible: … of how many.
         why: Why it is undefined, of the folds where it is.
     """
 
     name: str
-    by_fold: dict[int, float]
+    by_fold: dict[int, Number]
     mean_of_folds: Estimate
     pooled: Estimate
     defined: int
     possible: int
     why: dict[int, str]
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, null for what is undefined."""
-        return {
-            "name": self.name,
-            "by_fold": {str(fold): tables.plain(v) for fold, v in self.by_fold.items()},
-            "mean_of_folds": self.mean_of_folds.to_json(),
-            "pooled": self.pooled.to_json(),
-            "defined": self.defined,
-            "possible": self.possible,
-            "why": {str(fold): reason for fold, reason in self.why.items()},
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "ScoreLine":
-        """The line that `to_json` wrote."""
-        return cls(
-            name=str(content["name"]),
-            by_fold={int(fold): _number(v) for fold, v in content["by_fold"].items()},
-            mean_of_folds=Estimate.from_json(content["mean_of_folds"]),
-            pooled=Estimate.from_json(content["pooled"]),
-            defined=int(content["defined"]),
-            possible=int(content["possible"]),
-            why={int(fold): str(reason) for fold, reason in content["why"].items()},
-        )
-
 
 @dataclass(frozen=True)
-class DifferenceLine:
-    """By how much one figure differs between two networks, of one AU or average.
+class MetricScores:
+    """All lines of one metric: AUs by number, averages by name."""
 
-    Attributes:
-        name: ``AU12`` or ``12 AUs``.
-        mean_of_folds: First minus second, each a mean of folds, paired over subjects.
-        pooled: First minus second, each of the frames of all folds together.
-    """
-
-    name: str
-    mean_of_folds: Estimate
-    pooled: Estimate
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, null for what is undefined."""
-        return {
-            "name": self.name,
-            "mean_of_folds": self.mean_of_folds.to_json(),
-            "pooled": self.pooled.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "DifferenceLine":
-        """The line that `to_json` wrote."""
-        return cls(
-            name=str(content["name"]),
-            mean_of_folds=Estimate.from_json(content["mean_of_folds"]),
-            pooled=Estimate.from_json(content["pooled"]),
-        )
-
-
-Line = TypeVar("Line", bound=ScoreLine | DifferenceLine)
-
-
-@dataclass(frozen=True)
-class _Lines(Generic[Line]):
-    """One figure, all lines: AUs by number, averages by name."""
-
-    aus: dict[int, Line]
-    averages: dict[str, Line]
-
-    _line: ClassVar[type[ScoreLine] | type[DifferenceLine]]
+    aus: dict[int, ScoreLine]
+    averages: dict[str, ScoreLine]
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ScoreLine]:
         """AUs first, then averages."""
         return [*self.aus.values(), *self.averages.values()]
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON values, null for what is undefined."""
-        return {
-            "aus": {str(au): line.to_json() for au, line in self.aus.items()},
-            "averages": {name: line.to_json() for name, line in self.averages.items()},
-        }
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote."""
-        read: Callable[[Mapping[str, Any]], Any] = cls._line.from_json
-        return cls(
-            aus={int(au): read(line) for au, line in content["aus"].items()},
-            averages={name: read(line) for name, line in content["averages"].items()},
+@dataclass(frozen=True, eq=False)
+class BootstrapScores:
+    """All metrics of one network, with their resamples; two can be subtracted.
+
+    Networks tested on the same subjects have the same resamples. So the difference is paired:
+    what makes a subject easy or hard for both does not widen its interval. A mean of it runs
+    over the AUs and folds where both are defined.
+
+    Attributes:
+        aus: The AUs of the columns.
+        folds: The folds' numbers.
+        subject_counts: Of the subjects of all folds.
+        by_fold: Each metric in each fold, (F, A).
+        by_fold_resampled: In resamples of each fold's subjects, (R, F, A).
+        by_fold_why: Why metrics are undefined, of each fold.
+        pooled: Each metric of all folds together, (A,).
+        pooled_resampled: In resamples of all subjects, (R, A).
+        pooled_why: Why pooled metrics are undefined.
+    """
+
+    aus: tuple[int, ...]
+    folds: tuple[int, ...]
+    subject_counts: SubjectCounts
+    by_fold: MetricValues
+    by_fold_resampled: MetricValues
+    by_fold_why: tuple[Reasons, ...]
+    pooled: MetricValues
+    pooled_resampled: MetricValues
+    pooled_why: Reasons
+
+    def __sub__(self, other: "BootstrapScores") -> "BootstrapScores":
+        """Every metric of this network minus that of another, tested on the same frames."""
+
+        def minus(name: str) -> MetricValues:
+            ours, theirs = getattr(self, name), getattr(other, name)
+            return {metric: ours[metric] - theirs[metric] for metric in ours}
+
+        def either(ours: Reasons, theirs: Reasons) -> Reasons:
+            return [two | one for one, two in zip(ours, theirs, strict=True)]
+
+        return BootstrapScores(
+            aus=self.aus,
+            folds=self.folds,
+            subject_counts=self.subject_counts,
+            by_fold=minus("by_fold"),
+            by_fold_resampled=minus("by_fold_resampled"),
+            by_fold_why=tuple(map(either, self.by_fold_why, other.by_fold_why)),
+            pooled=minus("pooled"),
+            pooled_resampled=minus("pooled_resampled"),
+            pooled_why=either(self.pooled_why, other.pooled_why),
         )
 
+    def mean_of_folds(self, metric: str, columns: list[int]) -> Estimate:
+        """The mean of folds of one AU, or of the mean of several."""
+        value = mean_defined(mean_defined(self.by_fold[metric][:, columns]))
+        # Mean over AUs in each fold, then over folds: (R, F, A) to (R,).
+        resampled = mean_defined(mean_defined(self.by_fold_resampled[metric][:, :, columns]))
+        return self._estimate(value, resampled, metric, columns)
 
-class ModelScores(_Lines[ScoreLine]):
-    """One figure of one network."""
+    def scores(self) -> dict[str, MetricScores]:
+        """Every metric by AU and by average, with intervals."""
+        sets = average_sets(self.aus)
+        return {
+            metric: MetricScores(
+                aus={
+                    au: self._line(metric, f"AU{au:02d}", [column])
+                    for column, au in enumerate(self.aus)
+                },
+                averages={
+                    name: self._line(metric, name, [self.aus.index(au) for au in members])
+                    for name, members in sets.items()
+                },
+            )
+            for metric in self.by_fold
+        }
 
-    _line = ScoreLine
+    def _line(self, metric: str, name: str, columns: list[int]) -> ScoreLine:
+        values = self.by_fold[metric][:, columns]  # (F, a)
+        means = dict(zip(self.folds, mean_defined(values).tolist(), strict=True))
+        pooled = mean_defined(self.pooled[metric][columns])
+        resampled = mean_defined(self.pooled_resampled[metric][:, columns])
+        return ScoreLine(
+            name=name,
+            by_fold=means,
+            mean_of_folds=self.mean_of_folds(metric, columns),
+            pooled=self._estimate(pooled, resampled, metric, columns),
+            defined=int(np.count_nonzero(~np.isnan(values))),
+            possible=values.size,
+            why={
+                fold: why[columns[0]][metric]
+                for fold, why in zip(self.folds, self.by_fold_why, strict=True)
+                if math.isnan(means[fold])
+            },
+        )
+
+    def _estimate(
+        self, value: Floats, resampled: Floats, metric: str, columns: list[int]
+    ) -> Estimate:
+        n_resamples = int(bootstrap.n_defined(resampled))
+        if np.isnan(value):
+            each = (self.pooled_why, *self.by_fold_why)
+            reasons = (why[column].get(metric, "") for why in each for column in columns)
+            why = next(filter(None, reasons), "")
+            return Estimate(float(value), n_resamples=n_resamples, why=why)
+        if not self.subject_counts.has_interval(metric)[columns].any():
+            why = "no interval: fewer than two subjects show it"
+            return Estimate(float(value), n_resamples=n_resamples, why=why)
+        low, high = bootstrap.interval(resampled)
+        return Estimate(float(value), float(low), float(high), n_resamples)
 
 
-class Differences(_Lines[DifferenceLine]):
-    """By how much one figure differs between two networks."""
+def bootstrap_scores(
+    folds: Mapping[int, SubjectStatistics],
+    pooled: SubjectStatistics,
+    aus: Sequence[int],
+    seed: int = 0,
+) -> BootstrapScores:
+    """All metrics of one network and their resamples.
 
-    _line = DifferenceLine
+    Args:
+        folds: What each test subject contributes, by fold.
+        pooled: The same of all folds together.
+        aus: The AUs of the columns.
+        seed: Of the bootstrap; each fold has draws of its own.
+    """
+    values = [part.values for part in folds.values()]
+    resampled = [part.resampled([seed, fold]) for fold, part in folds.items()]
+    whole = pooled.values
+    return BootstrapScores(
+        aus=tuple(aus),
+        folds=tuple(folds),
+        subject_counts=pooled.subject_counts,
+        by_fold={name: np.stack([part[name] for part in values]) for name in whole},
+        by_fold_resampled={
+            name: np.stack([part[name] for part in resampled], axis=1) for name in whole
+        },
+        by_fold_why=tuple(
+            part.why_undefined(own) for part, own in zip(folds.values(), values, strict=True)
+        ),
+        pooled=whole,
+        pooled_resampled=pooled.resampled([seed]),
+        pooled_why=pooled.why_undefined(whole),
+    )
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+def score_folds(folds: Mapping[int, Predictions], seed: int = 0) -> BootstrapScores:
+    """All metrics of one network over its folds, from its predictions of each frame."""
+    statistics = {number: subject_statistics(part) for number, part in folds.items()}
+    whole = pool(list(folds.values()))
+    return bootstrap_scores(statistics, subject_statistics(whole), whole.aus, seed)

@@ -1,56 +1,71 @@
-"""All figures of merit from what each subject contributes to them.
+"""All metrics from what each subject contributes to them, and their registry.
 
-Every figure here is a function of sums over subjects. So the figure itself is one
-weighing of the subjects, each counted once, and a bootstrap resample is another: the same
-code computes both, and no frame is looked at twice.
+Every metric is a function of sums over subjects. So the value itself is one weighting of the
+subjects, each counted once, and a bootstrap resample is another: the same code computes both,
+and no frame is read twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from action_units.evaluation import bootstrap, metrics
 from action_units.evaluation.agreement import SubjectAgreement, subject_agreement
-from action_units.evaluation.bootstrap import SubjectCounts
 from action_units.evaluation.events import SubjectEvents, subject_events
-from action_units.evaluation.measures import METRICS
-from action_units.evaluation.metrics import Bools, Confusion, Floats
-from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.metrics import Bools, Confusion, Floats, Ints, Labels
+from action_units.evaluation.predictions import Predictions, check_subjects
 from action_units.evaluation.ranks import SubjectRanks, subject_ranks
 from action_units.evaluation.reliability import SubjectCalibration, subject_calibration
+
+MIN_SUBJECTS = 2
+"""So many subjects must show an AU for an interval."""
 
 MetricValues = dict[str, Floats]
 """By name of `METRICS`; (A,), or (R, A) of resamples."""
 
-_COUNTED = {
-    "f1": metrics.f1,
-    "floor_f1": metrics.floor_f1,
-    "f1_norm": metrics.f1_norm,
-    "precision": metrics.precision,
-    "recall": metrics.recall,
-    "balanced_accuracy": metrics.balanced_accuracy,
-    "mcc": metrics.mcc,
-    "prevalence": metrics.prevalence,
-}
-"""The figures of confusion counts at the threshold."""
+
+@dataclass(frozen=True)
+class SubjectCounts:
+    """Confusion counts of each subject.
+
+    Attributes:
+        subjects: Their ids, sorted, S of them.
+        counts: Counts per subject and AU, (S, A).
+    """
+
+    subjects: tuple[str, ...]
+    counts: Confusion
+
+    @property
+    def with_positives(self) -> Ints:
+        """How many subjects show each AU at all, (A,)."""
+        return np.asarray(np.count_nonzero(self.counts.support > 0, axis=0), np.int64)
+
+    def has_interval(self, metric: str) -> Bools:
+        """Which AUs have an interval: at least `MIN_SUBJECTS` contribute to them, (A,)."""
+        contribute = self.with_positives
+        if not METRICS[metric].of_positives:
+            contribute = np.asarray(np.count_nonzero(self.counts.n > 0, axis=0), np.int64)
+        return np.asarray(contribute >= MIN_SUBJECTS, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
 class SubjectStatistics:
-    """What each subject contributes to the figures of one network.
+    """What each subject contributes to the metrics of one network.
 
     Attributes:
-        people: The subjects, and their confusion counts at the threshold.
-        at_half: Their counts at threshold 0.5, (S, A); this and what follows is
-            missing where nothing but counts is known.
+        subject_counts: The subjects, and their confusion counts at the threshold.
+        at_half: Their counts at threshold 0.5, (S, A); this and what follows is missing where
+            only counts are known.
         ranks: By AU, for AUC and average precision.
         calibration: For Brier score and ECE.
         events: For F1-event; missing too where frames have no numbers.
         agreement: For ICC, PCC and MAE; missing too where there are no intensities.
     """
 
-    people: SubjectCounts
+    subject_counts: SubjectCounts
     at_half: Confusion | None = None
     ranks: tuple[SubjectRanks, ...] | None = None
     calibration: SubjectCalibration | None = None
@@ -58,29 +73,30 @@ class SubjectStatistics:
     agreement: SubjectAgreement | None = None
 
     @property
-    def n_aus(self) -> int:
-        """How many AUs there are."""
-        return int(self.people.counts.tp.shape[-1])
+    def counts(self) -> Confusion:
+        """Confusion counts at the threshold, (S, A)."""
+        return self.subject_counts.counts
 
     @property
     def values(self) -> MetricValues:
-        """Every figure, (A,)."""
-        everyone = np.ones((1, len(self.people.subjects)))
-        return {name: figure[0] for name, figure in self.weighed(everyone).items()}
+        """Every metric, (A,)."""
+        once = np.ones((1, len(self.subject_counts.subjects)))
+        return {name: value[0] for name, value in self.weighted(once).items()}
 
     def resampled(
-        self, seed: Sequence[int], resamples: int = bootstrap.RESAMPLES
+        self, seed: Sequence[int], n_resamples: int = bootstrap.RESAMPLES
     ) -> MetricValues:
-        """Every figure in resamples of the subjects, (R, A).
+        """Every metric in bootstrap resamples of the subjects, (R, A).
 
         Args:
-            seed: As in `bootstrap.draws`.
-            resamples: How many.
+            seed: As in `bootstrap.resample`.
+            n_resamples: How many.
         """
-        return self.weighed(bootstrap.draws(len(self.people.subjects), seed, resamples))
+        n_subjects = len(self.subject_counts.subjects)
+        return self.weighted(bootstrap.resample(n_subjects, seed, n_resamples))
 
-    def weighed(self, times: Floats) -> MetricValues:
-        """Every figure with each subject counted so many times.
+    def weighted(self, times: Floats) -> MetricValues:
+        """Every metric with each subject counted so many times.
 
         Args:
             times: (R, S).
@@ -88,103 +104,248 @@ class SubjectStatistics:
         Returns:
             (R, A) each, in the order of `METRICS`; NaN where undefined.
         """
-        counts = _weigh(self.people.counts, times)
-        found = {name: figure(counts) for name, figure in _COUNTED.items()}
-        if self.at_half is not None:
-            found["f1_at_half"] = metrics.f1(_weigh(self.at_half, times))
-        if self.ranks is not None:
-            found["auc"] = np.stack([r.auc(times) for r in self.ranks], axis=1)
-            found["average_precision"] = np.stack(
-                [r.average_precision(times) for r in self.ranks], axis=1
-            )
-        if self.calibration is not None:
-            found["brier"] = self.calibration.brier(times)
-            found["ece"] = self.calibration.ece(times)
-        if self.at_half is not None:
-            nothing = np.full((len(times), self.n_aus), np.nan)
-            found["f1_event"] = nothing if self.events is None else self.events.f1(times)
-            sums = self.agreement
-            found["icc"] = nothing if sums is None else sums.icc(times)
-            found["pcc"] = nothing if sums is None else sums.pcc(times)
-            found["mae"] = nothing if sums is None else sums.mae(times)
-        return {name: found[name] for name in METRICS if name in found}
+        found = {}
+        for name, metric in METRICS.items():
+            source = getattr(self, metric.source)
+            if isinstance(source, Confusion):
+                found[name] = metric.compute(source.weighted(times))
+            elif isinstance(source, tuple):
+                found[name] = np.stack([metric.compute(one, times) for one in source], axis=1)
+            elif source is not None:
+                found[name] = metric.compute(source, times)
+            elif self.at_half is not None:  # frames are known, but have no number or intensity
+                found[name] = np.full((len(times), self.counts.tp.shape[-1]), np.nan)
+        return found
 
     def why_undefined(self, values: Mapping[str, Floats]) -> list[dict[str, str]]:
-        """For each AU, the figures that are NaN and why.
+        """For each AU, the metrics that are NaN in `values` and why."""
+        counts = self.counts.sum()
+        return [
+            {
+                name: self._why_undefined(name, au, counts)
+                for name, value in values.items()
+                if np.isnan(value[au])
+            }
+            for au in range(counts.n.size)
+        ]
 
-        Args:
-            values: As `values`.
-        """
-        counts = self.people.counts.sum()
-        called = counts.tp + counts.fp
-        reasons = []
-        for au in range(self.n_aus):
-            said: dict[str, str] = {}
-            for name, figure in values.items():
-                if not np.isnan(figure[au]):
-                    continue
-                if name in ("icc", "pcc", "mae"):
-                    said[name] = self._why_no_agreement(au)
-                elif counts.n[au] == 0:
-                    said[name] = "no frame with a label"
-                elif name == "precision":
-                    said[name] = "never called present"
-                elif counts.support[au] == 0:
-                    said[name] = "no positive frame"
-                elif name == "f1_event":
-                    said[name] = "frames without a number of their own"
-                elif counts.support[au] == counts.n[au]:
-                    said[name] = "no negative frame"
-                else:
-                    said[name] = f"{'always' if called[au] else 'never'} called present"
-            reasons.append(said)
-        return reasons
-
-    def _why_no_agreement(self, au: int) -> str:
-        if self.agreement is None:
-            return "no intensities in the data"
-        if not self.agreement.n[:, au].any():
-            return "no frame with an intensity"
-        return "the same intensity in every frame, coded or predicted"
+    def _why_undefined(self, name: str, au: int, counts: Confusion) -> str:
+        if METRICS[name].source == "agreement":
+            if self.agreement is None:
+                return "no intensities in the data"
+            if not self.agreement.n[:, au].any():
+                return "no frame with an intensity"
+            return "the same intensity in every frame, coded or predicted"
+        if counts.n[au] == 0:
+            return "no frame with a label"
+        if name == "precision":
+            return "never called present"
+        if counts.support[au] == 0:
+            return "no positive frame"
+        if name == "f1_event":
+            return "frames without a number of their own"
+        if counts.support[au] == counts.n[au]:
+            return "no negative frame"
+        called = counts.tp[au] + counts.fp[au]
+        return f"{'always' if called else 'never'} called present"
 
 
-def subject_statistics(answers: Predictions) -> SubjectStatistics:
-    """What each subject contributes.
+@dataclass(frozen=True)
+class Metric:
+    """One metric: its column in tables and key in JSON, and what a reader needs of it.
 
-    Args:
-        answers: One network on some subjects.
+    Attributes:
+        title: Its heading.
+        better: ``higher``, ``lower``, or empty where neither is better.
+        description: One sentence.
+        source: Attribute of `SubjectStatistics` that it is computed from; ``counts``,
+            ``at_half``, ``ranks``, ``calibration``, ``events`` or ``agreement``.
+        compute: Takes the weighted counts (R, A), or the source and weights (R, S); gives
+            (R, A), of ``ranks`` (R,).
+        of_positives: It is about the frames that show the AU: where fewer than two
+            subjects show it, it has no interval.
     """
-    ids, index = np.unique(answers.subjects, return_inverse=True)  # (S,), (N,)
-    n, y, p = ids.size, answers.labels, answers.probabilities
+
+    title: str
+    better: str
+    description: str
+    source: str
+    compute: Callable[..., Floats]
+    of_positives: bool = True
+
+
+METRICS = {
+    "f1": Metric(
+        "F1", "higher", "F1 of the frames at the validation threshold.", "counts", metrics.f1
+    ),
+    "f1_at_half": Metric(
+        "F1 at 0.5", "higher", "F1 of the frames at threshold 0.5.", "at_half", metrics.f1
+    ),
+    "floor_f1": Metric(
+        "all-positive",
+        "",
+        "Baseline: F1 of calling every frame positive.",
+        "counts",
+        metrics.all_positive_f1,
+    ),
+    "f1_norm": Metric(
+        "F1-norm",
+        "higher",
+        "F1 as it would be with as many negative frames as positive ones.",
+        "counts",
+        metrics.f1_norm,
+    ),
+    "f1_event": Metric(
+        "F1-event",
+        "higher",
+        "F1 of events, not frames, averaged over how much of an event must be found.",
+        "events",
+        SubjectEvents.f1,
+    ),
+    "precision": Metric(
+        "precision",
+        "higher",
+        "Share of positive predictions that are true.",
+        "counts",
+        metrics.precision,
+    ),
+    "recall": Metric(
+        "recall", "higher", "Share of positive frames that are found.", "counts", metrics.recall
+    ),
+    "balanced_accuracy": Metric(
+        "balanced acc.",
+        "higher",
+        "Mean of the recall of positive and of negative frames.",
+        "counts",
+        metrics.balanced_accuracy,
+    ),
+    "mcc": Metric(
+        "MCC",
+        "higher",
+        "Correlation of prediction and label (Matthews).",
+        "counts",
+        metrics.mcc,
+    ),
+    "auc": Metric(
+        "AUC",
+        "higher",
+        "Probability that a positive frame scores above a negative one.",
+        "ranks",
+        SubjectRanks.auc,
+    ),
+    "average_precision": Metric(
+        "avg. prec.",
+        "higher",
+        "Precision averaged over the steps of recall.",
+        "ranks",
+        SubjectRanks.average_precision,
+    ),
+    "brier": Metric(
+        "Brier",
+        "lower",
+        "Mean squared difference of probability and label.",
+        "calibration",
+        SubjectCalibration.brier,
+        of_positives=False,
+    ),
+    "ece": Metric(
+        "ECE",
+        "lower",
+        "Mean gap between probability and share of positives, over 15 equal bins.",
+        "calibration",
+        SubjectCalibration.ece,
+        of_positives=False,
+    ),
+    "icc": Metric(
+        "ICC(3,1)",
+        "higher",
+        "Consistency of intensity and 5 × probability.",
+        "agreement",
+        SubjectAgreement.icc,
+    ),
+    "pcc": Metric(
+        "PCC",
+        "higher",
+        "Correlation of intensity and 5 × probability.",
+        "agreement",
+        SubjectAgreement.pcc,
+    ),
+    "mae": Metric(
+        "MAE",
+        "lower",
+        "Mean absolute difference of intensity and 5 × probability.",
+        "agreement",
+        SubjectAgreement.mae,
+        of_positives=False,
+    ),
+    "prevalence": Metric(
+        "prevalence",
+        "",
+        "Share of positive frames.",
+        "counts",
+        metrics.prevalence,
+        of_positives=False,
+    ),
+}
+"""All metrics by name, in the order to show them."""
+
+
+def subject_statistics(predictions: Predictions) -> SubjectStatistics:
+    """What each subject contributes to the metrics of these predictions."""
+    ids, index = np.unique(predictions.subjects, return_inverse=True)  # (S,), (N,)
+    n, y, p = ids.size, predictions.labels, predictions.probabilities
     agreement = None
-    if answers.intensities is not None:
-        agreement = subject_agreement(answers.intensities, answers.estimates, index, n)
+    if predictions.intensities is not None:
+        agreement = subject_agreement(predictions.intensities, predictions.estimates, index, n)
+    counts = _confusion_by_subject(y, predictions.predicted, index, n)
     return SubjectStatistics(
-        people=SubjectCounts(
-            tuple(ids.tolist()), bootstrap.counted(y, answers.predicted, index, n)
-        ),
-        at_half=bootstrap.counted(y, p >= 0.5, index, n),
+        subject_counts=SubjectCounts(tuple(ids.tolist()), counts),
+        at_half=_confusion_by_subject(y, p >= 0.5, index, n),
         ranks=tuple(
             subject_ranks(*column, index, n)
             for column in zip(np.ascontiguousarray(y.T), np.ascontiguousarray(p.T), strict=True)
         ),
         calibration=subject_calibration(y, p, index, n),
-        events=subject_events(answers, index, n),
+        events=subject_events(predictions, index, n),
         agreement=agreement,
     )
 
 
-def enough(people: SubjectCounts, measure: str) -> Bools:
-    """Which AUs have an interval: at least two subjects must tell of them, (A,)."""
-    if METRICS[measure].of_positives:
-        return people.with_positives >= 2
-    return np.asarray(np.count_nonzero(people.counts.n > 0, axis=0) >= 2, np.bool_)
+def subject_counts(labels: Labels, predicted: Bools, subjects: ArrayLike) -> SubjectCounts:
+    """Confusion counts per subject and AU.
+
+    Args:
+        labels: 1, 0 or −1, (N, A).
+        predicted: (N, A).
+        subjects: Each frame's subject, (N,).
+
+    Raises:
+        PredictionError: As `predictions.check_subjects`.
+    """
+    ids, index = np.unique(check_subjects(subjects, len(labels)), return_inverse=True)
+    counts = _confusion_by_subject(labels, predicted, index, ids.size)
+    return SubjectCounts(tuple(ids.tolist()), counts)
 
 
-def _weigh(counts: Confusion, times: Floats) -> Confusion:
-    return Confusion(
-        *(
-            (times @ part).astype(np.int64)
-            for part in (counts.tp, counts.fp, counts.fn, counts.tn)
-        )
-    )
+def pool_subjects(parts: Sequence[SubjectCounts]) -> SubjectCounts:
+    """The subjects of several folds as one group, sorted."""
+    subjects = np.array([subject for part in parts for subject in part.subjects], np.str_)
+    order = np.argsort(subjects, kind="stable")
+    counts = {
+        kind: np.concatenate([getattr(part.counts, kind) for part in parts])[order]
+        for kind in ("tp", "fp", "fn", "tn")
+    }
+    return SubjectCounts(tuple(subjects[order].tolist()), Confusion(**counts))
+
+
+def _confusion_by_subject(
+    labels: Labels, predicted: Bools, subject: NDArray[np.intp], n_subjects: int
+) -> Confusion:
+    """Confusion counts, (S, A), by the index of each frame's subject, (N,)."""
+    n_aus = labels.shape[1]
+    cell = subject[:, None] * n_aus + np.arange(n_aus)  # (N, A)
+    # Six kinds of frame: missing, negative or positive, predicted negative or positive.
+    kind = 2 * (labels.astype(np.intp) + 1) + predicted
+    flat = np.bincount((6 * cell + kind).ravel(), minlength=n_subjects * n_aus * 6)
+    kinds = flat.reshape(n_subjects, n_aus, 6).astype(np.int64)
+    return Confusion(tn=kinds[..., 2], fp=kinds[..., 3], fn=kinds[..., 4], tp=kinds[..., 5])

@@ -1,26 +1,44 @@
-"""A run over its folds: what was scored, how pre-training compares, what to beware of."""
+"""A run over its folds: its scores, what pre-training gains, and warnings for its reader."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.bootstrap import subject_counts, together
-from action_units.evaluation.comparison import score_folds
 from action_units.evaluation.fold import FoldEvaluation
-from action_units.evaluation.fold_checks import check_folds_agree, warnings_of
-from action_units.evaluation.judging import BootstrapScores, differences, judge, score
 from action_units.evaluation.predictions import Predictions
-from action_units.evaluation.scores import Differences, Estimate, ModelScores, ScoreLine
-from action_units.evaluation.subject_statistics import SubjectStatistics
+from action_units.evaluation.scores import (
+    BootstrapScores,
+    Estimate,
+    MetricScores,
+    bootstrap_scores,
+    score_folds,
+)
+from action_units.evaluation.subject_statistics import (
+    SubjectStatistics,
+    pool_subjects,
+    subject_counts,
+)
 from action_units.hints import command
 
-Tables = Mapping[str, Mapping[int, pd.DataFrame]]
-"""By network, by fold, as `Predictions.read` takes them."""
+NETWORKS = ("finetuned", "scratch")
+
+_SHARED = {
+    "config_hash": "configurations",
+    "recipe": "recipes",
+    "data_sha256": "data",
+    "packages": "package versions",
+}
+"""The entries of a fold's provenance that all folds of a run should share."""
+
+_METRICS = TypeAdapter(dict[str, dict[str, MetricScores]])
+_GAINS = TypeAdapter(dict[str, MetricScores])
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,42 +46,30 @@ class RunSummary:
     """A run of one to all folds.
 
     Attributes:
-        folds: The folds that are there, by number.
+        folds: The folds that are evaluated, by number.
         n_folds: How many the protocol has.
-        measures: Every figure of each network; ``finetuned``, and ``scratch`` if every
-            fold has it.
-        gains: Pre-trained minus from scratch, by figure, paired over subjects; empty
-            without scratch.
-        warnings: Sentences on what a reader must know.
+        metrics: Every metric of each network; ``finetuned``, and ``scratch`` if every fold has
+            it.
+        gains: Pre-trained minus from scratch, by metric, paired over subjects; empty without
+            scratch.
+        warnings: Sentences that a reader must know.
     """
 
     folds: tuple[FoldEvaluation, ...]
     n_folds: int
-    measures: dict[str, dict[str, ModelScores]]
-    gains: dict[str, Differences]
+    metrics: dict[str, dict[str, MetricScores]]
+    gains: dict[str, MetricScores]
     warnings: tuple[str, ...]
 
     @property
-    def scores(self) -> dict[str, ModelScores]:
+    def scores(self) -> dict[str, MetricScores]:
         """F1 of each network."""
-        return {name: figures["f1"] for name, figures in self.measures.items()}
+        return {name: metrics["f1"] for name, metrics in self.metrics.items()}
 
     @property
-    def floor(self) -> ModelScores:
-        """F1 of calling everything positive."""
-        return self.measures["finetuned"]["floor_f1"]
-
-    @property
-    def difference(self) -> dict[str, Estimate]:
-        """What pre-training gains in F1, mean of folds, by average."""
-        found = self.gains["f1"].averages if self.gains else {}
-        return {name: line.mean_of_folds for name, line in found.items()}
-
-    @property
-    def au_difference(self) -> dict[int, Estimate]:
-        """What pre-training gains in F1, mean of folds, by AU."""
-        found = self.gains["f1"].aus if self.gains else {}
-        return {au: line.mean_of_folds for au, line in found.items()}
+    def all_positive(self) -> MetricScores:
+        """The baseline: F1 of calling every frame positive."""
+        return self.metrics["finetuned"]["floor_f1"]
 
     @property
     def aus(self) -> tuple[int, ...]:
@@ -86,56 +92,56 @@ class RunSummary:
         return self.folds[0].rendered
 
     def table(self) -> pd.DataFrame:
-        """F1, one row per AU and average: floor, folds, mean of folds, pooled, scratch."""
-        scratch = self.scores.get("scratch")
-        rows = [
-            self._row(
-                line,
-                self.floor.aus[au],
-                scratch.aus[au] if scratch else None,
-                self.au_difference.get(au),
+        """F1, one row per AU and average: baseline, folds, mean of folds, pooled, scratch."""
+        lines = [self.scores["finetuned"].lines, self.all_positive.lines]
+        nothing = [None] * len(lines[0])
+        scratch = self.scores["scratch"].lines if "scratch" in self.scores else nothing
+        gains = self.gains["f1"].lines if self.gains else nothing
+        rows = []
+        for line, baseline, other, gain in zip(*lines, scratch, gains, strict=True):
+            mean = line.mean_of_folds
+            difference = gain.mean_of_folds if gain else Estimate(math.nan)
+            rows.append(
+                {
+                    "name": line.name,
+                    "floor": baseline.mean_of_folds.value,
+                    **{f"fold{fold}": value for fold, value in line.by_fold.items()},
+                    "mean_of_folds": mean.value,
+                    "mean_low": mean.low,
+                    "mean_high": mean.high,
+                    "pooled": line.pooled.value,
+                    "scratch_mean_of_folds": other.mean_of_folds.value if other else math.nan,
+                    "difference": difference.value,
+                    "difference_low": difference.low,
+                    "difference_high": difference.high,
+                    "defined": line.defined,
+                    "possible": line.possible,
+                }
             )
-            for au, line in self.scores["finetuned"].aus.items()
-        ]
-        rows += [
-            self._row(
-                line,
-                self.floor.averages[name],
-                scratch.averages[name] if scratch else None,
-                self.difference.get(name),
-            )
-            for name, line in self.scores["finetuned"].averages.items()
-        ]
         return pd.DataFrame(rows)
 
-    @staticmethod
-    def _row(
-        line: ScoreLine, floor: ScoreLine, scratch: ScoreLine | None, apart: Estimate | None
-    ) -> dict[str, Any]:
-        apart = apart or Estimate(math.nan)
-        return {
-            "name": line.name,
-            "floor": floor.mean_of_folds.value,
-            **{f"fold{fold}": value for fold, value in line.by_fold.items()},
-            "mean_of_folds": line.mean_of_folds.value,
-            "mean_low": line.mean_of_folds.low,
-            "mean_high": line.mean_of_folds.high,
-            "pooled": line.pooled.value,
-            "scratch_mean_of_folds": scratch.mean_of_folds.value if scratch else math.nan,
-            "difference": apart.value,
-            "difference_low": apart.low,
-            "difference_high": apart.high,
-            "defined": line.defined,
-            "possible": line.possible,
-        }
-
     def metrics_table(self) -> pd.DataFrame:
-        """Every figure, one row per network, figure, and AU or average."""
+        """Every metric, one row per network, metric, and AU or average."""
         return pd.DataFrame(
             [
-                {"model": model, "measure": measure, **_measure_row(line)}
-                for model, figures in self.measures.items()
-                for measure, scores in figures.items()
+                {
+                    "model": model,
+                    "measure": metric,
+                    "name": line.name,
+                    **{f"fold{fold}": value for fold, value in line.by_fold.items()},
+                    "mean_of_folds": line.mean_of_folds.value,
+                    "mean_low": line.mean_of_folds.low,
+                    "mean_high": line.mean_of_folds.high,
+                    "pooled": line.pooled.value,
+                    "pooled_low": line.pooled.low,
+                    "pooled_high": line.pooled.high,
+                    "kept": line.mean_of_folds.n_resamples,
+                    "defined": line.defined,
+                    "possible": line.possible,
+                    "why": line.mean_of_folds.why or line.pooled.why,
+                }
+                for model, metrics in self.metrics.items()
+                for metric, scores in metrics.items()
                 for line in scores.lines
             ]
         )
@@ -147,11 +153,8 @@ class RunSummary:
             "rendered": self.rendered,
             "folds": [fold.fold for fold in self.folds],
             "n_folds": self.n_folds,
-            "measures": {
-                model: {name: scores.to_json() for name, scores in figures.items()}
-                for model, figures in self.measures.items()
-            },
-            "gains": {name: gain.to_json() for name, gain in self.gains.items()},
+            "measures": _METRICS.dump_python(self.metrics, mode="json", by_alias=True),
+            "gains": _GAINS.dump_python(self.gains, mode="json", by_alias=True),
             "warnings": list(self.warnings),
         }
 
@@ -159,11 +162,7 @@ class RunSummary:
     def from_json(
         cls, content: Mapping[str, Any], folds: Iterable[FoldEvaluation]
     ) -> "RunSummary":
-        """The summary that `to_json` wrote, without computing it again.
-
-        Args:
-            content: What it wrote.
-            folds: The folds that it is of.
+        """The summary that `to_json` wrote of these folds, without computing it again.
 
         Raises:
             ArtifactError: It is of other folds, or something is missing in it.
@@ -179,11 +178,8 @@ class RunSummary:
             return cls(
                 folds=ordered,
                 n_folds=int(content["n_folds"]),
-                measures={
-                    model: {n: ModelScores.from_json(scores) for n, scores in figures.items()}
-                    for model, figures in content["measures"].items()
-                },
-                gains={n: Differences.from_json(g) for n, g in content["gains"].items()},
+                metrics=_METRICS.validate_python(content["measures"]),
+                gains=_GAINS.validate_python(content["gains"]),
                 warnings=tuple(content["warnings"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -197,7 +193,7 @@ def summarise(
     folds: Iterable[FoldEvaluation],
     n_folds: int = 3,
     seed: int = 0,
-    predictions: Tables | None = None,
+    predictions: Mapping[str, Mapping[int, pd.DataFrame]] | None = None,
 ) -> RunSummary:
     """Put the folds of one run together.
 
@@ -205,74 +201,101 @@ def summarise(
         folds: One to all of a protocol's folds.
         n_folds: How many the protocol has.
         seed: Of the bootstrap.
-        predictions: What the networks said in each fold. Without it there are only the
-            figures of confusion counts: AUC and the like need the frames.
+        predictions: By network and fold, as `Predictions.read` takes them. Without it there
+            are only the metrics of confusion counts: AUC and the like need the frames.
 
     Raises:
-        ConfigurationError: No fold, a fold twice, or folds that must not be
-            averaged: another protocol, other AUs, rendered faces beside people's,
-            or a subject tested in two folds; or predictions that are not those
-            that were evaluated.
+        ConfigurationError: As `check_folds_agree`; or the predictions are not those that were
+            evaluated.
     """
     ordered = tuple(sorted(folds, key=lambda fold: fold.fold))
     check_folds_agree(ordered)
-    everywhere = [
-        name
-        for name in ("finetuned", "scratch")
+    scored = {
+        name: _score(ordered, name, seed, predictions)
+        for name in NETWORKS
         if all(name in fold.models for fold in ordered)
-    ]
-    judged = {name: _judge(ordered, name, seed, predictions) for name in everywhere}
-    both = [judged[name] for name in ("finetuned", "scratch") if name in judged]
+    }
+    both = len(scored) == len(NETWORKS)
     return RunSummary(
         folds=ordered,
         n_folds=n_folds,
-        measures={name: score(model) for name, model in judged.items()},
-        gains=differences(*both) if len(both) == 2 else {},
+        metrics={name: network.scores() for name, network in scored.items()},
+        gains=(scored["finetuned"] - scored["scratch"]).scores() if both else {},
         warnings=tuple(warnings_of(ordered, n_folds)),
     )
 
 
-def _judge(
-    folds: Sequence[FoldEvaluation], name: str, seed: int, predictions: Tables | None
+def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
+    """Check that folds, in the order of their numbers, may be averaged.
+
+    Raises:
+        ConfigurationError: No fold, a fold twice, another protocol, other AUs, rendered faces
+            with people's, a pre-trained network with one that is not, or a subject tested in
+            two folds.
+    """
+    if not folds:
+        raise ConfigurationError(f"no fold has been evaluated yet: run {command('evaluate')}.")
+    for fold, following in pairwise(folds):
+        if fold.fold == following.fold:
+            raise ConfigurationError(
+                f"fold {fold.fold} is given twice: each fold is averaged once."
+            )
+    first = folds[0]
+    tested: dict[str, int] = {}
+    for fold in folds:
+        for what in ("protocol", "rendered", "aus", "pretrained"):
+            if getattr(fold, what) != getattr(first, what):
+                raise ConfigurationError(
+                    f"folds {first.fold} and {fold.fold} cannot be averaged: their {what} "
+                    f"differs, {getattr(first, what)} and {getattr(fold, what)}."
+                )
+        for subject in fold.test:
+            if subject in tested:
+                raise ConfigurationError(
+                    f"{subject} is tested in fold {tested[subject]} and in fold {fold.fold}: "
+                    "each subject is tested once."
+                )
+            tested[subject] = fold.fold
+
+
+def warnings_of(folds: Sequence[FoldEvaluation], n_folds: int) -> Iterator[str]:
+    """Sentences that a reader of these folds must know; the protocol has `n_folds`."""
+    if len(folds) < n_folds:
+        evaluated = ", ".join(str(fold.fold) for fold in folds)
+        yield (
+            f"{len(folds)} of {n_folds} folds are evaluated (fold {evaluated}): "
+            "the averages run over these alone."
+        )
+    for key, what in _SHARED.items():
+        if any(fold.provenance.get(key) != folds[0].provenance.get(key) for fold in folds):
+            yield f"The folds were run with different {what}, so their average mixes them."
+    if 0 < sum(fold.scratch is not None for fold in folds) < len(folds):
+        yield "Not every fold has a network trained from scratch, so none is compared."
+
+
+def _score(
+    folds: Sequence[FoldEvaluation],
+    name: str,
+    seed: int,
+    tables: Mapping[str, Mapping[int, pd.DataFrame]] | None,
 ) -> BootstrapScores:
     aus = folds[0].aus
-    if predictions is None:
-        counted = {fold.fold: SubjectStatistics(fold.models[name].people) for fold in folds}
-        whole = together([part.people for part in counted.values()])
-        return judge(counted, SubjectStatistics(whole), aus, seed)
-    asked = {
-        fold.fold: Predictions.read(
-            predictions[name][fold.fold], fold.models[name].au_table["threshold"], aus
-        )
-        for fold in folds
-    }
+    evaluated = {fold.fold: fold.models[name].subject_counts for fold in folds}
+    if tables is None:
+        whole = SubjectStatistics(pool_subjects(list(evaluated.values())))
+        counts = {number: SubjectStatistics(part) for number, part in evaluated.items()}
+        return bootstrap_scores(counts, whole, aus, seed)
+    predictions = {}
     for fold in folds:
-        part, evaluated = asked[fold.fold], fold.models[name].people
+        thresholds = fold.models[name].au_table["threshold"]
+        part = Predictions.read(tables[name][fold.fold], thresholds, aus)
         found = subject_counts(part.labels, part.predicted, part.subjects)
-        if found.subjects != evaluated.subjects or not all(
-            np.array_equal(getattr(found.counts, kind), getattr(evaluated.counts, kind))
-            for kind in ("tp", "fp", "fn", "tn")
-        ):
+        expected = evaluated[fold.fold]
+        same = map(np.array_equal, vars(found.counts).values(), vars(expected.counts).values())
+        if found.subjects != expected.subjects or not all(same):
             raise ConfigurationError(
                 f"the predictions of fold {fold.fold} ({name}) are not those that were "
                 f"evaluated: run {command('evaluate')} again."
             )
-    return score_folds(asked, seed)
-
-
-def _measure_row(line: ScoreLine) -> dict[str, Any]:
-    mean, pooled = line.mean_of_folds, line.pooled
-    return {
-        "name": line.name,
-        **{f"fold{fold}": value for fold, value in line.by_fold.items()},
-        "mean_of_folds": mean.value,
-        "mean_low": mean.low,
-        "mean_high": mean.high,
-        "pooled": pooled.value,
-        "pooled_low": pooled.low,
-        "pooled_high": pooled.high,
-        "kept": mean.kept,
-        "defined": line.defined,
-        "possible": line.possible,
-        "why": mean.why or pooled.why,
-    }
+        predictions[fold.fold] = part
+    return score_folds(predictions, seed)

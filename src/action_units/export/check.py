@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from action_units.config import MachineConfig
 from action_units.errors import ArtifactError
-from action_units.evaluation.ensemble import EPS
+from action_units.evaluation.predictions import EPS
 from action_units.export.fold_models import FoldModel
 from action_units.export.onnx import CALIBRATION_EPS
 from action_units.export.onnx_runtime import import_onnx, open_session

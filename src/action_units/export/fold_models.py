@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.postprocessing.calibration import Temperature
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
+from action_units.evaluation.predictions import mean_logit
 from action_units.evaluation.run_folder import (
     MODEL,
     check_weights,

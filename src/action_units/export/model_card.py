@@ -15,7 +15,7 @@ from action_units import __version__
 from action_units.errors import ArtifactError
 from action_units.evaluation import bootstrap
 from action_units.evaluation.postprocessing import thresholds
-from action_units.evaluation.report.scores import au_rows, average_rows, metric_tables
+from action_units.evaluation.report.tables import au_rows, average_rows, metric_tables
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.export.fold_models import FoldModel
@@ -67,16 +67,16 @@ def render_card(
             tested=sum(len(fold.test) for fold in summary.folds),
             averages=average_rows(summary),
             by_au={
-                measure: summary.measures["finetuned"][measure].aus
+                measure: summary.metrics["finetuned"][measure].aus
                 for measure in ("f1_at_half", "auc", "prevalence")
-                if measure in summary.measures["finetuned"]
+                if measure in summary.metrics["finetuned"]
             },
-            measures={
-                average: [row for row in table if row["measure"].name in _OTHERS]
+            metrics={
+                average: [row for row in table if row["name"] in _OTHERS]
                 for average, table in tables.items()
             },
             calibration={
-                average: [row for row in table if row["measure"].name in _CALIBRATION]
+                average: [row for row in table if row["name"] in _CALIBRATION]
                 for average, table in tables.items()
             },
             undefined=_undefined(summary),
@@ -99,9 +99,9 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
     folds = f"mean of {len(summary.folds)} of {summary.n_folds} folds ({summary.protocol})"
     metrics = []
     for kind, measure, title in (("f1", "f1", "F1"), ("roc_auc", "auc", "AUC")):
-        if measure not in summary.measures["finetuned"]:
+        if measure not in summary.metrics["finetuned"]:
             continue
-        scores = summary.measures["finetuned"][measure]
+        scores = summary.metrics["finetuned"][measure]
         for line in (*scores.averages.values(), *scores.aus.values()):
             value = line.mean_of_folds.value
             if not math.isnan(value):
@@ -193,7 +193,7 @@ def _undefined(summary: RunSummary) -> list[str]:
     """A sentence for each F1 and AUC without a value or interval, with the reason."""
     found = []
     for measure in ("f1", "auc"):
-        scores = summary.measures["finetuned"].get(measure)
+        scores = summary.metrics["finetuned"].get(measure)
         for line in scores.lines if scores else ():
             title = f"{measure.upper()} of {line.name}"
             if line.why:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.ensemble import EPS
+from action_units.evaluation.predictions import EPS
 from action_units.export.fold_models import FoldModel, remaining_postprocessing
 from action_units.export.onnx_runtime import import_onnx, to_metadata
 from action_units.labels.action_units import AU_NAMES

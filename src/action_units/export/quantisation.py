@@ -18,10 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from action_units.evaluation.bootstrap import mean_defined
-from action_units.evaluation.metrics import confusion, f1
+from action_units.evaluation.metrics import average_sets, confusion, f1, mean_defined
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
-from action_units.evaluation.tables import average_sets
 from action_units.export.check import evenly_spaced
 from action_units.export.onnx_runtime import import_onnx, open_session, run_session
 from action_units.faces.store import Faces, FaceStore

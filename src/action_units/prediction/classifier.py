@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 
 from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ArtifactError
-from action_units.evaluation.ensemble import mean_logit
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.predictions import mean_logit
 from action_units.faces.crop import FaceSettings, cut_and_encode
 from action_units.faces.detection.base import Detection
 from action_units.faces.packing import packed_face

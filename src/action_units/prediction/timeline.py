@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from action_units.errors import ConfigurationError
-from action_units.evaluation.report.theme import LIGHT, settings, to_png
+from action_units.evaluation.report.theme import LIGHT, style, to_png
 from action_units.files import write_bytes
 from action_units.labels.action_units import AU_NAMES, au_column, aus_of_columns
 from action_units.prediction.panel import one_line
@@ -77,7 +77,7 @@ def draw_timeline(table: pd.DataFrame, face: int, title: str = "") -> Figure:
     place = (own["frame"].to_numpy(np.int64) - 1) * (len(edges) - 1) // frames
     times, unit = _times(table)
     moments = np.interp(edges, np.arange(len(times)), times)
-    with settings(LIGHT):
+    with style(LIGHT):
         figure = Figure(figsize=(10, 0.46 * len(aus) + 1.05), layout="constrained")
         rows = figure.subplots(len(aus), 1, sharex=True, squeeze=False)[:, 0]
         for au, axes in zip(aus, rows, strict=True):

@@ -10,10 +10,10 @@ from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.comparison import render_comparison
 from action_units.labels.action_units import DISFA_AUS, au_column
 from tests.evaluation.made_up import GROUPS, made_up_predictions
-from tests.evaluation.test_page import Page
+from tests.evaluation.report.test_report import Page
 
 
-def answers(skill: float) -> dict[int, Predictions]:
+def predictions(skill: float) -> dict[int, Predictions]:
     return {
         fold: Predictions.read(
             made_up_predictions(GROUPS[fold - 1], seed=fold, skill=skill, absent=(5,)),
@@ -24,7 +24,7 @@ def answers(skill: float) -> dict[int, Predictions]:
 
 
 def compared(name: str, skill: float, base: str = "plain & simple") -> Comparison:
-    return compare(answers(skill), answers(0.2), names=(name, base))
+    return compare(predictions(skill), predictions(0.2), names=(name, base))
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +46,19 @@ def page(html) -> Page:
     return Page(html)
 
 
-def test_rows_are_the_comparisons_figures(comparisons, page):
+def test_rows_are_the_comparisons_scores(comparisons, page):
     rows = {row[0].split()[0]: row for row in page.rows if len(row) == 7}
     scores = comparisons[1].first["f1"], comparisons[1].second["f1"]
-    apart = comparisons[1].differences["f1"]
+    difference = comparisons[1].differences["f1"]
     for au in DISFA_AUS:
-        row, figure = rows[au_column(au)], apart.aus[au].mean_of_folds
+        row, figure = rows[au_column(au)], difference.aus[au].mean_of_folds
         if au == 5:
             assert row[2:] == ["n/a"] * 5
             continue
         assert row[2:4] == [f"{part.aus[au].mean_of_folds.value:.3f}" for part in scores]
         assert row[4] == f"{figure.value:+.3f}".replace("-", "−")
         assert row[5] == f"{figure.low:+.3f} to {figure.high:+.3f}".replace("-", "−")
-        assert row[6] == f"{apart.aus[au].pooled.value:+.3f}".replace("-", "−")
+        assert row[6] == f"{difference.aus[au].pooled.value:+.3f}".replace("-", "−")
 
 
 def test_each_run_has_its_section_and_its_verdict(page, html):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from action_units.evaluation.report import provenance as origin
+from action_units.evaluation.report import provenance
 from tests.evaluation.made_up import made_up_fold
 
 
@@ -15,24 +15,24 @@ def test_subjects_who_lost_most_come_first_and_the_others_are_counted():
             "reasons": ["x", "", "y", "z"],
         }
     )
-    found = origin.lost_rows(table)
+    found = provenance.lost_rows(table)
     assert [row["subject"] for row in found["rows"]] == ["c", "d", "a"]
     assert (found["subjects"], found["frames"], found["lost"]) == (4, 100, 7)
-    assert origin.lost_rows(pd.DataFrame()) is None
+    assert provenance.lost_rows(pd.DataFrame()) is None
 
 
 def test_pictures_are_counted_by_source_and_reason():
     table = pd.DataFrame({"source": ["w", "w", "d"], "path": ["1", "2", "3"], "reason": "r"})
-    assert origin.quarantine_rows(table) == [
+    assert provenance.quarantine_rows(table) == [
         {"source": "d", "reason": "r", "count": 1, "first": "3"},
         {"source": "w", "reason": "r", "count": 2, "first": "1"},
     ]
-    assert origin.quarantine_rows(pd.DataFrame()) == []
+    assert provenance.quarantine_rows(pd.DataFrame()) == []
 
 
 def test_what_is_given_wins_over_what_the_folds_recorded_and_gaps_are_na():
     folds = [made_up_fold(n, provenance={"seed": 3, "recipe": "r", "n": n}) for n in (1, 2)]
-    found = origin.provenance({"seed": 4, "own": {"a": [1, 2]}, "empty": None}, folds)
+    found = provenance.provenance({"seed": 4, "own": {"a": [1, 2]}, "empty": None}, folds)
     facts = dict(found["facts"])
     assert (facts["seed"], facts["recipe"], facts["fold protocol"]) == ("4", "r", "standard")
     assert facts["git commit"] == facts["wall time"] == facts["empty"] == "n/a"

@@ -1,45 +1,31 @@
-"""Probabilities that mean what they say: temperature or isotonic, by AU.
+"""Calibration of probabilities by AU: temperature scaling or isotonic regression.
 
-A calibration is fitted on validation subjects and carries their names, so that an
-evaluation can refuse one that has seen its test subjects. Both kinds keep the order
-of probabilities (isotonic makes ties), so they move Brier score and ECE, and F1 only through
-the threshold.
+A calibration is fitted on validation subjects and records them, so that an evaluation on one of
+them raises an error. Both kinds keep the order of probabilities (isotonic makes ties), so they
+change Brier score and ECE, and F1 only through the threshold.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.metrics import MISSING, Floats, checked, checked_subjects
+from action_units.evaluation.metrics import MISSING, Floats
 from action_units.evaluation.postprocessing.thresholds import MINIMUM_POSITIVES
+from action_units.evaluation.predictions import check_arrays, check_subjects
 
-_SMALLEST = 1e-7
-"""Probabilities are kept so far from 0 and 1, where the logit has no end."""
+_EPS = 1e-7
+"""Probabilities are clipped to [_EPS, 1 - _EPS], because logits of 0 and 1 are infinite."""
 
 _RANGE = np.log((0.05, 20.0))
-"""In which the logarithm of a temperature is looked for."""
+"""Bounds of the logarithm of a temperature."""
 
 Curve = tuple[tuple[float, ...], tuple[float, ...]]
 """Points of a rising line: probabilities before and after."""
-
-
-class Calibration(Protocol):
-    """Maps an AU's probability to a better one."""
-
-    @property
-    def fitted_on(self) -> tuple[str, ...]:
-        """The subjects it was fitted on."""
-
-    def apply(self, probabilities: ArrayLike) -> Floats:
-        """Calibrated probabilities, (N, A)."""
-
-    def to_json(self, aus: Sequence[int]) -> dict[str, Any]:
-        """JSON values."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +33,8 @@ class Temperature:
     """Logits divided by one number for each AU (Guo et al., ICML 2017).
 
     Attributes:
-        values: Above 1 a network was too sure of itself, (A,).
-        fallback: AUs with too little to fit on, left as they are, (A,).
+        values: Above 1 for an overconfident network, (A,).
+        fallback: AUs with too few frames of a class to fit on, left unchanged, (A,).
         fitted_on: Subjects.
     """
 
@@ -72,11 +58,11 @@ class Temperature:
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A rising line of steps for each AU, straight between its points.
+    """Isotonic regression of each AU, linear between its points.
 
     Attributes:
-        curves: Of each AU; outside of its points a line goes on level, A of them.
-        fallback: AUs with too little to fit on, left as they are, (A,).
+        curves: Of each AU, A of them; constant outside of its points.
+        fallback: As of `Temperature`.
         fitted_on: Subjects.
     """
 
@@ -86,10 +72,8 @@ class Isotonic:
 
     def apply(self, probabilities: ArrayLike) -> Floats:
         """Calibrated probabilities, (N, A)."""
-        before = np.asarray(probabilities, np.float64)
-        columns = zip(before.T, self.curves, strict=True)
-        after = [np.interp(column, *curve) for column, curve in columns]
-        return np.stack(after, axis=1)
+        columns = zip(np.asarray(probabilities, np.float64).T, self.curves, strict=True)
+        return np.stack([np.interp(column, *curve) for column, curve in columns], axis=1)
 
     def to_json(self, aus: Sequence[int]) -> dict[str, Any]:
         """JSON values that `calibration_from_json` reads."""
@@ -104,13 +88,16 @@ class Isotonic:
         }
 
 
+Calibration = Temperature | Isotonic
+
+
 def fit_temperature(
     labels: ArrayLike,
     probabilities: ArrayLike,
     subjects: ArrayLike,
     minimum_positives: int = MINIMUM_POSITIVES,
 ) -> Temperature:
-    """The temperature of each AU that makes its validation labels most likely.
+    """The temperature of each AU that maximises the likelihood of its validation labels.
 
     Args:
         labels: Validation labels 1, 0 or −1, (N, A).
@@ -119,15 +106,25 @@ def fit_temperature(
         minimum_positives: AUs with fewer positives or negatives keep temperature 1.
 
     Raises:
-        PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
+        PredictionError: As `check_arrays` and `check_subjects`.
     """
-    columns = _known(labels, probabilities)
-    fallback = tuple(_too_few(truth, minimum_positives) for truth, _ in columns)
-    values = []
-    for (truth, p), few in zip(columns, fallback, strict=True):
-        z = _logits(p)
-        values.append(1.0 if few else _temperature(np.where(truth, z, -z)))
-    return Temperature(tuple(values), fallback, _names(subjects, labels))
+    # A third of a second, which every command of the project would wait for.
+    from scipy.optimize import minimize_scalar
+
+    def temperature(positive: NDArray[np.bool_], p: Floats) -> float:
+        z = np.where(positive, _logits(p), -_logits(p))  # logits of the true class
+
+        def loss(log_temperature: float) -> float:
+            return float(np.logaddexp(0.0, -z / np.exp(log_temperature)).mean())
+
+        return float(np.exp(minimize_scalar(loss, bounds=tuple(_RANGE), method="bounded").x))
+
+    columns, fallback, fitted_on = _columns(labels, probabilities, subjects, minimum_positives)
+    values = tuple(
+        1.0 if few else temperature(*column)
+        for column, few in zip(columns, fallback, strict=True)
+    )
+    return Temperature(values, fallback, fitted_on)
 
 
 def fit_isotonic(
@@ -136,31 +133,23 @@ def fit_isotonic(
     subjects: ArrayLike,
     minimum_positives: int = MINIMUM_POSITIVES,
 ) -> Isotonic:
-    """The rising line nearest to each AU's validation labels.
-
-    Args:
-        labels: Validation labels 1, 0 or −1, (N, A).
-        probabilities: (N, A).
-        subjects: Each frame's subject, (N,).
-        minimum_positives: AUs with fewer positives or negatives are left as they are.
+    """The isotonic regression of each AU's validation labels; arguments as `fit_temperature`.
 
     Raises:
-        PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
+        PredictionError: As `check_arrays` and `check_subjects`.
     """
     from sklearn.isotonic import IsotonicRegression  # takes a second, and few fit one
 
-    columns = _known(labels, probabilities)
-    fallback = tuple(_too_few(truth, minimum_positives) for truth, _ in columns)
-    curves: list[Curve] = []
-    for (truth, before), few in zip(columns, fallback, strict=True):
-        if few:
-            curves.append(((0.0, 1.0), (0.0, 1.0)))
-            continue
-        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(before, truth)
-        curves.append(
-            (tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
-        )
-    return Isotonic(tuple(curves), fallback, _names(subjects, labels))
+    def curve(positive: NDArray[np.bool_], p: Floats) -> Curve:
+        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p, positive)
+        return tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist())
+
+    columns, fallback, fitted_on = _columns(labels, probabilities, subjects, minimum_positives)
+    curves = tuple(
+        ((0.0, 1.0), (0.0, 1.0)) if few else curve(*column)
+        for column, few in zip(columns, fallback, strict=True)
+    )
+    return Isotonic(curves, fallback, fitted_on)
 
 
 def calibration_from_json(content: Mapping[str, Any], aus: Sequence[int]) -> Calibration:
@@ -190,36 +179,22 @@ def calibration_from_json(content: Mapping[str, Any], aus: Sequence[int]) -> Cal
     )
 
 
-def _known(
-    labels: ArrayLike, probabilities: ArrayLike
-) -> list[tuple[NDArray[np.bool_], Floats]]:
-    """Of each AU the labels that are known and their probabilities, (K,) each."""
-    y, p = checked(labels, probabilities)
+def _columns(
+    labels: ArrayLike, probabilities: ArrayLike, subjects: ArrayLike, minimum: int
+) -> tuple[list[tuple[NDArray[np.bool_], Floats]], tuple[bool, ...], tuple[str, ...]]:
+    """Of each AU positives and probabilities where labelled, whether too few; and subjects."""
+    y, p = check_arrays(labels, probabilities)
+    fitted_on = tuple(np.unique(check_subjects(subjects, len(y))).tolist())
     known = y != MISSING
-    return [(y[k, column] == 1, p[k, column]) for column, k in enumerate(known.T)]
-
-
-def _names(subjects: ArrayLike, labels: ArrayLike) -> tuple[str, ...]:
-    """Whose faces they are, each once."""
-    return tuple(np.unique(checked_subjects(subjects, len(np.asarray(labels)))).tolist())
-
-
-def _temperature(towards_truth: Floats) -> float:
-    """The temperature of logits that are positive where they are right."""
-    # A third of a second, which every command of the project would wait for.
-    from scipy.optimize import minimize_scalar
-
-    def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0.0, -towards_truth / np.exp(log_temperature)).mean())
-
-    found = minimize_scalar(loss, bounds=tuple(_RANGE), method="bounded")
-    return float(np.exp(found.x))
+    columns = [(y[k, column] == 1, p[k, column]) for column, k in enumerate(known.T)]
+    positives = [int(np.count_nonzero(positive)) for positive, _ in columns]
+    fallback = tuple(
+        min(n, positive.size - n) < max(minimum, 1)
+        for n, (positive, _) in zip(positives, columns, strict=True)
+    )
+    return columns, fallback, fitted_on
 
 
 def _logits(probabilities: ArrayLike) -> Floats:
-    within = np.clip(np.asarray(probabilities, np.float64), _SMALLEST, 1 - _SMALLEST)
-    return np.asarray(logit(within), np.float64)
-
-
-def _too_few(truth: Any, minimum: int) -> bool:
-    return min(int(np.count_nonzero(truth)), int(np.count_nonzero(~truth))) < max(minimum, 1)
+    clipped = np.clip(np.asarray(probabilities, np.float64), _EPS, 1 - _EPS)
+    return np.asarray(logit(clipped), np.float64)

@@ -1,13 +1,13 @@
 """Probabilities of a video, smoothed along its frames.
 
-A face does not change in a twentieth of a second, a network's mind does. The window
-is chosen on validation subjects, among them none at all. Where a frame number is left out a
+Expressions change more slowly than frame-to-frame prediction noise. The window is chosen on
+validation subjects; no smoothing is among the candidates. Where a frame number is missing a
 video is cut in two: nothing is smoothed over a gap.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter1d, median_filter, uniform_filter1d
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.bootstrap import mean_defined
-from action_units.evaluation.metrics import Floats, Labels, PredictionError, checked, rank
-from action_units.evaluation.predictions import Predictions
-from action_units.evaluation.videos import in_order, runs
+from action_units.evaluation.events import frame_order, runs
+from action_units.evaluation.metrics import Floats, mean_defined, rank
+from action_units.evaluation.predictions import PredictionError, Predictions, check_arrays
 
 _Filter = Callable[[Floats, int], Floats]
 
@@ -48,7 +47,7 @@ class Smoothing:
     fitted_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is no window."""
+        """Check kind and window."""
         if self.kind != "none" and self.kind not in _FILTERS:
             raise ConfigurationError(
                 f"smoothing {self.kind!r}: expected none, {', '.join(_FILTERS)}."
@@ -83,7 +82,7 @@ class Smoothing:
                 "frames without numbers cannot be smoothed along their video: expected a "
                 "column 'frame' in the predictions."
             )
-        order, follows = in_order(recordings, frames)
+        order, follows = frame_order(recordings, frames)
         for start, stop in zip(*runs(np.ones(order.size, np.bool_), follows), strict=True):
             if stop - start > 1:
                 rows = order[start:stop]
@@ -102,8 +101,8 @@ class Smoothing:
             ArtifactError: Something is missing in it.
         """
         try:
-            who = tuple(content["fitted_on"])
-            return cls(str(content["kind"]), int(content["window"]), who)
+            fitted_on = tuple(content["fitted_on"])
+            return cls(str(content["kind"]), int(content["window"]), fitted_on)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"the smoothing cannot be read ({error!r}).") from error
 
@@ -120,7 +119,7 @@ def choose_smoothing(
 ) -> Smoothing:
     """The candidate with the best F1 on validation subjects.
 
-    Each is judged by the mean over AUs of F1 at the best threshold, which is fitted
+    Each is scored by the mean over AUs of F1 at the best threshold, which is fitted
     afterwards; of equals the first is taken.
 
     Args:
@@ -135,14 +134,9 @@ def choose_smoothing(
         smoothed = candidate.apply(
             validation.probabilities, validation.recordings, validation.frames
         )
-        y, p = checked(validation.labels, smoothed)
-        best = [_best_f1(y[:, column], p[:, column]) for column in range(y.shape[1])]
-        reached.append(float(mean_defined(np.array(best))))
+        y, p = check_arrays(validation.labels, smoothed)
+        f1 = [rank(y[:, column], p[:, column]).f1() for column in range(y.shape[1])]
+        best = np.array([cuts.max() if cuts.size else math.nan for cuts in f1])  # (A,)
+        reached.append(float(mean_defined(best)))
     chosen = candidates[int(np.argmax(np.nan_to_num(reached, nan=-1.0)))]
-    who = tuple(np.unique(validation.subjects).tolist())
-    return Smoothing(chosen.kind, chosen.window, who)
-
-
-def _best_f1(labels: Labels, probabilities: Floats) -> float:
-    scores = rank(labels, probabilities).f1()
-    return float(scores.max()) if scores.size else math.nan
+    return replace(chosen, fitted_on=tuple(np.unique(validation.subjects).tolist()))

@@ -1,4 +1,4 @@
-"""The probability from which an AU is called present, chosen on validation subjects."""
+"""Decision thresholds: the probability from which an AU is called present."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from action_units.errors import ArtifactError
-from action_units.evaluation.metrics import (
-    MISSING,
-    Floats,
-    Ints,
-    Labels,
-    checked,
-    checked_subjects,
-    confusion,
-    f1,
-)
+from action_units.evaluation.metrics import MISSING, Floats, Ints, Labels, confusion, f1
+from action_units.evaluation.predictions import check_arrays, check_subjects
 
 DEFAULT_THRESHOLD = 0.5
 """Used for every AU when no AU has enough validation positives to fit one."""
@@ -77,11 +69,6 @@ class FittedThresholds:
         )
 
 
-def fit_thresholds(labels: ArrayLike, probabilities: ArrayLike) -> Floats:
-    """The thresholds of `choose_thresholds` alone, float64 (A,)."""
-    return np.array(choose_thresholds(labels, probabilities).values)
-
-
 def choose_thresholds(
     labels: ArrayLike,
     probabilities: ArrayLike,
@@ -91,14 +78,12 @@ def choose_thresholds(
 ) -> FittedThresholds:
     """Maximise each AU's F1 over all possible thresholds, exactly.
 
-    F1 changes only where the threshold passes a score, so it is constant on
-    intervals; the middle of the best one is taken, which leaves the same room
-    for error on both sides. Of several best intervals the widest is taken, of
-    equally wide ones the highest.
+    F1 changes only where the threshold passes a score, so it is constant on intervals; the
+    middle of the best one is taken, which leaves the same margin on both sides. Of several
+    best intervals the widest is taken, of equally wide ones the highest.
 
-    The best threshold of a few subjects is one of a few subjects. With `subjects`
-    it is fitted to `RESAMPLES` draws of as many of them, with replacement, and the
-    median is taken, so that no single person decides.
+    With `subjects` the threshold is fitted to `RESAMPLES` draws of as many of them, with
+    replacement, and the median is taken, so that no single person decides.
 
     Args:
         labels: Validation labels 1, 0 or −1, (N, A).
@@ -112,12 +97,12 @@ def choose_thresholds(
         Thresholds, and the F1 that each reaches on these frames.
 
     Raises:
-        PredictionError: As `metrics.checked` and `metrics.checked_subjects`.
+        PredictionError: As `check_arrays` and `check_subjects`.
     """
-    y, p = checked(labels, probabilities)
+    y, p = check_arrays(labels, probabilities)
     subject, times, fitted_on = np.zeros(len(y), np.intp), np.ones((1, 1), np.int64), ()
     if subjects is not None:
-        ids, subject = np.unique(checked_subjects(subjects, len(y)), return_inverse=True)
+        ids, subject = np.unique(check_subjects(subjects, len(y)), return_inverse=True)
         times = np.concatenate([np.ones((1, ids.size), np.int64), _draws(ids.size, seed)])
         fitted_on = tuple(ids.tolist())
     cuts = np.full((len(times), y.shape[1]), np.nan)  # (R + 1, A)
@@ -134,11 +119,10 @@ def choose_thresholds(
 
 
 def _draws(n_subjects: int, seed: int) -> Ints:
-    """How often each subject is in each of `RESAMPLES` draws with replacement, (R, S)."""
-    drawn = np.random.default_rng([seed, n_subjects]).integers(
-        n_subjects, size=(RESAMPLES, n_subjects)
-    )
-    return np.stack([np.bincount(draw, minlength=n_subjects) for draw in drawn])
+    """How often each subject is drawn in each of `RESAMPLES` draws, (R, S)."""
+    generator = np.random.default_rng([seed, n_subjects])
+    draws = generator.integers(n_subjects, size=(RESAMPLES, n_subjects))
+    return np.stack([np.bincount(draw, minlength=n_subjects) for draw in draws])
 
 
 def _best(
@@ -148,10 +132,10 @@ def _best(
     times: Ints,
     minimum_positives: int,
 ) -> Floats:
-    """The best threshold of each draw, (R,); NaN where there is too little to go by.
+    """The best threshold of each draw, (R,); NaN where the draw has too few positives.
 
-    F1 rises only where a positive frame is found, so the cuts at their scores, the *steps*,
-    are enough to look at. Frames are sorted once; a draw weighs each subject's counts.
+    F1 rises only where a positive frame is found, so only the cuts at their scores, the
+    *steps*, are compared. Frames are sorted once; a draw weights each subject's counts.
 
     Args:
         labels: 1, 0 or −1 (left out), (N,).
@@ -179,8 +163,8 @@ def _best(
         )
         # Equal fractions of integers divide to equal floats, so == finds true ties.
         best = steps[f1_of_cuts == f1_of_cuts.max()]
-        there = np.flatnonzero(drawn[who])
-        below = np.append(there, falling.size)[np.searchsorted(there, best, side="right")]
+        present = np.flatnonzero(drawn[who])
+        below = np.append(present, falling.size)[np.searchsorted(present, best, side="right")]
         # A cut holds for thresholds in (lower, upper]; neighbours that tie are one interval.
         upper, lower = falling[best], np.append(falling, 0.0)[below]
         joined = upper[1:] == lower[:-1]

@@ -1,4 +1,4 @@
-"""The page that sets runs side by side."""
+"""The page that compares runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,10 @@ from typing import Any
 
 from action_units.errors import ConfigurationError
 from action_units.evaluation.comparison import Comparison
-from action_units.evaluation.measures import METRICS
 from action_units.evaluation.report.formatting import templates
 from action_units.evaluation.report.provenance import text_of
-from action_units.evaluation.scores import Estimate
+from action_units.evaluation.subject_statistics import METRICS
 from action_units.labels.action_units import AU_NAMES
-
-_HEADLINE = "f1"
 
 
 def render_comparison(
@@ -21,7 +18,7 @@ def render_comparison(
     rendered: bool = False,
     title: str = "Runs side by side",
 ) -> str:
-    """Runs beside one that all are compared with, as one HTML document.
+    """Runs compared with one of them, as one HTML document.
 
     Args:
         comparisons: Each of another run (its first) with the same run (its second).
@@ -38,6 +35,7 @@ def render_comparison(
     if not comparisons:
         raise ConfigurationError("nothing to compare: name two runs or more.")
     base = comparisons[0].names[1]
+    names = [base, *(comparison.names[0] for comparison in comparisons)]
     if other := next((c.names[1] for c in comparisons if c.names[1] != base), None):
         raise ConfigurationError(
             f"comparisons with {base} and with {other} do not fit on one page: all runs must "
@@ -52,66 +50,52 @@ def render_comparison(
             base=base,
             folds=comparisons[0].folds,
             parts=[_part(comparison) for comparison in comparisons],
-            names=[base, *(c.names[0] for c in comparisons)],
-            about=_about([base, *(c.names[0] for c in comparisons)], about or {}),
+            names=names,
+            about=_about(names, about or {}),
         )
     )
 
 
 def _part(comparison: Comparison) -> dict[str, Any]:
-    apart = comparison.differences[_HEADLINE]
-    reach = max(
-        (
-            abs(end)
-            for line in apart.lines
-            for end in (line.mean_of_folds.low, line.mean_of_folds.high)
-            if not math.isnan(end)
-        ),
-        default=1.0,
-    )
+    f1 = comparison.differences["f1"]
+    means = [line.mean_of_folds for line in f1.lines]
+    ends = [abs(end) for mean in means for end in (mean.low, mean.high) if not math.isnan(end)]
     return {
         "name": comparison.names[0],
-        "averages": [_row(comparison, _HEADLINE, key) for key in apart.averages],
-        "aus": [_row(comparison, _HEADLINE, key) for key in apart.aus],
-        "measures": {
-            average: [
-                _row(comparison, name, average) | {"measure": measure}
-                for name, measure in METRICS.items()
-                if name in comparison.differences
-            ]
-            for average in apart.averages
+        "averages": [_row(comparison, "f1", key) for key in f1.averages],
+        "aus": [_row(comparison, "f1", key) for key in f1.aus],
+        "metrics": {
+            average: [_row(comparison, name, average) for name in comparison.differences]
+            for average in f1.averages
         },
-        "reach": max(reach, 1e-9),
+        "reach": max(ends, default=1.0) or 1e-9,
     }
 
 
-def _row(comparison: Comparison, measure: str, key: int | str) -> dict[str, Any]:
+def _row(comparison: Comparison, metric: str, key: int | str) -> dict[str, Any]:
     part = "aus" if isinstance(key, int) else "averages"
-    one, two, apart = (
-        getattr(scores[measure], part)[key]
+    one, two, difference = (
+        getattr(scores[metric], part)[key]
         for scores in (comparison.first, comparison.second, comparison.differences)
     )
+    value = difference.mean_of_folds.value
     return {
-        "name": apart.name,
+        "name": difference.name,
         "title": AU_NAMES[key] if isinstance(key, int) else "mean",
+        "metric": METRICS[metric],
         "one": one,
         "two": two,
-        "apart": apart,
-        "mark": _mark(apart.mean_of_folds),
+        "difference": difference,
+        "mark": "" if math.isnan(value) else "worse" if value < 0 else "better",
     }
-
-
-def _mark(figure: Estimate) -> str:
-    return "" if math.isnan(figure.value) else "worse" if figure.value < 0 else "better"
 
 
 def _about(
     names: Sequence[str], about: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, list[str], bool]]:
     """What was recorded, a row each: its name, its text for each run, whether they differ."""
-    keys = sorted({key for name in names for key in about.get(name, {})})
     rows = []
-    for key in keys:
+    for key in sorted({key for name in names for key in about.get(name, {})}):
         values = [text_of(about.get(name, {}).get(key)) for name in names]
         rows.append((key.replace("_", " "), values, len(set(values)) > 1))
     return rows

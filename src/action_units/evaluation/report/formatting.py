@@ -1,4 +1,4 @@
-"""Figures as text for the pages: three digits, n/a with its reason, intervals."""
+"""Numbers as text for the pages: three digits, n/a with its reason, intervals."""
 
 import math
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from action_units.evaluation.scores import Estimate
+from action_units.evaluation.subject_statistics import METRICS
 from action_units.labels.action_units import au_column
 
 _UNDEFINED = Markup('<span class="na" title="{}">n/a</span>')
@@ -18,34 +19,33 @@ _FEW_SUBJECTS = "fewer than two subjects tested here show it"
 def templates() -> Environment:
     """The pages' templates with these functions as filters."""
     environment = Environment(
-        loader=PackageLoader("action_units.evaluation", "report"),
+        loader=PackageLoader("action_units.evaluation.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": number,
+        "score": score,
         "signed": signed,
         "percent": percent,
         "ends": ends,
         "interval": interval,
-        "firm": firm,
     }
-    environment.globals["au_column"] = au_column
+    environment.globals |= {"au_column": au_column, "registry": METRICS}
     return environment
 
 
-def number(figure: Estimate | float | None, why: str = "") -> str | Markup:
+def score(value: Estimate | float | None, why: str = "") -> str | Markup:
     """A score with three digits, n/a with its reason where it is undefined."""
-    value, why = _taken(figure, why)
-    return undefined(why) if math.isnan(value) else f"{value:.3f}"
+    number, why = _number(value, why)
+    return undefined(why) if math.isnan(number) else f"{number:.3f}"
 
 
-def signed(figure: Estimate | float | None, why: str = "") -> str | Markup:
+def signed(value: Estimate | float | None, why: str = "") -> str | Markup:
     """A difference with its sign."""
-    value, why = _taken(figure, why)
-    return undefined(why) if math.isnan(value) else f"{value:+.3f}".replace("-", "−")
+    number, why = _number(value, why)
+    return undefined(why) if math.isnan(number) else f"{number:+.3f}".replace("-", "−")
 
 
 def percent(value: float) -> str | Markup:
@@ -53,39 +53,32 @@ def percent(value: float) -> str | Markup:
     return undefined() if math.isnan(value) else f"{value:.1%}"
 
 
-def ends(figure: Estimate | Mapping[str, Any], signs: bool = False) -> str | Markup:
+def ends(value: Estimate | Mapping[str, Any], signs: bool = False) -> str | Markup:
     """Both ends of an interval for a table cell: an estimate's, or an AU table row's F1."""
-    if isinstance(figure, Estimate):
-        low, high, why = figure.low, figure.high, figure.why
-    else:
-        low, high, why = figure["f1_low"], figure["f1_high"], ""
-    if math.isnan(low):
-        return undefined(why or _FEW_SUBJECTS)
+    if not isinstance(value, Estimate):
+        value = Estimate(value["f1"], value["f1_low"], value["f1_high"])
+    if math.isnan(value.low):
+        return undefined(value.why or _FEW_SUBJECTS)
     if signs:
-        return f"{signed(low)} to {signed(high)}"
-    return f"{low:.3f}–{high:.3f}"
+        return f"{signed(value.low)} to {signed(value.high)}"
+    return f"{value.low:.3f}–{value.high:.3f}"
 
 
-def interval(figure: Estimate, signs: bool = False) -> str | Markup:
+def interval(value: Estimate, signs: bool = False) -> str | Markup:
     """An interval in a sentence, with signs where it is a difference."""
-    if math.isnan(figure.low):
-        return Markup("95 % interval ") + undefined(figure.why or _FEW_SUBJECTS)
-    written = signed if signs else number
-    return f"95 %: {written(figure.low)} to {written(figure.high)}"
-
-
-def firm(figure: Estimate) -> bool:
-    """The interval of a difference holds no zero."""
-    return figure.low > 0 or figure.high < 0
+    if math.isnan(value.low):
+        return Markup("95 % interval ") + undefined(value.why or _FEW_SUBJECTS)
+    written = signed if signs else score
+    return f"95 %: {written(value.low)} to {written(value.high)}"
 
 
 def undefined(why: str = "") -> Markup:
-    """n/a that says why."""
+    """n/a with its reason."""
     reason = (why or _NO_POSITIVES).removeprefix("no interval: ")
     return _UNDEFINED.format(f"not defined: {reason}")
 
 
-def _taken(figure: Estimate | float | None, why: str) -> tuple[float, str]:
-    if isinstance(figure, Estimate):
-        return figure.value, why or figure.why
-    return math.nan if figure is None else figure, why
+def _number(value: Estimate | float | None, why: str) -> tuple[float, str]:
+    if isinstance(value, Estimate):
+        return value.value, why or value.why
+    return math.nan if value is None else value, why

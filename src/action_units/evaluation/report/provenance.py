@@ -1,4 +1,4 @@
-"""Where a run comes from: what was set aside, and what it was made of."""
+"""Provenance of a run: what was quarantined or lost, and what the run was made of."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ _EXPECTED = {
     "weights_sha256": "weights, SHA-256",
     "packages": "packages",
 }
-"""What every page says of its run, and n/a where nobody recorded it."""
+"""Facts that every page shows, n/a where they were not recorded."""
 
 
 def quarantine_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Pictures set aside, counted by where they came from and why.
+    """Quarantined images, counted by source and reason.
 
     Args:
         table: ``source, path, reason, detail``; may be empty.
@@ -49,9 +49,9 @@ def lost_rows(table: pd.DataFrame) -> dict[str, Any] | None:
     """
     if table.empty:
         return None
-    losers = table[table["lost"] > 0].sort_values(["lost", "subject"], ascending=[False, True])
+    losing = table[table["lost"] > 0].sort_values(["lost", "subject"], ascending=[False, True])
     return {
-        "rows": losers.to_dict(orient="records"),
+        "rows": losing.to_dict(orient="records"),
         "subjects": len(table),
         "frames": int(table["frames"].sum()),
         "lost": int(table["lost"].sum()),
@@ -76,9 +76,8 @@ def provenance(given: Mapping[str, Any], folds: Sequence[FoldEvaluation]) -> dic
     known = {"protocol": folds[0].protocol} if folds else {}
     known |= {key: value for key, value in recorded.items() if key in _EXPECTED}
     known |= given
-    facts, unfolded = [], []
-    for key, title in _EXPECTED.items():
-        facts.append((title, text_of(known.pop(key, None))))
+    facts = [(title, text_of(known.pop(key, None))) for key, title in _EXPECTED.items()]
+    unfolded = []
     for key, value in known.items():
         title = key.replace("_", " ")
         if isinstance(value, Mapping):
@@ -108,17 +107,19 @@ def _by_fold(folds: Sequence[FoldEvaluation]) -> list[tuple[str, list[tuple[str,
         if len(having) == len(folds):
             parts.append((title, having))
     numbers = [fold.fold for fold in folds]
-    return [(title, _told(numbers, each)) for title, each in parts if any(each)]
+    return [(title, _entries(numbers, each)) for title, each in parts if any(each)]
 
 
-def _told(numbers: Sequence[int], each: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def _entries(
+    numbers: Sequence[int], each: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
     """All entries; one that differs is given for each fold."""
     flat = [_flat(one) for one in each]
     rows = []
     for key in sorted({key for one in flat for key in one}):
         values = [one.get(key, "n/a") for one in flat]
-        told = [f"fold {n}: {value}" for n, value in zip(numbers, values, strict=True)]
-        rows.append((key, values[0] if len(set(values)) == 1 else "; ".join(told)))
+        each_fold = (f"fold {n}: {value}" for n, value in zip(numbers, values, strict=True))
+        rows.append((key, values[0] if len(set(values)) == 1 else "; ".join(each_fold)))
     return rows
 
 

@@ -25,7 +25,7 @@ def compare_runs(
         seed: Of the bootstrap.
 
     Returns:
-        Every figure of each run beside the first's, and one HTML document.
+        Every metric of each run and of the first, and one HTML document.
 
     Raises:
         ConfigurationError: There are not two, one is not there, or they were not tested
@@ -36,20 +36,21 @@ def compare_runs(
 
     names = _chosen(finished, runs)
     folds = {name: finished[name]() for name in names}
-    answers = {
-        name: {number: fold.answers() for number, fold in read.items()}
+    predictions = {
+        name: {number: fold.read_predictions() for number, fold in read.items()}
         for name, read in folds.items()
     }
     first = names[0]
     comparisons = [
-        compare(answers[name], answers[first], seed, (name, first)) for name in names[1:]
+        compare(predictions[name], predictions[first], seed, (name, first))
+        for name in names[1:]
     ]
     tables = []
     for name, comparison in zip(names[1:], comparisons, strict=True):
         table = comparison.table().rename(columns={name: "value", first: "first"})
         tables.append(table.assign(run=name, against=first))
-        apart = comparison.differences["f1"].averages
-        for average, line in apart.items():
+        differences = comparison.differences["f1"].averages
+        for average, line in differences.items():
             change = line.mean_of_folds
             logger.info(
                 "%s against %s, %s: F1 %+.3f (95 %% over subjects %+.3f to %+.3f)",

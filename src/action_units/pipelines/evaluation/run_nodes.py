@@ -15,15 +15,13 @@ from action_units.config import (
     TrainingConfig,
 )
 from action_units.datasets.folds import EvaluatedFold
-from action_units.evaluation.metrics import confusion
-from action_units.evaluation.paper_tables import latex_table, markdown_table
-from action_units.evaluation.postprocessing.postprocessing import gain_table
-from action_units.evaluation.predictions import pool
-from action_units.evaluation.report.examples import gather_examples, join_folds
+from action_units.evaluation.comparison import gain_table
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.report.examples import Example, gather_examples
+from action_units.evaluation.report.tables import latex_table, markdown_table
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.faces.store import FaceStore
-from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.labels.folds import fold_protocol
 from action_units.progress import clock
 
@@ -71,13 +69,13 @@ def measure_postprocessing(folds: Folds, seed: int) -> pd.DataFrame:
         seed: Of the bootstrap.
 
     Returns:
-        A row for each option, figure and average.
+        A row for each option, metric and average.
     """
     return gain_table(
         {
             number: (
-                fold.answers(fold.validation["finetuned"]),
-                fold.answers(fold.raw["finetuned"]),
+                fold.read_predictions(fold.validation["finetuned"]),
+                fold.read_predictions(fold.raw["finetuned"]),
             )
             for number, fold in folds.items()
         },
@@ -96,48 +94,9 @@ def draw_figures(folds: Folds, summary: RunSummary, faces: FaceStore) -> dict[st
     Returns:
         Matplotlib figures by name.
     """
-    from action_units.evaluation.figures.calibration import draw_reliability
-    from action_units.evaluation.figures.confusion import draw_co_occurrence, draw_confusion
-    from action_units.evaluation.figures.faces import draw_examples
-    from action_units.evaluation.figures.intensity import draw_intensity
-    from action_units.evaluation.figures.panels import say_nothing_to_draw
-    from action_units.evaluation.figures.ranking import draw_precision_recall
-    from action_units.evaluation.figures.scores import (
-        draw_f1_by_au,
-        draw_prevalence,
-        draw_subject_heat_map,
-    )
-    from action_units.evaluation.figures.timeline import draw_timeline, median_video
-    from action_units.evaluation.figures.training import draw_all_training_curves
+    from action_units.evaluation.report.plots import draw_run
 
-    answers = {number: fold.answers() for number, fold in folds.items()}
-    every = pool(list(answers.values()))
-    labels, probabilities, aus = every.labels, every.probabilities, every.aus
-    shown = 12 if 12 in aus else aus[0]
-    examples = _examples(folds, faces, len(aus))[shown]
-    drawn = {
-        "au": draw_f1_by_au(summary),
-        "curves": draw_all_training_curves(summary.folds),
-        "prevalence": draw_prevalence(summary),
-        "precision_recall": draw_precision_recall(labels, probabilities, aus),
-        "subjects": draw_subject_heat_map(summary),
-        "reliability": draw_reliability(labels, probabilities, aus),
-        "confusion": draw_confusion(confusion(labels, every.predicted), aus),
-        "co_occurrence": draw_co_occurrence(labels, every.predicted, aus),
-        "examples": draw_examples(examples, f"{au_column(shown)} {AU_NAMES[shown]}"),
-    }
-    drawn["intensity"] = (
-        say_nothing_to_draw("These labels have no intensities.")
-        if every.intensities is None
-        else draw_intensity(every.intensities, probabilities, aus)
-    )
-    video = median_video(summary.folds, answers)
-    drawn["timeline"] = (
-        say_nothing_to_draw("No subject shows any AU, or frames have no numbers.")
-        if video is None
-        else draw_timeline(answers[video.fold], video)
-    )
-    return drawn
+    return dict(draw_run(summary, _predictions(folds), _examples(folds, faces)))
 
 
 def write_report(
@@ -193,12 +152,12 @@ def write_report(
     return render_report(
         summary,
         PageExtras(
-            examples=_examples(folds, faces, len(summary.aus)),
+            examples=_examples(folds, faces),
             quarantine=quarantine,
             pretraining_curve=pretraining,
             title=f"Action unit report: {run}",
-            answers={number: fold.answers() for number, fold in folds.items()},
-            treatments=gains,
+            predictions=_predictions(folds),
+            gains=gains,
             lost=lost,
             provenance={
                 "run": run,
@@ -219,16 +178,21 @@ def write_report(
     )
 
 
-def _examples(folds: Folds, faces: FaceStore, n_aus: int) -> Any:
-    """Faces that went right and wrong, each with its own fold's thresholds."""
-    joined = join_folds(
+def _predictions(folds: Folds) -> dict[int, Predictions]:
+    return {number: fold.read_predictions() for number, fold in folds.items()}
+
+
+def _examples(folds: Folds, faces: FaceStore) -> dict[int, dict[str, list[Example]]]:
+    """The most confident faces of each AU, by the thresholds of their folds."""
+    return gather_examples(
         {number: fold.predictions["finetuned"] for number, fold in folds.items()},
         {
             number: list(fold.evaluation.finetuned.au_table["threshold"])
             for number, fold in folds.items()
         },
+        faces.faces,
+        faces.table["image"],
     )
-    return gather_examples(joined, [0.5] * n_aus, faces.faces, faces.table["image"])
 
 
 def _training_time(summary: RunSummary, pretraining_curve: pd.DataFrame) -> str:

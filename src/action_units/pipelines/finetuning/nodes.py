@@ -11,8 +11,8 @@ import pandas as pd
 
 from action_units.config import FinetuneSettings, TrainingConfig
 from action_units.errors import ConfigurationError
-from action_units.evaluation.leaks import check_no_duplicate_images
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
+from action_units.evaluation.predictions import check_no_duplicate_images
 from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.folds import split_subjects as split_protocol

@@ -1,0 +1,225 @@
+"""The tables of the report and the model card, and F1 as a table for a paper."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from action_units.evaluation import metrics
+from action_units.evaluation.scores import Estimate, ScoreLine
+from action_units.evaluation.subject_statistics import METRICS, pool_subjects
+from action_units.evaluation.summary import RunSummary
+from action_units.labels.action_units import AU_NAMES, au_column
+
+_POSTPROCESSING_METRICS = ("f1", "f1_event", "auc", "ece", "brier")
+"""Shown of each postprocessing option."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "×": r"$\times$",
+    "–": "--",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def au_rows(summary: RunSummary) -> list[dict[str, Any]]:
+    """F1 of each AU with its baseline and what it is computed from."""
+    rows = _f1_rows(summary, "aus")
+    for column, (au, row) in enumerate(zip(summary.aus, rows, strict=True)):
+        tables = [fold.finetuned.au_table.iloc[column] for fold in summary.folds]
+        row |= {
+            "au": au_column(au),
+            "name": AU_NAMES[au],
+            "support": int(sum(table["support"] for table in tables)),
+            "with_positives": int(sum(table["n_subjects_with_positives"] for table in tables)),
+            "subjects": int(sum(table["n_subjects"] for table in tables)),
+        }
+    return rows
+
+
+def average_rows(summary: RunSummary) -> list[dict[str, Any]]:
+    """F1 of each average over AUs with its baseline."""
+    return _f1_rows(summary, "averages")
+
+
+def metric_tables(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
+    """Every metric of each average over AUs, one row each."""
+    ours, scratch = summary.metrics["finetuned"], summary.metrics.get("scratch")
+    return {
+        average: [
+            {
+                "name": name,
+                "metric": METRICS[name],
+                "line": scores.averages[average],
+                "scratch": scratch[name].averages[average] if scratch else None,
+                "gain": summary.gains[name].averages[average] if summary.gains else None,
+            }
+            for name, scores in ours.items()
+        ]
+        for average in summary.scores["finetuned"].averages
+    }
+
+
+def subject_rows(summary: RunSummary) -> list[tuple[str, list[float]]]:
+    """F1 of each test subject, by AU; NaN where the subject never shows it."""
+    counts = pool_subjects([fold.finetuned.subject_counts for fold in summary.folds])
+    values = metrics.f1(counts.counts)  # (S, A)
+    return sorted(zip(counts.subjects, values.tolist(), strict=True))
+
+
+def gain_tables(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The table of `comparison.gain_table` (may be empty) as one small table per average.
+
+    Returns:
+        By average: ``metrics`` (those shown, by name) and ``rows``, each an option with, by
+        metric, its value and its gain as estimates.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for row in table.to_dict(orient="records"):
+        if row["measure"] in _POSTPROCESSING_METRICS:
+            one = tables.setdefault(row["average"], {"metrics": {}, "rows": {}})
+            one["metrics"][row["measure"]] = METRICS[row["measure"]]
+            one["rows"].setdefault(row["option"], {})[row["measure"]] = {
+                "value": Estimate(row["value"], row["low"], row["high"]),
+                "gain": Estimate(row["gain"], row["gain_low"], row["gain_high"]),
+            }
+    for one in tables.values():
+        shown = [name for name in _POSTPROCESSING_METRICS if name in one["metrics"]]
+        one["metrics"] = {name: one["metrics"][name] for name in shown}
+    return tables
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """F1 of each AU and average, in percent, with intervals, of each network.
+
+    AUs and averages are means of folds; pooled averages are a block of their own.
+
+    Attributes:
+        caption: What it shows.
+        heads: Of the columns.
+        blocks: Groups of rows, separated by a rule.
+    """
+
+    caption: str
+    heads: list[str]
+    blocks: list[list[list[str]]]
+
+
+def paper_table(summary: RunSummary) -> PaperTable:
+    """The table of a run as text, independent of the format."""
+    aus, averages = _f1_rows(summary, "aus"), _f1_rows(summary, "averages")
+    titles = summary.folds[0].titles
+    heads = ["AU", "All-positive", *(titles[name] for name in summary.scores)]
+    return PaperTable(
+        caption=_caption(summary),
+        heads=heads + (["Gain"] if summary.gains else []),
+        blocks=[
+            [_cells(row, row["line"].name, "mean_of_folds") for row in aus],
+            [_cells(row, f"Mean of {row['name']}", "mean_of_folds") for row in averages],
+            [_cells(row, f"Mean of {row['name']}, pooled", "pooled") for row in averages],
+        ],
+    )
+
+
+def latex_table(summary: RunSummary) -> str:
+    """The table as a LaTeX float; it needs the package booktabs."""
+    table = paper_table(summary)
+
+    def lines(rows: list[list[str]]) -> str:
+        return "".join(" & ".join(map(escape_latex, row)) + " \\\\\n" for row in rows)
+
+    return (
+        "\\begin{table}\n\\centering\n"
+        f"\\caption{{{escape_latex(table.caption)}}}\n"
+        f"\\begin{{tabular}}{{l{'r' * (len(table.heads) - 1)}}}\n\\toprule\n"
+        + "\\midrule\n".join(lines(block) for block in ([table.heads], *table.blocks))
+        + "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+    )
+
+
+def markdown_table(summary: RunSummary) -> str:
+    """The table in Markdown, its caption below."""
+    table = paper_table(summary)
+    lines = [table.heads, ["---", *["---:"] * (len(table.heads) - 1)]]
+    lines += [row for block in table.blocks for row in block]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    body = "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return f"{body}\n\n{table.caption}\n"
+
+
+def escape_latex(text: str) -> str:
+    """Text with the signs that LaTeX reads as commands escaped."""
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def _f1_rows(summary: RunSummary, part: str) -> list[dict[str, Any]]:
+    """F1 of the AUs or averages; the lines of baseline, scratch and gain, or None."""
+    scratch, gains = summary.scores.get("scratch"), summary.gains.get("f1")
+
+    def lines(scores: Any) -> Mapping[Any, ScoreLine | None]:
+        return getattr(scores, part) if scores else dict.fromkeys(ours)
+
+    ours: Mapping[Any, ScoreLine] = getattr(summary.scores["finetuned"], part)
+    return [
+        {
+            "name": line.name,
+            "line": line,
+            "all_positive": lines(summary.all_positive)[key],
+            "scratch": lines(scratch)[key],
+            "gain": lines(gains)[key],
+        }
+        for key, line in ours.items()
+    ]
+
+
+def _cells(row: Mapping[str, Any], name: str, kind: str) -> list[str]:
+    return [
+        name,
+        _percent(getattr(row["all_positive"], kind).value),
+        *(
+            _interval(getattr(row[part], kind), signed=part == "gain")
+            for part in ("line", "scratch", "gain")
+            if row[part] is not None
+        ),
+    ]
+
+
+def _interval(score: Estimate, signed: bool) -> str:
+    if math.isnan(score.low):
+        return _percent(score.value, signed)
+    ends = f"{_percent(score.low, signed)}, {_percent(score.high, signed)}"
+    return f"{_percent(score.value, signed)} [{ends}]"
+
+
+def _percent(value: float, signed: bool = False) -> str:
+    if math.isnan(value):
+        return "n/a"
+    return f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−")
+
+
+def _caption(summary: RunSummary) -> str:
+    lines = summary.scores["finetuned"].aus.values()
+    defined, pairs = sum(line.defined for line in lines), sum(line.possible for line in lines)
+    parts = [
+        f"F1 × 100 over frames of unseen subjects, mean of {len(summary.folds)} of "
+        f"{summary.n_folds} folds ({summary.protocol}), with 95 % intervals from 1,000 draws "
+        "of the subjects.",
+        "All-positive: every frame called positive.",
+        "Pooled: one F1 over the frames of all folds.",
+    ]
+    if defined < pairs:
+        parts.append(
+            f"n/a: not defined, no tested frame shows the AU; averages leave such AUs out "
+            f"({defined} of {pairs} AUs × folds are defined)."
+        )
+    if summary.gains:
+        parts.append("Gain: pre-trained minus from scratch, paired over subjects.")
+    if summary.rendered:
+        parts.append("Rendered faces: these scores say nothing about accuracy on people.")
+    return " ".join(parts)

@@ -1,0 +1,131 @@
+"""One subject's probabilities and coded events, frame by frame."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from action_units.evaluation import metrics
+from action_units.evaluation.events import frame_order, runs
+from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.metrics import Floats, Ints, mean_defined
+from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.report.theme import LIGHT, style
+from action_units.evaluation.subject_statistics import SubjectCounts, pool_subjects
+from action_units.labels.action_units import au_column
+
+
+@dataclass(frozen=True)
+class SubjectVideo:
+    """A test subject's video and the AUs to draw.
+
+    Attributes:
+        subject: The subject.
+        f1: The subject's mean F1.
+        fold: In which the subject was tested.
+        aus: Those that the subject shows most.
+        thresholds: Of these AUs in this fold.
+    """
+
+    subject: str
+    f1: float
+    fold: int
+    aus: tuple[int, ...]
+    thresholds: tuple[float, ...]
+
+
+def median_video(
+    folds: Sequence[FoldEvaluation], predictions: Mapping[int, Predictions], n: int = 6
+) -> SubjectVideo | None:
+    """The video of the subject whose mean F1 is nearest the median.
+
+    Args:
+        folds: Those that were evaluated.
+        predictions: Of the test subjects, by fold.
+        n: At most so many AUs.
+
+    Returns:
+        None where nobody shows any AU, or where there are no frame numbers.
+    """
+    counts = pool_subjects([fold.finetuned.subject_counts for fold in folds])
+    subject, f1 = median_subject(counts)
+    fold = next((one for one in folds if subject in one.test), None)
+    part = predictions.get(fold.fold) if fold else None
+    if fold is None or part is None or part.frames is None:
+        return None
+    aus = most_shown(part, subject, n)
+    limits = dict(zip(fold.aus, fold.finetuned.au_table["threshold"], strict=True))
+    return SubjectVideo(subject, f1, fold.fold, aus, tuple(float(limits[au]) for au in aus))
+
+
+def median_subject(counts: SubjectCounts) -> tuple[str, float]:
+    """The subject whose mean F1 is nearest the median of all, and that F1.
+
+    Means run over the AUs that a subject shows; a subject who shows none does not count. Of
+    two equally near the first by name. An empty name and NaN where nobody shows any AU.
+    """
+    means = mean_defined(metrics.f1(counts.counts))  # (S,)
+    ranked = sorted(
+        (abs(mean - np.nanmedian(means)), subject, float(mean))
+        for subject, mean in zip(counts.subjects, means, strict=True)
+        if not np.isnan(mean)
+    )
+    return (ranked[0][1], ranked[0][2]) if ranked else ("", float("nan"))
+
+
+def most_shown(predictions: Predictions, subject: str, n: int = 6) -> tuple[int, ...]:
+    """The `n` AUs that a subject shows in most frames, in the order of the columns."""
+    own = predictions.labels[predictions.subjects == subject]
+    frames = (own == 1).sum(axis=0)  # (A,)
+    often = sorted(np.flatnonzero(frames), key=lambda column: -frames[column])[:n]
+    return tuple(predictions.aus[column] for column in sorted(often))
+
+
+@style()
+def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 500) -> Figure:
+    """Probabilities of several AUs by frame; coded events shaded, thresholds dashed.
+
+    Args:
+        predictions: With frame numbers, the subject among them.
+        video: A row of the figure for each of its AUs.
+        points: A line of more frames than these is drawn by the lowest and the highest of
+            each stretch of frames.
+    """
+    assert predictions.frames is not None  # or there is no video
+    order = np.flatnonzero(predictions.subjects == video.subject)
+    recordings = predictions.recordings
+    recordings = predictions.subjects if recordings is None else recordings
+    by_time, follows = frame_order(recordings[order], predictions.frames[order])
+    order = order[by_time]
+    frames = predictions.frames[order]
+    figure = Figure(figsize=(9, 0.72 * len(video.aus) + 0.6), layout="constrained")
+    rows = figure.subplots(len(video.aus), 1, sharex=True, squeeze=False)[:, 0]
+    for au, threshold, axes in zip(video.aus, video.thresholds, rows, strict=True):
+        column = predictions.aus.index(au)
+        starts, stops = runs(predictions.labels[order, column] == 1, follows)
+        for start, stop in zip(starts, stops, strict=True):
+            ends = frames[start] - 0.5, frames[stop - 1] + 0.5
+            axes.axvspan(*ends, color=LIGHT.scratch, alpha=0.3, lw=0)
+        x, y = _thinned(frames, predictions.probabilities[order, column], points)
+        axes.plot(x, y, color=LIGHT.ours, lw=1.3)
+        axes.axhline(threshold, color=LIGHT.ink, lw=0.9, ls=(0, (4, 3)))
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0, 1])
+        axes.tick_params(length=0)
+        axes.set_ylabel(au_column(au), rotation=0, ha="right", va="center", color=LIGHT.ink)
+    rows[-1].set_xlabel("frame")
+    rows[-1].set_xlim(frames.min() - 0.5, frames.max() + 0.5)
+    return figure
+
+
+def _thinned(frames: Ints, values: Floats, points: int) -> tuple[Ints, Floats]:
+    """At most about `points` frames, every peak and every valley among them."""
+    if frames.size <= points:
+        return frames, values
+    parts = np.array_split(np.arange(frames.size), max(points // 2, 1))
+    ends = [
+        (part[0] + values[part].argmin(), part[0] + values[part].argmax()) for part in parts
+    ]
+    shown = np.unique(np.array(ends))
+    return frames[shown], values[shown]
