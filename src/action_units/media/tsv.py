@@ -1,4 +1,4 @@
-"""Faces in a file of MS-Celeb-1M: one line a face, seven columns parted by tabs.
+"""Faces in a file of MS-Celeb-1M: one line a face, seven columns with tabs between them.
 
     MID, search rank, image URL, page URL, face id, face rectangle, face data
 
@@ -90,7 +90,7 @@ class TsvSource:
         self.path, self.range_bytes = any_path(path), range_bytes
 
     def named(self) -> None:
-        """None: names are in the lines, and these are not read before the work."""
+        """None: names are in the lines, which are only read by workers."""
 
     def chunks(self) -> Iterator[TsvChunk]:
         """The ranges of each file.
@@ -160,18 +160,19 @@ def parse_line(line: bytes | None) -> tuple[str, bytes]:
     columns = line.split(b"\t")
     if len(columns) != 7:
         raise UnusableFace("damaged", f"{len(columns)} columns, expected 7: {_COLUMNS}")
-    identity, rank, face_id = (columns[i].decode("utf-8", "replace") for i in (0, 1, 4))
+    *texts, rectangle, data = columns
+    identity, rank, _, _, face_id = (text.decode("utf-8", "replace") for text in texts)
     if not identity or not (rank.isascii() and rank.isdigit()):
         raise UnusableFace(
             "damaged", f"{identity!r}, {rank[:40]!r}: expected a MID and a number"
         )
     if not _FACE_ID.fullmatch(face_id):
         raise UnusableFace("damaged", f"face id {face_id[:40]!r}, expected one like FaceId-0")
-    content = _from_base64(columns[6], "face data")
+    content = _from_base64(data, "face data")
     if not content:
         raise UnusableFace("empty", "the column of the face data is empty")
-    if columns[5]:
-        _check_rectangle(_from_base64(columns[5], "face rectangle"))
+    if rectangle:
+        _check_rectangle(_from_base64(rectangle, "face rectangle"))
     return f"{portable(identity)}/{rank}-{face_id}.jpg", content
 
 
@@ -229,7 +230,7 @@ def _end_of_lines(file: IO[bytes], size: int) -> int:
 
 
 def _fingerprint(file: IO[bytes], start: int, stop: int, size: int, closed: int) -> str:
-    """What tells that the lines of a range are the ones of an earlier run.
+    """A text that is the same while the lines of a range are the same.
 
     The time of change is of the whole file, and would redo all of it where lines were
     appended. So this is a hash of the first and the last 4 KiB of the range, and its
