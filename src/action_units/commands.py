@@ -62,7 +62,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="action-units")
 def main() -> None:
-    """Tell facial action units in pictures and videos, with a trained classifier.
+    """Predict facial action units in pictures and videos with a trained classifier.
 
     \b
     Examples:
@@ -99,7 +99,7 @@ _MODEL = _options(
     click.option(
         "--fold",
         type=int,
-        help="The network of one fold. Without it, all that are there answer as one.",
+        help="The network of one fold. Without it, all that exist are combined.",
     ),
     click.option(
         "--device",
@@ -128,9 +128,7 @@ _MODEL = _options(
     help="Follow every face, or take the one that preprocessing takes.",
 )
 @click.option("--workers", type=int, help="Threads; one for each core by default.")
-@click.option(
-    "--batch-size", type=int, help="Faces asked about at once; changes speed and memory only."
-)
+@click.option("--batch-size", type=int, help="Faces in a batch; changes speed and memory only.")
 @click.option(
     "--detector",
     type=click.Choice(["yunet", "ssd"]),
@@ -141,20 +139,7 @@ _MODEL = _options(
 )
 @click.option("--annotate", is_flag=True, help="Also pictures and videos with boxes and bars.")
 @click.option("--timeline", is_flag=True, help="Also a plot of every AU along each video.")
-def predict(
-    source: tuple[str, ...],
-    model: Path,
-    fold: int | None,
-    device: str,
-    out: Path,
-    faces: str,
-    workers: int | None,
-    batch_size: int | None,
-    detector: str | None,
-    min_confidence: float | None,
-    annotate: bool,
-    timeline: bool,
-) -> None:
+def predict(source: tuple[str, ...], **options: Any) -> None:
     """Write a table of the action units in SOURCE.
 
     SOURCE is a picture, a video, a folder of either, a tar or TSV of photographs, a text with
@@ -174,20 +159,7 @@ def predict(
     _log()
     from action_units.prediction.predict import predict_files
 
-    files = predict_files(
-        source[0] if len(source) == 1 else source,
-        model,
-        out,
-        fold=fold,
-        device=device,
-        faces=faces,
-        workers=workers,
-        batch_size=batch_size,
-        detector=detector,
-        min_confidence=min_confidence,
-        annotate=annotate,
-        timeline=timeline,
-    )
+    files = predict_files(source[0] if len(source) == 1 else source, **options)
     for outcome in files.outcomes:
         if outcome.record:
             n_faces, frames = outcome.record["faces"], outcome.record["frames"]
@@ -200,7 +172,7 @@ def predict(
 
 @main.command(short_help="Show action units in the browser.")
 @_MODEL
-@click.option("--host", default="127.0.0.1", show_default=True, help="Whom to listen to.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0 takes a free one.")
 @click.option(
     "--max-upload-mb",
@@ -210,15 +182,7 @@ def predict(
     help="The largest file that the page takes.",
 )
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
-def live(
-    model: Path,
-    fold: int | None,
-    device: str,
-    host: str,
-    port: int,
-    max_upload_mb: float,
-    open_browser: bool,
-) -> None:
+def live(model: Path, fold: int | None, device: str, **options: Any) -> None:
     """Show action units in the browser: of a webcam, a picture or a video.
 
     The page is for this computer alone unless --host says otherwise.
@@ -231,13 +195,7 @@ def live(
     server = import_extra("action_units.live.server", "live", "The live view")
     from action_units.prediction.loading import load_classifier
 
-    server.serve(
-        load_classifier(model, fold, device=device),
-        host=host,
-        port=port,
-        max_upload_mb=max_upload_mb,
-        open_browser=open_browser,
-    )
+    server.serve(load_classifier(model, fold, device=device), **options)
 
 
 @main.command(short_help="Write a run's networks as files for others.")

@@ -88,7 +88,7 @@ def test_what_is_configured_is_possible():
             [0] * 7,
             r"^recipes\.modern\.from_scratch: .* has 6 blocks",
         ),
-        ("predict", "source", None, "^predict needs to know on what: "),
+        ("predict", "source", None, "^predict needs a source: "),
         ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs the "),
     ],
 )

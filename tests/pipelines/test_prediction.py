@@ -92,9 +92,9 @@ def test_a_folder_is_predicted_by_all_folds_once(finished, tmp_path, caplog):
 def test_what_is_missing_is_one_sentence(finished, tmp_path):
     project, _ = finished
     printed = predict(project, "fold=3", fails=True)
-    assert "predict needs to know on what: `kedro run --pipeline predict" in printed
+    assert "predict needs a source: `kedro run --pipeline predict" in printed
     assert "Traceback" not in printed
-    with pytest.raises(ConfigurationError, match="predict needs to know on what"):
+    with pytest.raises(ConfigurationError, match="predict needs a source"):
         by_node(project, tmp_path, None)
     videos = str(project.path / VIDEOS)
     with pytest.raises(ArtifactError, match="no model is there.*--pipeline finetune"):

@@ -1,4 +1,4 @@
-"""Several networks that answer as one, and one that answers as it does."""
+"""Several networks combined, and a single one, which keeps its own probabilities."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A finished run's networks, asked about other pictures and videos."""
+"""Predictions of other pictures and videos by a finished run's networks."""
 
 from action_units.pipelines.prediction.pipeline import create_pipeline
 

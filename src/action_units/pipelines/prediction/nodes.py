@@ -1,4 +1,4 @@
-"""The node that asks a run's networks about other pictures and videos."""
+"""The node that predicts other pictures and videos with a run's networks."""
 
 import logging
 from pathlib import Path
@@ -29,7 +29,7 @@ def predict_source(
         folder: Where the tables go.
         source: A picture, a video, a folder, a list of paths.
         model: Another model than the run's.
-        fold: Which fold's network; None takes all that are there.
+        fold: Which fold's network; None combines all that exist.
         predict: The parameters of prediction.
         device: Where to compute.
         workers: Threads; None for one a core.
@@ -58,9 +58,9 @@ def predict_source(
 
 
 def check_source(source: str | None) -> None:
-    """Refuse to predict on nothing; raises ConfigurationError."""
+    """Check that there is a source; raises ConfigurationError."""
     if source is None:
         raise ConfigurationError(
-            f"predict needs to know on what: {command('predict', source='PATH')}, where PATH "
+            f"predict needs a source: {command('predict', source='PATH')}, where PATH "
             "is a picture, a video, a folder of either, or a text with one path a line."
         )
