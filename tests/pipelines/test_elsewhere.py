@@ -16,11 +16,12 @@ def catalog_of(project):
 
 
 @pytest.fixture
-def from_elsewhere(finished, tmp_path, monkeypatch):
+def from_elsewhere(copied, tmp_path_factory, monkeypatch):
     """The finished project's catalog, as a script in another folder opens it."""
-    monkeypatch.chdir(tmp_path)
-    yield finished[0], catalog_of(finished[0])
-    assert list(tmp_path.iterdir()) == []
+    folder = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(folder)
+    yield copied, catalog_of(copied)
+    assert list(folder.iterdir()) == []
 
 
 def test_folds_and_runs_are_found_with_their_predictions(from_elsewhere):
@@ -55,25 +56,23 @@ def test_missing_predictions_are_an_error_by_name(from_elsewhere, file, stage):
         aside.rename(path)
 
 
-def test_a_run_from_a_folder_within_reads_and_writes_the_same_files(finished):
-    project, _ = finished
+def test_a_run_from_a_folder_within_reads_and_writes_the_same_files(copied):
+    project = copied
     summary = "data/08_reporting/tiny/main/fg2020/summary.csv"
     before = project.bytes_of(summary)
     (project.path / summary).unlink()
     (project.path / "notebooks").mkdir(exist_ok=True)
-    project.kedro(
-        "run", "--env", "tiny", "--pipelines", "evaluate", "--params", "fold=1",
+    project.run("--env", "tiny", "--pipelines", "evaluate", "--nodes", "report.summarise",
         within="notebooks",
     )  # fmt: skip
     assert project.bytes_of(summary) == before
     assert not (project.path / "notebooks/data").exists()
 
 
-def test_a_path_that_is_typed_there_counts_from_there(finished):
-    project, _ = finished
+def test_a_path_that_is_typed_there_counts_from_there(copied):
+    project = copied
     video = sorted((project.path / "data/01_raw/tiny/disfa/Videos_RightCamera").iterdir())[0]
-    printed = project.kedro(
-        "run", "--env", "tiny", "--pipelines", "predict", "--params",
+    printed = project.run("--env", "tiny", "--pipelines", "predict", "--params",
         f"source={video.name},fold=3", within=str(video.parent),
     )  # fmt: skip
     assert f"Predictions: {project.path}" in printed.replace("\n", "")

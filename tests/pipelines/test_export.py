@@ -1,7 +1,6 @@
 """The export as a user types it, and the card that evaluation leaves for it."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -21,14 +20,13 @@ from action_units.prediction.loading import load_classifier
 from action_units.training.inference import predict
 from tests.export.synthetic import synthetic_store, write_run
 from tests.export.test_model_card import made_up_summary
-from tests.pipelines.conftest import Project
 
 RUN = "tiny/main/fg2020"
 
 
-def test_one_fold_is_exported_with_its_card(finished, tmp_path):
-    project = Project(shutil.copytree(finished[0].path, tmp_path / "project"))
-    project.kedro("run", "--env", "tiny", "--pipeline", "export", "--params", "fold=3")
+def test_one_fold_is_exported_with_its_card(copied):
+    project = copied
+    project.run("--env", "tiny", "--pipeline", "export", "--params", "fold=3")
     folder = project.path / f"data/06_models/{RUN}/exported/fold3"
     assert [path.name for path in folder.parent.iterdir()] == ["fold3"]
     package = read_package(folder)
@@ -62,13 +60,17 @@ def test_the_card_holds_the_summarys_scores(finished):
     assert front["model-index"][0]["name"] == RUN
 
 
+@pytest.fixture(scope="module")
+def summary():
+    return made_up_summary(folds=(1, 2))
+
+
 @pytest.fixture
-def judged(tmp_path):
+def judged(tmp_path, summary):
     """A run of two folds on disk, with what its card is made of."""
     models = write_run(tmp_path / "data/06_models/mine/main/standard", (1, 2))
-    summary = made_up_summary(folds=(1, 2))
     folds = {fold.fold: EvaluatedFold(fold, {}, {}, {}) for fold in summary.folds}
-    return folds, summary.to_json(), models, pd.DataFrame({"seconds": [1.0]})
+    return folds, summary, models, pd.DataFrame({"seconds": [1.0]})
 
 
 def test_a_fold_trained_again_is_not_taken_for_the_one_that_was_judged(judged, caplog):

@@ -60,26 +60,24 @@ def test_the_interchange_format_is_the_papers(finished):
     assert re.fullmatch(r'RightVideoSN\d{3}_\d{8}\.jpg,"\(0,0,\d+,\d+\)"(,[01]){12}', disfa[0])
 
 
-def test_a_fold_alone_is_trained_to_the_same_bytes_as_in_the_full_run(finished):
-    project, _ = finished
+def test_a_fold_alone_is_trained_to_the_same_bytes_as_in_the_full_run(copied):
+    project = copied
     before = project.bytes_of("data/06_models/**/*.safetensors")
     for path in (project.path / "data/06_models/tiny/main/fg2020/fold3").glob("*.safetensors*"):
         path.unlink()
     # The option's old name, which Kedro deprecates and users know; tests below use the new one.
-    project.kedro(
-        "run", "--env", "tiny", "--pipeline", "finetune", "--params", "fold=3,restart=true"
-    )
+    project.run("--env", "tiny", "--pipeline", "finetune", "--params", "fold=3,restart=true")
     assert project.bytes_of("data/06_models/**/*.safetensors") == before
 
 
 @pytest.mark.slow
-def test_a_fold_alone_writes_the_same_reports_as_in_the_full_run(finished):
-    project, _ = finished
+def test_a_fold_alone_writes_the_same_reports_as_in_the_full_run(copied):
+    project = copied
     before = _reports(project)
     for path in (project.path / REPORTING / "fold3").iterdir():
         if "curve" not in path.name:  # those are fine-tuning's
             path.unlink()
-    project.kedro("run", "--env", "tiny", "--pipelines", "evaluate", "--params", "fold=3")
+    project.run("--env", "tiny", "--pipelines", "evaluate", "--params", "fold=3")
     after = _reports(project)
     assert before.keys() == after.keys()
     different = [name for name in before if before[name] != after[name]]
@@ -94,11 +92,10 @@ def _reports(project):
 
 
 @pytest.mark.slow
-def test_another_protocol_has_files_of_its_own(finished):
-    project, _ = finished
+def test_another_protocol_has_files_of_its_own(copied):
+    project = copied
     before = project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*")
-    project.kedro(
-        "run", "--env", "tiny", "--pipelines", "finetune,evaluate",
+    project.run("--env", "tiny", "--pipelines", "finetune,evaluate",
         "--params", "fold=2,protocol=standard",
     )  # fmt: skip
     assert project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*") == before
@@ -110,10 +107,10 @@ def test_another_protocol_has_files_of_its_own(finished):
     assert "1 of 3 folds" in summary["warnings"][0]
 
 
-def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(finished):
-    project, _ = finished
+def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(copied):
+    project = copied
     before = project.bytes_of("data/06_models/tiny/main/*.safetensors")
-    printed = project.kedro("run", "--env", "tiny", "--pipelines", "pretrain")
+    printed = project.run("--env", "tiny", "--pipelines", "pretrain")
     assert "finished before" in printed
     assert project.bytes_of("data/06_models/tiny/main/*.safetensors") == before
 
@@ -135,16 +132,16 @@ def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(finished):
 )
 def test_a_wrong_parameter_is_refused_in_a_sentence(finished, params, sentence):
     project, _ = finished
-    printed = project.kedro(
-        "run", "--env", "tiny", "--pipelines", "finetune", "--params", params, fails=True
+    printed = project.run(
+        "--env", "tiny", "--pipelines", "finetune", "--params", params, fails=True
     )
     assert re.search(sentence, printed), printed
     assert "Traceback" not in printed
 
 
 def test_a_pipeline_before_its_inputs_names_them_and_the_command(empty_project):
-    printed = empty_project.kedro(
-        "run", "--env", "tiny", "--pipelines", "finetune", "--params", "fold=3", fails=True
+    printed = empty_project.run(
+        "--env", "tiny", "--pipelines", "finetune", "--params", "fold=3", fails=True
     )
     assert "data/06_models/tiny/main/pretrained.safetensors; `kedro run --pipeline" in printed
     assert "`kedro run --pipeline pretrain --env tiny" in printed

@@ -36,11 +36,11 @@ def test_without_the_plugin_nothing_is_logged(monkeypatch):
     TrackWithMlflow().after_dataset_saved("summary_measures", None)
 
 
-def test_runs_stand_side_by_side_in_one_database(finished):
+def test_runs_stand_side_by_side_in_one_database(copied):
     pytest.importorskip("kedro_mlflow")
-    project, _ = finished
+    project = copied
     for _ in range(2):
-        project.kedro("run", "--env", "tiny", "--pipelines", "evaluate", "--params", "fold=1")
+        project.run("--env", "tiny", "--pipelines", "evaluate", "--params", "fold=1")
     with sqlite3.connect(project.path / "data" / "mlflow.db") as database:
         found = database.execute(
             "select r.run_uuid, m.value from runs r join metrics m using (run_uuid)"

@@ -8,9 +8,8 @@ from nbclient import NotebookClient
 from tests.conftest import PROJECT
 
 
-def test_every_cell_runs(finished, monkeypatch):
-    project, _ = finished
-    folder = project.path / "notebooks"
+def test_every_cell_runs(copied, monkeypatch):
+    folder = copied.path / "notebooks"
     shutil.copytree(PROJECT / "notebooks", folder, dirs_exist_ok=True)
     monkeypatch.setenv("ACTION_UNITS_ENV", "tiny")
     notebook = nbformat.read(folder / "explore.ipynb", as_version=4)

@@ -25,7 +25,7 @@ def paper(tmp_path_factory):
     with (conf / "paper_tiny/parameters.yml").open("a") as file:
         file.write("\nface_size: 32\n")
     fill(REAL_LABELS, project.path / "data/01_raw", every=400, test_every=200, workers=2)
-    printed = project.kedro("run", *TINY, "--params", "recipe=modern,fold=1")
+    printed = project.run(*TINY, "--params", "recipe=modern,fold=1")
     return project, printed
 
 
@@ -66,7 +66,7 @@ def test_a_subject_on_both_sides_stops_the_run_with_file_and_line(paper):
     line = (folder / "fold1_test.csv").read_text().splitlines()[0]
     train.write_text(content + line + "\n")
     try:
-        printed = project.kedro("run", *TINY, "--pipelines", "preprocess", fails=True)
+        printed = project.run(*TINY, "--pipelines", "preprocess", fails=True)
     finally:
         train.write_text(content)
     assert "fold1_test.csv, line" in printed or "fold1_train.csv, line" in printed, printed
@@ -81,7 +81,7 @@ def test_a_missing_crop_is_set_aside_and_the_run_goes_on(paper):
     crop = (folder / image).read_bytes()
     (folder / image).write_bytes(b"<html>404</html>")
     try:
-        project.kedro("run", *TINY, "--pipelines", "preprocess")
+        project.run(*TINY, "--pipelines", "preprocess")
     finally:
         (folder / image).write_bytes(crop)
     table = pd.read_csv(project.path / "data/08_reporting/paper/quarantine/disfa_packing.csv")

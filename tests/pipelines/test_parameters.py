@@ -171,7 +171,7 @@ def test_nodes_get_typed_groups_and_the_machine_by_its_flat_names():
 
 def test_a_misspelt_option_of_the_last_stage_stops_a_run_before_its_first(empty_project):
     option = "recipes.modern.finetune.patiense=3"
-    printed = empty_project.kedro("run", "--env", "tiny", "--params", option, fails=True)
+    printed = empty_project.run("--env", "tiny", "--params", option, fails=True)
     assert "recipes.modern.finetune.patiense is not a parameter. Did you mean " in printed
     assert "[1/" not in printed
     assert not (empty_project.path / "data").exists()
@@ -181,7 +181,7 @@ def test_a_wrong_value_of_a_file_stops_every_pipeline_before_its_first_node(empt
     own = empty_project.path / "conf/local/parameters.yml"
     own.parent.mkdir(exist_ok=True)
     own.write_text("preprocess:\n  crop:\n    margin: abc\n")
-    printed = empty_project.kedro("run", "--env", "tiny", "--pipeline", "compare", fails=True)
+    printed = empty_project.run("--env", "tiny", "--pipeline", "compare", fails=True)
     assert printed.splitlines() == [
         "Error: preprocess.crop.margin is 'abc'; it must be a number from 0 to 2."
     ]
@@ -200,6 +200,6 @@ def test_a_wrong_value_of_a_file_stops_every_pipeline_before_its_first_node(empt
     ],
 )
 def test_a_misspelt_option_is_one_line(empty_project, options, sentence):
-    printed = empty_project.kedro("run", "--env", "tiny", *options, fails=True)
+    printed = empty_project.run("--env", "tiny", *options, fails=True)
     assert sentence in printed
     assert len(printed.splitlines()) == 1

@@ -26,8 +26,7 @@ SETTINGS = PredictSettings(
 
 
 def predict(project, *params, **options):
-    return project.kedro(
-        "run",
+    return project.run(
         "--env",
         "tiny",
         "--pipelines",
@@ -45,8 +44,8 @@ def by_node(project, folder, source, models=MODELS, fold=None):
 
 
 @pytest.mark.parametrize("fold", [1, 3])
-def test_a_frame_of_disfa_gets_the_probabilities_of_the_evaluation_bit_for_bit(finished, fold):
-    project, _ = finished
+def test_a_frame_of_disfa_gets_the_probabilities_of_the_evaluation_bit_for_bit(copied, fold):
+    project = copied
     output = project.path / OUTPUT
     evaluated = pd.read_parquet(output / f"fold{fold}/finetuned_raw_predictions.parquet")
     treated = pd.read_parquet(output / f"fold{fold}/finetuned_predictions.parquet")

@@ -42,8 +42,8 @@ def table(project, name):
 
 def preprocess(project, more="", **options):
     params = QUICK + more
-    return project.kedro(
-        "run", "--env", "raw", "--pipeline", "preprocess", "--params", params, **options
+    return project.run(
+        "--env", "raw", "--pipeline", "preprocess", "--params", params, **options
     )
 
 
@@ -228,13 +228,13 @@ def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters,
 def test_disfa_alone_goes_from_recordings_to_a_report(three):
     shutil.rmtree(three.path / "data/01_raw/web")
     shutil.copy(three.path / "conf/tiny/parameters_recipes.yml", three.path / "conf/local")
-    said = three.kedro("run", "--env", "raw", "--params", QUICK, fails=True)
+    said = three.run("--env", "raw", "--params", QUICK, fails=True)
     alone = f"{QUICK},pretraining=false"
     assert f"or do without by `kedro run --env raw --params {alone}`" in said
-    said = three.kedro("run", "--env", "raw", "--params", alone, fails=True)
+    said = three.run("--env", "raw", "--params", alone, fails=True)
     assert "Cropping" not in said
     way = re.search(r"add `(fold=1,\S*?)`", said)[1]
-    three.kedro("run", "--env", "raw", "--params", f"{alone},{way}")
+    three.run("--env", "raw", "--params", f"{alone},{way}")
     folder = three.path / "data/08_reporting/raw/main/fg2020"
     fold = json.loads((folder / "fold1/evaluation.json").read_text())
     assert {part: len(who) for part, who in fold["subjects"].items()} == {

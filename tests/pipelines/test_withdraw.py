@@ -1,8 +1,6 @@
 """A person withdraws: what was made of their pictures, and what runs afterwards."""
 
 import re
-import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,15 +11,13 @@ LAYERS = ("02_*", "03_*", "04_*", "07_*", "08_*")
 
 
 @pytest.fixture
-def project(finished: tuple[Project, str], tmp_path: Path) -> Project:
+def project(copied: Project) -> Project:
     """The finished project, to be changed."""
-    shutil.copytree(finished[0].path, tmp_path / "copy")
-    return Project(tmp_path / "copy")
+    return copied
 
 
 def _withdraw(project: Project, person: str, *, fails: bool = False) -> str:
-    return project.kedro(
-        "run", "--env", "tiny", "--pipeline", "withdraw", "--params", f"person={person}",
+    return project.run("--env", "tiny", "--pipeline", "withdraw", "--params", f"person={person}",
         fails=fails,
     )  # fmt: skip
 
@@ -57,17 +53,16 @@ def test_a_subject_is_removed_everywhere_and_stays_out(project):
     named = set(re.findall(r"fg2020/(fold\d/\w+)\.safetensors was trained with", printed))
     assert named == trained
     source = "data/01_raw/tiny/disfa/Videos_RightCamera/RightVideoSN001_comp.avi"
-    refused = project.kedro(
-        "run", "--env", "tiny", "--pipeline", "predict", "--params", f"source={source},fold=1",
+    refused = project.run("--env", "tiny", "--pipeline", "predict", "--params", f"source={source},fold=1",
         fails=True,
     )  # fmt: skip
     assert "made with the data of a person who has withdrawn (SN010, on" in refused
 
-    project.kedro("run", "--env", "tiny", "--pipeline", "preprocess")
+    project.run("--env", "tiny", "--pipeline", "preprocess")
     assert {trace.split("/")[-1] for trace in _traces(project, "SN010")} == {"disfa.csv"}
     rows = pd.read_csv(project.path / "data/08_reporting/tiny/quarantine/disfa.csv")
     assert rows[rows["path"] == "SN010"]["reason"].tolist() == ["excluded"]
-    project.kedro("run", "--env", "tiny", "--pipeline", "finetune", "--params", "fold=1")
+    project.run("--env", "tiny", "--pipeline", "finetune", "--params", "fold=1")
     assert not list(project.path.glob("data/06_models/tiny/main/fg2020/fold1/*.withdrawn"))
 
 
@@ -83,7 +78,7 @@ def test_an_identity_is_removed_and_its_pretrained_models_are_refused(project):
         "pretrained",
         *(f"fg2020/fold{fold}/finetuned" for fold in (1, 2, 3)),
     }
-    project.kedro("run", "--env", "tiny", "--pipeline", "preprocess")
+    project.run("--env", "tiny", "--pipeline", "preprocess")
     assert _traces(project, re.escape(name)) == []
     # From scratch the network never saw the web set.
     assert not list(project.path.glob("data/06_models/tiny/main/fg2020/*/scratch*.withdrawn"))
