@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 
 from action_units.datasets.crops import CropSet, DisfaCropsDataset
 from action_units.datasets.faces import FaceStoreDataset
-from action_units.datasets.folds import EvaluatedFoldsDataset, LostFramesDataset
+from action_units.datasets.folds import EvaluatedFoldsDataset
 from action_units.datasets.verified import CSV, JSON, VerifiedDataset
 from action_units.faces.store import FaceStore
 from action_units.files import manifest_of
@@ -116,7 +116,3 @@ def test_what_is_looked_at_of_all_folds(tmp_path, damage):
     damaged(evaluation, DAMAGES[damage])
     folds = EvaluatedFoldsDataset(path=str(tmp_path), predictions=str(tmp_path))
     refuse(folds.load, evaluation)
-    lost = tmp_path / "lost.csv"
-    VerifiedDataset(filepath=str(lost), dataset=CSV).save(table())
-    damaged(lost, DAMAGES[damage])
-    refuse(LostFramesDataset(path=str(lost)).load, lost)

@@ -3,7 +3,6 @@
 import base64
 import errno
 import inspect
-import json
 import os
 import subprocess
 
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 
 from action_units.datasets.crops import CropSet, DisfaCropsDataset, WebCropsDataset
 from action_units.datasets.folder import FolderDataset
-from action_units.datasets.folds import EvaluatedFoldsDataset, QuarantinesDataset
+from action_units.datasets.folds import EvaluatedFoldsDataset
 from action_units.datasets.raw import DisfaRecordingsDataset, WebPhotographsDataset
 from action_units.datasets.verified import CSV, JSON, TableCSVDataset, VerifiedDataset
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
@@ -133,11 +132,10 @@ def test_versions_of_a_file_are_kept_apart(tmp_path):
     assert len(verified(tmp_path / "t.csv", version=Version(None, None)).load()) == 1
 
 
-def test_a_folder_is_made_and_never_saved(tmp_path):
-    dataset = FolderDataset(path=str(tmp_path / "a" / "b"))
-    assert dataset.load().is_dir()
-    with pytest.raises(DatasetError, match="written into by nodes"):
-        dataset.save("anything")
+def test_a_folder_is_made_by_loading_and_by_saving(tmp_path):
+    assert FolderDataset(path=str(tmp_path / "a" / "b")).load().is_dir()
+    FolderDataset(path=str(tmp_path / "c")).save(True)
+    assert (tmp_path / "c").is_dir()
 
 
 def disfa_table():
@@ -336,16 +334,6 @@ def test_folds_that_are_not_there_yet_are_no_error(tmp_path):
     folds = EvaluatedFoldsDataset(path=str(tmp_path), predictions=str(tmp_path))
     assert folds.exists()
     assert folds.load() == {}
-
-
-def test_quarantines_are_read_together(tmp_path):
-    row = {"path": "a.jpg", "reason": "truncated", "detail": "x", "sha256": ""}
-    verified(tmp_path / "web.csv").save(pd.DataFrame([row]))
-    verified(tmp_path / "disfa.csv").save(pd.DataFrame([row])[:0])
-    whole = QuarantinesDataset(path=str(tmp_path)).load()
-    assert whole[["source", "reason"]].to_numpy().tolist() == [["web", "truncated"]]
-    assert list(QuarantinesDataset(path=str(tmp_path / "none")).load()) == list(whole)
-    assert json.dumps(whole["path"].tolist()) == '["a.jpg"]'
 
 
 def test_numbers_of_a_table_come_back_bit_for_bit(tmp_path):

@@ -58,6 +58,7 @@ def test_without_pre_training_the_whole_job_is_disfa_s_alone(start_from):
     job = selected(pretraining=False, preprocess__start_from=start_from)
     made = job.all_outputs()
     assert not [name for name in made if "web" in name or "pretrain" in name]
+    assert "quarantines" in made
     assert "fold3.finetuned_model" in made
     assert job.outputs() >= {"report", "model_card"}
 
@@ -72,10 +73,20 @@ def test_without_scratch_nothing_of_it_is_made():
     [
         ({}, set()),
         ({"fold": 3}, {"fold1.evaluation", "fold2.evaluation"}),
-        ({"start_from": "crops"}, set()),
+        (
+            {"start_from": "crops"},
+            {
+                "web_quarantine",
+                "web_openface_quarantine",
+                "web_labels_quarantine",
+                "disfa_quarantine",
+                "disfa_lost_frames",
+            },
+        ),
         (
             {"pretraining": False},
-            {"pretrained_model", "pretraining_curve"}
+            {"pretrained_model", "pretraining_curve", "web_quarantine"}
+            | {f"web_{part}_quarantine" for part in ("openface", "labels", "packing")}
             | {
                 f"fold{fold}.scratch_{part}"
                 for fold in (1, 2, 3)

@@ -228,3 +228,11 @@ def test_openface_does_not_see_photographs_of_people_who_have_withdrawn(tmp_path
     )
     assert [photographs for _, photographs in files.calls()] == [["2.jpg"]]
     assert [path.name for path in files.out.rglob("*.csv")] == ["2.jpg.csv"]
+
+
+def test_quarantine_tables_are_merged_by_the_work_that_they_are_of():
+    row = {"path": "a.jpg", "reason": "truncated", "detail": "x", "sha256": ""}
+    some, none = pd.DataFrame([row]), pd.DataFrame([row])[:0]
+    merged = nodes.merge_quarantines(web=some, disfa=none, web_labels=None)
+    assert merged[["source", "reason"]].to_numpy().tolist() == [["web", "truncated"]]
+    assert list(nodes.merge_quarantines(web=None)) == list(merged)

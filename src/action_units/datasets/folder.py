@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 
 from action_units.files import make_folder
 from action_units.media.paths import AnyPath, any_path
 
 
-class FolderDataset(AbstractDataset[None, AnyPath]):
+class FolderDataset(AbstractDataset[object, AnyPath]):
     """Hands a node the folder it may write in, made where it is missing.
 
     What is written there over minutes and hours must survive a kill, so the node
@@ -34,9 +34,9 @@ class FolderDataset(AbstractDataset[None, AnyPath]):
             self.path.mkdir(parents=True, exist_ok=True)
         return self.path
 
-    def save(self, data: None) -> None:
-        """Not for this dataset: nodes write into the folder themselves."""
-        raise DatasetError(f"{self.path} is written into by nodes and never saved as a whole.")
+    def save(self, data: object) -> None:
+        """Make the folder; nodes write into it themselves."""
+        self.load()
 
     def _exists(self) -> bool:
         return True

@@ -149,6 +149,9 @@ class EvaluatedFoldsDataset(_ReadOnly):
         super().__init__(path=path, metadata=metadata)
         self.predictions = Path(predictions)
 
+    def save(self, data: object) -> None:
+        """Nothing: each fold's own datasets have written it."""
+
     def load(self) -> dict[int, EvaluatedFold]:
         """The folds that are there, in order."""
         return read_folds(self.path, self.predictions)
@@ -217,34 +220,3 @@ def _tables(
         with reading(path, command(stage)):
             tables[name] = pd.read_parquet(path)
     return tables
-
-
-class LostFramesDataset(_ReadOnly):
-    """How many frames each subject lost; empty where crops were at hand from the start."""
-
-    def load(self) -> pd.DataFrame:
-        """``subject, frames, lost, reasons``."""
-        if not self.path.is_file():
-            return pd.DataFrame(columns=["subject", "frames", "lost", "reasons"])
-        table: pd.DataFrame = VerifiedDataset(filepath=str(self.path), dataset=CSV).load()
-        with reading(self.path, command("preprocess")):
-            kinds = table.columns.drop(["subject", "frames", "lost"])
-            reasons = [
-                ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])
-                for row in table.to_dict("records")
-            ]
-            return table[["subject", "frames", "lost"]].assign(reasons=reasons)
-
-
-class QuarantinesDataset(_ReadOnly):
-    """All quarantine tables of a folder as one, with a column ``source``."""
-
-    def load(self) -> pd.DataFrame:
-        """``source, path, reason, detail, sha256``; empty where nothing was set aside."""
-        tables = [
-            VerifiedDataset(filepath=str(path), dataset=CSV).load().assign(source=path.stem)
-            for path in sorted(self.path.glob("*.csv"))
-        ]
-        columns = ["source", "path", "reason", "detail", "sha256"]
-        whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-        return whole.reindex(columns=columns)

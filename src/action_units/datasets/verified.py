@@ -26,6 +26,11 @@ ImagePreview = NewType("ImagePreview", str)
 JSONPreview = NewType("JSONPreview", str)
 
 
+def image_preview(picture: bytes) -> ImagePreview:
+    """A picture's file as Kedro-Viz takes it."""
+    return ImagePreview(base64.b64encode(picture).decode())
+
+
 class VerifiedDataset(AbstractVersionedDataset[Any, Any]):
     """Keeps the project's promises for a dataset that reads and writes one file.
 
@@ -104,9 +109,13 @@ class VerifiedDataset(AbstractVersionedDataset[Any, Any]):
 
         return preview
 
-    def _image_preview(self) -> ImagePreview:
+    def read_bytes(self) -> bytes:
+        """The file's bytes, once their hash has been found right."""
         with self._verified() as path:
-            return ImagePreview(base64.b64encode(path.read_bytes()).decode())
+            return path.read_bytes()
+
+    def _image_preview(self) -> ImagePreview:
+        return image_preview(self.read_bytes())
 
     def _of(self, path: Path) -> AbstractDataset[Any, Any]:
         """The dataset of a file; imports what it needs, such as matplotlib, only here."""

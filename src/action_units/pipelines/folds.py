@@ -1,14 +1,10 @@
-"""How nodes are put into the pipelines: fold by fold, and one after another."""
+"""The folds of the pipelines."""
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
 
 from kedro.pipeline import Node, Pipeline
 
 from action_units.labels.folds import PROTOCOLS
-
-T = TypeVar("T")
 
 FOLDS = tuple(sorted({fold for protocol in PROTOCOLS.values() for fold in protocol.folds}))
 """The folds that the pipelines are built for: those of the protocol that has the most."""
@@ -41,22 +37,3 @@ def fold_pipelines(build: Callable[[int], list[Node]], shared: set[str], tag: st
             )
         )
     return sum(folds, Pipeline([]))
-
-
-def after(function: Callable[..., T], n: int) -> Callable[..., T]:
-    """A node's function with further inputs that only say what must be done before it.
-
-    Kedro orders nodes by their datasets alone. A node that reads a folder to which other
-    nodes write names their outputs as its last inputs, and does not use them.
-
-    Args:
-        function: The function.
-        n: How many inputs at the end it is not called with.
-    """
-
-    @wraps(function)
-    def call(*inputs: Any) -> T:
-        return function(*inputs[: len(inputs) - n])
-
-    del call.__wrapped__  # Kedro would check the inputs against its signature
-    return call

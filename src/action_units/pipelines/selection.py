@@ -28,6 +28,9 @@ PRETRAINING = "pretraining"
 FROM_SCRATCH = "from_scratch"
 """Tag of nodes that train or ask the network that is compared with the pre-trained one."""
 
+_GIVEN = {"web_photographs", "disfa_recordings", "web_crops", "disfa_crops"}
+"""What a person may have brought along in place of the nodes that make it."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -69,18 +72,12 @@ class Selection:
     def absent(self, inputs: Iterable[str], everything: Pipeline) -> set[str]:
         """Those of a pipeline's free inputs that this run does without.
 
-        They belong to another fold or to a network that is not trained, so nothing that
-        an earlier run has left under their names counts. Raw data and crops count, whoever
-        made them.
+        They are made by nodes that are left out, so nothing that an earlier run has left
+        under their names counts. Raw data and crops count, whoever made them.
 
         Args:
             inputs: Names of datasets.
             everything: The pipeline of all stages.
         """
-        made = {
-            name
-            for node in everything.nodes
-            if (node.tags & self.reasons.keys()) - {SAMPLE, CROPPING}
-            for name in node.outputs
-        }
-        return made & set(inputs)
+        made = {name for node in everything.nodes if self.reason(node) for name in node.outputs}
+        return (made - _GIVEN) & set(inputs)

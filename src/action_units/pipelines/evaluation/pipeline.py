@@ -3,22 +3,9 @@
 from kedro.pipeline import Node, Pipeline
 
 from action_units.pipelines.evaluation import card, nodes, run_nodes
-from action_units.pipelines.folds import FOLDS, after, fold_pipelines, fold_tag
+from action_units.pipelines.folds import FOLDS, fold_pipelines, fold_tag
 from action_units.pipelines.selection import FROM_SCRATCH
 
-_FIGURES = (
-    "au",
-    "curves",
-    "prevalence",
-    "precision_recall",
-    "subjects",
-    "timeline",
-    "examples",
-    "confusion",
-    "co_occurrence",
-    "reliability",
-    "intensity",
-)
 _NETWORKS = {"finetuned": [], "scratch": [FROM_SCRATCH]}
 
 
@@ -29,24 +16,27 @@ def create_pipeline() -> Pipeline:
     the other folds as an earlier run left them, and say so where there are none.
     """
     folds = fold_pipelines(lambda _: _fold(), shared={"disfa_faces"}, tag="evaluate")
-    evaluations = [f"{fold_tag(fold)}.evaluation" for fold in FOLDS]
+    evaluations = {f"evaluation{fold}": f"{fold_tag(fold)}.evaluation" for fold in FOLDS}
     report = [
         Node(
-            after(run_nodes.summarise, len(evaluations)),
-            ["evaluated_folds", *evaluations],
+            run_nodes.collect_folds, list(evaluations), "evaluated_folds", name="collect_folds"
+        ),
+        Node(
+            run_nodes.summarise,
+            "evaluated_folds",
             ["summary", "summary_measures", "summary_json", "latex_table", "markdown_table"],
             name="summarise",
         ),
         Node(
-            after(run_nodes.measure_postprocessing, 1),
-            ["evaluated_folds", "params:seed", "summary_json"],
+            run_nodes.measure_postprocessing,
+            ["evaluated_folds", "params:seed"],
             "postprocessing_gains",
             name="measure_postprocessing",
         ),
         Node(
             run_nodes.draw_figures,
             ["evaluated_folds", "summary_json", "disfa_faces"],
-            {name: f"{name}_figure" for name in _FIGURES},
+            "figures",
             name="draw_figures",
         ),
         Node(
@@ -56,7 +46,7 @@ def create_pipeline() -> Pipeline:
                 "summary_json",
                 "disfa_faces",
                 "quarantines",
-                "lost_frames",
+                "disfa_lost_frames",
                 "postprocessing_gains",
                 "pretraining_curve",
                 "params:run",
@@ -76,7 +66,11 @@ def create_pipeline() -> Pipeline:
         ),
     ]
     return folds + Pipeline(
-        report, namespace="report", prefix_datasets_with_namespace=False, tags="evaluate"
+        report,
+        inputs=evaluations,
+        namespace="report",
+        prefix_datasets_with_namespace=False,
+        tags="evaluate",
     )
 
 

@@ -16,6 +16,7 @@ from action_units.config import (
 )
 from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.comparison import gain_table
+from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.examples import Example, gather_examples
 from action_units.evaluation.report.tables import latex_table, markdown_table
@@ -28,6 +29,18 @@ from action_units.progress import clock
 logger = logging.getLogger(__name__)
 
 Folds = Mapping[int, EvaluatedFold]
+
+
+def collect_folds(*evaluated: FoldEvaluation | None) -> tuple[int, ...]:
+    """Name the folds that this run has evaluated; what reads all folds on disk comes next.
+
+    Args:
+        evaluated: A fold's scores; None for a fold that this run leaves out.
+
+    Returns:
+        Their numbers.
+    """
+    return tuple(fold.fold for fold in evaluated if fold is not None)
 
 
 def summarise(
@@ -104,7 +117,7 @@ def write_report(
     summary: RunSummary,
     faces: FaceStore,
     quarantine: pd.DataFrame,
-    lost: pd.DataFrame,
+    lost: pd.DataFrame | None,
     gains: pd.DataFrame,
     pretraining_curve: pd.DataFrame | None,
     run: str,
@@ -120,7 +133,7 @@ def write_report(
         summary: Their summary.
         faces: DISFA's faces, to show those that went right and wrong.
         quarantine: What could not be used.
-        lost: How many frames each subject lost.
+        lost: How many frames each subject lost, by reason; None where crops were given.
         gains: What calibration and smoothing gain.
         pretraining_curve: Of the pre-trained network, where there is one.
         run: The run's name.
@@ -158,7 +171,7 @@ def write_report(
             title=f"Action unit report: {run}",
             predictions=_predictions(folds),
             gains=gains,
-            lost=lost,
+            lost=_lost_frames(lost),
             provenance={
                 "run": run,
                 "git_commit": _git_commit(),
@@ -176,6 +189,18 @@ def write_report(
             },
         ),
     )
+
+
+def _lost_frames(lost: pd.DataFrame | None) -> pd.DataFrame:
+    """``subject, frames, lost, reasons``; the reasons are text."""
+    if lost is None:
+        return pd.DataFrame()
+    kinds = lost.columns.drop(["subject", "frames", "lost"])
+    reasons = [
+        ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])
+        for row in lost.to_dict("records")
+    ]
+    return lost[["subject", "frames", "lost"]].assign(reasons=reasons)
 
 
 def _predictions(folds: Folds) -> dict[int, Predictions]:

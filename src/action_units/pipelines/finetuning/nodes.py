@@ -67,14 +67,14 @@ def finetune(
         split: The fold's subjects.
         pretrained: The network to start from; None, without pre-training, starts from random
             weights.
-        checkpoints: Folder of the run's state.
+        checkpoints: Folder of the states of all networks of the run.
         training: The recipe, the seed and the machine.
 
     Returns:
         The model of 12 AUs, its thresholds, its training curve, and its predictions of
         the validation subjects, on whom epoch and thresholds were chosen.
     """
-    return _train(faces, split, pretrained, checkpoints, training)
+    return _train(faces, split, pretrained, checkpoints, training, "finetuned")
 
 
 def train_from_scratch(
@@ -84,7 +84,7 @@ def train_from_scratch(
 
     Arguments and result are ``finetune``'s.
     """
-    return _train(faces, split, None, checkpoints, training)
+    return _train(faces, split, None, checkpoints, training, "scratch")
 
 
 def _train(
@@ -93,6 +93,7 @@ def _train(
     pretrained: TrainedModel | None,
     checkpoints: Path,
     training: TrainingConfig,
+    network: str,
 ) -> Tuned:
     from action_units.training.data import intensities_of
     from action_units.training.inference import predict
@@ -110,6 +111,7 @@ def _train(
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
+    state = checkpoints / split["protocol"] / f"fold{split['fold']}_{network}"
     job = TrainingJob(
         training.recipe.network,
         training.recipe.from_scratch if pretrained is None else training.recipe.finetune,
@@ -124,7 +126,7 @@ def _train(
         subjects=known.subjects,
         intensities=intensities_of(known.table, known.aus),
         initial=pretrained,
-        checkpoint_folder=checkpoints,
+        checkpoint_folder=state,
         description=f"{what}, fold {split['fold']}",
         provenance={
             "stage": "scratch" if pretrained is None else "finetune",

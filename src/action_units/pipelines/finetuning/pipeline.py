@@ -15,7 +15,9 @@ def create_pipeline() -> Pipeline:
     Each fold also trains a second network with the same budget and without pre-training,
     so that the report can tell what pre-training was worth.
     """
-    return fold_pipelines(_fold, shared={"disfa_faces", "pretrained_model"}, tag="finetune")
+    return fold_pipelines(
+        _fold, shared={"disfa_faces", "pretrained_model", "checkpoints"}, tag="finetune"
+    )
 
 
 def _fold(fold: int) -> list[Node]:
@@ -33,7 +35,7 @@ def _fold(fold: int) -> list[Node]:
                 "disfa_faces",
                 "split",
                 "pretrained_model",
-                "finetuned_checkpoints",
+                "checkpoints",
                 "params:training",
             ],
             _outputs("finetuned"),
@@ -41,7 +43,7 @@ def _fold(fold: int) -> list[Node]:
         ),
         Node(
             nodes.train_from_scratch,
-            ["disfa_faces", "split", "scratch_checkpoints", "params:training"],
+            ["disfa_faces", "split", "checkpoints", "params:training"],
             _outputs("scratch"),
             name="train_from_scratch",
             tags=FROM_SCRATCH,

@@ -298,6 +298,22 @@ def draw_contact_sheet(faces: FaceStore) -> Image.Image:
     return Image.fromarray(contact_sheet(images, captions, tile=_TILE))
 
 
+def merge_quarantines(**tables: pd.DataFrame | None) -> pd.DataFrame:
+    """All quarantine tables as one, ``source, path, reason, detail, sha256``.
+
+    Args:
+        tables: By the name of what was worked on; None for what this run leaves out.
+    """
+    columns = ["source", "path", "reason", "detail", "sha256"]
+    some = [
+        table.assign(source=name)
+        for name, table in tables.items()
+        if table is not None and len(table)
+    ]
+    merged = pd.concat(some, ignore_index=True) if some else pd.DataFrame()
+    return merged.reindex(columns=columns)
+
+
 def _find_annotations(photographs: WebPhotographs, openface_folder: Path) -> Path | None:
     """A person's annotations, or OpenFace's files in the folder that it writes to."""
     if photographs.annotations.exists():

@@ -1,15 +1,20 @@
 """raw data -> crops and label CSVs -> face stores."""
 
+from functools import partial, update_wrapper
+
 from kedro.pipeline import Node, Pipeline
 
 from action_units.pipelines.preprocessing import nodes
 from action_units.pipelines.selection import CROPPING, PRETRAINING
+
+_WORK = ("web", "web_openface", "web_labels", "web_packing", "disfa", "disfa_packing")
 
 
 def create_pipeline() -> Pipeline:
     """Crop what there is of raw data, label the crops, and pack them."""
     work = ["params:preprocess", "params:workers", "params:cluster"]
     of_web = [
+        _making("web", "web_crop_folder", "web_cropping", "web_openface"),
         Node(
             nodes.read_web_labels,
             ["web_photographs", "web_openface", "withdrawn", "params:preprocess"],
@@ -60,6 +65,7 @@ def create_pipeline() -> Pipeline:
         ),
     ]
     of_disfa = [
+        _making("disfa", "disfa_crop_folder", "disfa_cropping"),
         Node(
             nodes.crop_recordings,
             ["disfa_recordings", "disfa_crop_folder", "disfa_cropping", "withdrawn", *work],
@@ -69,6 +75,7 @@ def create_pipeline() -> Pipeline:
     ]
     packing = {
         data: [
+            _making(f"{data}_store", f"{data}_faces_before"),
             Node(
                 nodes.pack,
                 [
@@ -90,14 +97,31 @@ def create_pipeline() -> Pipeline:
         ]
         for data in ("web", "disfa")
     }
+    merging = Node(
+        nodes.merge_quarantines,
+        {name: f"{name}_quarantine" for name in _WORK},
+        "quarantines",
+        name="merge_quarantines",
+    )
     cropping = Pipeline(of_web, tags=PRETRAINING) + Pipeline(of_disfa)
     return Pipeline(
         [
             Pipeline(cropping, tags=CROPPING),
             Pipeline(packing["web"], tags=PRETRAINING),
             Pipeline(packing["disfa"]),
+            merging,
         ],
         namespace="preprocess",
         prefix_datasets_with_namespace=False,
         tags="preprocess",
     )
+
+
+def _making(name: str, *folders: str) -> Node:
+    """Makes folders that other nodes of the stage work in, so that they are its own."""
+    make = update_wrapper(partial(_one_each, len(folders)), _one_each)
+    return Node(make, None, list(folders), name=f"make_{name}_folders")
+
+
+def _one_each(n: int) -> list[bool]:
+    return [True] * n

@@ -16,7 +16,7 @@ def pretrain(
 
     Args:
         faces: The web set, with a column ``split``.
-        checkpoints: Folder of the run's state.
+        checkpoints: Folder of the states of all networks of the run.
         training: The recipe, the seed and the machine.
 
     Returns:
@@ -41,7 +41,7 @@ def pretrain(
         images=faces.table["image"],
         subjects=faces.subjects,
         intensities=intensities_of(faces.table, faces.aus),
-        checkpoint_folder=checkpoints,
+        checkpoint_folder=checkpoints / "pretrain",
         description="Pre-training",
         provenance={
             "stage": "pretrain",

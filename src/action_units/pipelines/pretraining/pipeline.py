@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.pretrain,
-                ["web_faces", "pretrain_checkpoints", "params:training"],
+                ["web_faces", "checkpoints", "params:training"],
                 ["pretrained_model", "pretraining_curve", "pretrained_people"],
                 name="pretrain",
             )
