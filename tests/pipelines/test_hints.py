@@ -29,7 +29,8 @@ def elsewhere(finished, tmp_path):
         shutil.copytree(finished[0].path / folder, project.path / folder)
     for file in (".telemetry", "pyproject.toml"):
         shutil.copy(finished[0].path / file, project.path)
-    (project.path / "data/08_reporting/tiny/disfa_lost_frames.csv").unlink(missing_ok=True)
+    for file in finished[0].path.glob("data/08_reporting/tiny/disfa_lost_frames.csv*"):
+        shutil.copy(file, project.path / "data/08_reporting/tiny")
     shutil.move(project.path / "conf", tmp_path / "my conf")
     shutil.move(tmp_path / "my conf/tiny", tmp_path / "my conf/mine")
     return project, tmp_path / "my conf"

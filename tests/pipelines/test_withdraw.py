@@ -59,7 +59,10 @@ def test_a_subject_is_removed_everywhere_and_stays_out(project):
     assert "made with the data of a person who has withdrawn (SN010, on" in refused
 
     project.run("--env", "tiny", "--pipeline", "preprocess")
-    assert {trace.split("/")[-1] for trace in _traces(project, "SN010")} == {"disfa.csv"}
+    assert {trace.split("/")[-1] for trace in _traces(project, "SN010")} == {
+        "disfa.csv",
+        "all.csv",
+    }
     rows = pd.read_csv(project.path / "data/08_reporting/tiny/quarantine/disfa.csv")
     assert rows[rows["path"] == "SN010"]["reason"].tolist() == ["excluded"]
     project.run("--env", "tiny", "--pipeline", "finetune", "--params", "fold=1")
