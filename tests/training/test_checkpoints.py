@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import random
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -24,7 +25,7 @@ from action_units.training.launch import JobWritten
 from action_units.training.state import Checkpoints, load_checkpoint, save_checkpoint
 from action_units.training.validation import validation_scores
 from tests.training.killed_run import weights_hash
-from tests.training.test_loop import LABELS, QUICK, quick
+from tests.training.test_train import LABELS, QUICK, quick
 
 IDENTITY = {"network": {"width": 0.5}, "aus": [1, 4], "provenance": {"fold": 1}}
 
@@ -36,6 +37,19 @@ class Crash(Exception):
 @pytest.fixture(scope="module")
 def whole():
     return quick()
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    quick(checkpoint_folder=folder)
+    return folder
+
+
+@pytest.fixture
+def finished(finished_run, tmp_path):
+    """A copy of a finished training's folder."""
+    return Path(shutil.copytree(finished_run, tmp_path, dirs_exist_ok=True))
 
 
 def crash_after(monkeypatch, steps, action):
@@ -57,7 +71,7 @@ def crash():
 
 
 @pytest.mark.parametrize("seconds", [0.0, None])
-@pytest.mark.parametrize("steps", [1, 7, 8, 9, 16, 23, 24])
+@pytest.mark.parametrize("steps", [1, 8, 9, 23, 24])  # of 24, 8 an epoch
 def test_a_crash_at_any_step_changes_nothing(monkeypatch, tmp_path, whole, steps, seconds):
     options = {"checkpoint_folder": tmp_path, "checkpoint_seconds": seconds}
     with monkeypatch.context() as patch:
@@ -129,8 +143,7 @@ def test_it_trains_outside_the_main_thread(tmp_path, whole):
     assert weights_hash(results[0]) == weights_hash(whole)
 
 
-def test_a_finished_run_resumes_to_no_change(monkeypatch, tmp_path, whole):
-    quick(checkpoint_folder=tmp_path)
+def test_a_finished_run_resumes_to_no_change(monkeypatch, finished, tmp_path, whole):
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     crash_after(monkeypatch, 1, crash)  # a single step would raise
     again = quick(checkpoint_folder=tmp_path)
@@ -139,16 +152,14 @@ def test_a_finished_run_resumes_to_no_change(monkeypatch, tmp_path, whole):
     assert checkpoint.read_bytes() == before[checkpoint]
 
 
-def test_a_restart_that_is_no_yes_or_no_throws_nothing_away(tmp_path):
-    quick(checkpoint_folder=tmp_path)
+def test_an_invalid_restart_deletes_nothing(finished, tmp_path):
     before = (tmp_path / "checkpoint.pt").read_bytes()
     with pytest.raises(ConfigurationError, match="restart is 'flase'; it must be true or"):
         quick(checkpoint_folder=tmp_path, restart="flase")
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_restart_that_is_refused_late_throws_nothing_away(tmp_path):
-    quick(checkpoint_folder=tmp_path)
+def test_a_restart_that_fails_late_deletes_nothing(finished, tmp_path):
     before = (tmp_path / "checkpoint.pt").read_bytes()
     impossible = Recipe(epochs=1, batch_size=20, unfreeze=(0,) * 9)
     with pytest.raises(ConfigurationError, match="unfreeze"):
@@ -167,9 +178,10 @@ def test_restart_starts_over(tmp_path, whole, caplog):
 
 
 @pytest.mark.parametrize("call", [1, 2, 3, 4])
-def test_a_full_disk_leaves_the_checkpoint_that_restart_replaces(monkeypatch, tmp_path, call):
+def test_a_full_disk_leaves_the_checkpoint_that_restart_replaces(
+    monkeypatch, finished, tmp_path, call
+):
     """The disk refuses at one of the flushes of the new training's first curve and save."""
-    quick(checkpoint_folder=tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
     calls = []
     original = os.fsync
@@ -189,8 +201,9 @@ def test_a_full_disk_leaves_the_checkpoint_that_restart_replaces(monkeypatch, tm
     assert load_checkpoint(tmp_path, torch.load(tmp_path / "checkpoint.pt")["identity"])
 
 
-def test_a_restart_killed_before_its_first_save_leaves_what_it_replaces(monkeypatch, tmp_path):
-    quick(checkpoint_folder=tmp_path)
+def test_a_restart_killed_before_its_first_save_leaves_what_it_replaces(
+    monkeypatch, finished, tmp_path
+):
     before = (tmp_path / "checkpoint.pt").read_bytes()
     with monkeypatch.context() as patch:
         crash_after(patch, 3, crash)
@@ -237,7 +250,7 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(tmp_path):
             quick(QUICK, checkpoint_folder=tmp_path, **arguments)
 
 
-@pytest.mark.parametrize("call", range(1, 11))
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5, 6, 10])
 def test_a_full_disk_leaves_the_last_checkpoint(monkeypatch, tmp_path, whole, call):
     """The disk refuses at one of the flushes of the curve and the save of the first epochs."""
     calls = []

@@ -83,4 +83,4 @@ def test_another_mode_on_resuming_is_warned_of(caplog):
     before = Machine("cpu", "fp32", 1, compilation="default")
     now = Machine("cpu", "fp32", 1).resumed(before.to_dict(), "auto")
     assert now.compilation == "none"
-    assert "made with compilation default and continues with none" in caplog.text
+    assert "made with compilation default and continues with compilation none" in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from action_units.errors import ConfigurationError
 from action_units.training.curves import curve_log
 from tests.training.test_checkpoints import Crash, crash, crash_after
-from tests.training.test_loop import QUICK, quick
+from tests.training.test_train import QUICK, quick
 
 
 def row(epoch, **changes):

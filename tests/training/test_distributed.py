@@ -77,7 +77,9 @@ def when(condition, act):
 def test_two_processes_normalise_over_the_whole_batch():
     """Adam can make a weight of the rounding of a gradient that is zero, so go by losses."""
     spec = NetworkSpec(architecture="residual", width=0.5, image_size=32)
-    one, two = (run(spec=spec, devices=devices) for devices in (1, 2))
+    # At a higher rate, rounding grows beyond 2e-5 on some processors.
+    recipe = RECIPE.model_copy(update={"epochs": 2, "learning_rate": 3e-4})
+    one, two = (run(spec=spec, recipe=recipe, devices=devices) for devices in (1, 2))
     for column in ("train_loss", "validation_loss"):
         losses = one.curve[column].tolist()
         assert two.curve[column].tolist() == pytest.approx(losses, abs=2e-5)
@@ -131,7 +133,7 @@ def test_a_process_that_is_killed_ends_the_others_with_a_sentence(tmp_path):
     assert children() <= before
 
 
-def test_a_stop_that_came_when_all_had_finished_is_not_forgotten(tmp_path):
+def test_a_signal_after_all_have_finished_is_raised(tmp_path):
     check_exits(tmp_path, [0, 0], None)
     with pytest.raises(Interrupted) as stopped:
         check_exits(tmp_path, [0, 0], signal.SIGINT)
@@ -139,7 +141,7 @@ def test_a_stop_that_came_when_all_had_finished_is_not_forgotten(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_a_process_finds_wrong_is_raised_as_it_is(tmp_path):
+def test_a_process_error_keeps_its_class(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     run(tmp_path / "checkpoints", recipe=Recipe(epochs=1))
     with pytest.raises(ArtifactError, match=r"belongs to another training: recipe\.epochs"):
@@ -158,7 +160,7 @@ def test_what_a_process_finds_wrong_is_raised_as_it_is(tmp_path):
         ({"devices": "torchrun"}, "give a checkpoint_folder"),
     ],
 )
-def test_devices_that_cannot_be_had_are_refused(arguments, sentence):
+def test_impossible_devices_are_an_error(arguments, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         run(**arguments)
 

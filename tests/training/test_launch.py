@@ -139,7 +139,7 @@ def test_a_part_of_a_map_is_copied(tmp_path, part):
     np.testing.assert_array_equal(job.faces, faces[part][:150])
 
 
-def test_the_command_is_told(tmp_path, caplog):
+def test_the_torchrun_command_is_logged(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         folder = written(tmp_path)
     assert f"-m action_units.training.launch {folder}" in caplog.text

@@ -15,12 +15,12 @@ from action_units.training.randomness import weights_seed
 from tests.training.blobs import AUS
 from tests.training.killed_run import weights_hash
 from tests.training.test_checkpoints import Crash, crash, crash_after
-from tests.training.test_loop import LABELS, SPEC, quick
+from tests.training.test_train import LABELS, SPEC, quick
 
 SUBJECTS = np.arange(200) // 20
 INTENSITIES = np.where(LABELS, 4.0, 0.5)
 DATA = {"subjects": SUBJECTS, "intensities": INTENSITIES}
-PLAIN = {"epochs": 3, "batch_size": 20}
+PLAIN = {"epochs": 2, "batch_size": 20}
 
 OPTIONS = {
     "balance": {"balance": "both"},
@@ -52,7 +52,7 @@ def test_an_option_has_an_effect_and_survives_a_crash(monkeypatch, tmp_path, pla
     assert weights_hash(resumed) == whole
 
 
-def test_what_is_not_asked_for_does_not_matter(plain):
+def test_unused_data_does_not_matter(plain):
     assert weights_hash(quick(Recipe(**PLAIN), **DATA)) == plain
 
 
@@ -80,7 +80,7 @@ def test_only_thawed_blocks_have_moved():
         assert torch.equal(value, untouched[name]) != moving, name
 
 
-def test_the_heads_bias_starts_at_what_the_draw_shows():
+def test_the_heads_bias_starts_at_the_drawn_prevalence():
     recipe = Recipe(steps=1, batch_size=160, learning_rate=1e-12, balance="aus", average=0.0)
     bias = quick(recipe).model.network.head.linear.bias
     shown = torch.sigmoid(bias)

@@ -155,7 +155,7 @@ def test_auto_streams_what_would_take_half_of_the_memory(monkeypatch):
         assert should_stream("blocks", data, 32, CPU) is True
 
 
-def test_faces_that_do_not_fit_are_told(monkeypatch):
+def test_faces_that_do_not_fit_are_a_readable_error(monkeypatch):
     def full(*_arguments):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 

@@ -15,18 +15,10 @@ from action_units.models.torch_files import read_torch_file
 
 logger = logging.getLogger(__name__)
 
-_WRAPPERS = ("state_dict", "model")
-
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """Tensors of a file.
-
-    Attributes:
-        path: The file.
-        sha256: Of its bytes.
-        tensors: By name.
-    """
+    """A file's tensors by name, and the SHA-256 of its bytes."""
 
     path: Path
     sha256: str
@@ -34,7 +26,7 @@ class PretrainedWeights:
 
     @classmethod
     def read(cls, path: Path | str) -> "PretrainedWeights":
-        """Read a file of tensors; nothing in it is ever run.
+        """Read a file of tensors; no code in it runs.
 
         Args:
             path: A ``.safetensors`` file, or one of ``torch.save`` that holds a state
@@ -63,8 +55,8 @@ class PretrainedWeights:
     def fill(self, backbone: Backbone) -> None:
         """Give a backbone these weights; those of a classifier after it are left out.
 
-        A first convolution made for colour fits a grey input by the sum over its channels,
-        and the other way round by a third for each.
+        A first convolution for colour fits a grey input by the sum over its channels; one for
+        grey fits colour by a third for each.
 
         Raises:
             ArtifactError: A tensor of the backbone is missing, or of another shape.
@@ -102,30 +94,30 @@ class PretrainedWeights:
 def _tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return safetensors.torch.load_file(path)
-    found = read_torch_file(path)
-    for wrapper in _WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
-    if not isinstance(found, Mapping) or not found:
+    state = read_torch_file(path)
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not state:
         raise ValueError("no state dict")
-    for name, value in found.items():
+    for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise ValueError(f"{name!r} is {type(value).__name__} and not a tensor")
-    return dict(found)
+    return dict(state)
 
 
 def _keys(name: str) -> tuple[str, ...]:
-    """What a tensor may be called: as here, as in a whole model of ours, as in timm."""
+    """A tensor's possible names: as here, in a whole model of this project, in timm."""
     return name, f"backbone.{name}", name.removeprefix("network.")
 
 
 def _fitted(value: Tensor, current: Tensor) -> Tensor:
-    """The value with as many input channels as the network's, where that can be had."""
+    """The value with as many input channels as the network's, where possible."""
     value = value.to(current.dtype)
     if value.ndim == 4 and current.ndim == 4 and value.shape[0] == current.shape[0]:
-        theirs, ours = value.shape[1], current.shape[1]
-        if (theirs, ours) == (3, 1):
+        channels = value.shape[1], current.shape[1]
+        if channels == (3, 1):
             return value.sum(dim=1, keepdim=True)
-        if (theirs, ours) == (1, 3):
+        if channels == (1, 3):
             return value.expand(-1, 3, -1, -1) / 3.0
     return value

@@ -1,9 +1,9 @@
-"""Reading what ``torch.save`` wrote: nothing in it is run, and memory stays within its size.
+"""Reading files of ``torch.save``: no code in them runs, and memory stays within their size.
 
-``torch.load`` runs nothing either with ``weights_only=True``, but it makes what a file of some
-hundred bytes asks for: a ``bytearray`` of gigabytes, or a tensor larger than its storage,
-which then grows. So the few things that a file of weights or a checkpoint consists of are
-read here, each checked against the file before memory is taken.
+``torch.load`` with ``weights_only=True`` runs no code either, but a file of some hundred bytes
+can make it allocate gigabytes: a ``bytearray``, or a tensor larger than its storage. So the few
+types in a file of weights or a checkpoint are read here, each checked against the file before
+memory is taken.
 """
 
 import pickle
@@ -66,7 +66,7 @@ def read_torch_file(path: Path) -> Any:
 
 
 class _Reader(pickle._Unpickler):
-    """Python's own reader of pickles, with the operations and names of `_OPCODES` alone."""
+    """Python's own unpickler with the few operations and names above."""
 
     stack: list[Any]
     dispatch: ClassVar[dict[int, Any]] = {

@@ -109,14 +109,14 @@ class TrainingContext:
         return cls(job, data, identity, weights)
 
     @property
-    def recipe(self) -> Recipe:
-        """The job's."""
-        return self.job.recipe
+    def network_spec(self) -> NetworkSpec:
+        """Of the network."""
+        return self.job.network_spec
 
     @property
-    def network_spec(self) -> NetworkSpec:
-        """The job's."""
-        return self.job.network_spec
+    def recipe(self) -> Recipe:
+        """How to train it."""
+        return self.job.recipe
 
     @property
     def batch_size(self) -> int:

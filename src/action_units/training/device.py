@@ -83,22 +83,15 @@ class Machine:
         same_device = self.torch_device.type == torch.device(recorded["device"]).type
         if precision == "auto" and same_device:
             machine = replace(machine, precision=str(recorded["precision"]))
-        compilation = str(recorded.get("compilation", "none"))
-        if compilation != self.compilation:
+        before, after = {"compilation": "none", **recorded}, machine.to_dict()
+        names = [name for name in ("precision", "compilation") if before[name] != after[name]]
+        names += [] if same_device else ["device"]
+        if names:
             logger.warning(
-                "The checkpoint was made with compilation %s and continues with %s: the result "
-                "will be as good but not the same bit for bit.",
-                compilation,
-                self.compilation,
-            )
-        if not same_device or machine.precision != recorded["precision"]:
-            logger.warning(
-                "The checkpoint was made on %s in %s and continues on %s in %s: the result "
-                "will be as good but not the same bit for bit.",
-                recorded["device"],
-                recorded["precision"],
-                machine.device,
-                machine.precision,
+                "The checkpoint was made with %s and continues with %s: the result will be as "
+                "good but not the same bit for bit.",
+                ", ".join(f"{name} {before[name]}" for name in names),
+                ", ".join(f"{name} {after[name]}" for name in names),
             )
         return machine
 

@@ -31,6 +31,7 @@ from action_units.errors import ActionUnitsError, ArtifactError, ConfigurationEr
 from action_units.files import write_text
 from action_units.signals import orderly_end
 from action_units.threads import cores
+from action_units.training.context import TrainingContext
 from action_units.training.device import DeviceMemoryError, best_device, visible_devices
 from action_units.training.distributed import LostProcessError, ProcessGroup
 from action_units.training.divergence import DivergedError
@@ -198,7 +199,7 @@ def _kill(processes: "list[subprocess.Popen[bytes]]") -> None:
 
 def main() -> None:
     """Run this process's part of a job."""
-    from action_units.training.train import run  # which starts processes by this module
+    from action_units.training.train import run  # which imports this module
 
     parser = argparse.ArgumentParser(
         prog="python -m action_units.training.launch",
@@ -218,7 +219,7 @@ def main() -> None:
         with orderly_end():
             job, group = own_part(TrainingJob.read(folder), os.environ)
             with _joined(group):
-                run(job, group)
+                run(TrainingContext.of(job), group)
     except ActionUnitsError as error:
         content = {"kind": type(error).__name__, "message": str(error), "time": time.time()}
         write_text(folder / f"error-{rank}.json", json.dumps(content))

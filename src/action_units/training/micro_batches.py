@@ -66,9 +66,9 @@ class MicroBatches:
         micro_batch = self._context.job.machine.micro_batch
         if isinstance(micro_batch, int):
             return micro_batch
-        # What several processes found to fit may differ.
-        found = self.count > 1 and self._context.group.size == 1
-        return -(-self._context.batch_size // self.count) if found else None
+        # Several processes may have split differently.
+        known = self.count > 1 and self._context.group.size == 1
+        return -(-self._context.batch_size // self.count) if known else None
 
     def run(self, accumulate: Callable[[list[slice]], Tensor]) -> Tensor:
         """Accumulate gradients over micro-batches, with ``auto`` twice as many until they fit.

@@ -132,11 +132,11 @@ class MappedFaces:
 
 
 def should_stream(
-    wanted: InMemory, data: TrainingData, size: int, device: torch.device
+    requested: InMemory, data: TrainingData, size: int, device: torch.device
 ) -> bool:
     """Whether faces are streamed from disk instead of held in the device's memory."""
-    if wanted != "auto":
-        return wanted == "blocks"
+    if requested != "auto":
+        return requested == "blocks"
     needed = (len(data.train_rows) + len(data.validation_rows)) * size * size
     return needed > PART_OF_FREE * free_memory(device)
 

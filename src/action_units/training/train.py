@@ -78,43 +78,32 @@ def train(job: TrainingJob, *, restart: bool = False) -> TrainingResult:
     with Checkpoints(job.checkpoint_folder, context.identity) as checkpoints:
         if restart:
             job = replace(job, replaces=checkpoints.sha256())
-            context = replace(context, job=job)
         saved = None if devices == 1 else checkpoints.load(job.replaces)
     if devices == 1:
-        return run(job, context=context)
+        return run(replace(context, job=job))
     if saved is not None and saved["finished"]:
         remove_job(job.checkpoint_folder)
-        return run(job, context=context)
+        return run(replace(context, job=job))
     if devices == "torchrun":
         raise JobWritten(job)
     with temporary_folder("action-units-job") as folder:
         if job.checkpoint_folder is None:
             job = replace(job, checkpoint_folder=folder / "checkpoints")
-            context = replace(context, job=job)
         run_processes(job.write(folder), devices)
-        return run(job, context=context, quiet=True)
+        return run(replace(context, job=job), quiet=True)
 
 
 def run(
-    job: TrainingJob,
-    group: ProcessGroup | None = None,
-    context: TrainingContext | None = None,
-    quiet: bool = False,
+    context: TrainingContext, group: ProcessGroup | None = None, quiet: bool = False
 ) -> TrainingResult:
-    """Train as one of the processes of a training, or as the only one.
+    """Train as one of the processes of a group, or as the only one; raises as ``train``.
 
     Args:
-        job: On this process's device.
+        context: A checked job for this process's device.
         group: The processes.
-        context: The job, checked, if it is.
         quiet: Do not log that the training was finished before.
-
-    Raises:
-        ActionUnitsError: As ``train``.
-        Interrupted: SIGTERM or SIGINT arrived; the state is saved.
     """
-    context = context or TrainingContext.of(job)
-    group = group or ProcessGroup()
+    job, group = context.job, group or ProcessGroup()
     machine = replace(choose_machine(job.machine), devices=group.size)
     group = replace(group, device=machine.torch_device)
     _check_same(group, context.identity)
@@ -141,7 +130,7 @@ def run(
                 job.description,
                 "its result is lost, as there is no checkpoint folder"
                 if folder is None
-                else "its result is kept, and the same command takes it from there",
+                else "its result is kept, and the same command uses it",
             )
             raise Interrupted(stop.number)
     made_on = saved["machine"] if saved is not None and finished else machine.to_dict()
@@ -157,11 +146,14 @@ def fit(
 ) -> None:
     """Train from the state's step to the end; the state is changed in place.
 
+    It is saved after each epoch, and within where the checkpoints are due. Signals are read
+    between steps.
+
     Args:
         context: The training.
-        state: Of it.
-        checkpoints: Take the state after each epoch, and within where they are due.
-        stop: Read between steps.
+        state: Its state, new or restored.
+        checkpoints: Of the training.
+        stop: The signal that has arrived, if any.
         saved: The checkpoint that the state was restored from.
     """
     job, recipe, data, group = context.job, context.recipe, context.data, context.group
@@ -252,8 +244,8 @@ class Step:
         """Prepare what all steps share.
 
         Raises:
-            ConfigurationError: The batch is too small for the processes, or compilation or
-                ``micro_batch`` do not work with several.
+            ConfigurationError: Batch, compilation or ``micro_batch`` do not work with so many
+                processes.
         """
         self.context, self.state = context, state
         compilation = context.machine.compilation
@@ -282,15 +274,12 @@ class Step:
         Args:
             source: The faces of the epoch.
             targets: float32 (B, A), the whole batch's.
-            plan: Of the epoch.
+            plan: The epoch's.
             batch: The batch's places in the epoch.
             sync: Summed over the processes along with the gradients.
 
         Returns:
             The loss of the whole batch, a scalar.
-
-        Raises:
-            DeviceMemoryError: The device's memory is too small.
         """
         context, state = self.context, self.state
         share = self.micro_batches.share  # this process's part of a batch
@@ -420,10 +409,10 @@ def _log_resumed(context: TrainingContext, state: TrainingState) -> None:
 
 def _check_same(group: ProcessGroup, identity: Mapping[str, Any]) -> None:
     """Check that all processes read the same faces, labels and options."""
-    if found := list(differences(group.broadcast(identity), identity)):
+    if changes := list(differences(group.broadcast(identity), identity)):
         raise ConfigurationError(
             f"Process {group.rank + 1} of {group.size} has another training than the first: "
-            f"{'; '.join(found)}. All must read the same job and faces."
+            f"{'; '.join(changes)}. All must read the same job and faces."
         )
 
 
@@ -432,15 +421,15 @@ def _windows(
 ) -> Windows | None:
     """How the faces are streamed, or None where they lie in memory."""
     job, data = context.job, context.data
-    wanted = job.machine.faces_in_memory
-    streams = should_stream(wanted, data, job.network_spec.image_size, group.device)
+    requested = job.machine.faces_in_memory
+    streams = should_stream(requested, data, job.network_spec.image_size, group.device)
     if saved is not None:
         began = bool(saved.get("in_blocks", False))
-        if wanted != "auto" and began != streams and not saved["finished"]:
+        if requested != "auto" and began != streams and not saved["finished"]:
             raise ConfigurationError(
-                f"faces_in_memory is {wanted}, and the checkpoint in {job.checkpoint_folder} "
-                f"was made with {'blocks' if began else 'always'}, whose epochs have another "
-                "order; leave it auto, which continues as it began, or start over with restart."
+                f"faces_in_memory is {requested}, and the checkpoint in "
+                f"{job.checkpoint_folder} was made with {'blocks' if began else 'always'}, whose "
+                "epochs have another order; leave it auto, which continues as it began, or start over with restart."
             )
         streams = began
     # The free memory of the main process decides for all.

@@ -3,7 +3,7 @@
 Channels are multiples of 16 at width 1 because oneDNN's bfloat16 kernels are about twice
 as fast there. The first convolution already halves the picture. Features are the whole
 4×4 map rather than its mean: an AU is a place on the face as much as a texture, and crops
-are aligned well enough to tell a brow from a mouth by position.
+are aligned well enough to distinguish a brow from a mouth by position.
 """
 
 from torch import Tensor, nn

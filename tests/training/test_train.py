@@ -243,7 +243,7 @@ def test_arguments_that_do_not_fit_are_refused(arguments, sentence):
         quick(**arguments)
 
 
-def test_progress_is_told(monkeypatch):
+def test_progress_is_described(monkeypatch):
     told = []
     monkeypatch.setattr(Progress, "advance", lambda self, n, note: told.append((n, note)))
     quick(Recipe(epochs=2, batch_size=20))
