@@ -428,8 +428,9 @@ def _windows(
         if requested != "auto" and began != streams and not saved["finished"]:
             raise ConfigurationError(
                 f"faces_in_memory is {requested}, and the checkpoint in "
-                f"{job.checkpoint_folder} was made with {'blocks' if began else 'always'}, whose "
-                "epochs have another order; leave it auto, which continues as it began, or start over with restart."
+                f"{job.checkpoint_folder} was made with {'blocks' if began else 'always'}, "
+                "whose epochs have another order; leave it auto, which continues as it began, "
+                "or start over with restart."
             )
         streams = began
     # The free memory of the main process decides for all.
