@@ -6,8 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import jaccard_score
 
 from action_units.config import DetectorSettings, LossOptions, NetworkSpec
+from action_units.evaluation import subject_statistics
+from action_units.evaluation.predictions import Predictions
 from action_units.models import backbones
 from action_units.models.registry import architectures, build_network
 from action_units.training import losses
@@ -50,6 +53,25 @@ def test_the_backbone_is_found_by_its_file_and_trained(monkeypatch, tmp_path):
     logits.sum().backward()
     assert all(p.grad is not None for p in network.parameters())
     assert len(network.blocks()) == 4  # three stages and the head
+
+
+def test_the_metric_is_computed_with_its_resamples(monkeypatch):
+    monkeypatch.setattr(subject_statistics, "METRICS", dict(subject_statistics.METRICS))
+    run("A metric")
+    rng = np.random.default_rng(0)
+    labels, probabilities = rng.integers(2, size=(60, 2)), rng.random((60, 2))
+    statistics = subject_statistics.subject_statistics(
+        Predictions(
+            aus=(1, 12),
+            labels=labels.astype(np.int8),
+            probabilities=probabilities,
+            predicted=probabilities >= 0.5,
+            subjects=np.repeat(["a", "b", "c"], 20),
+        )
+    )
+    expected = [jaccard_score(labels[:, au], probabilities[:, au] >= 0.5) for au in range(2)]
+    assert statistics.values["jaccard"] == pytest.approx(expected)
+    assert statistics.resampled([1], 50)["jaccard"].shape == (50, 2)
 
 
 @pytest.mark.skipif(not hasattr(cv2, "CascadeClassifier"), reason="this OpenCV has no cascades")
