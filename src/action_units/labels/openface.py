@@ -214,8 +214,8 @@ def _dropped(rows: Rows, outcome: np.ndarray, reasons: dict[int, str]) -> pd.Dat
         for row in np.flatnonzero(outcome != _KEPT).tolist()
     ]
     lost += [
-        (_printable(one.image), _printable(one.file.name), one.line, one.reason)
-        for one in rows.skipped
+        (_printable(image), _printable(file.name), line, reason)
+        for image, file, line, reason in rows.skipped
     ]
     return pd.DataFrame(lost, columns=["image", "file", "line", "reason"])
 

@@ -50,6 +50,7 @@ _PREFIX = re.compile(r"^(face_?rect|face_?box|face|b?box|rect)_?(?=.)", re.IGNOR
 _CORNERS = (BOX, ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
 _SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
 _NOWHERE = (math.nan,) * 4
+_CUT = "the last line of the file is cut"
 
 
 @dataclass(frozen=True)
@@ -91,23 +92,6 @@ class Layout:
         return min(across), min(down), max(across), max(down)
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A picture without a row.
-
-    Attributes:
-        image: The picture.
-        file: Its file.
-        reason: Why it has no row.
-        line: The line that shows it.
-    """
-
-    image: str
-    file: Path
-    reason: str
-    line: int = 1
-
-
 @dataclass
 class Rows:
     """Rows of one layout, from one file or many.
@@ -121,7 +105,7 @@ class Rows:
         line: The row's line in it, from 1, ``(N,)``.
         numbers: ``(N, len(names))``, row by row; NaN where there is no number.
         odd: What stands where there is no number, by row and column.
-        skipped: Pictures without a row.
+        skipped: Of each picture without a row: it, its file, the line that shows it, and why.
     """
 
     names: tuple[str, ...] = ()
@@ -131,7 +115,7 @@ class Rows:
     line: "array[int]" = field(default_factory=lambda: array("l"))
     numbers: "array[float]" = field(default_factory=lambda: array("d"))
     odd: dict[tuple[int, int], str] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[tuple[str, Path, int, str]] = field(default_factory=list)
 
     def place(self, row: int) -> tuple[Path, int]:
         """The file and line of a row."""
@@ -268,13 +252,15 @@ def _add(
                 )
             if not all(_is_text(name) and "\0" not in name for name in header):
                 raise LabelError(path, "the file is not text; expected OpenFace's CSV.", 1)
-            lines = _Lines(path, file, header, separator, above)
-            first = next(lines, None)
-            if first is None:
-                reason = lines.cut or "OpenFace found no face (a header and no row)"
+            lines = _read_lines(path, file, header, separator, above)
+            number, cells, is_cut = next(lines, (1, [], False))
+            if not cells or is_cut:
+                reason = "OpenFace found no face (a header and no row)"
                 if not is_whole:
                     reason = "the file is cut within its header"
-                rows.skipped.append(Skipped(_picture(name, suffix), path, reason, lines.number))
+                elif is_cut:
+                    reason = _CUT
+                rows.skipped.append((_picture(name, suffix), path, number, reason))
                 return
             key = tuple(header)
             if key not in layouts:
@@ -287,92 +273,73 @@ def _add(
             is_video = layout.image is None and "frame" in layout.names
             rows.files.append(path)
             picture = _picture(name, "" if is_video else suffix)
-            rest = chain([first], lines)
+            rest = chain([(number, cells, is_cut)], lines)
             _add_cells(rows, layout, picture, rest, header, decimal_commas=separator != ",")
-            if lines.cut:
-                if layout.image is not None:
-                    picture = lines.cell(layout.image)
-                rows.skipped.append(Skipped(picture, path, lines.cut, lines.number))
     except FileNotFoundError:
         raise LabelError(path, "there is no such file.") from None
     except (OSError, csv.Error) as error:
         raise LabelError(path, f"the file cannot be read ({error}).") from None
 
 
-class _Lines:
-    """A file's lines below its header, each with its number; empty ones are skipped.
+def _read_lines(
+    path: Path, file: io.TextIOBase, header: list[str], separator: str, above: int
+) -> Iterator[tuple[int, list[str], bool]]:
+    """A file's lines below its header: number, cells, and whether the line is cut.
 
-    A last line that is cut, as a full disk or a kill leaves it, is not given. It has no end,
-    and fewer columns than the header, or a last number or name that is shorter behind its
-    point than the one above.
-
-    Attributes:
-        cut: What is wrong with the last line, once the others were given; empty where
-            nothing is.
-        number: The line that was given last, or the one that is cut.
+    Empty lines are skipped. Only the last line can be cut, as a full disk or a kill leaves
+    it: it has no end, and fewer columns than the header, or a last number or name that is
+    shorter behind its point than the one above.
     """
+    cut: list[tuple[int, list[str], bool]] = []
 
-    def __init__(
-        self, path: Path, file: io.TextIOBase, header: list[str], separator: str, above: int
-    ) -> None:
-        self.path, self.header, self.separator = path, header, separator
-        self.cut, self.number, self._above = "", 1, above
-        self._last: list[str] = []
-        self._reader = csv.reader(self._whole(file), delimiter=separator, skipinitialspace=True)
+    def split(line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
 
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        return self
-
-    def __next__(self) -> tuple[int, list[str]]:
-        for cells in self._reader:
-            if any(cells):
-                self.number = self._reader.line_num + self._above
-                return self.number, cells
-        raise StopIteration
-
-    def cell(self, place: int) -> str:
-        """What the cut line has in a column; empty where that is missing or cut itself."""
-        return self._last[place].strip() if place < len(self._last) - 1 else ""
-
-    def _whole(self, file: io.TextIOBase) -> Iterator[str]:
+    def whole_lines() -> Iterator[str]:
         before = ""
-        for number, line in enumerate(file, self._above + 1):
+        for number, line in enumerate(file, above + 1):
             is_text = line.isascii() or _is_text(line)
             if not line.endswith(("\n", "\r")) and line.strip():
-                self._last = self._split(line)
-                if not is_text or "\0" in line or self._is_cut(before):
-                    self.cut, self.number = "the last line of the file is cut", number
+                cells, upper = split(line), split(before)
+                is_short = len(cells) < len(header)
+                if len(cells) == len(header) and upper:
+                    is_short = _behind_point(cells[-1]) < _behind_point(upper[-1])
+                if not is_text or "\0" in line or is_short:
+                    cut.append((number, cells, True))
                     return
             if not is_text:
                 problem = "the line is not UTF-8 and cannot be read; save the file as UTF-8."
-                raise LabelError(self.path, problem, number)
+                raise LabelError(path, problem, number)
             before = line
             yield line
 
-    def _is_cut(self, before: str) -> bool:
-        if len(self._last) != len(self.header):
-            return len(self._last) < len(self.header)
-        above = self._split(before)
-        return bool(above) and _behind_point(self._last[-1]) < _behind_point(above[-1])
-
-    def _split(self, line: str) -> list[str]:
-        return next(csv.reader([line], delimiter=self.separator, skipinitialspace=True), [])
+    reader = csv.reader(whole_lines(), delimiter=separator, skipinitialspace=True)
+    for cells in reader:
+        if any(cells):
+            yield reader.line_num + above, cells, False
+    yield from cut
 
 
 def _add_cells(
     rows: Rows,
     layout: Layout,
     picture: str,
-    lines: Iterable[tuple[int, list[str]]],
+    lines: Iterable[tuple[int, list[str], bool]],
     header: list[str],
     decimal_commas: bool,
 ) -> None:
     path, file = rows.files[-1], len(rows.files) - 1
     if layout.image is None and not _is_text(picture):
         reason = "the name is not UTF-8, and no label table can hold it; rename the picture"
-        rows.skipped.append(Skipped(picture, path, reason))
+        rows.skipped.append((picture, path, 1, reason))
         return
-    for line, cells in lines:
+    for line, cells, is_cut in lines:
+        if is_cut:
+            if layout.image is not None:
+                is_known = layout.image < len(cells) - 1
+                picture = cells[layout.image].strip() if is_known else ""
+            rows.skipped.append((picture, path, line, _CUT))
+            return
         numbers = [cell.replace(",", ".") for cell in cells] if decimal_commas else cells
         values = _values(numbers, layout)
         if values is None:
