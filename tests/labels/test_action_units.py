@@ -2,7 +2,6 @@
 
 from action_units.labels.action_units import (
     AU_NAMES,
-    AU_SETS,
     DISFA_AUS,
     EIGHT_AUS,
     PRETRAIN_AUS,
@@ -15,7 +14,7 @@ from action_units.labels.action_units import (
 def test_the_sets_are_those_of_the_literature():
     assert (len(PRETRAIN_AUS), len(DISFA_AUS), len(EIGHT_AUS)) == (18, 12, 8)
     assert set(EIGHT_AUS) < set(DISFA_AUS) < set(PRETRAIN_AUS)
-    assert all(list(aus) == sorted(aus) for aus in AU_SETS.values())
+    assert all(list(aus) == sorted(aus) for aus in (DISFA_AUS, EIGHT_AUS, PRETRAIN_AUS))
     assert set(AU_NAMES) == set(PRETRAIN_AUS)
 
 

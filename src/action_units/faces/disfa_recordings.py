@@ -1,6 +1,6 @@
-"""DISFA's recordings, as videos or as extracted frames, put together with their labels.
+"""DISFA's recordings, as videos or as extracted frames, matched with their labels.
 
-Nothing is decoded for that, so that what does not fit is known before any work is done.
+Nothing is decoded for that, so that what does not match is known before any work is done.
 """
 
 import re
@@ -42,7 +42,7 @@ class Recordings:
     Attributes:
         videos: Of each subject, the file.
         pictures: Of each subject without a video, its extracted frames, the first first.
-        left_out: Subjects of whom something is there, but is not needed.
+        left_out: Excluded subjects that have extracted frames.
         skipped: What lies beside them and is not a recording by its name.
     """
 
@@ -59,8 +59,8 @@ class DisfaPlan:
     Attributes:
         videos: The recordings, each with its number of labels.
         labels: A row a coded frame, as ``name_frames`` gives it.
-        excluded: Those of them that a person leaves out, with the ``reason``.
-        left_out: Whole subjects that are left out, and why.
+        excluded: Those of them that are excluded, with the ``reason``.
+        left_out: Whole subjects that are excluded, and why.
         skipped: What lies beside recordings and labels and was not read.
     """
 
@@ -130,15 +130,15 @@ def plan_recordings(
     Args:
         folder: In which both lie, at any depth.
         camera: ``Right`` or ``Left``.
-        exclusions: What is left out.
+        exclusions: What is excluded.
         suffix: Of the crops.
         first_frame: See ``find_recordings``.
         tolerance: By how many frames a recording and its labels may differ.
-        withdrawn: People who must not be used; most are none of DISFA's.
+        withdrawn: People who must not be used, of any data set.
 
     Raises:
-        LabelError: A subject lacks a recording or labels, or the labels cannot be trusted.
-        ConfigurationError: An exclusion is of what is not there.
+        LabelError: A subject lacks a recording or labels, or the labels are not sound.
+        ConfigurationError: An exclusion names what the data does not have.
     """
     exclusions = tuple(exclusions)
     left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
@@ -148,12 +148,12 @@ def plan_recordings(
     left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
     skipped = sorted({*coded.skipped, *found.skipped})
     no_recording = f"no video and no extracted frames of the {camera.lower()} camera"
-    for lacks, there, others in (
-        (no_recording, recorded, coded.files),
-        ("no label folder", coded.files, recorded),
+    for lacks, missing in (
+        (no_recording, set(coded.files) - recorded),
+        ("no label folder", recorded - set(coded.files)),
     ):
-        if missing := sorted(set(others) - set(there) - set(left_out)):
-            _raise_missing(folder, missing, lacks, skipped)
+        if subjects := sorted(missing - set(left_out)):
+            _raise_missing(folder, subjects, lacks, skipped)
     if unknown := sorted(set(left_out) - set(coded.files) - recorded):
         raise ConfigurationError(
             f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
@@ -163,13 +163,11 @@ def plan_recordings(
     _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
     counts = labels.groupby("subject").size()
     for subject, pictures in found.pictures.items() if first_frame is None else ():
-        if subject in counts and abs(len(pictures) - counts[subject]) in range(
-            1, tolerance + 1
-        ):
+        if subject in counts and 1 <= abs(len(pictures) - counts[subject]) <= tolerance:
             raise LabelError(
                 pictures[0].parent,
-                f"{len(pictures):,} extracted frames for {counts[subject]:,} labels, so the "
-                "number of the first must be said: preprocess.disfa.first_frame=0 or =1.",
+                f"{len(pictures):,} extracted frames for {counts[subject]:,} labels, so set "
+                "the number of the first: preprocess.disfa.first_frame=0 or =1.",
             )
     videos = [
         Recording(
@@ -209,18 +207,18 @@ def find_recordings(
     """Find a camera's videos or, where a subject has none, its extracted frames.
 
     A video is ``RightVideoSN001_comp.avi`` or named likewise. Extracted frames are pictures
-    of one folder whose names end in a number; the name, the folder or one above it says the
-    subject. Where neither says the camera, either is meant.
+    of one folder whose names end in a number; the name, the folder or one above it has the
+    subject. Where none of them names the camera, either is meant.
 
     Args:
         folder: In which they lie, at any depth.
         camera: ``Right`` or ``Left``.
-        first_frame: The number of the first extracted frame, 0 or 1; None goes by the
+        first_frame: The number of the first extracted frame, 0 or 1; None takes the
             lowest.
-        left_out: Subjects of whom nothing needs to be sound.
+        left_out: Subjects whose files are not checked.
 
     Raises:
-        LabelError: There is none, a subject has two, or a frame is missing or there twice.
+        LabelError: There is none, a subject has two, or a frame is missing or occurs twice.
     """
     folder = Path(folder)
     videos: dict[str, Path] = {}
@@ -306,7 +304,7 @@ def _choose(
 
 
 def _subject(names: Iterable[str]) -> str | None:
-    """Whom the first of the names that names a subject names."""
+    """The subject of the first of the names that has one."""
     matches = (_NAME.fullmatch(name) for name in names)
     return next((subject_of(match[1]) for match in matches if match), None)
 

@@ -15,12 +15,6 @@ PRETRAIN_AUS: AUSet = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 
 EIGHT_AUS: AUSet = (1, 2, 4, 6, 9, 12, 25, 26)
 """The eight AUs over which the literature averages its figures on DISFA."""
 
-AU_SETS: dict[str, AUSet] = {
-    "disfa": DISFA_AUS,
-    "pretrain": PRETRAIN_AUS,
-    "eight": EIGHT_AUS,
-}
-
 AU_NAMES: dict[int, str] = {
     1: "Inner brow raiser",
     2: "Outer brow raiser",
