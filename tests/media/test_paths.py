@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
+from action_units.errors import ArtifactError
 from action_units.media.file_types import PICTURES, is_hidden, is_picture
 from action_units.media.paths import any_path, given_path, walk
 
@@ -78,3 +80,16 @@ def test_a_tilde_is_the_home_folder_of_whoever_is_meant(monkeypatch, tmp_path):
     assert given_path("a/~/b") == Path("a/~/b")
     assert any_path("~/crops") == tmp_path / "crops"
     assert any_path("~/photographs") == tmp_path / "photographs"
+
+
+def test_a_local_path_is_a_plain_path_however_it_is_given():
+    for given in ("file:///a/b", "/a/b", Path("/a/b"), UPath("/a/b"), UPath("file:///a/b")):
+        path = any_path(given)
+        assert type(path) is type(Path())
+        assert path == Path("/a/b")
+    assert any_path("memory://a/b").path == "/a/b"
+
+
+def test_a_protocol_that_is_unknown_is_named():
+    with pytest.raises(ArtifactError, match="nosuch://a cannot be reached"):
+        any_path("nosuch://a")

@@ -171,6 +171,19 @@ def test_sizes_above_8_gib_are_read(tmp_path):
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [-1, -1024, -(1 << 40)])
+def test_a_size_below_0_is_damage_and_no_way_back(tmp_path, size):
+    header = bytearray(tarfile.TarInfo("a.jpg").tobuf())
+    header[124:136] = (size % (1 << 96)).to_bytes(12, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    content = write_tar(tmp_path / "a.tar", [("b.jpg", b"before")]).read_bytes()
+    (tmp_path / "a.tar").write_bytes(content[:1024] + header + bytes(2048))
+    found = read_all(TarSource(tmp_path / "a.tar"))
+    assert found[0].content == b"before"
+    assert found[-1].content.reason == "damaged"
+
+
 @pytest.mark.parametrize("run", [4, 512])
 def test_a_damaged_header_ends_the_tar_with_a_word(path, run):
     content = bytearray(path.read_bytes())

@@ -255,7 +255,7 @@ def walk(file: IO[bytes], start: int, stop: int, size: int) -> Iterator[tarfile.
                 "truncated",
                 f"{member_name(member)} ends at byte {end:,}, but the tar at {size:,}",
             )
-        if tar.offset <= at:
+        if member.size < 0:
             detail = f"a size of the header at byte {at:,} is below 0"
             raise UnusableFace("damaged", detail)
         yield member
