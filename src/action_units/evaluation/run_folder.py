@@ -15,37 +15,24 @@ MODEL = "finetuned.safetensors"
 _FOLD = re.compile(r"fold([1-9]\d*)", re.ASCII)
 
 
-def fold_files(place: Path, file: str) -> dict[int, Path]:
-    """A file of every fold that has it.
+def fold_files(folder: Path, file: str) -> dict[int, Path]:
+    """A file, such as ``evaluation.json``, of every fold in a folder that has it, in order.
 
-    A copy that somebody keeps, such as ``fold1.old``, is no fold.
-
-    Args:
-        place: The folder that the folds' folders are in.
-        file: Such as ``evaluation.json``.
-
-    Returns:
-        By fold, in order.
+    Other folders, such as a copy ``fold1.old``, are ignored.
     """
-    named = ((_FOLD.fullmatch(path.parent.name), path) for path in place.glob(f"*/{file}"))
+    named = ((_FOLD.fullmatch(path.parent.name), path) for path in folder.glob(f"*/{file}"))
     return dict(sorted((int(name[1]), path) for name, path in named if name))
 
 
 def postprocessing_path(model: Path) -> Path:
-    """Where a network's treatment lies, once it has been evaluated."""
+    """The file of a network's postprocessing, written by its evaluation."""
     return model.with_name(f"{model.stem}_treatment.json")
 
 
 def read_postprocessing(model: Path, aus: tuple[int, ...]) -> tuple[Postprocessing, str]:
-    """What evaluation laid beside a network.
+    """The postprocessing of a network's file, and the SHA-256 of the weights it was fitted to.
 
-    Args:
-        model: The network's file.
-        aus: Its AUs.
-
-    Returns:
-        The treatment, and the SHA-256 of the weights that it was fitted to; that is empty in
-        files of versions that did not record it.
+    The hash is empty in files of versions that did not record it.
 
     Raises:
         ArtifactError: It is missing or damaged.
@@ -57,15 +44,15 @@ def read_postprocessing(model: Path, aus: tuple[int, ...]) -> tuple[Postprocessi
 
 
 def check_weights(model: Path, sha256: str, fitted_to: str) -> None:
-    """Refuse a treatment of weights that were there before.
+    """Check that postprocessing was fitted to the weights in a network's file.
 
     Args:
         model: The network's file.
-        sha256: Of that.
+        sha256: Of that file.
         fitted_to: From ``read_postprocessing``.
 
     Raises:
-        ArtifactError: They are not the same.
+        ArtifactError: The network was trained again since.
     """
     if fitted_to not in ("", sha256):
         raise ArtifactError(

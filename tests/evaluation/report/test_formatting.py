@@ -13,6 +13,7 @@ NAN = math.nan
 def test_numbers_have_three_digits_and_differences_a_sign():
     assert formatting.score(0.12345) == "0.123"
     assert formatting.score(Estimate(0.5)) == "0.500"
+    assert formatting.score(-0.5) == "−0.500"
     assert formatting.signed(-0.0123) == "−0.012"
     assert formatting.signed(Estimate(0.25)) == "+0.250"
     assert formatting.percent(0.1234) == "12.3%"

@@ -271,7 +271,7 @@ def test_the_verdict_comes_first(summary, html, page):
 
 
 def test_a_network_below_the_baseline_is_said_to_be():
-    guessing = render_report(summarise([made_up_fold(1, skill=0.0)]))
+    guessing = render_report(summarise([made_up_fold(1, skill=0.0, aus=(1, 12))]))
     words = " ".join(Page(guessing).words.split())
     assert "That is no better than calling every frame positive" in words
     assert "Calling every frame positive gives" not in words
@@ -365,7 +365,7 @@ def test_tables_have_captions_and_scopes_and_can_be_scrolled_by_keyboard(html, p
 
 
 def test_each_undefined_figure_of_a_fold_gives_its_own_reason():
-    fold = made_up_fold(1, absent=(5,))
+    fold = made_up_fold(1, absent=(5,), aus=(1, 5))
     table = fold.finetuned.au_table
     table.loc[table["au"] == 5, "why"] = "f1: one reason; recall: another"
     told = render_report(summarise([fold]))
@@ -375,7 +375,7 @@ def test_each_undefined_figure_of_a_fold_gives_its_own_reason():
 
 
 def test_rendered_faces_are_never_set_beside_people():
-    drawn, filmed = render_report(run()), whole_page(rendered=False)
+    drawn, filmed = render_report(run((1,))), whole_page(rendered=False)
     assert "Rendered sample." in drawn
     assert "FMAE-IAT" not in drawn
     assert "Rendered sample." not in filmed
@@ -402,8 +402,8 @@ def test_quarantined_pictures_are_counted_by_reason(page):
 
 
 def test_a_threshold_that_could_not_be_fitted_is_marked():
-    fold = made_up_fold(1)
-    table = fold.finetuned.au_table.assign(threshold_fallback=[True] + [False] * 11)
+    fold = made_up_fold(1, aus=(1, 12))
+    table = fold.finetuned.au_table.assign(threshold_fallback=[True, False])
     marked = replace(fold, finetuned=replace(fold.finetuned, au_table=table))
 
     def stars(one: FoldEvaluation) -> int:
@@ -430,11 +430,12 @@ def test_the_same_run_gives_the_same_page():
         for fold in (1, 2, 3)
     }
     few = replace(EXTRAS, predictions=one_au)
-    assert render_report(run(), few) == render_report(run(), few)
+    short = summarise([made_up_fold(1, scratch=True, aus=(1, 12))])
+    assert render_report(short, few) == render_report(short, few)
 
 
 def test_without_pre_training_nothing_is_called_pre_trained():
-    summary = summarise([from_scratch(made_up_fold(n)) for n in (1, 2, 3)])
+    summary = summarise([from_scratch(made_up_fold(n, aus=(1, 12))) for n in (1, 2, 3)])
     page = Page(render_report(summary))
     assert "Trained on coded frames alone, from random weights" in page.words
     assert "Fold 1, from scratch" in page.words

@@ -39,7 +39,7 @@ def templates() -> Environment:
 def score(value: Estimate | float | None, why: str = "") -> str | Markup:
     """A score with three digits, n/a with its reason where it is undefined."""
     number, why = _number(value, why)
-    return undefined(why) if math.isnan(number) else f"{number:.3f}"
+    return undefined(why) if math.isnan(number) else f"{number:.3f}".replace("-", "−")
 
 
 def signed(value: Estimate | float | None, why: str = "") -> str | Markup:
@@ -61,7 +61,7 @@ def ends(value: Estimate | Mapping[str, Any], signs: bool = False) -> str | Mark
         return undefined(value.why or _FEW_SUBJECTS)
     if signs:
         return f"{signed(value.low)} to {signed(value.high)}"
-    return f"{value.low:.3f}–{value.high:.3f}"
+    return f"{score(value.low)}–{score(value.high)}"
 
 
 def interval(value: Estimate, signs: bool = False) -> str | Markup:
