@@ -191,7 +191,7 @@ def test_labels_are_refused_before_anything_is_cropped(made):
     ):
         made.read()
     made.params["openface"]["binary"] = "no-such-program"
-    with pytest.raises(ConfigurationError, match="no-such-program is not there"):
+    with pytest.raises(ConfigurationError, match="no-such-program does not exist"):
         made.read()
     made.params["openface"]["binary"] = None
 
