@@ -33,7 +33,9 @@ def test_a_second_call_finds_the_sample_and_does_nothing(tmp_path: Path) -> None
 def test_another_configuration_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     make(folder, {"seed": 1})
-    with pytest.raises(ArtifactError, match=r"seed 1, now 2.*delete the folder"):
+    with pytest.raises(
+        ArtifactError, match=r"config.seed was 1 and is now 2.*delete the folder"
+    ):
         make(folder, {"seed": 2})
     assert json.loads((folder / "content").read_text()) == {"seed": 1}
 

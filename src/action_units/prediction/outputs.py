@@ -26,6 +26,7 @@ from action_units.csv_text import as_written, to_csv
 from action_units.errors import LabelError, UnusableFace
 from action_units.faces.quarantine import Quarantine
 from action_units.files import atomic_write, sha256_of, sweep, write_text
+from action_units.fingerprint import changes, read_record
 from action_units.labels.action_units import au_columns
 from action_units.media.video import container_info
 from action_units.prediction.sources import (
@@ -49,7 +50,6 @@ QUARANTINE = "quarantine.csv"
 DAMAGED = "damaged video"
 
 _FORMAT = 2  # raised whenever the same input would give another table
-_IDENTITY = ("format", "source", "stamp", "model", "settings")
 _PACKAGES = ("numpy", "opencv-python-headless", "pandas", "pillow", "torch")
 _ROW_GROUP = 4096
 
@@ -280,7 +280,7 @@ def _write_part(
         "model": classifier.sha256,
         "settings": {
             "faces": engine.mode,
-            **json.loads(json.dumps(classifier.faces.settings.provenance())),
+            **classifier.faces.settings.provenance(),
             "size": classifier.faces.size,
         },
     }
@@ -363,12 +363,12 @@ def _stem(part: Photographs | VideoFile, out: Path) -> Path:
 
 def _valid_record(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     """The record of a table that was made from and with the same, and is unchanged."""
+    record = read_record(path)
+    if changes(record, identity):
+        return None
+    stem = path.with_suffix("")
     try:
-        record: dict[str, Any] = json.loads(path.read_text())
-        stem = path.with_suffix("")
-        if any(record.get(name) != identity[name] for name in _IDENTITY):
-            return None
         hashes = {name: sha256_of(with_suffix(stem, name)) for name in record["sha256"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, KeyError, TypeError):
         return None
     return record if hashes == record["sha256"] else None

@@ -19,6 +19,7 @@ from action_units.files import (
     write_sums,
     write_text,
 )
+from action_units.fingerprint import changes, plain, read_record
 from action_units.progress import Progress
 
 RENDERER_VERSION = 1
@@ -52,8 +53,7 @@ def folder_made_once(
         ArtifactError: The folder holds something else, its labels are not as they were
             written, or the disk refused.
     """
-    about = {"sample": kind, "renderer": RENDERER_VERSION, "config": dict(config)}
-    about = json.loads(json.dumps(about))
+    about = plain({"sample": kind, "renderer": RENDERER_VERSION, "config": dict(config)})
     name = f"{folder.name}.making"
     sweep(folder.parent, name)
     if _is_made(folder, about):
@@ -112,26 +112,18 @@ def _is_made(folder: Path, about: Mapping[str, Any]) -> bool:
     """Whether the sample is there; raises ArtifactError where something else is."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
-    try:
-        found = json.loads((folder / MARKER).read_text())
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or found.get("sample") != about["sample"]:
+    found = read_record(folder / MARKER)
+    if found.get("sample") != about["sample"]:
         raise ArtifactError(
             f"{folder} holds files that are not a rendered {about['sample']} sample (its "
             f"{MARKER} is missing or another's), so it is left alone; move it away or choose "
             "another folder."
         )
-    if found == about:
+    changed = changes(found, about)
+    if not changed:
         check_sums(folder, f"delete {folder}, and it is rendered again")
         return True
-    old, new = ({**one, **(one.get("config") or {})} for one in (found, about))
-    changed = [
-        f"{key} {old.get(key)!r}, now {value!r}"
-        for key, value in new.items()
-        if key != "config" and old.get(key) != value
-    ]
-    difference = "; ".join(changed[:4]) or "more parameters than there are now"
+    difference = "; ".join(changed[:4])
     raise ArtifactError(
         f"{folder} holds a sample made with other parameters ({difference}); delete the folder "
         "to render it again."
