@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -158,13 +159,24 @@ def test_two_runs_cannot_share_it(tmp_path):
 
 
 def test_what_is_forgotten_is_not_in_the_file_any_more(tmp_path):
-    path = filled(tmp_path, range(50))
-    filled(tmp_path, range(50), OTHER)
+    def without_seven(one):
+        rows = [row for row in one.rows if row[0] != "c7.jpg"]
+        return replace(one, rows=rows) if rows else None
+
+    with Journal.open(tmp_path, SETTINGS) as journal:
+        both = Entry("both", "f", [["c7.jpg", 7], ["c8.jpg", 8]], [])
+        journal.add([both, *(entry(number) for number in range(50) if number != 8)])
+    path = filled(tmp_path, range(50), OTHER)  # outdates the others
     assert b"c7.jpg" in path.read_bytes()
-    assert forget(tmp_path, lambda one: None if one.id == "p7" else one) == 2
-    assert forget(tmp_path, lambda one: None if one.id == "p7" else one) == 0
+    assert forget(tmp_path, without_seven) == 3
+    assert forget(tmp_path, without_seven) == 0
     assert not [text for text in (b"c7.jpg", b"p7") if text in path.read_bytes()]
-    assert len(read(tmp_path, OTHER, range(50))[0]) == 49
+    done, _, stale = read(tmp_path, OTHER, range(50))
+    assert len(done) == 49
+    assert stale == []
+    _, _, stale = read(tmp_path, SETTINGS, range(50))
+    assert len(stale) == 49
+    assert "c8.jpg" in stale
 
 
 def test_it_is_its_owners_alone(tmp_path):

@@ -14,7 +14,7 @@ import logging
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -58,6 +58,11 @@ _ADD = (
 _OUTDATE = (
     "INSERT INTO outdated SELECT id, rows, crc32(CAST(id || rows AS BLOB)) FROM entries"
     " WHERE rows != '[]'"
+)
+_ADD_OUTDATED = "INSERT INTO outdated VALUES (?1, ?2, crc32(CAST(?1 || ?2 AS BLOB)))"
+_ALL = (
+    "SELECT 'entries', id, id, fingerprint, rows, quarantined FROM entries"
+    " UNION ALL SELECT 'outdated', rowid, id, '', rows, '[]' FROM outdated"
 )
 _ENTRIES = "SELECT id, fingerprint, rows, quarantined FROM entries"
 # Outdated crops of a chunk that gave none this time stay until it gives some or leaves the
@@ -202,45 +207,16 @@ class Journal:
     def _append_to_input(self, name: str) -> None:
         self._database.execute("INSERT INTO input (id) VALUES (?)", (name,))
 
-    def _forget(self, change: Callable[[Entry], Entry | None]) -> int:
-        select = self._database.execute
-        entries = [
-            (old.id, new)
-            for old in (_entry(*row) for row in select(_ENTRIES))
-            if (new := change(old)) != old
-        ]
-        outdated = [
-            (number, new)
-            for number, *row in select("SELECT rowid, id, '', rows, '[]' FROM outdated")
-            if (new := change(_entry(*row))) != _entry(*row)
-        ]
-        if not entries and not outdated:
-            return 0
-        with self._transaction():
-            for name, new in entries:
-                self._database.execute("DELETE FROM entries WHERE id = ?", (name,))
-                if new is not None:
-                    self._database.execute(_ADD, _values(new))
-            for number, new in outdated:
-                self._database.execute("DELETE FROM outdated WHERE rowid = ?", (number,))
-                if new is not None:
-                    self._database.execute(
-                        "INSERT INTO outdated VALUES (?1, ?2, crc32(CAST(?1 || ?2 AS BLOB)))",
-                        (new.id, _text(new.rows)),
-                    )
-            self._database.execute("DELETE FROM input")
-        with self._errors():
-            self._database.execute("VACUUM")  # nothing stays in pages that are not used
-        return len(entries) + len(outdated)
-
     def _compare(self, record: dict[str, Any]) -> None:
         """Make all entries outdated where they were made with other settings."""
         found = self._database.execute("SELECT record FROM made_from").fetchone()
-        before = _record(found[0]) if found else record
-        if before == record and found:
+        before: dict[str, Any] = {}
+        with suppress(ValueError):  # a damaged record is another
+            before = json.loads(found[0]) if found else {}
+        if before == record:
             return
         with self._transaction():
-            if before != record:
+            if found:
                 self.changed = changes(before.get("settings", {}), record["settings"])
                 if before.get("format") != _FORMAT:
                     self.changed.append("pictures are read and refused otherwise now")
@@ -289,8 +265,24 @@ def forget(folder: Path, change: Callable[[Entry], Entry | None]) -> int:
     if not (folder / NAME).is_file():
         return 0
     journal = Journal(folder)
-    with closing(journal._database):
-        return journal._forget(change)
+    with closing(journal._database) as database:
+        changed = [
+            (table, number, new)
+            for table, number, *row in database.execute(_ALL)
+            if (new := change(_entry(*row))) != _entry(*row)
+        ]
+        with journal._transaction():
+            for table, number, new in changed:
+                key = "id" if table == "entries" else "rowid"
+                database.execute(f"DELETE FROM {table} WHERE {key} = ?", (number,))
+                if new is not None and table == "entries":
+                    database.execute(_ADD, _values(new))
+                elif new is not None:
+                    database.execute(_ADD_OUTDATED, (new.id, _text(new.rows)))
+            database.execute("DELETE FROM input")
+        with journal._errors():
+            database.execute("VACUUM")  # unused pages would still hold what was dropped
+        return len(changed)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -343,11 +335,3 @@ def _text(value: list[Any]) -> str:
 
 def _entry(name: str, fingerprint: str, rows: str, quarantined: str) -> Entry:
     return Entry(name, fingerprint, json.loads(rows), json.loads(quarantined))
-
-
-def _record(text: str) -> dict[str, Any]:
-    """The record of the settings; empty where it is damaged."""
-    try:
-        return dict(json.loads(text))
-    except ValueError:
-        return {}
