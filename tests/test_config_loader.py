@@ -63,7 +63,7 @@ def test_own_settings_hold_in_every_environment_and_params_over_them(conf, env):
     )
     write(
         conf / "local/catalog.yml",
-        {"web_photographs": {"annotations": "/a.csv", "sample": None}},
+        {"web_photographs": {"annotations": "/a.csv"}},
     )
     write(conf / "local/credentials.yml", {"store": {"key": "k"}})
     loader = context_of(conf, env, threads=6).config_loader
@@ -74,14 +74,13 @@ def test_own_settings_hold_in_every_environment_and_params_over_them(conf, env):
     assert parameters["recipes"]["modern"]["pretrain"]["schedule"]["name"] == "cosine"
     assert (parameters["protocol"], parameters["run"]) == ("standard", "own")
     assert catalog["web_photographs"]["annotations"] == "/a.csv"
-    assert "own/standard" in catalog["report"]["path"]
+    assert "own/standard" in catalog["report"]["filepath"]
     assert loader["credentials"] == {"store": {"key": "k"}}
-    if env in (None, "base", "tiny"):
-        assert catalog["disfa_recordings"]["sample"]["frames_per_subject"] == 31
+    assert parameters["sample"]["disfa"]["frames_per_subject"] == 31
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS[:-1])
-def test_nobody_needs_settings_of_their_own(conf, env):
+def test_own_settings_are_optional(conf, env):
     loader = context_of(conf, env).config_loader
     assert loader["parameters"]["threads"] == {"mine": 3, "tiny": 1}.get(env)
     assert "credentials" not in loader.data
@@ -133,13 +132,14 @@ def test_paths_of_the_configuration_count_from_the_project(conf, monkeypatch, tm
     project = tmp_path / "project"
     loader = context_of(elsewhere / "conf", "raw", project).config_loader
     catalog, parameters = loader["catalog"], loader["parameters"]
-    assert catalog["web_photographs"] | {"type": ""} == {
-        "type": "",
+    photographs = catalog["web_photographs"]
+    assert {
+        key: photographs[key] for key in photographs if key not in ("type", "metadata")
+    } == {
         "photographs": "/home/somebody/faces",
         "annotations": f"{project}/openface",
         "identities": "s3://bucket/i.csv",
         "path": "/home/somebody/web",
-        "sample": None,
         "kind": "auto",
     }
     assert catalog["web_crops"]["images"] == f"{project}/crops"

@@ -1,4 +1,4 @@
-"""``kedro run``, with errors that a person can mend said in one sentence."""
+"""``kedro run``, with one sentence for an error that the user can fix."""
 
 import os
 import sys
@@ -12,30 +12,30 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from action_units.sentences import sentence_of
+from action_units.error_messages import error_message
 from action_units.signals import orderly_end
 
 _NODES = ("node_names", "from_nodes", "to_nodes")
 
 
 class _Run(click.Command):
-    """Kedro's run command; a problem that the user can mend ends in a plain message."""
+    """Kedro's run command; an error that the user can fix is one sentence."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with _told():
+        with _one_sentence():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _told(ctx.params), orderly_end():
+        with _one_sentence(ctx.params), orderly_end():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _told(options: dict[str, Any] | None = None) -> Iterator[None]:
+def _one_sentence(options: dict[str, Any] | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        sentence = sentence_of(error)
+        sentence = error_message(error)
         if sentence is None:
             raise
         if options is None:
@@ -46,7 +46,7 @@ def _told(options: dict[str, Any] | None = None) -> Iterator[None]:
 
 
 def _misspelt(options: dict[str, Any]) -> str | None:
-    """Which name on the command line is none, with the nearest that there is."""
+    """The first unknown name on the command line, with the most similar known one."""
     from kedro.framework.project import pipelines
 
     pipelines.set_requested(None)
@@ -55,12 +55,12 @@ def _misspelt(options: dict[str, Any]) -> str | None:
         return f"There is no pipeline {wrong}"
     chosen = [pipelines[name] for name in names if name] or [pipelines["__default__"]]
     nodes = [node for pipeline in chosen for node in pipeline.nodes]
-    there = {
+    choices = {
         **{option: [node.name for node in nodes] for option in _NODES},
         "tags": sorted({tag for node in nodes for tag in node.tags}),
         "namespaces": sorted({node.namespace for node in nodes if node.namespace}),
     }
-    for option, known in there.items():
+    for option, known in choices.items():
         if wrong := _first_unknown(options.get(option) or (), known):
             kind = "node" if option in _NODES else option.removesuffix("s")
             return f"There is no {kind} {wrong}"
@@ -71,8 +71,8 @@ def _first_unknown(given: Any, known: list[str]) -> str | None:
     for name in given:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            return f"{name!r}.{meant} There are {', '.join(known)}."
+            guess = f" Did you mean {near[0]}?" if near else ""
+            return f"{name!r}.{guess} There are {', '.join(known)}."
     return None
 
 

@@ -1,7 +1,7 @@
 """The command ``action-units``: use a trained classifier, or run the pipelines.
 
-Exit codes: 0, all is done; 1, all is done but something was set aside; 2, it could not be
-done, and a sentence says why; 130, stopped by Ctrl-C; 143, by SIGTERM or SIGHUP.
+Exit codes: 0, all is done; 1, all is done but something was quarantined; 2, it failed, and
+a sentence says why; 130, stopped by Ctrl-C; 143, by SIGTERM or SIGHUP.
 """
 
 import logging
@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import click
 
 from action_units import __version__
+from action_units.error_messages import error_message
 from action_units.extras import import_extra
 from action_units.media.paths import given_path
-from action_units.sentences import sentence_of
 from action_units.signals import orderly_end
 
-SET_ASIDE, REFUSED = 1, 2
+QUARANTINED, FAILED = 1, 2
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,10 +36,10 @@ class _Path(click.Path):
 _PATH = _Path(path_type=Path)
 
 
-class _Refused(click.ClickException):
-    """What the user can mend, in a sentence."""
+class _UserError(click.ClickException):
+    """An error that the user can fix, in a sentence."""
 
-    exit_code = REFUSED
+    exit_code = FAILED
 
 
 class _Command(click.Command):
@@ -50,9 +50,9 @@ class _Command(click.Command):
             with orderly_end():
                 return super().invoke(ctx)
         except Exception as error:
-            if (sentence := sentence_of(error)) is None:
+            if (sentence := error_message(error)) is None:
                 raise
-            raise _Refused(sentence) from error
+            raise _UserError(sentence) from error
 
 
 class _Group(click.Group):
@@ -167,7 +167,7 @@ def predict(source: tuple[str, ...], **options: Any) -> None:
     for path in files.drawings:
         click.echo(str(path))
     if not files.complete:
-        click.get_current_context().exit(SET_ASIDE)
+        click.get_current_context().exit(QUARANTINED)
 
 
 @main.command(short_help="Show action units in the browser.")
@@ -246,6 +246,6 @@ def run(arguments: tuple[str, ...]) -> None:
 
 
 def _log() -> None:
-    """Say on stderr what goes on."""
+    """Log progress to stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("action_units").setLevel(logging.INFO)

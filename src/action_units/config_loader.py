@@ -75,13 +75,13 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if not self._fs.isdir(self._get_conf_env_path(self.base_env)):
             raise ConfigurationError(
                 f"{conf_source} has no folder {self.base_env!r}, so there is no configuration; "
-                "start from the project's folder, or name the configuration by --conf-source."
+                "run it in the project's folder, or name the configuration by --conf-source."
             )
         if env and not self._fs.isdir(self._get_conf_env_path(env)):
-            there = sorted(path.name for path in Path(conf_source).glob("*/"))
+            names = sorted(path.name for path in Path(conf_source).glob("*/"))
             raise ConfigurationError(
                 f"the environment {env!r} has no folder in {conf_source}"
-                + (f"; there are {', '.join(there)}." if there else ".")
+                + (f"; there are {', '.join(names)}." if names else ".")
             )
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             own = self.load_and_merge_dir_config(
                 folder, self.config_patterns[key], key, set(), key == "credentials"
             )
-        except MissingConfigException:  # nobody needs settings of their own
+        except MissingConfigException:  # they are optional
             own = {}
         if missing and not own:
             raise missing
@@ -122,7 +122,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             return super().load_and_merge_dir_config(conf_path, *args, **options)
         except (yaml.YAMLError, UnicodeDecodeError, AttributeError):
             for path in sorted(Path(conf_path).rglob("*.y*ml")):
-                _refuse_damaged(path)
+                _check_yaml(path)
             raise
 
     def _absolute(self, name: str, text: str) -> str:
@@ -169,7 +169,7 @@ class ProjectContext(KedroContext):
         return read_parameters(loader["parameters"], loader["globals"], given).to_params()
 
 
-def _refuse_damaged(path: Path) -> None:
+def _check_yaml(path: Path) -> None:
     try:
         content = OmegaConf.load(path)
     except (yaml.YAMLError, UnicodeDecodeError) as error:

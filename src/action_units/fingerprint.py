@@ -7,11 +7,9 @@ made again while that record equals the present one. Long records are kept as th
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from action_units.differences import differences
 
 
 def of_file(status: os.stat_result) -> str:
@@ -49,3 +47,31 @@ def changes(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str
         Nothing where it need not be made again.
     """
     return list(differences({name: recorded.get(name) for name in current}, current))
+
+
+def differences(found: Any, current: Any, name: str = "") -> Iterator[str]:
+    """What differs between two nested plain mappings, by dotted name.
+
+    Args:
+        found: What was.
+        current: What is now; lists and tuples of the same items are equal.
+        name: What the two are called.
+
+    Yields:
+        Phrases such as ``crop.margin was 0.0 and is now 0.1``.
+    """
+    if isinstance(found, Mapping) and isinstance(current, Mapping):
+        for key in sorted({*found, *current}):
+            inner = f"{name}.{key}" if name else str(key)
+            yield from differences(found.get(key), current.get(key), inner)
+    elif _as_lists(found) != _as_lists(current):
+        yield f"{name} was {_short(found)} and is now {_short(current)}"
+
+
+def _as_lists(value: Any) -> Any:
+    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _short(value: Any) -> str:
+    text = repr(_as_lists(value))
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""The command to type next, with all that the current one was told.
+"""The command to type next, with the options of the current one.
 
 A hint that forgot ``--env`` or ``run`` would, if followed, train something else for hours.
 """
@@ -22,7 +22,7 @@ stage: ContextVar[Mapping[str, Any]] = ContextVar("stage")
 
 @dataclass(frozen=True)
 class Run:
-    """What a run was told.
+    """The options of a run.
 
     Attributes:
         project: Its project's folder.
@@ -46,7 +46,7 @@ def command(pipeline: str | None = None, **params: Any) -> str:
 
     Args:
         pipeline: What to run; None is everything, commas stand between several.
-        params: Parameters to give beside those of the current run, or in place of them.
+        params: Parameters in addition to those of the current run, or in place of them.
 
     Returns:
         The command in backquotes; where no run is known, with the words that it needs the
@@ -64,13 +64,15 @@ def command(pipeline: str | None = None, **params: Any) -> str:
         parts.append(f"--env {shlex.quote(current.env)}")
     if current.conf_source:
         parts.append(f"--conf-source {shlex.quote(current.conf_source)}")
-    told = {key: value for key, value in leaves(current.params) if key not in _OF_ONE_COMMAND}
+    options = {
+        key: value for key, value in leaves(current.params) if key not in _OF_ONE_COMMAND
+    }
     if pipeline in _WITHOUT_FOLDS:
-        told.pop("fold", None)
-    told |= params
+        options.pop("fold", None)
+    options |= params
     # Given in Python, or by --config: at a comma --params would split it.
-    left_out = [key for key, value in told.items() if "," in _text(value)]
-    typed = {key: value for key, value in told.items() if key not in left_out}
+    left_out = [key for key, value in options.items() if "," in _text(value)]
+    typed = {key: value for key, value in options.items() if key not in left_out}
     rest = f" (with the same {' and '.join(left_out)})" if left_out else ""
     return f"`{' '.join([*parts, *_params(typed)])}`{rest}"
 
@@ -101,8 +103,8 @@ def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def _params(values: Mapping[str, Any]) -> list[str]:
-    said = ",".join(f"{key}={_text(value)}" for key, value in values.items())
-    return [f"--params {shlex.quote(said)}"] if said else []
+    text = ",".join(f"{key}={_text(value)}" for key, value in values.items())
+    return [f"--params {shlex.quote(text)}"] if text else []
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How a command ends when a signal tells it to: in one line, and leaving nothing behind."""
+"""How a command ends after a signal: with one line, and without temporary files."""
 
 import os
 import signal
@@ -40,10 +40,10 @@ def orderly_end() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("Ctrl-C")
+        _print_stopped("Ctrl-C")
         raise SystemExit(INTERRUPTED) from None
     except Terminated:
-        _say("a signal")
+        _print_stopped("a signal")
         raise
     finally:
         os.umask(mask)
@@ -59,7 +59,7 @@ def _hang_up(_number: int, _frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGTERM)  # whoever handles that one now
 
 
-def _say(what: str) -> None:
+def _print_stopped(what: str) -> None:
     print(
         f"Stopped by {what}; what was finished stays, nothing is half-written.", file=sys.stderr
     )

@@ -12,9 +12,9 @@ from action_units.datasets.crops import CropSet, DisfaCropsDataset
 from action_units.datasets.faces import FaceStoreDataset
 from action_units.datasets.folds import EvaluatedFoldsDataset
 from action_units.datasets.verified import CSV, JSON, VerifiedDataset
+from action_units.error_messages import error_message
 from action_units.faces.store import FaceStore
 from action_units.files import manifest_of
-from action_units.sentences import sentence_of
 from tests.datasets.test_datasets import disfa_table
 
 DAMAGES = {
@@ -64,7 +64,7 @@ def refuse(load, path, may_load=False):
         return
     with pytest.raises(DatasetError) as refused:
         load()
-    sentence = sentence_of(refused.value)
+    sentence = error_message(refused.value)
     assert sentence is not None
     assert str(path) in sentence
     assert "\n" not in sentence

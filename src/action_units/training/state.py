@@ -17,9 +17,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from action_units.differences import differences
 from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, sha256_of, verify
+from action_units.fingerprint import differences
 from action_units.hints import again
 from action_units.locks import locked
 from action_units.models.model_files import plain_state

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from action_units.differences import differences
 from action_units.errors import ConfigurationError
 from action_units.files import temporary_folder
+from action_units.fingerprint import differences
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.progress import Progress
 from action_units.training.augment import Augmenter, Plan, make_plan, mix

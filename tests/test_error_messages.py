@@ -8,8 +8,8 @@ from fsspec.core import url_to_fs
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Node, Pipeline
 
+from action_units.error_messages import error_message
 from action_units.errors import ArtifactError
-from action_units.sentences import sentence_of
 
 
 def raised(function):
@@ -87,7 +87,7 @@ def missing_package():
     ],
 )
 def test_what_a_person_can_mend_is_one_sentence(error, sentence):
-    told = sentence_of(error)
+    told = error_message(error)
     assert told is not None
     assert sentence in told
     assert "\n" not in told
@@ -111,13 +111,13 @@ def broken_node(x):
     ],
 )
 def test_a_mistake_of_the_program_is_none(error):
-    assert sentence_of(error) is None
+    assert error_message(error) is None
 
 
 def test_an_error_that_is_its_own_cause_ends():
     error = TypeError("of ours")
     error.__cause__ = error
-    assert sentence_of(error) is None
+    assert error_message(error) is None
 
 
 def test_what_was_being_handled_does_not_hide_a_mistake():
@@ -127,4 +127,4 @@ def test_what_was_being_handled_does_not_hide_a_mistake():
         except FileNotFoundError:
             raise TypeError("of ours")  # noqa: B904
 
-    assert sentence_of(raised(handler)) is None
+    assert error_message(raised(handler)) is None
