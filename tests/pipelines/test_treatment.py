@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
+from action_units.config import EvaluationSettings
 from action_units.errors import ConfigurationError
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
 from action_units.evaluation.predictions import Predictions
@@ -42,7 +43,8 @@ def thresholds():
 
 
 def treated(option, test=TEST):
-    return postprocess(MODEL, test, VALIDATION, thresholds(), {"treatment": option}, 3)
+    evaluation = EvaluationSettings.model_construct(treatment=option)
+    return postprocess(MODEL, test, VALIDATION, thresholds(), evaluation, 3)
 
 
 def test_raw_leaves_predictions_and_thresholds_as_they_are():
