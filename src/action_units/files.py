@@ -23,8 +23,8 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -88,11 +88,7 @@ def umask() -> int:
 
 
 def share(audience: str | None) -> None:
-    """Choose who may use what this process and its children will make.
-
-    Args:
-        audience: ``group`` or ``everyone``; None leaves it as it is.
-    """
+    """Choose who may use new files: ``group`` or ``everyone``; None changes nothing."""
     if audience is not None:
         os.environ[SHARE] = audience
         os.umask(umask())  # for what other libraries write
@@ -101,13 +97,10 @@ def share(audience: str | None) -> None:
 def set_mode(path: Path | str) -> None:
     """Give a new file or folder its permissions, where the disk has permissions."""
     file, folder = modes()
-    found = Path(path).stat().st_mode
-    wanted = folder | (found & stat.S_ISGID) if stat.S_ISDIR(found) else file
-    try:
-        Path(path).chmod(wanted)
-    except OSError as error:
-        if error.errno not in _NO_MODES:
-            raise
+    existing = Path(path).stat().st_mode
+    mode = folder | (existing & stat.S_ISGID) if stat.S_ISDIR(existing) else file
+    with _tolerated(_NO_MODES):
+        Path(path).chmod(mode)
 
 
 def make_folder(path: Path | str) -> None:
@@ -136,8 +129,8 @@ def temporary_folder(name: str, parent: Path | str | None = None) -> Iterator[Pa
 
     Args:
         name: Part of its name.
-        parent: Where it is made; None takes the system's folder (``TMPDIR``), in which
-            earlier ones of this name are swept first.
+        parent: None takes the system's folder (``TMPDIR``), in which earlier ones of this
+            name are swept first.
 
     Raises:
         OSError: The disk refused.
@@ -145,18 +138,9 @@ def temporary_folder(name: str, parent: Path | str | None = None) -> Iterator[Pa
     if parent is None:
         parent = tempfile.gettempdir()
         sweep(parent, name)
-    while True:
-        path = Path(tempfile.mkdtemp(_PART, f".{_short(name)}.", parent))
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # another process swept it before it was locked
-        _hold(descriptor)
-        if path.is_dir():
-            break
-        os.close(descriptor)
+    descriptor, path = _temporary(Path(parent), name, _open_new_folder)
     try:
-        yield path
+        yield Path(path)
     finally:
         shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
@@ -170,7 +154,7 @@ def sweep(folder: Path | str, name: str = "", deep: bool = False) -> None:
 
     Args:
         folder: Where to look.
-        name: Only those made under this name; all without.
+        name: Only those made under this name; empty for all.
         deep: Look in its subfolders too.
     """
     pattern = f".{glob.escape(_short(name)) or '*'}.{'[a-z0-9_]' * 8}{_PART}"
@@ -201,54 +185,39 @@ def sweep(folder: Path | str, name: str = "", deep: bool = False) -> None:
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when it is complete.
-
-    Args:
-        path: The final name; its folder is made where it is missing.
-
-    Yields:
-        A binary file, writable and seekable.
+    """Open a binary file that takes its name, in a folder made for it, when it is complete.
 
     Raises:
         ArtifactError: The disk refused; the previous file is untouched.
     """
-    path = Path(path)
-    temporary, size = "", 0
+    path, size = Path(path), 0
     try:
         make_folder(path.parent)
         descriptor, temporary = _temporary(path.parent, path.name)
-        with open(temporary, "w+b") as file:
-            try:
+        try:
+            with open(temporary, "w+b") as file:
                 yield file
                 size = file.tell()
                 file.flush()
                 sync(descriptor)
-                give_name(temporary, path)
-                temporary = ""
-            finally:
-                os.close(descriptor)
+                _give_name(temporary, path)
+        finally:
+            os.close(descriptor)
+            Path(temporary).unlink(missing_ok=True)
         _sync_folder(path.parent)
     except OSError as error:
-        what = f"{path} ({size:,} bytes)" if size else str(path)
-        raise ArtifactError(
-            f"{what} could not be written ({error.strerror or error}); "
-            f"what was there before is untouched. {advice(error)}"
-        ) from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def give_name(temporary: Path | str, path: Path | str) -> None:
-    """Give a complete temporary file its permissions and its name; raises OSError."""
-    set_mode(temporary)
-    os.replace(temporary, path)
+        raise _not_written(path, size, error) from error
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
     """Write a whole file or leave the old one; raises as ``atomic_write``."""
     with atomic_write(path) as file:
         file.write(content)
+
+
+def write_text(path: Path | str, content: str) -> None:
+    """Write a UTF-8 text whole or leave the old one; raises as ``atomic_write``."""
+    write_bytes(path, content.encode())
 
 
 def write_many(folder: Path | str, contents: Mapping[str, bytes]) -> None:
@@ -262,48 +231,34 @@ def write_many(folder: Path | str, contents: Mapping[str, bytes]) -> None:
         ArtifactError: The disk refused; files of these names are new or untouched.
     """
     folder = Path(folder)
-    made: list[tuple[str, Path]] = []
-    descriptors: list[int] = []
-    name, size = "", 0
+    made: list[tuple[int, str, Path]] = []
+    path, size = folder, 0
     try:
         make_folder(folder)
         for name, content in contents.items():
-            size = len(content)
+            path, size = folder / name, len(content)
             descriptor, temporary = _temporary(folder, name)
-            descriptors.append(descriptor)
-            made.append((temporary, folder / name))
-            _write_all(descriptor, content)
-        for descriptor in descriptors:  # after all writes: the first flush carries most
+            made.append((descriptor, temporary, path))
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+        for descriptor, _, _ in made:  # after all writes: the first flush carries most
             sync(descriptor)
-        while made:
-            give_name(*made[-1])
-            _withdrawal_of(made[-1][1]).unlink(missing_ok=True)
-            made.pop()
+        for _, temporary, path in reversed(made):
+            _give_name(temporary, path)
+            _withdrawal_of(path).unlink(missing_ok=True)
         _sync_folder(folder)
     except OSError as error:
-        raise ArtifactError(
-            f"{folder / name} ({size:,} bytes) could not be written "
-            f"({error.strerror or error}); what was there before is untouched. {advice(error)}"
-        ) from error
+        raise _not_written(path, size, error) from error
     finally:
-        for descriptor in descriptors:
+        for descriptor, temporary, _ in made:
             os.close(descriptor)
-        for temporary, _ in made:
             Path(temporary).unlink(missing_ok=True)
-
-
-def write_text(path: Path | str, content: str) -> None:
-    """Write a UTF-8 text whole or leave the old one; raises as ``atomic_write``."""
-    write_bytes(path, content.encode())
 
 
 def sha256_of(path: Path | str) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -319,18 +274,18 @@ def atomic_artifact(path: Path | str) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         digest = sha256_of(file.name)
-        known = _known_hashes(path)
-        write_text(manifest, "".join(f"{h}  {path.name}\n" for h in {digest: 0, **known}))
+        known = dict.fromkeys([digest, *_known_hashes(path)])
+        write_text(manifest, "".join(f"{one}  {path.name}\n" for one in known))
     write_text(manifest, f"{digest}  {path.name}\n")
     _withdrawal_of(path).unlink(missing_ok=True)
 
 
 def mark_withdrawn(path: Path, reason: str) -> None:
-    """Have ``verify`` refuse an artifact until it is made again.
+    """Have ``verify`` refuse an artifact, made with a withdrawn person, until it is made again.
 
     Args:
-        path: The artifact, made with the data of a person who has withdrawn.
-        reason: Who and when.
+        path: The artifact.
+        reason: Who has withdrawn, and when.
 
     Raises:
         ArtifactError: The disk refused.
@@ -343,15 +298,17 @@ def manifest_of(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
+def _withdrawal_of(path: Path) -> Path:
+    """Where it is noted that an artifact must not be used any more."""
+    return path.with_name(path.name + ".withdrawn")
+
+
 def verify(path: Path | str, made_by: str = "") -> Path:
-    """Check an artifact against its manifest before it is trusted.
+    """Check an artifact against its manifest before it is trusted, and return its path.
 
     Args:
         path: The artifact.
         made_by: What makes it (``hints.command``), for the sentence where it is missing.
-
-    Returns:
-        The path, to be opened.
 
     Raises:
         ArtifactError: It is missing, has no manifest, differs from it, or was made with the
@@ -384,7 +341,7 @@ def verify(path: Path | str, made_by: str = "") -> Path:
 
 @contextmanager
 def reading(path: Path | str, made_by: str = "") -> Iterator[None]:
-    """Say of a file that it is damaged where what is in it cannot be understood.
+    """Name a file as damaged where its reader fails.
 
     Args:
         path: The file that is read within; only its reader may be called there.
@@ -405,23 +362,18 @@ def reading(path: Path | str, made_by: str = "") -> Iterator[None]:
             raise
         raise ArtifactError(f"{path}: {error}") from error
     except Exception as error:  # a reader may raise anything on damaged bytes
-        told = " ".join(str(error).split())[:200] or type(error).__name__
+        message = " ".join(str(error).split())[:200] or type(error).__name__
         again = f"{made_by} makes it again" if made_by else "make it again"
         raise ArtifactError(
-            f"{path} is damaged and cannot be read ({told}); delete it, and {again}."
+            f"{path} is damaged and cannot be read ({message}); delete it, and {again}."
         ) from error
 
 
-def _withdrawal_of(path: Path) -> Path:
-    """Where it is noted that an artifact must not be used any more."""
-    return path.with_name(path.name + ".withdrawn")
-
-
 def write_sums(folder: Path | str, names: Iterable[str]) -> None:
-    """Keep the SHA-256 of some of a folder's files, for ``check_sums`` or ``sha256sum -c``.
+    """Write the SHA-256 of some of a folder's files into its ``SHA256SUMS``.
 
     Args:
-        folder: The folder; the hashes go into its file ``SHA256SUMS``.
+        folder: The folder.
         names: The files' paths in it.
 
     Raises:
@@ -481,27 +433,45 @@ def _sums(folder: Path) -> dict[str, str]:
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
-def _known_hashes(path: Path) -> dict[str, int]:
+def _known_hashes(path: Path) -> list[str]:
     manifest = manifest_of(path)
     if not manifest.is_file():
-        return {}
-    return {digest.decode(): 0 for digest in _HASH.findall(manifest.read_bytes())}
+        return []
+    return [digest.decode() for digest in _HASH.findall(manifest.read_bytes())]
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while len(view):
-        view = view[os.write(descriptor, view) :]
-
-
-def _temporary(folder: Path, name: str) -> tuple[int, str]:
-    """A new temporary file: its descriptor, open for writing and locked, and its path."""
+def _temporary(
+    folder: Path,
+    name: str,
+    make: Callable[[str, str, Path], tuple[int, str]] = tempfile.mkstemp,
+) -> tuple[int, str]:
+    """A new temporary file or folder: its descriptor, open and locked, and its path."""
     while True:
-        descriptor, path = tempfile.mkstemp(_PART, f".{_short(name)}.", folder)
+        descriptor, path = make(_PART, f".{_short(name)}.", folder)
         _hold(descriptor)
         if Path(path).exists():
             return descriptor, path
         os.close(descriptor)  # another process swept it before it was locked
+
+
+def _open_new_folder(suffix: str, prefix: str, parent: Path) -> tuple[int, str]:
+    while True:
+        path = tempfile.mkdtemp(suffix, prefix, parent)
+        with suppress(FileNotFoundError):  # another process swept it already
+            return os.open(path, os.O_RDONLY), path
+
+
+def _give_name(temporary: str, path: Path) -> None:
+    set_mode(temporary)
+    os.replace(temporary, path)
+
+
+def _not_written(path: Path, size: int, error: OSError) -> ArtifactError:
+    what = f"{path} ({size:,} bytes)" if size else str(path)
+    return ArtifactError(
+        f"{what} could not be written ({error.strerror or error}); "
+        f"what was there before is untouched. {advice(error)}"
+    )
 
 
 def _short(name: str) -> str:
@@ -520,13 +490,33 @@ def _hold(descriptor: int) -> bool | None:
     return True
 
 
+@contextmanager
+def _tolerated(numbers: Container[int | None]) -> Iterator[None]:
+    """Ignore a refusal that means that the disk has no such function."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in numbers:
+            raise
+
+
 def sync(descriptor: int) -> None:
     """Flush a file to the disk, where the disk can do that; raises OSError."""
-    try:
+    with _tolerated(_UNSUPPORTED):
         os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where the disk can do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written in and not listed
+        return
+    try:
+        with _tolerated(_NO_FOLDER_SYNC):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def reserve(descriptor: int, size: int) -> None:
@@ -541,18 +531,3 @@ def reserve(descriptor: int, size: int) -> None:
             raise
         for start in range(0, size, _BLOCK):
             os.pwrite(descriptor, bytes(min(_BLOCK, size - start)), start)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the disk can do that."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # a folder that may be written in and not listed
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

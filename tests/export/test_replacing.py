@@ -41,15 +41,15 @@ def content_of(folder):
 def test_a_full_disk_leaves_an_earlier_export_as_it_was(run, tmp_path, monkeypatch, fails_at):
     out = export_run(run, tmp_path / "x", fold=1, onnx=False, card=CARD)
     before = content_of(out)
-    write, calls = os.write, itertools.count()
+    fsync, calls = os.fsync, itertools.count()
 
-    def full(descriptor, content):
+    def full(descriptor):
         if next(calls) >= fails_at:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(descriptor, content)
+        fsync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(ArtifactError, match=r"x/.*No space left on device"):
             export_run(run, out, onnx=False, card=CARD)
     assert content_of(out) == before
