@@ -13,10 +13,9 @@ from action_units.locks import RUN_LOCK, locked
 from action_units.media.photographs import Photograph
 from action_units.withdrawal import (
     Layers,
-    Person,
+    People,
     WithoutPeople,
     check_person,
-    people_of,
     withdraw,
 )
 
@@ -40,7 +39,7 @@ from action_units.withdrawal import (
     ],
 )
 def test_a_persons_own_path_is_found(name, path):
-    assert Person(name).is_in(path)
+    assert People.named(name).appear_in(path)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def test_a_persons_own_path_is_found(name, path):
     ],
 )
 def test_another_persons_path_is_not(name, path):
-    assert not Person(name).is_in(path)
+    assert not People.named(name).appear_in(path)
 
 
 class _Source:
@@ -82,18 +81,17 @@ def layers_in(folder: Path) -> Layers:
     made = {field.name: folder / field.name for field in fields(Layers)}
     for path in made.values():
         path.mkdir()
-    return Layers(**made | {name: (made[name],) for name in ("journals", "crops")})
+    return Layers(**made)
 
 
 def test_a_part_of_a_name_removes_nobody_by_half(tmp_path):
     layers, raw = layers_in(tmp_path), tmp_path / "raw"
-    (crops,) = layers.crops
     for person in ("train/p0", "test/p0", "Ann Bo"):
         (raw / "photographs" / person).mkdir(parents=True)
         (raw / "photographs" / person / "1.jpg").touch()
     assert check_person("p0", layers, raw, []) == "p0"  # nothing is made of either yet
     for person in ("train~p0", "test~p0", "Ann=20Bo"):
-        (crops / f"{person}_7-FaceId-0.jpg").touch()
+        (layers.web_crops / f"{person}_7-FaceId-0.jpg").touch()
     with pytest.raises(ConfigurationError, match="give one of them whole: test/p0, train/p0"):
         check_person("p0", layers, raw, [])
     for name in ("train/p0", "train~p0", "Ann Bo", "Ann=20Bo"):
@@ -122,7 +120,7 @@ def test_what_was_predicted_of_the_person_is_deleted(tmp_path):
 
 def test_nobody_is_removed_under_a_run_that_is_at_work(tmp_path):
     layers = layers_in(tmp_path)
-    crop = layers.crops[0] / "anna_1-FaceId-0.jpg"
+    crop = layers.web_crops / "anna_1-FaceId-0.jpg"
     crop.touch()
     with locked(layers.models / "main", name=RUN_LOCK):
         with pytest.raises(ArtifactError, match="models/main is in use by"):
@@ -137,7 +135,7 @@ def test_photographs_of_the_withdrawn_reach_no_worker():
         _Chunk("anna/1.jpg", "anna_1-FaceId-0"),
         _Chunk("all.tar", "anna_2-FaceId-0", "bob_1-FaceId-0"),
     )
-    chunks = list(WithoutPeople(source, people_of(["anna"])).chunks())
+    chunks = list(WithoutPeople(source, People.named("anna")).chunks())
     assert [chunk.id for chunk in chunks] == ["all.tar"]
     assert [one.stem for one in chunks[0].photographs()] == ["bob_1-FaceId-0"]
 
@@ -145,8 +143,8 @@ def test_photographs_of_the_withdrawn_reach_no_worker():
 def test_a_journal_forgets_whatever_it_was_made_with(tmp_path):
     with Journal.open(tmp_path, {"margin": 0}) as journal:
         journal.add([Entry("a", "1", [["anna_1-FaceId-0.jpg"]], []), Entry("b", "1", [], [])])
-    anna = Person("anna")
-    drop = lambda e: None if any(anna.is_in(row[0]) for row in e.rows) else e  # noqa: E731
+    anna = People.named("anna")
+    drop = lambda e: None if any(anna.appear_in(row[0]) for row in e.rows) else e  # noqa: E731
     assert forget(tmp_path, drop) == 1
     assert forget(tmp_path, drop) == 0
     with Journal.open(tmp_path, {"margin": 0}) as journal:

@@ -4,8 +4,8 @@ Crops, journals, label tables, face stores, predictions and reports lose the per
 Weights cannot: a model that was trained with the person gets a mark beside it, and every
 reader of models refuses a marked one until it is trained again (``files.verify``).
 
-The order is chosen for a removal that is stopped half-way: models are marked first, and
-the removal can be repeated at any time.
+The order of the steps is chosen for a removal that is stopped half-way: models are marked
+first, and the removal can be repeated at any time.
 """
 
 import csv
@@ -13,16 +13,14 @@ import gzip
 import html
 import io
 import json
-import logging
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -47,8 +45,6 @@ from action_units.media.paths import AnyPath, names_in
 from action_units.media.photograph_names import folder_of, identity_of
 from action_units.media.photographs import Chunk, Photograph, PhotographSource
 
-logger = logging.getLogger(__name__)
-
 PRETRAINED, PEOPLE, CHECKPOINTS = (
     "pretrained.safetensors",
     "pretrained_people.csv",
@@ -59,8 +55,7 @@ PRETRAINED, PEOPLE, CHECKPOINTS = (
 _PERSON_COLUMNS = ("subject", "identity", "person")
 _PATH_COLUMNS = ("image", "path", "photograph", "source", "table")
 _TABLES = (".csv", ".csv.gz", ".parquet")
-_MENTIONED = (".html", ".json", ".md", ".tex", ".txt")
-_MODELS = (".safetensors", ".onnx")
+_TEXTS = (".html", ".json", ".md", ".tex", ".txt")
 _FACE = re.compile(r"_\d+(-FaceId-\d+)?$", re.ASCII)
 _DRAWN = re.compile(r"_(annotated|timeline)[^/]*$")  # what `predict` adds to a source's name
 _DEPTH = 4  # an identity's photographs lie at most three folders deep
@@ -68,22 +63,22 @@ _RECORDING = re.compile(r"(?:Right|Left)Video(SN\d+)(?!\d)", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Person:
-    """A subject of the coded set, such as ``SN010``, or an identity of the web set.
+class People:
+    """Subjects of the coded set, such as ``SN010``, and identities of the web set.
 
     Attributes:
-        name: As the label tables have it, or the name of the person's folder of photographs.
+        names: As in the label tables, as folders of photographs, and as in names of crops.
     """
 
-    name: str
+    names: frozenset[str]
 
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The name, and how the name of a crop spells it."""
-        return frozenset({self.name, identity_of(self.name)})
+    @classmethod
+    def named(cls, *names: str) -> Self:
+        """The people of these names, each in both spellings."""
+        return cls(frozenset({*names, *map(identity_of, names)}))
 
-    def is_in(self, path: str) -> bool:
-        """Whether a path leads to a picture, recording or folder of the person."""
+    def appear_in(self, path: str) -> bool:
+        """Whether a path leads to a picture, recording or folder of one of them."""
         parts = [part for part in re.split(r"[/\\]", path) if part]
         if not parts:
             return False
@@ -104,75 +99,60 @@ class Person:
         return bool(joined & self.names)
 
 
-def people_of(names: Iterable[str]) -> tuple[Person, ...]:
-    """The people of a list of names."""
-    return tuple(Person(name) for name in names)
-
-
 @dataclass(frozen=True)
 class WithoutPeople:
-    """A source of photographs (``photographs.base.PhotographSource``) without some people's.
-
-    Attributes:
-        source: All photographs.
-        people: Whose are passed over.
-    """
+    """A source of photographs (``photographs.PhotographSource``) without some people's."""
 
     source: PhotographSource
-    people: tuple[Person, ...]
+    people: People
 
     def chunks(self) -> Iterator[Chunk]:
-        """The chunks that are not one of these people's alone."""
+        """The chunks that are not of these people alone."""
         for chunk in self.source.chunks():
-            if not any(person.is_in(chunk.id) for person in self.people):
-                yield _Chunk(chunk, self.people)
+            if not self.people.appear_in(chunk.id):
+                yield _Chunk(chunk.id, chunk.fingerprint, chunk.weight, chunk, self.people)
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """A chunk of photographs in which some people's are passed over."""
+    """A chunk without the photographs of some people."""
 
+    id: str
+    fingerprint: str
+    weight: int
     chunk: Chunk
-    people: tuple[Person, ...]
-
-    @property
-    def id(self) -> str:
-        return self.chunk.id
-
-    @property
-    def fingerprint(self) -> str:
-        return self.chunk.fingerprint
-
-    @property
-    def weight(self) -> int:
-        return self.chunk.weight
+    people: People
 
     def photographs(self) -> Iterator[Photograph]:
         for photograph in self.chunk.photographs():
-            if not any(person.is_in(f"{photograph.stem}.jpg") for person in self.people):
+            if not self.people.appear_in(f"{photograph.stem}.jpg"):
                 yield photograph
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Where the products of one set of data lie.
+    """Where the products of one set of data are.
 
     Attributes:
-        journals: Folders of what cropping has done.
+        web_cropping: The journal of the web set's cropping.
+        coded_cropping: The journal of the coded set's cropping.
         openface: OpenFace's files, where its program was run.
-        crops: Folders of crops and label CSVs.
+        web_crops: Crops and label CSVs of the web set.
+        coded_crops: Crops and label CSVs of the coded set.
         web_store: The face store of the web set.
         coded_store: The face store of the coded set.
-        intermediate: Other tables made on the way.
-        primary: Other tables beside the crops.
+        intermediate: Intermediate tables.
+        primary: Tables beside the crops.
         models: A folder for each run.
         predictions: A folder for each run.
         reports: A folder for each run, and what belongs to no run.
     """
 
-    journals: tuple[Path, ...]
+    web_cropping: Path
+    coded_cropping: Path
     openface: Path
-    crops: tuple[AnyPath, ...]
+    web_crops: AnyPath
+    coded_crops: AnyPath
     web_store: Path
     coded_store: Path
     intermediate: Path
@@ -184,20 +164,28 @@ class Layers:
 
 @dataclass
 class Removal:
-    """What was done.
+    """The removal of a person, and what it has changed.
 
     Attributes:
-        rows: Rows that were taken out, by file.
+        person: Who has withdrawn.
+        layers: Where the products are.
+        reason: Who and when; kept in the marks of models.
+        coded: Whether the person is a subject of the coded set, in any fold's part.
+        rows: How many rows were removed, by file.
         deleted: Files that were deleted.
         models: Models that were trained with the person.
     """
 
+    person: People
+    layers: Layers
+    reason: str
+    coded: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     models: list[Path] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Whether anything of the person was there."""
+        """Whether anything of the person was found."""
         return bool(self.rows or self.deleted or self.models)
 
 
@@ -206,63 +194,32 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
 
     Args:
         name: The subject or identity.
-        layers: Where the products lie.
+        layers: Where the products are.
         date: Of the withdrawal; kept in the marks.
-
-    Returns:
-        What was removed; empty where nothing of the person was found.
 
     Raises:
         ArtifactError: A run is at work in one of the folders, or the disk refused. What is
             not removed yet is removed when the command is repeated.
     """
-    person, done = Person(name), Removal()
+    removal = Removal(People.named(name), layers, f"{name}, on {date}")
+    roots = [folder for folder in vars(layers).values() if isinstance(folder, Path)]
     with ExitStack() as stack:
-        for folder in layers.journals:
+        for folder in (layers.web_cropping, layers.coded_cropping):
             stack.enter_context(locked(folder))
-        for folder in _at_work(layers):
+        # A run that is at work could bring the person back.
+        for folder in sorted({path.parent for root in roots for path in root.rglob(RUN_LOCK)}):
             stack.enter_context(locked(folder, name=RUN_LOCK))
-        coded = _mark_models(person, layers, done, f"{name}, on {date}")
-        for folder in layers.journals:
-            if count := forget(folder, lambda entry: _without(entry, person)):
-                done.rows[str(folder)] = count
-        for crops in layers.crops:
-            _delete_crops(crops, person, done)
-        _delete_files(layers.openface, person, done)
-        for store in (layers.web_store, layers.coded_store):
-            _filter_store(store, person, done)
-        if coded:
-            _delete_scores(layers.reports, done)
-        _delete_predicted(layers.predictions, person, done)
-        for root in (
-            layers.intermediate,
-            layers.primary,
-            layers.models,
-            layers.predictions,
-            layers.reports,
-        ):
-            for path in _files(root, _TABLES):
-                _filter_table(path, person, done)
-        _delete_mentions(layers, person, done)
-    return done
-
-
-def _at_work(layers: Layers) -> list[Path]:
-    """Folders in which a run is at work, or was killed: it could bring the person back."""
-    roots = (
-        *(folder for folder in layers.crops if isinstance(folder, Path)),
-        *(layers.web_store, layers.coded_store, layers.intermediate, layers.primary),
-        *(layers.models, layers.predictions, layers.reports),
-    )
-    return sorted({path.parent for root in roots for path in root.rglob(RUN_LOCK)})
+        for step in _STEPS:
+            step(removal)
+    return removal
 
 
 def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[str]) -> str:
-    """Refuse a person of whom nothing is there.
+    """Check that something was made of a person, or that raw files have the name.
 
     Args:
-        name: What was given as the subject or identity.
-        layers: Where the products lie.
+        name: The given subject or identity.
+        layers: Where the products are.
         raw: The folder of raw data.
         withdrawn: Who withdrew before.
 
@@ -270,105 +227,79 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
         The name.
 
     Raises:
-        ConfigurationError: No name was given, nothing knows it, or it is only a part of names,
+        ConfigurationError: No name was given, nothing has it, or it is only a part of names,
             of which crops and stores have the whole.
     """
     if not isinstance(name, str) or not name.strip():
         raise ConfigurationError(
-            f"person={name!r} names nobody; give a subject or an identity, such as "
+            f"person={name!r} is not a name; give a subject or an identity, such as "
             f"{command('withdraw', person='SN010')}."
         )
-    person = Person(name.strip())
+    name = name.strip()
+    person = People.named(name)
     known = _subjects(layers.web_store) | _subjects(layers.coded_store)
-    if person.names & (known | set(withdrawn)):
-        return person.name
-    crops = [crop for folder in layers.crops for crop in names_in(folder)]
-    if any(person.is_in(crop) for crop in crops):
-        return person.name
+    crops = [*names_in(layers.web_crops), *names_in(layers.coded_crops)]
+    if person.names & (known | set(withdrawn)) or any(map(person.appear_in, crops)):
+        return name
     known |= {_FACE.sub("", PurePosixPath(crop).stem) for crop in crops}
     wholes = sorted(
         folder_of(one) for one in known if any(f"~{n}~" in f"~{one}~" for n in person.names)
     )
     if wholes:
         raise ConfigurationError(
-            f"person={person.name!r} is a part of names alone; give one of them whole: "
+            f"person={name!r} is only a part of names; give one of them whole: "
             f"{', '.join(wholes[:3])}{', …' if len(wholes) > 3 else ''}."
         )
-    if raw_files_of(person.name, raw)[1]:
-        return person.name
-    near = get_close_matches(person.name, sorted(known), 3)
+    if raw_files_of(name, raw):
+        return name
+    near = get_close_matches(name, sorted(known), 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "write the name as in the labels."
     raise ConfigurationError(
-        f"person={person.name!r}: no face, crop or raw file of this name is there; {hint}"
+        f"person={name!r}: no face, crop or raw file of this name was found; {hint}"
     )
 
 
-def raw_files_of(name: str, folder: Path, most: int = 3) -> tuple[list[Path], int]:
-    """Raw files of a person, which only their owner may delete.
-
-    Args:
-        name: The subject or identity.
-        folder: The folder of raw data.
-        most: How many are listed.
-
-    Returns:
-        The first of them, and how many there are.
-    """
-    person = Person(name)
-    paths = [
-        path for path in _files(folder) if person.is_in(path.relative_to(folder).as_posix())
-    ]
-    return paths[:most], len(paths)
+def raw_files_of(name: str, folder: Path) -> list[Path]:
+    """A person's files in the folder of raw data, which only their owner may delete."""
+    return _own_files(folder, People.named(name))
 
 
-def _mark_models(person: Person, layers: Layers, done: Removal, reason: str) -> bool:
-    """Mark every model trained with the person, and delete the states it was trained from.
-
-    Returns:
-        Whether the person is a subject of the coded set, in any fold's part.
-    """
-    coded = bool(person.names & _subjects(layers.coded_store))
-    for run in sorted(path for path in layers.models.glob("*") if path.is_dir()):
-        in_web = _pretrained_with(run, person, layers.web_store)
+def _mark_models(removal: Removal) -> None:
+    """Mark every model trained with the person, and delete the states it was trained from."""
+    names = removal.person.names
+    removal.coded = bool(names & _subjects(removal.layers.coded_store))
+    for run in sorted(path for path in removal.layers.models.glob("*") if path.is_dir()):
+        in_web = _pretrained_with(run, removal)
         marked: set[Path] = set()
-        for path in _files(run, (".safetensors",)):
+        for path in _files(run, ".safetensors"):
             if path.is_relative_to(run / CHECKPOINTS):
                 continue
             provenance = _provenance(path)
-            subjects: Mapping[str, Iterable[str]] = provenance.get("subjects", {})
-            coded = coded or any(person.names & set(part) for part in subjects.values())
-            trained = {*subjects.get("train", ()), *subjects.get("validation", ())}
+            parts = {
+                part: names & {*who} for part, who in provenance.get("subjects", {}).items()
+            }
+            removal.coded |= any(parts.values())
             from_web = in_web and provenance.get("stage") != "scratch"
-            if person.names & trained or from_web:
+            if parts.get("train") or parts.get("validation") or from_web:
                 marked.add(path)
         folders = {path.parent for path in marked if path.name != PRETRAINED}
         marked |= {path for folder in folders for path in folder.glob("*.onnx")}
         for path in sorted(marked):
-            mark_withdrawn(path, reason)
-            done.models.append(path)
-        _delete_states(run, marked, in_web, coded, done)
-    return coded
+            mark_withdrawn(path, removal.reason)
+            removal.models.append(path)
+        _delete_states(run, marked, in_web, removal)
 
 
-def _subjects(store: Path) -> set[str]:
-    """Who is in a face store; nobody where there is none."""
-    if not (store / INDEX_NAME).is_file():
-        return set()
-    return set(FaceStore.open(store).subjects.tolist())
-
-
-def _pretrained_with(run: Path, person: Person, web_store: Path) -> bool:
+def _pretrained_with(run: Path, removal: Removal) -> bool:
     """Whether a run's pre-training saw the person, or may have where that is not recorded."""
-    path = run / PEOPLE
+    path, names = run / PEOPLE, removal.person.names
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
-            return any(row["identity"] in person.names for row in csv.DictReader(file))
-    return (run / PRETRAINED).is_file() and bool(person.names & _subjects(web_store))
+            return any(row["identity"] in names for row in csv.DictReader(file))
+    return (run / PRETRAINED).is_file() and bool(names & _subjects(removal.layers.web_store))
 
 
-def _delete_states(
-    run: Path, marked: set[Path], in_web: bool, coded: bool, done: Removal
-) -> None:
+def _delete_states(run: Path, marked: set[Path], in_web: bool, removal: Removal) -> None:
     """Delete the training states that hold such weights or name the person."""
     folder = run / CHECKPOINTS
     for state in sorted([*folder.glob("pretrain"), *folder.glob("*/fold*_*")]):
@@ -377,14 +308,21 @@ def _delete_states(
         else:
             fold, _, variant = state.name.partition("_")
             model = run / state.parent.name / fold / f"{variant}.safetensors"
-            stale = coded or model in marked or not model.is_file()
+            stale = removal.coded or model in marked or not model.is_file()
         if stale:
             with locked(state):
-                _delete_tree(state, done)
+                _delete_tree(state, removal)
+
+
+def _subjects(store: Path) -> set[str]:
+    """The people of a face store; empty where there is no store."""
+    if not (store / INDEX_NAME).is_file():
+        return set()
+    return set(FaceStore.open(store).subjects.tolist())
 
 
 def _provenance(path: Path) -> dict[str, Any]:
-    """What a model's header says of its training; nothing where it is no model of ours."""
+    """The provenance in a model's header; empty for other files."""
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get("action_units", "{}"))
@@ -393,167 +331,199 @@ def _provenance(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _without(entry: Entry, person: Person) -> Entry | None:
-    """A journal's entry without the person's rows; None where nothing is left."""
-    rows = [row for row in entry.rows if not _row_shows(row, person)]
-    set_aside = [row for row in entry.quarantined if not person.is_in(row[0])]
-    if len(rows) == len(entry.rows) and len(set_aside) == len(entry.quarantined):
-        return entry
-    return Entry(entry.id, entry.fingerprint, rows, set_aside) if rows or set_aside else None
+def _filter_journals(removal: Removal) -> None:
+    person = removal.person
+
+    def without(entry: Entry) -> Entry | None:
+        rows = [
+            row
+            for row in entry.rows
+            if not any(isinstance(value, str) and person.appear_in(value) for value in row)
+        ]
+        quarantined = [row for row in entry.quarantined if not person.appear_in(row[0])]
+        if len(rows) == len(entry.rows) and len(quarantined) == len(entry.quarantined):
+            return entry
+        if not rows and not quarantined:
+            return None
+        return Entry(entry.id, entry.fingerprint, rows, quarantined)
+
+    for folder in (removal.layers.web_cropping, removal.layers.coded_cropping):
+        if count := forget(folder, without):
+            removal.rows[str(folder)] = count
 
 
-def _row_shows(row: list[Any], person: Person) -> bool:
-    return any(isinstance(value, str) and person.is_in(value) for value in row)
-
-
-def _delete_crops(folder: AnyPath, person: Person, done: Removal) -> None:
-    for path in [path for path in folder.iterdir() if person.is_in(path.name)]:
-        if path.is_file():
-            path.unlink()
-            done.deleted.append(str(path))
-    if isinstance(folder, Path):
-        for path in _files(folder, _TABLES):
-            _filter_table(path, person, done)
+def _delete_crops(removal: Removal) -> None:
+    """Delete the person's crops and OpenFace's files, and their rows in the tables there."""
+    layers = removal.layers
+    for folder in (layers.web_crops, layers.coded_crops, layers.openface):
+        if not isinstance(folder, Path):  # a remote store, of crops alone
+            for crop in folder.iterdir():
+                if removal.person.appear_in(crop.name) and crop.is_file():
+                    crop.unlink()
+                    removal.deleted.append(str(crop))
+            continue
+        for path in _own_files(folder, removal.person):
+            _delete(path, removal)
+        for path in _files(folder, *_TABLES):
+            _filter_table(path, removal)
         renew_sums(folder)
 
 
-def _delete_files(folder: Path, person: Person, done: Removal) -> None:
-    """Delete the person's own files below a folder."""
-    for path in list(_files(folder)):
-        if person.is_in(path.relative_to(folder).as_posix()):
-            path.unlink()
-            done.deleted.append(str(path))
-        elif path.name.endswith(_TABLES):
-            _filter_table(path, person, done)
-    renew_sums(folder)
+def _filter_stores(removal: Removal) -> None:
+    person = removal.person
+    for folder in (removal.layers.web_store, removal.layers.coded_store):
+        if not (folder / INDEX_NAME).is_file():
+            continue
+        store = FaceStore.open(folder)
+        keep = ~store.table["subject"].isin(person.names).to_numpy()
+        set_aside = [
+            row for row in store.notes.get("set_aside", []) if not person.appear_in(row[0])
+        ]
+        notes = {**store.notes, "set_aside": set_aside}
+        if keep.all() and notes == dict(store.notes):
+            continue
+        rows = np.flatnonzero(keep)
+        table = store.table.iloc[rows].reset_index(drop=True)
+        FaceStore(store.faces[rows], table, store.aus, notes).save(folder)
+        removal.rows[str(folder)] = int((~keep).sum())
 
 
-def _delete_predicted(folder: Path, person: Person, done: Removal) -> None:
-    """Delete what `predict` made of the person's own pictures and videos, and is named so."""
-    for root in sorted(folder.glob("*/*")):  # a run's, of one protocol
+def _delete_scores(removal: Removal) -> None:
+    """Delete all metrics and plots of the coded set: each of them counts the person."""
+    if removal.coded:
+        for folder in sorted(removal.layers.reports.glob("*/*/")):
+            _delete_tree(folder, removal)
+
+
+def _delete_predictions(removal: Removal) -> None:
+    """Delete what `predict` made of the person's own pictures and videos, by their names."""
+    for root in sorted(removal.layers.predictions.glob("*/*/")):  # a run's, of one protocol
         for path in list(_files(root)):
-            name = _DRAWN.sub("", path.relative_to(root).as_posix()).replace("~", "/")
-            if person.is_in(name):
-                _delete(path, done)
+            source = _DRAWN.sub("", path.relative_to(root).as_posix()).replace("~", "/")
+            if removal.person.appear_in(source):
+                _delete(path, removal)
 
 
-def _filter_store(folder: Path, person: Person, done: Removal) -> None:
-    if not (folder / INDEX_NAME).is_file():
-        return
-    store = FaceStore.open(folder)
-    keep = ~store.table["subject"].isin(person.names).to_numpy()
-    aside = [row for row in store.notes.get("set_aside", []) if not person.is_in(row[0])]
-    notes = {**store.notes, "set_aside": aside}
-    if keep.all() and notes == dict(store.notes):
-        return
-    rows = np.flatnonzero(keep)
-    table = store.table.iloc[rows].reset_index(drop=True)
-    FaceStore(store.faces[rows], table, store.aus, notes).save(folder)
-    done.rows[str(folder)] = int((~keep).sum())
+def _filter_tables(removal: Removal) -> None:
+    layers = removal.layers
+    for root in (
+        layers.intermediate,
+        layers.primary,
+        layers.models,
+        layers.predictions,
+        layers.reports,
+    ):
+        for path in _files(root, *_TABLES):
+            _filter_table(path, removal)
 
 
-def _delete_scores(reports: Path, done: Removal) -> None:
-    """Delete what was measured or drawn of the coded set: every figure counts the person."""
-    for folder in sorted(reports.glob("*/*")):
-        if folder.is_dir():
-            _delete_tree(folder, done)
-
-
-def _delete_mentions(layers: Layers, person: Person, done: Removal) -> None:
+def _delete_mentions(removal: Removal) -> None:
     """Delete texts that name the person, and contact sheets that may show them."""
+    layers = removal.layers
     texts = [
-        *_files(layers.models, ("/subjects.json",)),
-        *_files(layers.predictions, (".json",)),
-        *_files(layers.reports, _MENTIONED),
+        *_files(layers.models, "/subjects.json"),
+        *_files(layers.predictions, ".json"),
+        *_files(layers.reports, *_TEXTS),
     ]
+    # A name stands alone in quotes, or in the path of a picture.
+    name = rf"({'|'.join(map(re.escape, removal.person.names))})"
+    mention = rf"(?<=[\"'>,/\\\s]){name}(?=[\"'<,/\\]|_\d+-FaceId|\.\w{{3,4}}\b)"
     for path in texts:
-        if _mentions(path, person):
-            _delete(path, done)
-    for sheet in layers.reports.glob("*_faces.png"):
-        if done:
-            _delete(sheet, done)
+        if re.search(mention, html.unescape(path.read_text("utf-8", "replace"))):
+            _delete(path, removal)
+    for sheet in layers.reports.glob("*_faces.png") if removal else ():
+        _delete(sheet, removal)
 
 
-def _mentions(path: Path, person: Person) -> bool:
-    """Whether a text names the person, alone in quotes or in the path of a picture."""
-    text = html.unescape(path.read_text("utf-8", "replace"))
-    after = r"(?=[\"'<,/\\]|_\d+-FaceId|\.\w{3,4}\b)"
-    return any(
-        re.search(rf"(?<=[\"'>,/\\\s]){re.escape(name)}{after}", text) for name in person.names
-    )
+_STEPS: tuple[Callable[[Removal], None], ...] = (
+    _mark_models,
+    _filter_journals,
+    _delete_crops,
+    _filter_stores,
+    _delete_scores,
+    _delete_predictions,
+    _filter_tables,
+    _delete_mentions,
+)
 
 
-def _filter_table(path: Path, person: Person, done: Removal) -> None:
-    """Take the person's rows out of a table, which stays as it was where it has none."""
-    if path.suffix == ".parquet":
-        with reading(path):
-            table = pd.read_parquet(path)
-        drop = _shows(table, person)
-        if drop.any():
-            kept = table[~drop].reset_index(drop=True)
-            _replace(path, lambda file: kept.to_parquet(file, index=False))
-            done.rows[str(path)] = int(drop.sum())
-        return
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+def _filter_table(path: Path, removal: Removal) -> None:
+    """Remove the person's rows from a table; a table that has none is not written."""
+    changed = _parquet_without if path.suffix == ".parquet" else _csv_without
+    n_rows, content = changed(path, removal.person)
+    if n_rows:
+        opened = atomic_artifact if manifest_of(path).is_file() else atomic_write
+        with opened(path) as file:
+            file.write(content)
+        removal.rows[str(path)] = n_rows
+
+
+def _parquet_without(path: Path, person: People) -> tuple[int, bytes]:
+    """How many rows are the person's, and a table's bytes without them."""
+    with reading(path):
+        table = pd.read_parquet(path)
+    columns = [name for name in table if name in (*_PERSON_COLUMNS, *_PATH_COLUMNS)]
+    rows = table[columns].itertuples(index=False, name=None)
+    own = np.array(_own_rows(columns, rows, person), bool)
+    if not own.any():
+        return 0, b""
+    return int(own.sum()), table[~own].reset_index(drop=True).to_parquet(index=False)
+
+
+def _csv_without(path: Path, person: People) -> tuple[int, bytes]:
+    """As ``_parquet_without``; keeps whatever else the file has, bytes that are no text too."""
+    is_gzip = path.suffix == ".gz"
+    content = gzip.decompress(path.read_bytes()) if is_gzip else path.read_bytes()
     rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "surrogateescape"))))
-    if not rows:
-        return
-    header = [cell.strip() for cell in rows[0]]
-    named = [k for k, name in enumerate(header) if name in _PERSON_COLUMNS]
-    paths = [k for k, name in enumerate(header) if name in _PATH_COLUMNS]
-    if not named and not paths:
-        if not is_picture(header[0]):
-            return
-        paths = [0]  # the paper's tables have no header and begin with the crop's name
-    body = rows if is_picture(header[0]) else rows[1:]
-    kept_rows = [
-        row
-        for row in body
-        if not any(plain_text(row[k]) in person.names for k in named if k < len(row))
-        and not any(person.is_in(plain_text(row[k])) for k in paths if k < len(row))
-    ]
-    if len(kept_rows) == len(body):
-        return
+    columns = [cell.strip() for cell in rows[0]] if rows else []
+    header = rows[:1]
+    if columns and is_picture(columns[0]):
+        # The paper's tables have no header and begin with the crop's name.
+        columns, header = ["image"], []
+    body = rows[len(header) :]
+    own = _own_rows(columns, ([plain_text(cell) for cell in row] for row in body), person)
+    if not any(own):
+        return 0, b""
+    kept = [row for row, is_own in zip(body, own, strict=True) if not is_own]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [*rows[: len(rows) - len(body)], *kept_rows]
-    )
+    csv.writer(text, lineterminator="\n").writerows([*header, *kept])
     changed = text.getvalue().encode("utf-8", "surrogateescape")
-    changed = gzip.compress(changed, mtime=0) if path.suffix == ".gz" else changed
-    _replace(path, lambda file: file.write(changed))
-    done.rows[str(path)] = len(body) - len(kept_rows)
+    return sum(own), gzip.compress(changed, mtime=0) if is_gzip else changed
 
 
-def _shows(table: pd.DataFrame, person: Person) -> "pd.Series[bool]":
-    drop = pd.Series(False, index=table.index)
-    for name in _PERSON_COLUMNS:
-        if name in table:
-            drop |= table[name].isin(person.names)
-    for name in _PATH_COLUMNS:
-        if name in table:
-            drop |= table[name].map(lambda value: person.is_in(str(value))).astype(bool)
-    return drop
+def _own_rows(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], person: People
+) -> list[bool]:
+    """Whether each row of a table is the person's; a row may be shorter than the header."""
+    named = [k for k, name in enumerate(columns) if name in _PERSON_COLUMNS]
+    paths = [k for k, name in enumerate(columns) if name in _PATH_COLUMNS]
+    return [
+        any(row[k] in person.names for k in named if k < len(row))
+        or any(person.appear_in(str(row[k])) for k in paths if k < len(row))
+        for row in rows
+    ]
 
 
-def _replace(path: Path, write: Callable[[Any], object]) -> None:
-    opened = atomic_artifact if manifest_of(path).is_file() else atomic_write
-    with opened(path) as file:
-        write(file)
-
-
-def _delete(path: Path, done: Removal) -> None:
+def _delete(path: Path, removal: Removal) -> None:
     path.unlink(missing_ok=True)
     manifest_of(path).unlink(missing_ok=True)
-    done.deleted.append(str(path))
+    removal.deleted.append(str(path))
 
 
-def _delete_tree(folder: Path, done: Removal) -> None:
-    done.deleted += [str(path) for path in _files(folder)]
+def _delete_tree(folder: Path, removal: Removal) -> None:
+    removal.deleted += [str(path) for path in _files(folder)]
     shutil.rmtree(folder)
 
 
-def _files(folder: Path, suffixes: tuple[str, ...] = ("",)) -> Iterator[Path]:
-    """The files below a folder whose names end so, in order."""
+def _own_files(folder: Path, person: People) -> list[Path]:
+    """The files below a folder whose paths in it lead to the person."""
+    return [
+        path for path in _files(folder) if person.appear_in(path.relative_to(folder).as_posix())
+    ]
+
+
+def _files(folder: Path, *suffixes: str) -> Iterator[Path]:
+    """The files below a folder, in order; only those whose paths end so, where it is given."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and str(path).endswith(suffixes):
+        if path.is_file() and str(path).endswith(suffixes or ("",)):
             yield path

@@ -38,7 +38,7 @@ from action_units.labels.sampling import split_faces
 from action_units.media.photograph_names import by_identity, folder_of
 from action_units.media.sources import FolderSource, open_photographs
 from action_units.sample.contact_sheet import contact_sheet
-from action_units.withdrawal import WithoutPeople, people_of
+from action_units.withdrawal import People, WithoutPeople
 
 logger = logging.getLogger(__name__)
 
@@ -89,11 +89,11 @@ def read_web_labels(
         return WebLabels(genders, tuple(names))
     table = _read_openface(annotations, preprocess)
     if names:
-        people = people_of(withdrawn["person"])
+        people = People.named(*withdrawn["person"])
         images = [
             image
             for image in check_names(names, table, annotations)
-            if not any(person.is_in(image) for person in people)
+            if not people.appear_in(image)
         ]
         web_people(images, genders, photographs.identities, folder_of)
     return WebLabels(genders, tuple(names), annotations, table)
@@ -119,7 +119,7 @@ def crop_photographs(
     """
     source = open_photographs(photographs.photographs, photographs.kind)
     result = crop_files(
-        WithoutPeople(source, people_of(withdrawn["person"])),
+        WithoutPeople(source, People.named(*withdrawn["person"])),
         folder,
         journal,
         face_settings(preprocess),
@@ -156,14 +156,13 @@ def annotate_photographs(
     source = Path(photographs.photographs)
     if not source.is_dir() or photographs.kind not in ("auto", "folder"):
         source = crop_folder
-    people = people_of(withdrawn["person"])
     done = annotate(
         source,
         openface_folder,
         preprocess.openface.binary,
         workers or None,
         extra_args=preprocess.openface.arguments,
-        left_out=lambda name: any(person.is_in(name) for person in people),
+        left_out=People.named(*withdrawn["person"]).appear_in,
     )
     _log_quarantine(done.quarantine, done.new, done.new + done.existing, "photographs")
     return openface_folder, done.quarantine.table()
@@ -268,7 +267,7 @@ def pack(
         The face store without people who have withdrawn, and the quarantine of crops that
         could not be read.
     """
-    names = {name for person in people_of(withdrawn["person"]) for name in person.names}
+    names = People.named(*withdrawn["person"]).names
     table = crops.table[~crops.table["subject"].isin(names)].assign(origin=crops.origin)
     faces, quarantine = pack_crops(
         crops.folder,

@@ -20,15 +20,12 @@ def register(
         person: A subject or an identity, as the labels or the raw folders have it.
         withdrawn: The list so far: ``person, date``.
         raw: The folder of raw data.
-        layers: Where the products lie, by the fields of ``Layers``.
-
-    Returns:
-        The list with the person.
+        layers: Where the products are, by the fields of ``Layers``.
 
     Raises:
-        ConfigurationError: Nothing of such a person is there.
+        ConfigurationError: Nothing of such a person was found.
     """
-    name = check_person(person, _layers(**layers), raw, withdrawn["person"])
+    name = check_person(person, Layers(**layers), raw, withdrawn["person"])
     if name in set(withdrawn["person"]):
         return withdrawn
     row = pd.DataFrame({"person": [name], "date": [datetime.now(UTC).date().isoformat()]})
@@ -42,14 +39,14 @@ def remove(person: str, withdrawn: pd.DataFrame, raw: Path, **layers: Path) -> N
         person: The subject or identity.
         withdrawn: The list, with the person.
         raw: The folder of raw data, in which nothing is changed.
-        layers: Where the products lie, by the fields of ``Layers``.
+        layers: Where the products are, by the fields of ``Layers``.
 
     Raises:
         ArtifactError: Another run is at work, or the disk refused.
     """
     name = person.strip()
     date = str(withdrawn.loc[withdrawn["person"] == name, "date"].iloc[0])
-    done = withdraw(name, _layers(**layers), date)
+    done = withdraw(name, Layers(**layers), date)
     for file, rows in done.rows.items():
         logger.info("%s: removed %d rows", file, rows)
     logger.info("Deleted %d files of %s", len(done.deleted), name)
@@ -67,41 +64,11 @@ def remove(person: str, withdrawn: pd.DataFrame, raw: Path, **layers: Path) -> N
             "`run`, `recipe` and `protocol`); their states were deleted, so nothing of the old "
             "weights is used."
         )
-    paths, count = raw_files_of(name, raw)
-    if paths:
+    if paths := raw_files_of(name, raw):
         logger.warning(
             "%d raw files of %s are yours to delete: %s%s",
-            count,
+            len(paths),
             name,
-            ", ".join(map(str, paths)),
-            ", …" if count > len(paths) else "",
+            ", ".join(map(str, paths[:3])),
+            ", …" if len(paths) > 3 else "",
         )
-
-
-def _layers(
-    *,
-    web_cropping: Path,
-    coded_cropping: Path,
-    openface: Path,
-    web_crops: Path,
-    coded_crops: Path,
-    web_store: Path,
-    coded_store: Path,
-    intermediate: Path,
-    primary: Path,
-    models: Path,
-    predictions: Path,
-    reports: Path,
-) -> Layers:
-    return Layers(
-        journals=(web_cropping, coded_cropping),
-        openface=openface,
-        crops=(web_crops, coded_crops),
-        web_store=web_store,
-        coded_store=coded_store,
-        intermediate=intermediate,
-        primary=primary,
-        models=models,
-        predictions=predictions,
-        reports=reports,
-    )
