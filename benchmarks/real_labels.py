@@ -20,6 +20,7 @@ from zlib import crc32
 import cv2
 import numpy as np
 import pandas as pd
+from rich.progress import track
 
 from action_units.faces.workers import Workers, in_order
 from action_units.files import write_text
@@ -30,7 +31,6 @@ from action_units.labels.tables import (
     write_finetune_labels,
     write_pretrain_labels,
 )
-from action_units.progress import track
 from action_units.sample.identity import draw_identity
 from action_units.sample.render import render_face
 from action_units.sample.view import draw_view
@@ -62,7 +62,7 @@ def draw_all(
     rows = list(zip(whole["image"], whole["subject"], labels, strict=True))
     tasks = [(folder, rows[start : start + 100]) for start in range(0, len(rows), 100)]
     done = in_order(draw_crops, tasks, Workers(workers))
-    for _ in track(done, f"Drawing {len(aus)} AUs", len(tasks), "hundreds of crops"):
+    for _ in track(done, f"Drawing {len(aus)} AUs", len(tasks)):
         pass
 
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from action_units import hints
 from action_units.commands import main
 from action_units.prediction.outputs import read_table
 from tests.prediction.conftest import scene, write_pictures, write_run, write_video
@@ -33,16 +34,23 @@ def invoke(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["live"], ["export"]])
-def test_help_has_a_sentence_and_an_example_and_is_quick(command):
-    script = "import sys; from action_units.commands import main\ntry: main()\nfinally: print('imported:', *sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command, "--help"],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+HELP = """
+import sys
+from action_units.commands import main
+for command in ([], ["predict"], ["live"], ["export"]):
+    print("command:", *command)
+    main([*command, "--help"], standalone_mode=False)
+print("imported:", *sys.modules)
+"""
+
+
+def test_help_has_a_sentence_and_an_example_and_is_quick():
+    command = [sys.executable, "-c", HELP]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     text, imported = done.stdout.split("imported:")
-    assert "Usage:" in text
-    assert "data/06_models" in text or "--model PLACE" in text
+    for help_text in text.split("command:")[1:]:
+        assert "Usage:" in help_text
+        assert "data/06_models" in help_text or "--model PLACE" in help_text
     assert not set(imported.split()) & HEAVY
 
 
@@ -68,32 +76,14 @@ def test_what_is_set_aside_makes_the_exit_code_one(models, photographs, tmp_path
 
 
 def test_pictures_are_drawn_on_request(models, photographs, tmp_path):
-    video = write_video(tmp_path / "v.avi", [scene({0: 10 + n}) for n in range(4)])
-    done = invoke(
-        "predict",
-        video,
-        "--model",
-        models,
-        "--out",
-        tmp_path / "o",
-        "--annotate",
-        "--timeline",
-    )
+    video = write_video(tmp_path / "v.avi", [scene({0: 10 + n}) for n in range(2)])
+    out = tmp_path / "out"
+    options = ("--model", models, "--fold", 1, "--out", out, "--annotate", "--timeline")
+    done = invoke("predict", video, photographs / "both.png", *options)
     assert done.exit_code == 0, done.output
-    assert {"v_annotated.webm", "v_timeline.png"} <= {
-        p.name for p in (tmp_path / "o").iterdir()
-    }
-    done = invoke(
-        "predict",
-        photographs / "both.png",
-        "--model",
-        models,
-        "--out",
-        tmp_path / "p",
-        "--annotate",
-    )
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "p/both.png_annotated.png").is_file()
+    names = {path.name for path in out.iterdir()}
+    assert {"v_annotated.webm", "v_timeline.png"} <= names
+    assert any(name.endswith("both.png_annotated.png") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +124,14 @@ def test_ctrl_c_is_said_and_has_its_own_code(models, photographs, monkeypatch, t
     assert "nothing is half-written" in done.stderr
 
 
-def test_run_hands_its_arguments_to_kedro(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "action_units", "run", "--help"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+def test_run_hands_its_arguments_to_kedro(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hints, "program", "kedro run")  # which the command changes
+    done = invoke("run", "--help")
+    assert done.exit_code == 0, done.output
     assert "--params" in done.stdout
     assert "--pipeline" in done.stdout
+    assert hints.program == "action-units run"
 
 
 def test_a_run_outside_of_a_project_is_exported_with_the_card_that_is_named(tmp_path):
@@ -193,7 +184,7 @@ def test_a_file_in_place_of_the_folder_is_a_sentence(models, photographs, tmp_pa
 
 
 def test_names_of_any_kind_are_predicted_and_drawn(models, photographs, tmp_path):
-    names = ["a\nb", "a\tb", "=1+1", "$a_{$", "x" * 250, "é" * 125]
+    names = ["=1\n+1", "$a\t_{$", "x" * 250, "é" * 125]
     (tmp_path / "in").mkdir()
     write_video(tmp_path / "v.avi", [scene({0: 10 + n}) for n in range(2)])
     for name in names:
@@ -204,9 +195,9 @@ def test_names_of_any_kind_are_predicted_and_drawn(models, photographs, tmp_path
     done = invoke("predict", tmp_path / "in", *options)
     assert done.exit_code == 0, done.output
     drawn = [path for path in out.iterdir() if "_annotated" in path.name]
-    assert Counter(path.suffix for path in drawn) == {".png": 6, ".webm": 6}
+    assert Counter(path.suffix for path in drawn) == {".png": 4, ".webm": 4}
     assert all(path.stat().st_size > 500 for path in drawn)
-    assert len(list(out.glob("*_timeline.png"))) == 6
+    assert len(list(out.glob("*_timeline.png"))) == 4
     table = read_table(out / "photographs.csv")
     assert sorted(table["image"]) == sorted(f"{name}.png" for name in names)
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.csv")}

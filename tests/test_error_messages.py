@@ -1,4 +1,4 @@
-"""What a person can mend is one sentence; a mistake of the program keeps its traceback."""
+"""An error that the user can fix is one sentence; a bug keeps its traceback."""
 
 import errno
 import importlib
@@ -86,11 +86,11 @@ def missing_package():
         ),
     ],
 )
-def test_what_a_person_can_mend_is_one_sentence(error, sentence):
-    told = error_message(error)
-    assert told is not None
-    assert sentence in told
-    assert "\n" not in told
+def test_an_error_that_the_user_can_fix_is_one_sentence(error, sentence):
+    message = error_message(error)
+    assert message is not None
+    assert sentence in message
+    assert "\n" not in message
 
 
 def broken_node(x):
@@ -110,7 +110,7 @@ def broken_node(x):
         raised(lambda: Node(broken_node, "x", "y").run({"x": 3})),
     ],
 )
-def test_a_mistake_of_the_program_is_none(error):
+def test_a_bug_has_no_sentence(error):
     assert error_message(error) is None
 
 
@@ -120,7 +120,7 @@ def test_an_error_that_is_its_own_cause_ends():
     assert error_message(error) is None
 
 
-def test_what_was_being_handled_does_not_hide_a_mistake():
+def test_an_error_that_was_being_handled_does_not_hide_a_bug():
     def handler():
         try:
             raise FileNotFoundError(errno.ENOENT, "No such file", "x")

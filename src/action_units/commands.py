@@ -36,12 +36,6 @@ class _Path(click.Path):
 _PATH = _Path(path_type=Path)
 
 
-class _UserError(click.ClickException):
-    """An error that the user can fix, in a sentence."""
-
-    exit_code = FAILED
-
-
 class _Command(click.Command):
     """A command whose expected errors are one sentence on stderr."""
 
@@ -52,7 +46,8 @@ class _Command(click.Command):
         except Exception as error:
             if (sentence := error_message(error)) is None:
                 raise
-            raise _UserError(sentence) from error
+            click.echo(f"Error: {sentence}", err=True)
+            ctx.exit(FAILED)
 
 
 class _Group(click.Group):
@@ -77,42 +72,32 @@ def main() -> None:
     """  # noqa: D301 - \b is click's
 
 
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator."""
-
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-_MODEL = _options(
-    click.option(
+def _model_options(function: F) -> F:
+    """The options --model, --fold and --device."""
+    model = click.option(
         "--model",
         required=True,
         metavar="PLACE",
         type=_PATH,
         help="A run's folder of models, one .safetensors file, or an exported folder.",
-    ),
-    click.option(
+    )
+    fold = click.option(
         "--fold",
         type=int,
         help="The network of one fold. Without it, all that exist are combined.",
-    ),
-    click.option(
+    )
+    device = click.option(
         "--device",
         default="auto",
         show_default=True,
         help="auto, cpu, cuda, cuda:1 or mps.",
-    ),
-)
+    )
+    return model(fold(device(function)))
 
 
 @main.command(short_help="Write tables of the action units in pictures or videos.")
 @click.argument("source", nargs=-1, required=True)
-@_MODEL
+@_model_options
 @click.option(
     "--out",
     type=_PATH,
@@ -171,7 +156,7 @@ def predict(source: tuple[str, ...], **options: Any) -> None:
 
 
 @main.command(short_help="Show action units in the browser.")
-@_MODEL
+@_model_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option("--port", type=int, default=8000, show_default=True, help="0 takes a free one.")
 @click.option(

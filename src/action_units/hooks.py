@@ -3,8 +3,8 @@
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,21 +77,17 @@ class LimitThreads:
 
     @hook_impl
     def after_node_run(self) -> None:
-        """Restore what was set before."""
+        """Restore the previous settings."""
         self._limits.close()
 
-    @hook_impl
-    def on_node_error(self) -> None:
-        """Restore what was set before."""
-        self._limits.close()
+    on_node_error = after_node_run
 
 
 class LockFolders:
     """Locks each folder that a run writes into, and keeps its files private to their owner.
 
-    Runs of different names share what preprocessing makes. A run that goes on to further
-    stages therefore waits while another run is at a stage of preprocessing. A run of
-    preprocessing alone is refused then.
+    Runs of different names share what preprocessing makes. While another run is at a stage of
+    preprocessing, a run with further stages waits, and a run of preprocessing alone is refused.
     """
 
     def __init__(self) -> None:
@@ -111,9 +107,9 @@ class LockFolders:
         """Lock the folders that only this run writes into, after all checks.
 
         Raises:
-            ArtifactError: Another run is at work in one.
+            ArtifactError: Another run uses one.
         """
-        self._release()  # what an interrupted run of this process has left locked
+        self.after_pipeline_run()  # an interrupted run of this process may hold folders
         own = [node for node in pipeline.nodes if _SHARED not in node.tags]
         if own and len(own) < len(pipeline.nodes):
             self._catalog = catalog
@@ -138,17 +134,11 @@ class LockFolders:
     @hook_impl
     def after_pipeline_run(self) -> None:
         """Unlock all folders."""
-        self._release()
-
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Unlock all folders."""
-        self._release()
-
-    def _release(self) -> None:
         for stack in (*self._stages.values(), self._run):
             stack.close()
         self._stages, self._catalog = {}, None
+
+    on_pipeline_error = after_pipeline_run
 
 
 def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[Path]:
@@ -163,7 +153,7 @@ def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> li
 
 
 class CheckRun:
-    """Refuses a run that could not end well, before its first stage begins."""
+    """Checks a run before its first stage begins."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -175,7 +165,7 @@ class CheckRun:
     def before_pipeline_run(
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Check what the stages need, and hand them None for what this run does without.
+        """Check what the stages need; optional inputs that this run does not use become None.
 
         Raises:
             ActionUnitsError: An input is missing; a parameter is impossible; the raw data of
@@ -191,9 +181,11 @@ class CheckRun:
                     "nodes; use action_units.session.ProjectSession in place of KedroSession."
                 )
         absent = selection.absent(pipeline.inputs(), pipelines["__default__"])
-        with _without_log("kedro.io.data_catalog"):  # it warns that a dataset is replaced
-            for name in absent:
-                catalog[name] = AbsentDataset()
+        catalog_log = logging.getLogger("kedro.io.data_catalog")
+        catalog_log.disabled = True  # it warns that a dataset is replaced
+        for name in absent:
+            catalog[name] = AbsentDataset()
+        catalog_log.disabled = False
         _check_inputs(pipeline, catalog, selection)
         tags = {tag for node in pipeline.nodes for tag in node.tags}
         check_stages(parameters, tags)
@@ -208,27 +200,13 @@ class CheckRun:
             )
 
 
-@contextmanager
-def _without_log(name: str) -> Iterator[None]:
-    log = logging.getLogger(name)
-    log.disabled = True
-    try:
-        yield
-    finally:
-        log.disabled = False
-
-
 def check_recordings(
     parameters: Parameters,
     recordings: "DisfaRecordings",
     withdrawn: "pd.DataFrame",
     folds: tuple[int, ...],
 ) -> None:
-    """Match recordings, labels, exclusions and the folds that are to be trained.
-
-    Raises:
-        ActionUnitsError: Something is missing, damaged or does not fit.
-    """
+    """Check recordings, labels, exclusions and the folds to train; raises ActionUnitsError."""
     from action_units.labels.folds import check_folds
     from action_units.pipelines.preprocessing.nodes import disfa_plan
 
@@ -261,26 +239,25 @@ def _check_inputs(
         for name in node.outputs
     }
     order = [None, *_STAGES]
-    commands: dict[str, list[str]] = {}
+    paths: dict[str, set[str]] = {}
     for name in sorted(missing, key=lambda name: (order.index(makers.get(name)), name)):
         path = str(getattr(catalog.get(name), "path", name))
-        commands.setdefault(_command(name, makers.get(name)), []).append(path)
+        paths.setdefault(_advice(name, makers.get(name)), set()).add(path)
     raise ArtifactError(
         " ".join(
-            f"Not there yet: {_listed(sorted(set(paths)))}; {command}."
-            for command, paths in commands.items()
+            f"Not there yet: {_listed(sorted(of_one))}; {advice}."
+            for advice, of_one in paths.items()
         )
     )
 
 
 def _listed(paths: list[str]) -> str:
-    """The first of some paths, and how many more there are."""
-    more = [f"{len(paths) - 3} more"] if len(paths) > 4 else []
-    return " and ".join([*paths[:3], *more] if more else paths)
+    """Up to four paths; of more, three and how many are left."""
+    return " and ".join(paths if len(paths) <= 4 else [*paths[:3], f"{len(paths) - 3} more"])
 
 
-def _command(name: str, stage: str | None) -> str:
-    """What makes a dataset, and how."""
+def _advice(name: str, stage: str | None) -> str:
+    """How to get a dataset, which a stage makes or a person provides."""
     if stage is not None:
         return f"{hints.command(stage)} makes that"
     advice = "put the data there (README, section “Your own data”)"

@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from rich import get_console
 from rich.progress import (
@@ -15,7 +14,6 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -33,19 +31,13 @@ class Progress:
     """
 
     def __init__(self, description: str, total: int, unit: str = "items") -> None:
-        """Describe the work.
-
-        Args:
-            description: What is being done, such as ``Cropping``.
-            total: How many units there are.
-            unit: What a unit is called, in the plural.
-        """
+        """Describe the work, such as ``Cropping``, and name its units in the plural."""
         self.description, self.total, self.unit = description, total, unit
         self.done = 0
         self._bar: RichProgress | None = None
 
     def __enter__(self) -> Self:
-        """Start the clock, and the bar where somebody can see it."""
+        """Start the clock, and the bar where there is a terminal."""
         self._started = self._last_line = time.monotonic()
         if get_console().is_terminal:
             self._bar = RichProgress(
@@ -70,19 +62,13 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the bar away and say in one line what was done."""
+        """Remove the bar and log one line on what was done."""
         if self._bar is not None:
             self._bar.stop()
         seconds = time.monotonic() - self._started
         if kind is None and seconds >= 1.0:
-            logger.info(
-                "%s: %s %s in %s (%s)",
-                self.description,
-                f"{self.done:,}",
-                self.unit,
-                clock(seconds),
-                speed(self.done / seconds),
-            )
+            amount, rate = f"{self.done:,} {self.unit}", speed(self.done / seconds)
+            logger.info("%s: %s in %s (%s)", self.description, amount, clock(seconds), rate)
 
     def advance(self, amount: int = 1, note: str = "") -> None:
         """Count work done.
@@ -92,16 +78,13 @@ class Progress:
             note: A few words on how it goes, such as ``loss 0.412``.
         """
         self.done += amount
-        if self._bar is not None:
-            seconds = max(time.monotonic() - self._started, 1e-9)
-            fields = {"rate": speed(self.done / seconds), **({"note": note} if note else {})}
-            self._bar.update(self._task, advance=amount, **fields)  # type: ignore[arg-type]
-            return
         now = time.monotonic()
-        if now - self._last_line >= SECONDS_BETWEEN_LINES and self.done < self.total:
+        rate = self.done / max(now - self._started, 1e-9)
+        if self._bar is not None:
+            fields = {"rate": speed(rate), **({"note": note} if note else {})}
+            self._bar.update(self._task, advance=amount, **fields)  # type: ignore[arg-type]
+        elif now - self._last_line >= SECONDS_BETWEEN_LINES and self.done < self.total:
             self._last_line = now
-            rate = self.done / (now - self._started)
-            left = (self.total - self.done) / rate if rate else float("inf")
             logger.info(
                 "%s: %s of %s %s, %s, %s left%s",
                 self.description,
@@ -109,17 +92,9 @@ class Progress:
                 f"{self.total:,}",
                 self.unit,
                 speed(rate),
-                clock(left),
+                clock((self.total - self.done) / rate if rate else float("inf")),
                 f", {note}" if note else "",
             )
-
-
-def track(items: Iterable[T], description: str, total: int, unit: str = "items") -> Iterator[T]:
-    """Yield the items and count them as they are finished."""
-    with Progress(description, total, unit) as progress:
-        for item in items:
-            yield item
-            progress.advance()
 
 
 def speed(rate: float) -> str:
