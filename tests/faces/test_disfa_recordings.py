@@ -301,7 +301,7 @@ def test_of_many_subjects_without_a_video_one_line_leaves_all_out(disfa):
     ("exclusion", "words"),
     [
         ({"subject": "SN009"}, "exclude names SN009"),
-        ({"subject": "SN009", "frames": 1}, "names a subject that is not there"),
+        ({"subject": "SN009", "frames": 1}, "names a subject that is not in the data"),
         ({"subject": "SN001", "frames": "3-9"}, "SN001 has frames 1 to 4"),
     ],
 )

@@ -56,14 +56,14 @@ def chunks(count, each=1):
     ]
 
 
-def run(tmp_path, items, job=None, workers=0, is_there=lambda entry: True, **options):
+def run(tmp_path, items, job=None, workers=0, files_exist=lambda entry: True, **options):
     seen = tmp_path / "seen"
     seen.mkdir(exist_ok=True)
     for path in seen.glob("did-*"):
         path.unlink()
     with Journal.open(tmp_path / "journal", {}) as journal:
         new = work_through(
-            items, job or Square(seen), journal, is_there, Workers(workers), **options
+            items, job or Square(seen), journal, files_exist, Workers(workers), **options
         )
         shards = sorted(path.read_text().split() for path in seen.glob("did-*"))
         return new, {entry.id: entry for entry in journal.entries()}, shards
@@ -107,7 +107,7 @@ def test_changed_and_lost_portions_are_done_again(tmp_path):
     run(tmp_path, chunks(6))
     items = chunks(6)
     items[2] = Numbers("p002", (2,), fingerprint="other")
-    _, _, shards = run(tmp_path, items, is_there=lambda entry: entry.id != "p004")
+    _, _, shards = run(tmp_path, items, files_exist=lambda entry: entry.id != "p004")
     assert shards == [["p002"], ["p004"]]
 
 
@@ -145,5 +145,5 @@ def test_a_machine_on_which_everything_dies_is_told_of(tmp_path):
     def die(shard, at, skip):
         os._exit(9)
 
-    with pytest.raises(ArtifactError, match="die, but not because of one picture"):
+    with pytest.raises(ArtifactError, match="crash, not because of one picture"):
         run(tmp_path, chunks(2), die, workers=1)

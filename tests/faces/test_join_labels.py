@@ -113,9 +113,9 @@ def test_a_crop_that_is_turned(tmp_path):
     ("rows", "reason", "detail"),
     [
         (["p/1.jpg, 0, 0.98, 1, 1", "p/1.jpg, 1, 0.9, 0, 0"], "several faces",
-         "2 faces, and the file does not say where they are"),
+         "2 faces, and the file lacks their positions"),
         (["p/1.jpg, 0, 0.98, 1, 1", "p/1.jpg, 1, 0.3, 0, 0", "p/1.jpg, 2, 0.5, 0, 0"],
-         "several faces", "3 faces, and the file does not say where they are"),
+         "several faces", "3 faces, and the file lacks their positions"),
         ([f"p/1.jpg, 0, 0.98, 1, 1, {landmarks(310, 60, 70, 80)}"], "another face",
          "the crop does not show the face that OpenFace found"),
         ([f"p/1.jpg, 0, 0.98, 1, 1, {landmarks(310, 60, 70, 80)}",
@@ -160,14 +160,14 @@ def test_landmarks_of_pictures_of_another_size_are_refused(tmp_path):
 def test_two_frames_of_one_picture_are_refused_by_file_and_line(tmp_path):
     header = HEADER.replace("face", "frame")
     rows = ["p/1.jpg, 1, 0.9, 0, 0", "p/1.jpg, 2, 0.9, 0, 0", "p/2.jpg, 3, 0.9, 0, 1"]
-    with pytest.raises(LabelError, match=r"p/1\.jpg is there as frame 2 and, before, as") as e:
+    with pytest.raises(LabelError, match=r"p/1\.jpg occurs as frame 2 and as") as e:
         join_annotations(TWO, read(tmp_path, *rows, header=header), tmp_path)
     assert (e.value.path, e.value.line) == (tmp_path / "openface.csv", 3)
     table, _ = join_annotations(TWO, read(tmp_path, rows[0], rows[2], header=header), tmp_path)
     assert table[["image", "AU01"]].to_numpy().tolist() == [["c1.jpg", 0], ["c2.jpg", 1]]
 
 
-def test_rows_that_are_not_found_again_are_told_with_a_name_of_each_side(tmp_path, caplog):
+def test_unmatched_rows_are_logged_with_an_example_of_each_side(tmp_path, caplog):
     crops = pd.DataFrame({"photograph": [f"p/{k}.jpg" for k in range(40)]})
     crops["image"] = [f"c{k}.jpg" for k in range(40)]
     rows = [f"{'p' if k < 10 else 'q'}/{k}.jpg, 0, 0.9, 0, 1" for k in range(40)]
@@ -176,7 +176,7 @@ def test_rows_that_are_not_found_again_are_told_with_a_name_of_each_side(tmp_pat
     assert (len(table), len(aside)) == (10, 30)
     assert "30 of 40 photographs have no row in it (p/10.jpg is the first)" in caplog.text
     assert (
-        "30 pictures in it are none of the photographs (q/10.jpg is the first)" in caplog.text
+        "30 pictures in it are not among the photographs (q/10.jpg is the first)" in caplog.text
     )
     caplog.clear()
     join_annotations(crops, read(tmp_path, *rows[:10]), tmp_path)
@@ -208,10 +208,10 @@ def test_annotations_of_other_photographs_are_refused_before_cropping(tmp_path):
     assert check_names(mine, read(tmp_path, "c2.csv, 0, 0.9, 0, 1"), tmp_path) == ["c2.jpg"]
     header = HEADER.replace("face", "frame")
     frames = [f"p/1.jpg, {k}, 0.9, 0, 1" for k in (1, 2)]
-    with pytest.raises(LabelError, match="line 3: p/1.jpg is there as frame 2"):
+    with pytest.raises(LabelError, match="line 3: p/1.jpg occurs as frame 2"):
         check_names(mine, read(tmp_path, *frames, header=header), tmp_path)
     sequence = [f"p, {k}, 0.9, 0, 1" for k in (1, 2)]
-    with pytest.raises(LabelError, match="do not say which picture each is; run FaceLandmark"):
+    with pytest.raises(LabelError, match="do not name their pictures; run FaceLandmark"):
         check_names(mine, read(tmp_path, *sequence, header=header), tmp_path)
 
 
@@ -251,8 +251,8 @@ def test_frames_without_a_crop_keep_their_row_and_their_reason():
     ]
 
 
-def test_a_frame_that_nobody_knows_of_is_a_mistake_of_ours():
+def test_a_frame_without_crop_or_reason_raises():
     labels, result = frames()
     empty = CropResult(result.table, Quarantine(), 4)
-    with pytest.raises(ValueError, match="a2 has labels, but neither a crop nor a reason"):
+    with pytest.raises(ValueError, match="a2 has labels, but no crop and no reason"):
         join_crops(labels, empty, pd.DataFrame(columns=["image", "reason"]))

@@ -113,10 +113,10 @@ def test_what_an_earlier_version_cropped_is_done_again(tmp_path, monkeypatch, ca
         filled(tmp_path)
     done, changed, stale = read(tmp_path)
     assert (done, len(stale)) == ([], 3)
-    assert changed == ["pictures are read and refused otherwise now"]
+    assert changed == ["this version reads and checks pictures differently"]
     (tmp_path / "journal.jsonl").write_bytes(b"0 {}\n")
     filled(tmp_path)
-    assert "journal.jsonl is an earlier version's; all is done again" in caplog.text
+    assert "journal.jsonl is of an earlier version; all is processed again" in caplog.text
     assert not (tmp_path / "journal.jsonl").exists()
 
 

@@ -120,7 +120,7 @@ def test_a_flipped_bit_in_a_label_is_refused_and_the_hint_works(photos):
     whole = photos.files()
     path = photos.out / "a.jpg.csv"
     path.write_bytes(path.read_bytes()[:-2] + b"1\n")
-    with pytest.raises(ArtifactError, match=r"a\.jpg\.csv is not as it was written here"):
+    with pytest.raises(ArtifactError, match=r"a\.jpg\.csv was changed after it was written"):
         photos.run()
     (photos.out / "SHA256SUMS").unlink()
     path.unlink()
@@ -144,14 +144,14 @@ def test_only_what_is_new_or_changed_is_annotated(photos):
     assert b"0.93" in photos.files()["a.jpg.csv"]
 
 
-def test_culprits_are_set_aside_and_the_others_of_their_batch_are_not(photos):
+def test_culprits_are_quarantined_and_the_others_of_their_batch_are_not(photos):
     photos.add(a="", b="crashes", c="", d="unreadable", e="", f="faceless", g="hangs", h="")
     found = photos.run(seconds=0.7)
     quarantine = found.quarantine.table()
     assert [Path(path).name for path in quarantine["path"]] == ["b.jpg", "d.jpg", "g.jpg"]
     assert set(quarantine["reason"]) == {"openface"}
     crash, unreadable, hang = quarantine["detail"]
-    assert crash == "OpenFace was killed by SIGSEGV, saying nothing"
+    assert crash == "OpenFace was killed by SIGSEGV without a message"
     assert unreadable == "OpenFace exited with 1, saying: ERROR: last words"
     assert hang == "OpenFace took longer than 0.7 s"
     names = {name for name in photos.files() if name.endswith(".csv")}

@@ -49,30 +49,30 @@ def test_overlap_is_a_symmetric_part_of_one(one, other):
 def test_a_face_that_hardly_moved_goes_on(others, right, down, at):
     """Whatever else is in the frame, the box that overlaps most is taken."""
     here = moved(FACE, right, down)
-    found = list(others)
-    found.insert(at.draw(st.integers(0, len(found))), here)
-    index = continuation(FACE, found)
+    boxes = list(others)
+    boxes.insert(at.draw(st.integers(0, len(boxes))), here)
+    index = continuation(FACE, boxes)
     assert index is not None
-    assert overlap(FACE, found[index]) >= overlap(FACE, here) > 0.6
+    assert overlap(FACE, boxes[index]) >= overlap(FACE, here) > 0.6
 
 
-@given(found=st.lists(boxes, max_size=5), gap=st.integers(1, 10))
-def test_the_order_of_the_faces_does_not_matter(found, gap):
-    index = continuation(FACE, found, gap)
-    backwards = continuation(FACE, found[::-1], gap)
+@given(boxes=st.lists(boxes, max_size=5), gap=st.integers(1, 10))
+def test_the_order_of_the_faces_does_not_matter(boxes, gap):
+    index = continuation(FACE, boxes, gap)
+    backwards = continuation(FACE, boxes[::-1], gap)
     if index is None:
         assert backwards is None
     else:
         assert backwards is not None
-        one, other = found[index], found[::-1][backwards]
+        one, other = boxes[index], boxes[::-1][backwards]
         assert overlap(FACE, one) == overlap(FACE, other)
         assert distance(FACE, one) == distance(FACE, other)
 
 
-@given(found=st.lists(boxes, max_size=5), gap=st.integers(1, 9))
-def test_what_can_be_reached_can_be_reached_later_too(found, gap):
-    if continuation(FACE, found, gap) is not None:
-        assert continuation(FACE, found, gap + 1) is not None
+@given(boxes=st.lists(boxes, max_size=5), gap=st.integers(1, 9))
+def test_what_can_be_reached_can_be_reached_later_too(boxes, gap):
+    if continuation(FACE, boxes, gap) is not None:
+        assert continuation(FACE, boxes, gap + 1) is not None
 
 
 def test_overlap_counts_before_the_centre():

@@ -68,12 +68,12 @@ def test_a_copy_of_a_recording_is_left_out_and_another_of_such_a_name_is_told(ca
     copies = [recording(name="T1 (1)"), recording("B - Copy"), recording(name="T1 - Copy (2)")]
     found = coded_frames([*copies, *whole], AUS, "intensity", ".")
     assert found.table.equals(coded_frames(whole, AUS, "intensity", ".").table)
-    assert "Skipped 3 files or folders beside the recordings" in caplog.text
+    assert "Skipped 3 files or folders next to the recordings" in caplog.text
     assert "T1 (1).csv" in caplog.text
     caplog.clear()
     other = recording(name="T1 2", codes=((5, 5), (5, 5)))
     assert len(coded_frames([*whole, other], AUS, "intensity", ".").table) == 6
-    assert "T1 2.csv is read as a recording of its own" in caplog.text
+    assert "T1 2.csv is read as a separate recording" in caplog.text
     caplog.clear()
     alone = coded_frames([recording(name="T1 (1)")], AUS, "intensity", ".")
     assert (len(alone.table), caplog.text) == (2, "")

@@ -86,7 +86,7 @@ def test_absent_subjects_are_left_out():
          "folds 1, 2 and 3."),
         (("fg2020", 0, DISFA_SUBJECTS, 3, 0), "fold 0 does not exist"),
         (("x", 1, DISFA_SUBJECTS, 3, 0), "'x' does not exist: choose fg2020 or standard"),
-        (("fg2020", 1, ["SN001", "SN003"], 1, 0), "none of them is in the data, which has"),
+        (("fg2020", 1, ["SN001", "SN003"], 1, 0), "the data has none of them; it has"),
         (("fg2020", 1, ["SN002", "SN001"], 1, 0), "leaves 1 subjects"),
         (("fg2020", 1, DISFA_SUBJECTS, 0, 0), "at least 1 is needed"),
         (("fg2020", 1, [*DISFA_SUBJECTS, "SN014"], 3, 0), "'SN014' belongs to no fold"),

@@ -42,7 +42,7 @@ def test_identities_are_put_beside_the_faces(tmp_path):
         ),
         ("identity,gender,gender\na,1,1\n", 1, "it is identity,gender,gender"),
         ("sep=;\nidentity;gender\na;x\n", 3, "gender is 'x'"),
-        ("identity,gender\n\n", 1, "there is a header and no person below it"),
+        ("identity,gender\n\n", 1, "the file has a header, but no person"),
         ("a,1\nb,0\n", 1, "the header must be identity,gender"),
         ("<html>", 1, "the file is not CSV but an HTML or XML page"),
         ("PK\x03\x04", 1, "the file is not CSV but a zip archive"),

@@ -120,7 +120,7 @@ def test_files_that_are_no_table(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(LabelError, match="the file is empty"):
         read_openface(tmp_path / "empty.csv")
-    with pytest.raises(LabelError, match="nothing below it"):
+    with pytest.raises(LabelError, match="but no rows"):
         read_openface(write(tmp_path), AUS)
     (tmp_path / "bytes.csv").write_bytes(b"image\n\xff\n")
     with pytest.raises(LabelError, match="line 2: the line is not UTF-8 and cannot be read"):
@@ -343,7 +343,7 @@ def test_intensities_alone_become_presence_from_a_threshold(tmp_path, kind, capl
     assert {one[f"AU{au:02d}"] for au in SCORED} == {0, 1}
     assert "AU28" not in found.table  # nobody knows, so it is not 0
     assert "an AU counts as present from intensity 1; the recipe's soft_targets" in caplog.text
-    assert "AU28 has none, so there are no labels of it" in caplog.text
+    assert "AU28 has no intensity, so it gets no labels" in caplog.text
     stricter = read_openface(path, present_from=2.5).table.iloc[0]
     assert [stricter[f"AU{au:02d}"] for au in SCORED] == [
         int(one[f"AU{au:02d}_r"] >= 2.5) for au in SCORED
@@ -435,10 +435,10 @@ def test_headers_among_the_rows(tmp_path):
     assert found[["image", "AU01"]].to_numpy().tolist() == [["a.jpg", 1], ["b.jpg", 0]]
     for other in (HEADER + ", AU02_c", HEADER.replace("AU12_r", "AU02_r")):
         path = write(tmp_path, row("a.jpg"), other, row("b.jpg"))
-        with pytest.raises(LabelError, match="line 3: another header is there"):
+        with pytest.raises(LabelError, match="line 3: another header follows"):
             read_openface(path, AUS)
     (tmp_path / "all.csv").write_text(f"{IMAGE_HEADER}\n0, 1, 0, 0, 0, 0, 0, 0\n" * 2)
-    with pytest.raises(LabelError, match="line 3: the header is there again: several files"):
+    with pytest.raises(LabelError, match="line 3: the header occurs again: several files"):
         read_openface(tmp_path / "all.csv", AUS)
 
 

@@ -121,11 +121,11 @@ def test_the_oddities_of_the_real_files_are_named(real_tables):
     assert len(real_tables.table) == 43605 + 43604
     text = "\n".join(real_tables.warnings)
     for words in (
-        "9 of DISFA's 27 subjects are not there: SN008",
+        "9 of DISFA's 27 subjects are missing: SN008",
         "SN010 ends with frame 4,844, where most subjects end with 4,845.",
         "Crops are numbered from 0",
         "SN029, frames 4,330 to 4,536",
-        "5 labels come or go for a single frame, the first is AU05 of SN011 at frame 4,290.",
+        "5 labels change for a single frame, the first is AU05 of SN011 at frame 4,290.",
     ):
         assert words in text
     assert len(real_tables.warnings) == 5
@@ -151,9 +151,7 @@ def test_single_frames_are_told_camera_by_camera(tmp_path):
     still = [disfa_line(k).replace("Right", "Left") for k in range(5)]
     write(tmp_path / "fold1_test.csv", [*lone, *still])
     text = "\n".join(read_fold_tables(tmp_path).warnings)
-    assert (
-        "12 labels come or go for a single frame, the first is AU01 of SN001 at frame 3" in text
-    )
+    assert "12 labels change for a single frame, the first is AU01 of SN001 at frame 3" in text
 
 
 def test_web_tables(tmp_path):

@@ -1,4 +1,4 @@
-"""Damage to image files that decoders pass over."""
+"""Damage to image files that decoders ignore."""
 
 import io
 import struct

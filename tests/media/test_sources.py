@@ -87,7 +87,7 @@ def test_a_kind_can_be_said(places):
         ("memory://none", "auto", LabelError, "no such file or folder"),
         ("a.tar", "folder", ConfigurationError, "is a file; kind='folder' expects a folder"),
         ("both", "auto", ConfigurationError, "has both"),
-        ("tree/a.jpg", "auto", ConfigurationError, "is no folder, "),
+        ("tree/a.jpg", "auto", ConfigurationError, "is not a folder, "),
         ("a.tsv.gz", "auto", ConfigurationError, "compressed"),
     ],
 )
@@ -170,7 +170,7 @@ def test_what_is_no_picture_is_counted_and_told(tree, caplog):
         for _ in range(2):  # the second listing does not count on
             list(source.chunks())
     assert source.ignored == {".csv": 1, ".txt": 1, "no suffix": 1, "hidden": 2}
-    assert "5 files passed over as no pictures (2 hidden" in caplog.text
+    assert "5 files skipped, not pictures (2 hidden" in caplog.text
     assert "), such as README" in caplog.text
 
 

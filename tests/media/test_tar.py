@@ -109,7 +109,7 @@ def test_the_same_members_as_tarfile_gives(tmp_path):
         assert found == expected
 
 
-def test_sparse_members_are_passed_over_whole(tmp_path):
+def test_sparse_members_are_skipped_whole(tmp_path):
     """GNU tar's old sparse format, with a map that goes on in a second block."""
     info = tarfile.TarInfo("hole.jpg")
     info.size = 1024
@@ -287,7 +287,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     write_tar(tmp_path / "none.tar", [("a.json", b"{}")])
     (tmp_path / "empty").mkdir()
     for name, error, says in (
-        ("zipped.tar", ConfigurationError, "is compressed whatever its name says"),
+        ("zipped.tar", ConfigurationError, "is compressed despite its name"),
         ("a.tgz", ConfigurationError, "is compressed, and cannot be read from the middle"),
         ("none.tar", LabelError, r"no member of it is a picture by its name \(1 \.json; the f"),
         ("empty", LabelError, r"there is no \*\.tar file"),

@@ -113,7 +113,7 @@ def test_a_hostile_identity_is_but_a_name(path):
     second.name.encode()
 
 
-def test_a_line_without_end_is_passed_over_without_being_held(path, monkeypatch):
+def test_a_line_without_end_is_skipped_without_being_held(path, monkeypatch):
     monkeypatch.setattr(tsv, "MAX_LINE", 1 << 20)
     long = line(1, jpeg=os.urandom(12 << 20))
     path.write_bytes(line(0) + long + line(2))
@@ -226,7 +226,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "c.tsv").touch()
     for name, error, says in (
         ("a.tsv.gz", ConfigurationError, "is compressed.*Unpack it first"),
-        ("b.tsv", ConfigurationError, "is compressed whatever its name says"),
+        ("b.tsv", ConfigurationError, "is compressed despite its name"),
         ("c.tsv", LabelError, "the file is empty"),
         ("d.tsv", LabelError, "there is no such file"),
     ):

@@ -85,7 +85,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"nowhere.pt, and there is no such file"):
+    with pytest.raises(ConfigurationError, match=r"nowhere.pt, which does not exist"):
         PretrainedWeights.read(tmp_path / "nowhere.pt")
 
 

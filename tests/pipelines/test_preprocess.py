@@ -179,7 +179,7 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
     assert "24 frames are in the file, but 23 have labels" in printed
     way = re.search(r"preprocess\.disfa\.frame_count_tolerance=1", printed)[0]
     printed = preprocess(three, f",{way}")
-    assert "Skipped 2 files or folders beside the recordings and label files" in printed
+    assert "Skipped 2 files or folders next to the recordings and label files" in printed
     assert "ActionUnit_Labels/SN001 2" in printed
     frames = table(three, "disfa_frames.parquet")
     assert frames.groupby("subject").size().to_dict() == {"SN001": 24, "SN002": 23, "SN003": 24}

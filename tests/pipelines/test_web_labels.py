@@ -137,7 +137,7 @@ def test_labels_are_those_of_the_face_in_the_crop_whatever_the_names(made, caplo
 
 def test_several_faces_without_a_place_are_set_aside_and_counted(made):
     made.annotate(located=False)
-    with pytest.raises(LabelError, match=r"2 faces, and the file does not say where they are"):
+    with pytest.raises(LabelError, match=r"2 faces, and the file lacks their positions"):
         made.label()
     made.annotate(located=False, both=False)
     text = made.annotations.read_text().splitlines()
@@ -146,7 +146,7 @@ def test_several_faces_without_a_place_are_set_aside_and_counted(made):
     table, aside = made.label()
     assert len(table) == 7
     assert aside[["reason", "detail"]].to_numpy().tolist() == [
-        ["several faces", "2 faces, and the file does not say where they are"]
+        ["several faces", "2 faces, and the file lacks their positions"]
     ]
 
 

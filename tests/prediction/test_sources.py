@@ -254,7 +254,7 @@ def test_a_url_of_no_store_is_a_sentence_in_its_own_spelling(tree):
     assert [row[0] for row in found.quarantine.rows()] == ["foo://a/b.jpg"]
 
 
-def test_all_files_that_are_passed_over_are_counted():
+def test_all_files_that_are_skipped_are_counted():
     counts = {f".{n}": (9 - n, f"x.{n}") for n in range(9)} | {".z": (3, "x.z")}
     said = skipped_text(counts)
     assert said.startswith("9 .0 (x.0), 8 .1 (x.1), ")

@@ -119,7 +119,7 @@ def test_sigterm_at_the_very_end_is_not_forgotten(monkeypatch, tmp_path, where, 
         with pytest.raises(Interrupted) as stopped:
             quick(recipe, checkpoint_folder=tmp_path)
     assert stopped.value.code == 143
-    assert "when its last step was done; its result is kept" in caplog.text
+    assert "when its last step was done; its result is saved" in caplog.text
     with caplog.at_level(logging.INFO):
         quick(recipe, checkpoint_folder=tmp_path)
     assert "was finished before" in caplog.text

@@ -132,9 +132,9 @@ def test_a_backbone_starts_from_a_file_whose_hash_is_kept(tmp_path):
     [
         ({"balance": "subjects"}, {}, "'balance' is subjects, and the faces have no"),
         ({"balance": "both"}, {"subjects": [1, 2]}, r"subjects are \(2,\); 200 faces need one"),
-        ({"soft_targets": {"curve": "linear"}}, {}, "There are no intensities"),
+        ({"soft_targets": {"curve": "linear"}}, {}, "No intensities were given"),
         ({"unfreeze": list(range(8))}, {}, "this network has 6 blocks"),
-        ({"backbone_weights": "nowhere.pt"}, {}, "nowhere.pt, and there is no such file"),
+        ({"backbone_weights": "nowhere.pt"}, {}, "nowhere.pt, which does not exist"),
     ],
 )
 def test_a_training_without_what_its_recipe_needs_is_refused(options, arguments, sentence):
@@ -144,6 +144,6 @@ def test_a_training_without_what_its_recipe_needs_is_refused(options, arguments,
 
 def test_two_starts_at_once_are_refused():
     model = quick(Recipe(steps=1)).model
-    with pytest.raises(ConfigurationError, match="backbone_weights.*a pre-trained model"):
+    with pytest.raises(ConfigurationError, match="backbone_weights.*the pre-trained model"):
         quick(Recipe(backbone_weights="weights.pt"), initial=model)
     assert model.aus == AUS

@@ -129,7 +129,7 @@ def test_a_streamed_run_resumes_exactly_within_an_epoch(
         patch.setattr(Progress, "advance", advance)
         with pytest.raises(Interrupted):
             run(mapped, faces_in_memory="blocks", checkpoint_folder=tmp_path / "run")
-    with pytest.raises(ConfigurationError, match="was made with blocks, whose epochs have"):
+    with pytest.raises(ConfigurationError, match="was made with blocks, which order faces"):
         run(mapped, faces_in_memory="always", checkpoint_folder=tmp_path / "run")
     resumed = run(mapped, checkpoint_folder=tmp_path / "run")  # auto goes on as it began
     assert weights_hash(resumed) == weights_hash(run(mapped, faces_in_memory="blocks"))

@@ -19,7 +19,7 @@ Square = tuple[int, int, int, int]
 
 # YuNet finds a tilted face, but unless the face is of one certain size its landmarks stay
 # nearly level: for heads tilted by 25° it may give 4°. So the face is scaled to that size and
-# turned by what the landmarks say, and detected again until they are level.
+# rotated by the eyes' angle, and detected again until they are level.
 _VIEW = 224  # side of the picture in which a face is detected again, in pixels
 _VIEW_MARGIN = 0.3  # around the face in it, which is then 140 pixels long
 _REFINEMENTS = 5
@@ -33,7 +33,7 @@ class FaceSettings:
     Attributes:
         detector: How faces are found.
         crop: How they are cut out.
-        max_megapixels: The largest picture that is decoded; None is no limit.
+        max_megapixels: The largest picture that is decoded; None for no limit.
     """
 
     detector: DetectorSettings = field(default_factory=DetectorSettings)
@@ -127,7 +127,7 @@ def crop_face(pixels: Pixels, face: Detection, settings: CropSettings) -> Crop:
 
     Raises:
         UnusableFace: The box lies wholly outside the picture (``no face``).
-        ConfigurationError: Alignment is requested and there are no landmarks.
+        ConfigurationError: Alignment is requested, but the face has no landmarks.
     """
     source = square_around(face.box, settings.margin)
     angle = eye_angle(face) if settings.align == "eyes" else 0.0
@@ -253,10 +253,10 @@ def refine_landmarks(detector: Detector, pixels: Pixels, face: Detection) -> Det
     angle, landmarks = 0.0, face.landmarks
     for _ in range(_REFINEMENTS):
         view = resize_square(cut_square(pixels, source, angle), _VIEW)
-        found = detector.detect(view)
-        if not found:
+        detections = detector.detect(view)
+        if not detections:
             break
-        nearest = min(found, key=_distance_from_centre)
+        nearest = min(detections, key=_distance_from_centre)
         landmarks = tuple(_in_picture(point, source, angle) for point in nearest.landmarks)
         turned = eye_angle(nearest)
         angle += turned

@@ -55,7 +55,7 @@ class CropWriter:
 
 
 class CropFolder:
-    """A folder of crops, and what a journal says should be in it."""
+    """A folder of crops, and what should be in it according to a journal."""
 
     def __init__(self, folder: str | AnyPath, journal: Journal) -> None:
         """Name the folder; the crops of a URL are listed now, which takes memory for each."""
@@ -70,11 +70,11 @@ class CropFolder:
         """Log what is done again, and mark the folder until the labels are written."""
         if self.journal.changed:
             logger.info(
-                "%s: everything is done again, because %s",
+                "%s: everything is processed again, because %s",
                 self.path,
                 "; ".join(self.journal.changed),
             )
-        text = f"Crops are being made here. {command('preprocess')} goes on with it.\n"
+        text = f"Crops are being made here. {command('preprocess')} continues.\n"
         write_files(self.path, {UNFINISHED: text.encode()})
 
     def finish(self) -> None:

@@ -43,7 +43,7 @@ class Recordings:
         videos: Of each subject, the file.
         pictures: Of each subject without a video, its extracted frames, the first first.
         left_out: Excluded subjects that have extracted frames.
-        skipped: What lies beside them and is not a recording by its name.
+        skipped: Other files in the folders, not recordings by their names.
     """
 
     videos: dict[str, Path]
@@ -54,14 +54,14 @@ class Recordings:
 
 @dataclass(frozen=True)
 class DisfaPlan:
-    """What is to be cropped.
+    """What to crop.
 
     Attributes:
         videos: The recordings, each with its number of labels.
         labels: A row a coded frame, as ``name_frames`` gives it.
         excluded: Those of them that are excluded, with the ``reason``.
         left_out: Whole subjects that are excluded, and why.
-        skipped: What lies beside recordings and labels and was not read.
+        skipped: Other files in the folders, not read.
     """
 
     videos: list[Recording]
@@ -143,10 +143,10 @@ def plan_recordings(
     exclusions = tuple(exclusions)
     left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
     coded = find_labels(folder)
-    found = find_recordings(folder, camera, first_frame, {*left_out, *withdrawn})
-    recorded = {*found.videos, *found.pictures, *found.left_out}
+    recordings = find_recordings(folder, camera, first_frame, {*left_out, *withdrawn})
+    recorded = {*recordings.videos, *recordings.pictures, *recordings.left_out}
     left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
-    skipped = sorted({*coded.skipped, *found.skipped})
+    skipped = sorted({*coded.skipped, *recordings.skipped})
     no_recording = f"no video and no extracted frames of the {camera.lower()} camera"
     for lacks, missing in (
         (no_recording, set(coded.files) - recorded),
@@ -156,13 +156,12 @@ def plan_recordings(
             _raise_missing(folder, subjects, lacks, skipped)
     if unknown := sorted(set(left_out) - set(coded.files) - recorded):
         raise ConfigurationError(
-            f"preprocess.disfa.exclude names {unknown[0]}, of whom there is neither a video "
-            "nor labels."
+            f"preprocess.disfa.exclude names {unknown[0]}, who has no video and no labels."
         )
     labels = name_frames(read_disfa(coded.without(left_out)), camera, suffix)
     _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
     counts = labels.groupby("subject").size()
-    for subject, pictures in found.pictures.items() if first_frame is None else ():
+    for subject, pictures in recordings.pictures.items() if first_frame is None else ():
         if subject in counts and 1 <= abs(len(pictures) - counts[subject]) <= tolerance:
             raise LabelError(
                 pictures[0].parent,
@@ -171,11 +170,13 @@ def plan_recordings(
             )
     videos = [
         Recording(
-            found.videos[s] if s in found.videos else found.pictures[s][0].parent,
+            recordings.videos[s]
+            if s in recordings.videos
+            else recordings.pictures[s][0].parent,
             s,
             int(counts[s]),
             camera,
-            None if s in found.videos else found.pictures[s],
+            None if s in recordings.videos else recordings.pictures[s],
             tolerance,
         )
         for s in counts.index
@@ -218,7 +219,7 @@ def find_recordings(
         left_out: Subjects whose files are not checked.
 
     Raises:
-        LabelError: There is none, a subject has two, or a frame is missing or occurs twice.
+        LabelError: No recording, two of one subject, or a missing or repeated frame.
     """
     folder = Path(folder)
     videos: dict[str, Path] = {}
@@ -231,7 +232,7 @@ def find_recordings(
         above = above[: len(place.relative_to(folder).parts)]
         here: dict[str, _Pictures] = {}
         rest: list[Path] = []
-        found = False
+        has_subject = False
         for name in names:
             stem, _, suffix = name.rpartition(".")
             suffix = f".{suffix.lower()}"
@@ -257,8 +258,8 @@ def find_recordings(
             elif subject not in left_out:
                 check_same_content(videos[subject], place / name)
                 skipped.append(place / name)
-            found |= subject is not None
-        if found:
+            has_subject |= subject is not None
+        if has_subject:
             skipped += rest
         else:
             strange += [path for path in rest if path.suffix.lower() in (*VIDEOS, *PICTURES)]

@@ -55,7 +55,7 @@ def work_through(
     chunks: Iterable[AnyChunk],
     job: Job[AnyChunk],
     journal: Journal,
-    is_there: Callable[[Entry], bool],
+    files_exist: Callable[[Entry], bool],
     workers: Workers | None = None,
     shard_weight: int = 128,
     unit: str = "photographs",
@@ -71,7 +71,7 @@ def work_through(
         chunks: All of the input; they are pickled.
         job: What is done with a shard; it is pickled.
         journal: What is done already; receives what is done here.
-        is_there: Whether the files of a done chunk still exist.
+        files_exist: Whether the files of a done chunk still exist.
         workers: The processes that do the work.
         shard_weight: About how many pictures a shard has.
         unit: What a picture is called, in the plural, for the progress.
@@ -91,7 +91,7 @@ def work_through(
         with journal.new_input() as add:
             for chunk in chunks:
                 add(chunk.id)
-                if not _is_done(chunk, journal, is_there):
+                if not _is_done(chunk, journal, files_exist):
                     pickle.dump(chunk, queue)
                     new += chunk.weight
         queue.seek(0)
@@ -115,9 +115,9 @@ def work_through(
     return new
 
 
-def _is_done(chunk: Chunk, journal: Journal, is_there: Callable[[Entry], bool]) -> bool:
+def _is_done(chunk: Chunk, journal: Journal, files_exist: Callable[[Entry], bool]) -> bool:
     entry = journal.get(chunk.id)
-    return entry is not None and entry.fingerprint == chunk.fingerprint and is_there(entry)
+    return entry is not None and entry.fingerprint == chunk.fingerprint and files_exist(entry)
 
 
 def _unpickled(queue: IO[bytes]) -> Iterator[Any]:
@@ -178,6 +178,6 @@ def _retry(shard: Shard[AnyChunk], job: Job[AnyChunk]) -> list[Entry]:
             logger.warning("%s crashed the process that worked on it; it is quarantined", path)
             crashes.add(path)
     raise ArtifactError(
-        f"the processes that work on {shard[0].id} and what follows it die, but not because of "
-        "one picture; is there too little memory? Run again with fewer workers."
+        f"the processes that work on {shard[0].id} and the next chunks crash, not because of "
+        "one picture; is memory too small? Run again with fewer workers."
     )

@@ -56,15 +56,15 @@ def join_annotations(
 ) -> tuple[pd.DataFrame, Quarantine]:
     """Join OpenFace's labels to the crops.
 
-    Annotations are of photographs or of crops; whichever labels more of them decides. Of the
-    faces of a photograph the one that lies in the crop's square is taken. Where the file does
-    not say where faces are, one that is alone is taken.
+    Annotations are of photographs or of crops; whichever labels more of them decides. Among
+    several faces of a photograph, the face in the crop's square is used. If the file lacks face
+    positions, only a photograph's single face is used.
 
     Args:
-        crops: With ``image``, the crop, and ``photograph``; where faces have places also
+        crops: With ``image``, the crop, and ``photograph``; where faces have positions also
             ``source`` and ``angle``, and ``rectsize``.
         annotations: OpenFace's rows.
-        path: Where they were read, for the error's sentence.
+        path: The file they were read from, for error messages.
         margin: Of the crops, as in ``CropSettings``.
         others: All photographs, where that is known: a name may mean one without a crop.
 
@@ -86,16 +86,16 @@ def join_annotations(
     if not len(best.crops):
         raise LabelError(path, _why_none(crops, faces, best))
     _warn_of_lost(path, crops[on], faces["image"], best)
-    kept = crops.iloc[best.crops].reset_index(drop=True)
+    labelled = crops.iloc[best.crops].reset_index(drop=True)
     notes = {*BOX, "file", "line", "found", "reason", "image"}
     joined = faces.iloc[best.rows].reset_index(drop=True)
-    new = joined[[name for name in joined if name not in kept and name not in notes]]
+    new = joined[[name for name in joined if name not in labelled and name not in notes]]
     if "faces" in new:
         new = new.astype({"faces": np.int64})
     quarantine = Quarantine()
     for crop, (reason, detail) in sorted(best.unlabelled.items()):
         quarantine.add(str(crops["photograph"].iloc[crop]), reason, detail)
-    return pd.concat([kept, new], axis=1), quarantine
+    return pd.concat([labelled, new], axis=1), quarantine
 
 
 def check_names(
@@ -106,7 +106,7 @@ def check_names(
     Args:
         photographs: Of each, the name that its crop gets.
         annotations: OpenFace's rows.
-        path: Where they were read, for the error's sentence.
+        path: The file they were read from, for error messages.
 
     Returns:
         The crops of those that have a usable row.
@@ -116,15 +116,15 @@ def check_names(
     """
     images = annotations.table["image"]
     matches = match_names(images, photographs)
-    found = {name: photographs[photograph] for name, photograph in matches.found.items()}
-    if not found:
-        found = match_names(images, photographs.values()).found
-    if not found:
+    crop_of = {name: photographs[photograph] for name, photograph in matches.found.items()}
+    if not crop_of:
+        crop_of = match_names(images, photographs.values()).found
+    if not crop_of:
         raise LabelError(path, _other_pictures(annotations.table, list(photographs), matches))
     faces = annotations.table if annotations.faces is None else annotations.faces
-    matched = faces.assign(crop=faces["image"].map(found))
+    matched = faces.assign(crop=faces["image"].map(crop_of))
     _check_frames(matched[matched["crop"].notna()])
-    return list(found.values())
+    return list(crop_of.values())
 
 
 def _label(
@@ -138,7 +138,7 @@ def _label(
     """Find the row of each crop, by the crops' names or by those of their photographs."""
     names = match_names([*faces["image"], *dropped.index], [*crops[on], *others])
     number = {name: crop for crop, name in enumerate(crops[on])}
-    crop_of = {n: number[found] for n, found in names.found.items() if found in number}
+    crop_of = {n: number[name] for n, name in names.found.items() if name in number}
     matched = faces.assign(crop=faces["image"].map(crop_of), row=np.arange(len(faces)))
     matched = matched[matched["crop"].notna()].astype({"crop": int})
     _check_frames(matched)
@@ -164,7 +164,7 @@ def _label(
         best["reason"] if "reason" in best else [""] * len(best), best["row"], strict=True,
     ):  # fmt: skip
         if np.isnan(fit) and n > 1:
-            unlabelled[crop] = (SEVERAL, f"{n} faces, and the file does not say where they are")
+            unlabelled[crop] = (SEVERAL, f"{n} faces, and the file lacks their positions")
         elif fit < 0:
             which = "the face" if n == 1 else f"any of the {n} faces"
             unlabelled[crop] = (ANOTHER, f"the crop does not show {which} that OpenFace found")
@@ -187,7 +187,7 @@ def _check_frames(matched: pd.DataFrame) -> None:
         row, before = matched.iloc[int(other.argmax())], first.iloc[int(other.argmax())]
         raise LabelError(
             row.get("file", "the annotations"),
-            f"{row['image']} is there as frame {row['frame']} and, before, as frame {before}; "
+            f"{row['image']} occurs as frame {row['frame']} and as frame {before}; "
             "a picture is one frame. Give each frame the name of its own picture.",
             row.get("line"),
         )
@@ -196,8 +196,8 @@ def _check_frames(matched: pd.DataFrame) -> None:
 def _fit(crops: pd.DataFrame, on: str, matched: pd.DataFrame, margin: float) -> np.ndarray:
     """How well OpenFace's faces fit the crops' squares, (N,).
 
-    The share of both that they have in common; -1 of a face that lies elsewhere or is of
-    another size; NaN where the file does not say where it is.
+    The share of both that they have in common; -1 for a face elsewhere or of another
+    size; NaN where the file lacks its position.
     """
     square, angle = ("source", "angle") if on == "photograph" else ("rectsize", None)
     if not {*BOX} <= {*matched} or square not in crops:
@@ -234,21 +234,21 @@ def _why_none(crops: pd.DataFrame, faces: pd.DataFrame, best: _Joined) -> str:
     details = pd.Series([detail for _, detail in best.unlabelled.values()]).value_counts()
     return (
         f"not one of the {len(crops):,} crops gets a label, most often because "
-        f"{details.index[0]} ({details.iloc[0]:,} crops). Are the annotations of these very "
-        "photographs, at this size?"
+        f"{details.index[0]} ({details.iloc[0]:,} crops). Were these photographs annotated, "
+        "at this size?"
     )
 
 
 def _other_pictures(faces: pd.DataFrame, photographs: list[str], matches: Matches) -> str:
     images = list(faces["image"].unique())
     first, shown = (one[0] if one else "none" for one in (images, photographs))
-    why = "are these the annotations of these photographs?"
+    why = "were these photographs annotated?"
     if matches.ambiguous:
         why = f"{next(iter(matches.ambiguous.values()))}."
     elif "frame" in faces:
         why = (
-            "its rows are of the frames of videos or image sequences, and do not say which "
-            "picture each is; run FaceLandmarkImg, or add a column 'image'."
+            "its rows are frames of videos or image sequences, and do not name their "
+            "pictures; run FaceLandmarkImg, or add a column 'image'."
         )
     return (
         f"none of its {len(images):,} pictures ({first} is the first) is one of the "
@@ -257,19 +257,19 @@ def _other_pictures(faces: pd.DataFrame, photographs: list[str], matches: Matche
 
 
 def _warn_of_lost(
-    path: Path, names: "pd.Series[str]", images: "pd.Series[str]", found: _Joined
+    path: Path, names: "pd.Series[str]", images: "pd.Series[str]", joined: _Joined
 ) -> None:
     """Name a photograph without a row and a row without a photograph, where both are many."""
-    left = [name for name in dict.fromkeys(images) if name not in found.names.found]
-    lost = found.without_row
+    left = [name for name in dict.fromkeys(images) if name not in joined.names.found]
+    lost = joined.without_row
     if not lost or (not left and len(lost) < _MANY_LOST * len(names)):
         return
     text = f"{path}: {len(lost):,} of {len(names):,} photographs have no row in it"
     text += f" ({names.iloc[lost[0]]} is the first)"
     if left:
-        text += f", and {len(left):,} pictures in it are none of the photographs ({left[0]}"
+        text += f", and {len(left):,} pictures in it are not among the photographs ({left[0]}"
         text += " is the first)"
-    if ambiguous := next(iter(found.names.ambiguous.values()), ""):
+    if ambiguous := next(iter(joined.names.ambiguous.values()), ""):
         text += f"; {ambiguous}"
     logger.warning("%s. Their crops are not trained on.", text)
 
@@ -277,7 +277,7 @@ def _warn_of_lost(
 def join_crops(
     labels: pd.DataFrame, result: CropResult, excluded: pd.DataFrame
 ) -> pd.DataFrame:
-    """Every coded frame: with what is known of its crop, or the reason why it has none.
+    """Every coded frame, with its crop's columns or the reason why it has no crop.
 
     Args:
         labels: A row a frame, with ``image``, the name that its crop has.
@@ -298,7 +298,7 @@ def join_crops(
     missing = frames["rectsize"].isna().to_numpy() & (reason == "").to_numpy()
     if missing.any():
         image = frames["image"].iloc[int(np.argmax(missing))]
-        raise ValueError(f"{image} has labels, but neither a crop nor a reason for having none")
+        raise ValueError(f"{image} has labels, but no crop and no reason for that")
     return frames.assign(reason=reason)
 
 

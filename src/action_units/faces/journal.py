@@ -6,7 +6,7 @@ inputs whose files may still exist. A finished shard is one transaction; a kill 
 loses at most the last one. A row with a wrong checksum is dropped, and its chunk is done again.
 
 The folder's own lock keeps other processes out, so SQLite takes none: network disks often lack
-them. They lack shared memory too, so there is no write-ahead log, but a rollback journal.
+them. They lack shared memory too, so a rollback journal replaces the write-ahead log.
 """
 
 import json
@@ -130,7 +130,7 @@ class Journal:
         with locked(folder):
             if (folder / _FORMER_NAME).exists():
                 logger.warning(
-                    "%s is an earlier version's; all is done again", folder / _FORMER_NAME
+                    "%s is of an earlier version; all is processed again", folder / _FORMER_NAME
                 )
                 (folder / _FORMER_NAME).unlink()
             journal = cls(folder)
@@ -140,8 +140,8 @@ class Journal:
 
     def get(self, name: str) -> Entry | None:
         """The entry of a chunk; None where it is not done."""
-        found = self._database.execute(f"{_ENTRIES} WHERE id = ?", (name,)).fetchone()
-        return _entry(*found) if found else None
+        row = self._database.execute(f"{_ENTRIES} WHERE id = ?", (name,)).fetchone()
+        return _entry(*row) if row else None
 
     def has_crops(self) -> bool:
         """Whether any chunk gave a crop."""
@@ -208,18 +208,18 @@ class Journal:
         self._database.execute("INSERT INTO input (id) VALUES (?)", (name,))
 
     def _compare(self, record: dict[str, Any]) -> None:
-        """Make all entries outdated where they were made with other settings."""
-        found = self._database.execute("SELECT record FROM made_from").fetchone()
+        """Mark all entries outdated if they were made with other settings."""
+        row = self._database.execute("SELECT record FROM made_from").fetchone()
         before: dict[str, Any] = {}
         with suppress(ValueError):  # a damaged record is another
-            before = json.loads(found[0]) if found else {}
+            before = json.loads(row[0]) if row else {}
         if before == record:
             return
         with self._transaction():
-            if found:
+            if row:
                 self.changed = changes(before.get("settings", {}), record["settings"])
                 if before.get("format") != _FORMAT:
-                    self.changed.append("pictures are read and refused otherwise now")
+                    self.changed.append("this version reads and checks pictures differently")
                 self._database.execute(_OUTDATE)
                 self._database.execute("DELETE FROM entries")
             self._database.execute("DELETE FROM made_from")
@@ -243,7 +243,7 @@ class Journal:
             yield
         except sqlite3.Error as error:
             raise ArtifactError(
-                f"{self.path} could not be written ({error}); what it held before is safe. "
+                f"{self.path} could not be written ({error}); earlier content is unchanged. "
                 "Free some space, or check the disk."
             ) from error
 
@@ -286,7 +286,7 @@ def forget(folder: Path, change: Callable[[Entry], Entry | None]) -> int:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open a journal, or a new one where there is none or it is damaged."""
+    """Open a journal, or a new one if it is missing or damaged."""
     try:
         return _opened(path)
     except sqlite3.DatabaseError as error:
@@ -296,7 +296,7 @@ def _connect(path: Path) -> sqlite3.Connection:
                 f"{path} cannot be read ({error}); correct its permissions, or delete it to do "
                 "everything again."
             ) from error
-        logger.warning("%s is damaged (%s); everything is done again", path, error)
+        logger.warning("%s is damaged (%s); everything is processed again", path, error)
     for damaged in (path, path.with_name(f"{path.name}-journal")):
         damaged.unlink(missing_ok=True)
     return _opened(path)

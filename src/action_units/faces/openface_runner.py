@@ -1,7 +1,7 @@
 """Annotating a folder of photographs with OpenFace, in parallel and restartable.
 
 OpenFace (Baltrušaitis et al., FG 2018) is a separate program under a licence for research, and
-is not installed with this package. One CSV a photograph is kept, named ``<photograph>.csv``,
+is not installed with this package. Each photograph has one CSV, named ``<photograph>.csv``,
 which ``read_openface`` reads. A person may have run the program instead, so whether a
 photograph is done is decided by the times of the two files, without a record.
 
@@ -41,7 +41,7 @@ from action_units.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-_ARGUMENTS = ("-aus", "-2Dfp")  # action units, and landmarks, which say whose they are
+_ARGUMENTS = ("-aus", "-2Dfp")  # action units, and landmarks to match faces
 _NO_FACE = b"face, confidence\n"  # the CSV of a photograph in which it found no face
 
 REASON = "openface"
@@ -109,7 +109,7 @@ def annotate(
         left_out: Whether a photograph, by its name in the folder, is not to be annotated.
 
     Raises:
-        ConfigurationError: There is no binary or no photograph, OpenFace fails on
+        ConfigurationError: No binary or photograph was found, OpenFace fails on
             everything, or `out` was made with other arguments.
         ArtifactError: The disk refused, another run is using `out`, or a file in it is not as
             it was written.
@@ -118,7 +118,7 @@ def annotate(
     if batch < 1 or (workers is not None and workers < 1):
         raise ConfigurationError(f"batch={batch} and workers={workers} must be 1 or more.")
     path = find_binary(binary, photographs, out, extra_args)
-    found = [one for one in _list_photographs(photographs) if not left_out(one.name)]
+    listed = [one for one in _list_photographs(photographs) if not left_out(one.name)]
     command = shlex.join([path.name, *_ARGUMENTS, *extra_args])
     quarantine = Quarantine()
     with locked(out):
@@ -127,19 +127,19 @@ def annotate(
         for changed in differing(out):
             if changed.is_file():  # one that was deleted is made again
                 raise ArtifactError(
-                    f"{changed} is not as it was written here: {SUMS} has another SHA-256. If "
-                    f"you changed it on purpose, delete {out / SUMS}; otherwise delete both, "
-                    "and it is made again."
+                    f"{changed} was changed after it was written: {SUMS} has another SHA-256. "
+                    f"If you changed it on purpose, delete {out / SUMS}; otherwise delete "
+                    "both to make it again."
                 )
         made = {name: changed for name, _, changed in _files_below(out)}
         todo = []
-        for photograph in found:
+        for photograph in listed:
             if made.get(f"{photograph.name}.failed", -1) >= photograph.changed:
                 detail = (out / f"{photograph.name}.failed").read_text().strip()
                 quarantine.add(photograph.path, REASON, detail)
             elif made.get(f"{photograph.name}.csv", -1) < photograph.changed:
                 todo.append(photograph)
-        existing = len(found) - len(todo) - len(quarantine)
+        existing = len(listed) - len(todo) - len(quarantine)
         if todo:
             (out / SUMS).unlink(missing_ok=True)  # until all are there
             program = FaceLandmarkImg(path, extra_args, seconds)
@@ -284,8 +284,8 @@ def _run(
                     raise ConfigurationError(
                         f"{program.path} failed on all of the first {len(failures)} "
                         f"photographs; the first was {printable(photograph.path)}: "
-                        f"{outcome.failure}. Run it on that one by hand; most often its models "
-                        "are not where it looks for them."
+                        f"{outcome.failure}. Run it on that one by hand; a common cause is a "
+                        "missing models folder."
                     )
                 progress.advance(len(outcomes), f"{len(failures):,} failed")
         _write(unwritten, out)
@@ -316,10 +316,10 @@ def find_binary(
     out: Path | str,
     extra_args: Sequence[str] = (),
 ) -> Path:
-    """OpenFace's program; raises ConfigurationError where there is none, as ``annotate``."""
-    found = None if binary is None else shutil.which(binary)
-    if found:
-        return Path(found).absolute()
+    """OpenFace's program; raises ConfigurationError if missing, as ``annotate`` does."""
+    program = None if binary is None else shutil.which(binary)
+    if program:
+        return Path(program).absolute()
     problem = (
         "no OpenFace program is configured"
         if binary is None
@@ -327,7 +327,7 @@ def find_binary(
     )
     raise ConfigurationError(
         f"{problem}. Name the FaceLandmarkImg of an OpenFace 2 that is installed, or run "
-        f"`{how_to_run(photographs, out, extra_args)}` where there is one and put its CSV "
+        f"`{how_to_run(photographs, out, extra_args)}` where it is installed and put its CSV "
         f"files into {Path(out).absolute()}, where they are looked for."
     )
 
@@ -335,16 +335,16 @@ def find_binary(
 def _list_photographs(folder: Path | str) -> list[_Photograph]:
     if not Path(folder).is_dir():
         raise ConfigurationError(f"{printable(folder)} is not a folder of photographs.")
-    found = [
+    photographs = [
         _Photograph(name, Path(path), changed)
         for name, path, changed in _files_below(folder)
         if is_picture(name)
     ]
-    if not found:
+    if not photographs:
         raise ConfigurationError(
             f"{printable(folder)} has no photograph; expected files such as x.jpg."
         )
-    return sorted(found, key=lambda one: one.name)
+    return sorted(photographs, key=lambda one: one.name)
 
 
 def _check_command(out: Path, command: str) -> None:
@@ -353,7 +353,7 @@ def _check_command(out: Path, command: str) -> None:
     before = file.read_text().strip() if file.is_file() else command
     if before != command:
         raise ConfigurationError(
-            f"{out} was annotated with `{before}`, and now it is to be `{command}`: choose "
+            f"{out} was annotated with `{before}`, but the command is now `{command}`: choose "
             "another folder, or delete it to annotate everything again."
         )
     write_text(file, command + "\n")
@@ -370,7 +370,7 @@ def _files_below(folder: Path | str) -> Iterator[tuple[str, str, int]]:
 def _changed(file: "os.DirEntry[str]") -> int:
     try:
         return file.stat().st_mtime_ns
-    except OSError:  # a link to nowhere: OpenFace will say so
+    except OSError:  # a link to nowhere: OpenFace reports it
         return 0
 
 
@@ -381,7 +381,7 @@ def _describe(code: int, *outputs: str) -> str:
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
     lines = [line.strip() for text in outputs for line in reversed(text.splitlines())]
     last = next((line for line in lines if line), "")
-    return f"OpenFace {how}" + (f", saying: {last[:300]}" if last else ", saying nothing")
+    return f"OpenFace {how}" + (f": {last[:300]}" if last else " without a message")
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:

@@ -77,7 +77,7 @@ def pack_crops(
         return store, Quarantine(store.notes["set_aside"])
     faces = _allocate((len(names), size, size))
     quarantine = Quarantine()
-    kept: list[int] = []
+    usable: list[int] = []
     hashes: list[str] = []
 
     # A Path costs as much as a tenth of reading a crop from a disk.
@@ -99,22 +99,22 @@ def pack_crops(
                 if isinstance(face, UnusableFace):
                     quarantine.add(folder / names[row], face.reason, face.detail, digest)
                     continue
-                faces[len(kept)] = face  # never ahead of the row that was read
-                kept.append(row)
+                faces[len(usable)] = face  # never ahead of the row that was read
+                usable.append(row)
                 hashes.append(digest)
             progress.advance(len(batch), quarantine.summary())
-    if not kept:
+    if not usable:
         raise LabelError(
             printable(folder),
             f"none of the {len(names):,} images of the table can be used "
             f"({quarantine.summary() or 'the table is empty'}); the first is "
             f"{names[0] if names else 'missing'}. Is this the folder of the crops?",
         )
-    table = table.iloc[kept].reset_index(drop=True)
+    table = table.iloc[usable].reset_index(drop=True)
     table["sha256"] = hashes
     notes = {"set_aside": quarantine.rows(), "faces": made}
     aus = aus_of_columns(table.columns)
-    return FaceStore(faces[: len(kept)], table, aus, notes, made_from), quarantine
+    return FaceStore(faces[: len(usable)], table, aus, notes, made_from), quarantine
 
 
 def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
@@ -138,7 +138,7 @@ def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
 def _read_crop(
     path: AnyPath | str, rectsize: str, size: int
 ) -> tuple[Pixels | UnusableFace, str]:
-    """A crop at its packed size, or why there is none, and its file's hash."""
+    """A crop at its packed size, or why it is unusable, and its file's hash."""
     digest = ""
     try:
         content = read_content(path)

@@ -1,9 +1,9 @@
 """From photographs, videos or extracted frames to a folder of crops and a table of them.
 
-The work resumes where it was stopped and does only what is new; neither the table nor the
+Work resumes where it stopped and processes only what is new; neither the table nor the
 bytes of a crop depend on how it was divided among processes.
 
-A chunk of photographs is what their source says. A video is a chunk of its own: only when its
+The source splits photographs into chunks. A video is a chunk of its own: only when its
 last frame has been decoded is it known that frames and labels belong together.
 """
 
@@ -40,7 +40,7 @@ _PHOTOGRAPH_COLUMNS = (*_COLUMNS, "photograph", "source_sha256")
 _VIDEO_COLUMNS = (*_COLUMNS, "subject", "frame")
 
 _NO_FACE, _REPEATED, _CRASH = "no face", "repeated", "crash"
-_CRASHED = "it crashed the process that worked on it, twice; is it too large, or malicious?"
+_CRASHED = "it crashed its process twice; is it too large, or malicious?"
 _TABLE_PART = 4096  # rows that are objects at once: as columns they take a fraction
 
 
@@ -76,7 +76,7 @@ def crop_photographs(
         out: The folder of the crops; a path or a URL that fsspec serves.
         journal: The folder of this work's journal, on a disk.
         settings: How faces are found and cut out. Where they have changed since the
-            last run, everything is done again, and the log says so.
+            last run, everything is processed again, with a log line.
         workers: The processes that do the work.
 
     Returns:
@@ -401,7 +401,7 @@ class _CheckFirst:
 def _without_repeated(entries: Sequence[Entry]) -> list[Entry]:
     """Chunks with crops of the same name, of which each is left to the first chunk.
 
-    The others have overwritten its file, so the first is to be done again.
+    The others have overwritten its file, so the first must be processed again.
     """
     counts = Counter(row[0] for entry in entries for row in entry.rows)
     owned: set[str] = set()

@@ -1,4 +1,4 @@
-"""The packed face store: every crop of one set as one array, beside one table.
+"""The packed face store: the crops of one set as an array, with a table of them.
 
 On disk a store is a folder of three files. ``store.json`` names the other two
 (``faces-….npy`` and ``table-….parquet``, called after their content) with their
@@ -211,12 +211,12 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> Faces:
     except (ValueError, OSError) as error:
         raise ArtifactError(f"{path} does not hold faces ({error}).") from error
     if faces.shape != shape:
-        raise ArtifactError(f"{path} holds {faces.shape}, and {INDEX_NAME} says {shape}.")
+        raise ArtifactError(f"{path} holds {faces.shape}, and {INDEX_NAME} expects {shape}.")
     return faces
 
 
 def _read_table(path: Path, rows: int) -> pd.DataFrame:
-    """The table of a file, whose size is checked first: a few bytes may say a million rows.
+    """The table of a file, whose size is checked first: a small file may claim a million rows.
 
     Raises:
         ArtifactError: It has another number of rows, or unpacks to far more than the file.
@@ -240,12 +240,12 @@ def _delete_others(folder: Path, index: Mapping[str, Any]) -> None:
 
 
 def _fingerprint(folder: Path, index: Mapping[str, Any]) -> str:
-    """What was recorded for the files that an index names; else nothing."""
+    """What was recorded for the files that an index names; empty if nothing."""
     try:
-        faces, table, found = (folder / _MADE_FROM).read_text().split()
+        faces, table, made_from = (folder / _MADE_FROM).read_text().split()
     except (OSError, ValueError):
         return ""
-    return found if (faces, table) == (index["faces"], index["table"]) else ""
+    return made_from if (faces, table) == (index["faces"], index["table"]) else ""
 
 
 def _npy_blocks(faces: Faces) -> Iterator[bytes | memoryview]:

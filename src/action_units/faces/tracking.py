@@ -30,7 +30,7 @@ def distance(one: Box, other: Box) -> float:
     )
 
 
-def continuation(previous: Box, found: Sequence[Box], gap: int = 1) -> int | None:
+def continuation(previous: Box, boxes: Sequence[Box], gap: int = 1) -> int | None:
     """Which box continues a track.
 
     It is the one that overlaps the track's last box most. Where none does, it is the
@@ -39,15 +39,15 @@ def continuation(previous: Box, found: Sequence[Box], gap: int = 1) -> int | Non
 
     Args:
         previous: The track's last box.
-        found: The boxes of this frame.
+        boxes: The boxes of this frame.
         gap: How many frames lie between the two, 1 for neighbours.
 
     Returns:
-        Its place in `found`; None where no box can be of that face.
+        Its index in `boxes`; None if no box can be of that face.
     """
     likely = [
         (-near[0], near[1], index)
-        for index, box in enumerate(found)
+        for index, box in enumerate(boxes)
         if (near := nearness(previous, box, gap)) is not None
     ]
     return min(likely)[2] if likely else None
@@ -62,9 +62,9 @@ def nearness(previous: Box, box: Box, gap: int = 1) -> tuple[float, float] | Non
         gap: How many frames lie between the two, 1 for neighbours.
 
     Returns:
-        What part of their union they share, 0 where that is little; and how far they are
-        apart, in parts of what the face can have moved. None where the box cannot be of
-        that face.
+        What part of their union they share, 0 where that is little; and their distance as
+        a fraction of how far the face can have moved. None if the box cannot be of that
+        face.
     """
     side = math.sqrt(previous[2] * previous[3])
     shared, away = overlap(previous, box), distance(previous, box) / (_REACH * side * gap)

@@ -97,7 +97,7 @@ def read_bp4d_intensities(
 
 def _find_files(folder: Path | str, with_au: bool) -> list[tuple[Path, str, str, int]]:
     """Files of codes with their subject, task and AU (0 without); logs the other files."""
-    found: list[tuple[Path, str, str, int]] = []
+    files: list[tuple[Path, str, str, int]] = []
     skipped: list[Path] = []
     for place, names in walk(folder, skipped):
         matches = {name: _NAME.fullmatch(name) for name in names}
@@ -108,9 +108,9 @@ def _find_files(folder: Path | str, with_au: bool) -> list[tuple[Path, str, str,
         ]
         if here:
             skipped += [place / name for name, match in matches.items() if match is None]
-        found += here
+        files += here
     log_skipped(skipped, "files of codes")
-    return found
+    return files
 
 
 def _read_occurrence(path: Path, aus: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

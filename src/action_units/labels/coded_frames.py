@@ -36,7 +36,7 @@ class Recording:
         subject: Who it is; what is split into training and test.
         name: The recording's name among those of the subject.
         frames: The data set's own numbers of the frames, ``(N,)``.
-        codes: ``(N, A)``, a column an AU; ``MISSING`` where there is no code.
+        codes: ``(N, A)``, one column per AU; ``MISSING`` where not coded.
         path: The file or folder they are from.
     """
 
@@ -58,7 +58,7 @@ class CodedFrames:
 
     Attributes:
         table: ``subject``, ``recording``, ``frame`` and an int8 column an AU (``AU01`` …),
-            ``MISSING`` where there is no code; ordered by those three.
+            ``MISSING`` where not coded; ordered by those three.
         aus: The AUs, in the order of the columns.
         scale: ``presence``, 0 or 1, or ``intensity``, 0 to 5.
     """
@@ -113,8 +113,8 @@ def coded_frames(
                 copies.append(one.path)
                 continue
             logger.warning(
-                "%s is read as a recording of its own: its name is that of a copy of %s, but "
-                "its codes differ",
+                "%s is read as a separate recording: it is named like a copy of %s, but its "
+                "codes differ",
                 one.path,
                 twin.path,
             )

@@ -39,7 +39,7 @@ class LabelFiles:
     Attributes:
         folders: The folder of each subject, sorted by subject.
         files: Of each subject, the file of each AU.
-        skipped: What lies beside them and is not a label file by its name.
+        skipped: Other files in the folders, not label files by their names.
     """
 
     folders: dict[str, Path]
@@ -57,10 +57,10 @@ class LabelFiles:
             if au not in self.files[subject]:
                 folder = self.folders[subject]
                 similar = [path.name for path in self.skipped if path.parent == folder]
-                beside = f" Skipped in its folder: {first_names(similar)}." if similar else ""
+                hint = f" Skipped in its folder: {first_names(similar)}." if similar else ""
                 raise LabelError(
                     folder / f"{subject}_au{au}.txt",
-                    f"the label file of this AU is missing.{beside}",
+                    f"the label file of this AU is missing.{hint}",
                 )
         return [self.files[subject][au] for au in aus]
 
@@ -124,12 +124,12 @@ def read_disfa(folder: Path | str | LabelFiles, aus: Sequence[int] = DISFA_AUS) 
             or occurs twice, an intensity is not 0–5, or files differ in length.
         ConfigurationError: No subject is left.
     """
-    found = folder if isinstance(folder, LabelFiles) else find_labels(folder)
-    if not found.folders:
+    files = folder if isinstance(folder, LabelFiles) else find_labels(folder)
+    if not files.folders:
         raise ConfigurationError("no subject of DISFA is left to read.")
     recordings = []
-    for subject in found.folders:
-        paths = found.of(subject, aus)
+    for subject in files.folders:
+        paths = files.of(subject, aus)
         columns = [_read_file(path) for path in paths]
         for path, column in zip(paths, columns, strict=True):
             if len(column) != len(columns[0]):
@@ -140,7 +140,7 @@ def read_disfa(folder: Path | str | LabelFiles, aus: Sequence[int] = DISFA_AUS) 
                 )
         frames = np.arange(1, len(columns[0]) + 1)
         codes = np.stack(columns, axis=1)  # (N, A)
-        recordings.append(Recording(subject, _RECORDING, frames, codes, found.folders[subject]))
+        recordings.append(Recording(subject, _RECORDING, frames, codes, files.folders[subject]))
     return coded_frames(recordings, aus, "intensity", ".")
 
 

@@ -35,7 +35,7 @@ def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Coded
     """Read the intensities of every trial.
 
     Args:
-        folder: DISFA+'s ``Labels``, or a folder that it lies in. What lies beside label files,
+        folder: DISFA+'s ``Labels``, or a folder that contains it. Other files in it,
             and copies of trials, are named in the log.
         aus: The AUs to read.
 

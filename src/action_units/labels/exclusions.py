@@ -48,7 +48,7 @@ def parse_exclusions(entries: Iterable[Mapping[str, Any]] | None) -> tuple[Exclu
 
     Args:
         entries: Each with ``subject``, ``reason`` and perhaps ``frames``: one number, or
-            the first and the last as ``4330-4536`` or ``[4330, 4536]``. None is no entry.
+            the first and the last as ``4330-4536`` or ``[4330, 4536]``. None for no entries.
 
     Raises:
         ConfigurationError: An entry is malformed, gives no reason, or overlaps another.
@@ -84,7 +84,7 @@ def exclude(
         if not rows.any():
             known = sorted(set(table["subject"]))
             raise ConfigurationError(
-                f"exclude: {entry} names a subject that is not there; the data has "
+                f"exclude: {entry} names a subject that is not in the data, which has "
                 f"{', '.join(known)}."
             )
         if entry.frames is not None:
@@ -93,14 +93,14 @@ def exclude(
             inside = rows & (frames >= first) & (frames <= last)
             if len(np.unique(frames[inside])) != last - first + 1:
                 raise ConfigurationError(
-                    f"exclude: {entry} names frames that are not there; {entry.subject} has "
+                    f"exclude: {entry} names frames that do not exist; {entry.subject} has "
                     f"frames {frames[rows].min():,} to {frames[rows].max():,}."
                 )
             rows = inside
         reason[rows] = entry.reason
     out = (reason != "").to_numpy()
     if len(out) and out.all():
-        raise ConfigurationError("exclude leaves no frame at all; take an entry out.")
+        raise ConfigurationError("exclude leaves no frame; remove an entry.")
     excluded = table[out].assign(reason=reason[out])
     return table[~out].reset_index(drop=True), excluded.reset_index(drop=True)
 
@@ -116,8 +116,7 @@ def _parse(entry: Mapping[str, Any]) -> Exclusion:
         raise ConfigurationError(f"exclude: {shown} names no subject; {_HINT}.")
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigurationError(
-            f"exclude: {shown} gives no reason; say why in a few words, because the reason is "
-            "kept in the output."
+            f"exclude: {shown} gives no reason; add a short one, which the output then lists."
         )
     frames = entry.get("frames")
     return Exclusion(

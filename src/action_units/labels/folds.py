@@ -39,7 +39,7 @@ class FoldProtocol:
         """The subjects that fold `fold` tests on.
 
         Raises:
-            ConfigurationError: There is no such fold; the message lists the folds.
+            ConfigurationError: The fold does not exist; the message lists the folds.
         """
         if isinstance(fold, bool) or fold not in self.folds:
             raise ConfigurationError(
@@ -128,8 +128,8 @@ def split_subjects(
     rest = [subject for subject in present if subject not in group]
     if not test:
         raise ConfigurationError(
-            f"fold {fold} of protocol {protocol!r} tests on {_listed(group)}, and none of "
-            f"them is in the data, which has {_listed(present) or 'no subject at all'}."
+            f"fold {fold} of protocol {protocol!r} tests on {_listed(group)}, but the data "
+            f"has none of them; it has {_listed(present) or 'no subject at all'}."
         )
     if n_validation < 1:
         raise ConfigurationError(
@@ -159,7 +159,7 @@ def check_folds(
 
     Args:
         protocol: The protocol's name.
-        folds: The folds that are to be trained.
+        folds: The folds to train.
         subjects: The subjects in the data; repeats do not matter.
         n_validation: How many of the training subjects validate.
 

@@ -78,10 +78,10 @@ def read_identities(path: Path | str) -> dict[str, int]:
                 line,
             )
         if name in people:
-            raise LabelError(path, f"{name} is there twice.", line)
+            raise LabelError(path, f"{name} occurs twice.", line)
         people[name] = _GENDERS[gender.lower()]
     if not people:
-        raise LabelError(path, "there is a header and no person below it.", above)
+        raise LabelError(path, "the file has a header, but no person.", above)
     return people
 
 
@@ -110,7 +110,7 @@ def web_people(
             raise LabelError(path, f"{error}.") from None
         if identity not in genders:
             raise LabelError(
-                path, f"{name_of(identity)}, whose face is {image}, is not in the file."
+                path, f"{name_of(identity)}, who is shown in {image}, is not in the file."
             )
         rows.append((image, identity, genders[identity]))
     table = pd.DataFrame(rows, columns=["image", "subject", "gender"])

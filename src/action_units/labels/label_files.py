@@ -50,7 +50,7 @@ _SIGNATURES = {
 
 
 def subject_of(name: str) -> str | None:
-    """DISFA's subject of that name, whose form varies: ``SN001`` of ``sn1``; else None."""
+    """DISFA's subject of that name in any spelling: ``SN001`` of ``sn1``; else None."""
     match = _SUBJECT.fullmatch(name)
     return None if match is None else f"SN{int(match[1]):03d}"
 
@@ -63,7 +63,7 @@ def walk(root: Path | str, skipped: list[Path]) -> Iterator[tuple[Path, list[str
     Args:
         root: Where to begin.
         skipped: Receives what is not looked at: hidden files and folders, files of the
-            operating system, and folders whose names are those of copies.
+            operating system, and folders named like copies.
 
     Raises:
         LabelError: The root is not a folder that can be read.
@@ -94,26 +94,26 @@ def walk(root: Path | str, skipped: list[Path]) -> Iterator[tuple[Path, list[str
         yield folder, files
 
 
-def log_skipped(paths: Sequence[Path], beside: str) -> None:
-    """Count and name what was not read; a warning where a person may have meant it.
+def log_skipped(paths: Sequence[Path], plural: str) -> None:
+    """Log what was not read; a warning if it may have been meant as input.
 
     Args:
         paths: The files and folders.
-        beside: What lies beside them, in the plural.
+        plural: What the folders hold otherwise, in the plural.
     """
     if paths:
         is_only_system = all(_is_system_file(path.name) for path in paths)
         logger.log(
             logging.INFO if is_only_system else logging.WARNING,
-            "Skipped %d files or folders beside the %s: %s",
+            "Skipped %d files or folders next to the %s: %s",
             len(paths),
-            beside,
+            plural,
             first_names(str(path) for path in paths),
         )
 
 
 def describe_folder(folder: Path | str) -> str:
-    """A clause on what lies in a folder, for a message that misses something else."""
+    """What a folder contains, for a message about a missing file."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(f"{e.name}/" if is_folder(e) else e.name for e in entries)
@@ -225,7 +225,7 @@ def check_is_csv(path: Path, start: bytes) -> None:
         start: Its first 8 bytes or more.
 
     Raises:
-        LabelError: It is a spreadsheet, an archive, a page and the like; says which.
+        LabelError: It is a spreadsheet, an archive, a web page or similar, which it names.
     """
     kind = next((kind for begin, kind in _SIGNATURES.items() if start.startswith(begin)), "")
     if start.startswith(b"PK\x03\x04"):

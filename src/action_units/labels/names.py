@@ -1,4 +1,4 @@
-"""What an image's name says: the subject and frame, or the identity and face.
+"""Parsing an image's name: the subject and frame, or the identity and face.
 
 DISFA's crops are named ``RightVideoSN005_00003268.jpg`` and numbered from 0, as
 the frames come out of the video, while DISFA's label files number the same

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _OF_FACES = ("face", "success", "frame")
 _KEPT, _FAILED, _UNSURE, _OTHER = range(4)  # what becomes of a row
 _NOT_A_NUMBER = re.compile(r"[-+]?(nan(\(.*\))?|\d\.?#(ind|[qs]?nan)\w*)", re.IGNORECASE)
-_ENOUGH = 20  # faces, of which one shows an AU at intensity 1 wherever the scale goes to 5
+_ENOUGH = 20  # faces, of which one shows an AU at intensity 1 if the scale goes to 5
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class OpenFaceTable:
             without a row has line 1.
         faces: Every face, with the columns of `table` and ``left``, ``top``, ``right``,
             ``bottom`` (where its landmarks or its box are in the picture, in pixels; NaN
-            where the file does not say), ``file`` (its path), ``line``, ``found`` (False
-            of a row that says that OpenFace failed) and ``reason`` (why it cannot be used,
+            where the file lacks it), ``file`` (its path), ``line``, ``found`` (False
+            of a row where OpenFace failed) and ``reason`` (why it cannot be used,
             and then its labels mean nothing; else empty). None: `table` is all there is.
     """
 
@@ -60,8 +60,8 @@ def read_openface(
 ) -> OpenFaceTable:
     """Read annotations, keeping the most confident face of each picture.
 
-    Of faces equally confident the one with the lower number is kept. Files with intensities
-    alone have no AU28, which OpenFace gives no intensity, and nor has the table then.
+    Among equally confident faces the lowest number wins. OpenFace gives AU28 no intensity,
+    so the table of files with intensities alone lacks AU28.
 
     Args:
         path: A CSV file with the pictures' names in ``image`` (or another of
@@ -118,8 +118,8 @@ def read_openface(
         reason=[reasons[code] for code in outcome.tolist()],
     )
     outcome[usable.index.difference(best)] = _OTHER
-    kept = table.loc[best].reset_index(drop=True).astype({"faces": np.int64})
-    return OpenFaceTable(kept, _dropped(rows, outcome, reasons), faces)
+    chosen = table.loc[best].reset_index(drop=True).astype({"faces": np.int64})
+    return OpenFaceTable(chosen, _dropped(rows, outcome, reasons), faces)
 
 
 def _labels(
@@ -168,7 +168,7 @@ def _check_intensities(
         "from intensity %g; the recipe's soft_targets learns from the intensities themselves%s",
         path,
         present_from,
-        f"; {', '.join(without)} has none, so there are no labels of it" if without else "",
+        f"; {', '.join(without)} has no intensity, so it gets no labels" if without else "",
     )
 
 
@@ -185,7 +185,7 @@ def _not_a_number(rows: Rows, confidence: np.ndarray) -> list[int]:
 
 
 def _faces(rows: Rows, column: dict[str, np.ndarray]) -> tuple[pd.DataFrame, list[str]]:
-    """Every row's picture, face and confidence, and the columns that say which picture."""
+    """Every row's picture, face and confidence, and the columns that name its picture."""
     table = pd.DataFrame({"image": rows.images}, dtype=str)
     key = ["image"]
     if "frame" in column:
@@ -201,7 +201,7 @@ def _faces(rows: Rows, column: dict[str, np.ndarray]) -> tuple[pd.DataFrame, lis
         row = int(twice.argmax())
         path, line = rows.place(row)
         image = rows.images[row]
-        problem = f"face {table['face'].iloc[row]} of {image} is there twice."
+        problem = f"face {table['face'].iloc[row]} of {image} occurs twice."
         if path.stem in image:
             problem += " A merged file needs the picture's name in a column 'image'."
         raise LabelError(path, problem, line)

@@ -36,7 +36,7 @@ IMAGE_COLUMNS = ("image", "image_name", "filename", "file", "input", "name")
 """Where a merged file may have the picture's name; the first of them that is there is read."""
 
 BOX = ("left", "top", "right", "bottom")
-"""The columns of numbers that say where a face is, in pixels; NaN where the file does not."""
+"""The columns of a face's position, in pixels; NaN where the file lacks it."""
 
 _FACE_COLUMNS = ("face", "face_id")
 _OPTIONAL = ("success", "frame")
@@ -103,8 +103,8 @@ class Rows:
         files: The files that were read.
         file: Which of `files` a row is from, ``(N,)``.
         line: The row's line in it, from 1, ``(N,)``.
-        numbers: ``(N, len(names))``, row by row; NaN where there is no number.
-        odd: What stands where there is no number, by row and column.
+        numbers: ``(N, len(names))``, row by row; NaN where it is not a number.
+        odd: The text where it is not a number, by row and column.
         skipped: Of each picture without a row: it, its file, the line that shows it, and why.
     """
 
@@ -143,7 +143,7 @@ def read_rows(path: Path, aus: Sequence[int], suffix: str) -> Rows:
     if not rows.images:
         what = "not one CSV file with a row is in this folder."
         if not path.is_dir():
-            what = "there is a header and nothing below it."
+            what = "the file has a header, but no rows."
         raise LabelError(path, what)
     return rows
 
@@ -187,7 +187,7 @@ def find_layout(path: Path, header: Sequence[str], aus: Sequence[int]) -> Layout
     read = [*confidence, *face, *optional, *intensity, *presence]
     for name in [*read, *([image] if image else [])]:
         if header.count(name) > 1:
-            raise LabelError(path, f"column {name} is there twice.", 1)
+            raise LabelError(path, f"column {name} occurs twice.", 1)
     if missing := [name for name in read if name not in header]:
         raise LabelError(path, _missing_columns(missing, header), 1)
     across, down, has_size = _find_box(header)
@@ -203,7 +203,7 @@ def find_layout(path: Path, header: Sequence[str], aus: Sequence[int]) -> Layout
 
 
 def _has_intensity_alone(header: Sequence[str]) -> bool:
-    """Whether presence is to be read from intensities: there are AU01_r, but no AU01_c.
+    """Whether presence must be read from intensities: AU01_r exists, AU01_c does not.
 
     OpenFace 3 names its columns so too, but numbers them one after the other.
     """
@@ -241,7 +241,7 @@ def _add(
     try:
         with path.open("rb") as raw:
             check_is_csv(path, raw.peek(8))
-            # Bytes that are not UTF-8 come as surrogates: at a cut, they are no fault.
+            # Bytes that are not UTF-8 come as surrogates: at a cut, they are not an error.
             file = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
             header, separator, above, is_whole = read_header(file)
             if not any(header):
@@ -365,7 +365,7 @@ def _add_cells(
 
 
 def _values(cells: Sequence[str], layout: Layout) -> list[float] | None:
-    """The numbers of a row; None where one is no number or a column is missing."""
+    """The numbers of a row; None if one is not a number or a column is missing."""
     if len(cells) != layout.width:
         return None
     try:
@@ -388,13 +388,13 @@ def _check_repeated(
         return
     if layout.image is None:
         problem = (
-            "the header is there again: several files were put one behind the other, and "
+            "the header occurs again: several files were put one behind the other, and "
             "without the pictures' names it is unknown which row is of which. Keep a file a "
             "picture in a folder, or add a column 'image'."
         )
     else:
         problem = (
-            "another header is there, with other columns: files of different kinds were put "
+            "another header follows, with other columns: files of different kinds were put "
             "one behind the other. Keep them as files of their own."
         )
     raise LabelError(path, problem, line)
@@ -431,19 +431,21 @@ def _other_layout(rows: Rows, layout: Layout) -> str:
     )
 
 
-def _missing_columns(missing: list[str], found: Sequence[str]) -> str:
-    if len(found) == 1:
+def _missing_columns(missing: list[str], header: Sequence[str]) -> str:
+    if len(header) == 1:
         return (
-            f"the header is one column, {found[0][:60]!r}; expected columns separated by "
+            f"the header is one column, {header[0][:60]!r}; expected columns separated by "
             "commas, semicolons or tabs, without quotes around the whole line."
         )
-    if not any(_PRESENCE.fullmatch(name) for name in found) and not _has_intensity_alone(found):
+    if not any(_PRESENCE.fullmatch(name) for name in header) and not _has_intensity_alone(
+        header
+    ):
         return (
-            "there is no presence column (AU01_c, AU02_c, …), nor are there intensities "
-            "(AU01_r, AU02_r, …) of OpenFace 2, which writes both when it is run with -aus. "
+            "presence columns (AU01_c, AU02_c, …) and intensities (AU01_r, AU02_r, …) "
+            "are missing; OpenFace 2 writes both when it is run with -aus. "
             "OpenFace 3 does not number its AUs as FACS does, and its files cannot be read."
         )
     listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-    if _has_intensity_alone(found):
+    if _has_intensity_alone(header):
         return f"column {listed} is missing; without AU01_c, … presence is read from AU01_r, …"
     return f"column {listed} is missing; presence is read from AU01_c, AU02_c, …"

@@ -36,19 +36,19 @@ def sample_faces(
     First, of each person the `per_identity` faces of lowest rank; a person's draw does not
     depend on who else is there. Then `identities` people, and of their faces `n`. Where the
     people are drawn, each one's first face comes before anyone's second, so that all of them
-    are in the sample wherever `n` has room.
+    are in the sample if `n` is large enough.
 
     A larger `n`, at the same other arguments, adds faces and takes none away; so does a larger
     `identities` or `per_identity` where `n` is None: subjects and images a subject can be
-    varied apart. Hold people out first (``hold_out``) and sample the others, so that samples
+    varied alone. Hold people out first (``hold_out``) and sample the others, so that samples
     of all sizes are tested on the same people.
 
     Args:
         table: A row a face, with ``image`` (each once), ``subject`` and ``gender`` 0 or 1.
         n: How many faces; None takes all that the other arguments leave.
         seed: Of the draw.
-        per_identity: The most faces of one person; None is no limit.
-        identities: How many people; None is no limit.
+        per_identity: The most faces of one person; None for no limit.
+        identities: How many people; None for no limit.
         even_gender: Half of the `identities` and half of the `n` of each gender; of an odd
             number, gender 0 has one more.
 
@@ -56,7 +56,7 @@ def sample_faces(
         The drawn rows in the table's order, with a new index.
 
     Raises:
-        ConfigurationError: So many cannot be had; says how many there are.
+        ConfigurationError: Too few exist; the message has the counts.
     """
     for name, value in (("n", n), ("per_identity", per_identity), ("identities", identities)):
         if value is not None and (isinstance(value, bool) or value < 1):

@@ -260,7 +260,7 @@ class FoldTables:
         table: Each frame once, as ``read_finetune_labels`` gives it, ordered by
             subject, frame and camera.
         test: The subjects that each fold's ``_test`` file has.
-        warnings: A sentence about each oddity that does not stop the run.
+        warnings: A sentence about each warning, which does not stop the run.
     """
 
     table: pd.DataFrame
@@ -288,7 +288,7 @@ class WebTables:
     Attributes:
         table: As ``read_pretrain_labels`` gives it, train before test, with a
             column ``split`` of ``train`` and ``test``.
-        warnings: A sentence about each oddity that does not stop the run.
+        warnings: A sentence about each warning, which does not stop the run.
     """
 
     table: pd.DataFrame
@@ -449,5 +449,5 @@ def _merge(paths: list[Path], tables: list[pd.DataFrame]) -> pd.DataFrame:
             "everywhere.",
             line_of(path, name),
         )
-    kept = every.iloc[np.flatnonzero(first == np.arange(len(every)))]
-    return kept.sort_values(["subject", "frame", "image"], ignore_index=True)
+    unique = every.iloc[np.flatnonzero(first == np.arange(len(every)))]
+    return unique.sort_values(["subject", "frame", "image"], ignore_index=True)

@@ -29,12 +29,12 @@ def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
     warnings = []
     if missing := sorted(set(DISFA_SUBJECTS) - set(table["subject"])):
         warnings.append(
-            f"{len(missing)} of DISFA's {len(DISFA_SUBJECTS)} subjects are not there: "
+            f"{len(missing)} of DISFA's {len(DISFA_SUBJECTS)} subjects are missing: "
             f"{', '.join(missing)}."
         )
     camera = table["image"].str.split("Video").str[0]
     if camera.nunique() > 1:
-        warnings.append("Frames of both cameras are there: each moment counts twice.")
+        warnings.append("The data has frames of both cameras: each moment counts twice.")
     frames = table.groupby("subject")["frame"].agg(["nunique", "min", "max"])
     usual = int(frames["max"].mode().max())
     for subject, count, first, last in frames.itertuples():
@@ -52,8 +52,8 @@ def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
     subject, start, end = _BAD_LANDMARKS
     if ((table["subject"] == subject) & table["frame"].between(start, end)).any():
         warnings.append(
-            f"{subject}, frames {start:,} to {end:,}: DISFA's landmarks are reported to be bad "
-            "there; the labels stand."
+            f"{subject}, frames {start:,} to {end:,}: DISFA's landmarks are reported as bad "
+            "there; the labels stay in use."
         )
     labels = table[au_columns(aus)].to_numpy(np.int8)  # (N, A)
     totals = labels.sum(axis=0)
@@ -77,7 +77,7 @@ def web_warnings(table: pd.DataFrame) -> list[str]:
     if len(doubled):
         warnings.append(
             f"{doubled.nunique():,} photographs give several faces to one person, the first is "
-            f"{sorted(doubled)[0]}: all but one are somebody else's."
+            f"{sorted(doubled)[0]}: all but one must be of other people."
         )
     return warnings
 
@@ -91,12 +91,12 @@ def _single_frames(
     labels, group = labels[order], group[order]
     same = (group[1:] == group[:-1]) & (np.diff(table["frame"].to_numpy()[order]) == 1)
     change = (labels[1:] != labels[:-1]) & same[:, None]  # (N - 1, A)
-    lone = change[:-1] & change[1:]  # (N - 2, A): frame i + 1 differs from both beside it
+    lone = change[:-1] & change[1:]  # (N - 2, A): frame i + 1 differs from both neighbours
     if not lone.any():
         return []
     where, which = np.nonzero(lone)
     row = table.iloc[order[where[0] + 1]]
     return [
-        f"{len(where):,} labels come or go for a single frame, the first is "
+        f"{len(where):,} labels change for a single frame, the first is "
         f"{columns[which[0]]} of {row['subject']} at frame {row['frame']:,}."
     ]

@@ -1,4 +1,4 @@
-"""Walks through the files of videos, for damage that decoders pass over without an error.
+"""Walks through the files of videos, for damage that decoders ignore without an error.
 
 Bytes that were lost or put in anywhere move all that comes after, and decoders then take one
 frame's bytes for another's, or skip to the next place that they know. Followed are:
@@ -67,7 +67,7 @@ def walk_container(path: Path) -> int | None:
 
 
 def _walk_mp4(path: Path, file: BinaryIO, size: int) -> None:
-    """Refuse a file whose boxes do not end where it does, or that lacks its list of frames."""
+    """Raise if the boxes do not end at the file's end, or the list of frames is missing."""
     at, kinds = 0, set[bytes]()
     while at < size:
         file.seek(at)
@@ -107,9 +107,9 @@ def _walk_matroska(path: Path, file: BinaryIO, end: int) -> None:
 
 
 def _ebml_number(content: bytes, is_id: bool) -> tuple[int, int]:
-    """The number that `content` begins with, and its length in bytes; 0 where there is none.
+    """The number that `content` begins with, and its length in bytes; 0 without a number.
 
-    Its first bits say how many bytes it has; they belong to an id, and not to a length.
+    Its first bits give its number of bytes; they belong to an id, and not to a length.
     """
     width = 9 - content[0].bit_length()
     if width > 8:
@@ -166,7 +166,7 @@ class _Avi:
                 self._codec = header[layout + 24 : layout + 28] if layout >= 0 else b""
             elif tag == b"LIST" and kind == b"movi":
                 self._walk_frames(at + 12, min(end, at + _HEADER + length))
-            elif tag == b"idx1" and self._fault is None:  # a fault says more than the index
+            elif tag == b"idx1" and self._fault is None:  # a fault is more precise
                 self._compare_index(self._content(at, length), before)
             at += _HEADER + length + length % 2
 
@@ -207,19 +207,19 @@ class _Avi:
             self._fault = (number, fault)
 
     def _compare_index(self, index: bytes, before: int) -> None:
-        """Refuse frames of this part that are not those of its index."""
+        """Raise if the frames of this part differ from its index."""
         entries = struct.iter_unpack("<4s4xII", index[: len(index) // 16 * 16])
         listed = [size for tag, _, size in entries if _FRAME.fullmatch(tag)]
-        found = self._frames[before:]
-        if listed and listed != found:
+        present = self._frames[before:]
+        if listed and listed != present:
             same = next(
-                (k for k, (a, b) in enumerate(zip(listed, found, strict=False)) if a != b),
-                min(len(listed), len(found)),
+                (k for k, (a, b) in enumerate(zip(listed, present, strict=False)) if a != b),
+                min(len(listed), len(present)),
             )
             raise LabelError(
                 self._path,
                 f"from frame {before + same + 1:,} on, the file's index lists other frames "
-                f"than are there ({len(listed):,} against {len(found):,}): some were lost, "
+                f"than it has ({len(listed):,} against {len(present):,}): some were lost, "
                 "doubled or moved. Replace the video by a whole copy.",
             )
 

@@ -111,7 +111,7 @@ def _is_followed(content: bytes) -> bool:
 
 def _is_transport_stream(head: bytes) -> bool:
     marks = (head[first::size] for size, first in _TRANSPORT_PACKETS)
-    return any(len(found) > 1 and not found.strip(b"G") for found in marks)
+    return any(len(mark) > 1 and not mark.strip(b"G") for mark in marks)
 
 
 def _kind_of_text(head: bytes) -> str:
@@ -120,7 +120,7 @@ def _kind_of_text(head: bytes) -> str:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        # A path may have bytes that are no UTF-8, and the last character may be cut in two.
+        # A path may have bytes that are not UTF-8, and the last character may be cut in two.
         if error.start < len(head) - 4:
             return "unknown"
         text = head[: error.start].decode()

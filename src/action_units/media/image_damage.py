@@ -1,6 +1,6 @@
-"""Damage to image files that decoders pass over: cut ends, failed checksums, holes.
+"""Damage to image files that decoders ignore: cut ends, failed checksums, holes.
 
-Decoders stop once they have the pixels of the first picture, and so pass over the missing end
+Decoders stop once they have the pixels of the first picture, and so ignore the missing end
 of an animation or of a TIFF of several pages, and over checksums. What follows the end of a
 JPEG, such as a telephone's second picture, is not looked at.
 """
@@ -116,7 +116,7 @@ class _Tiff:
         """Where a page's directory names the next page; 0 where something of it is missing."""
         (count,) = self.unpack("Q" if self.word == 8 else "H", start)
         at = start + (8 if self.word == 8 else 2)
-        found: dict[int, tuple[int, ...]] = {}
+        tags: dict[int, tuple[int, ...]] = {}
         tables = b""
         for _ in range(count):
             tag, kind = self.unpack("HH", at)
@@ -129,14 +129,14 @@ class _Tiff:
             if tag == _JPEG_TABLES:
                 tables = self.content[place : place + size]
             if tag in _READ and kind in _INTEGERS:
-                found[tag] = self.unpack(f"{number}{_INTEGERS[kind]}", place)
+                tags[tag] = self.unpack(f"{number}{_INTEGERS[kind]}", place)
             at += 4 + 2 * self.word
         for places, sizes in _PLACES_AND_SIZES:
-            for place, size in zip(found.get(places, ()), found.get(sizes, ()), strict=False):
+            for place, size in zip(tags.get(places, ()), tags.get(sizes, ()), strict=False):
                 if place + size > len(self.content):
                     return 0
                 strip = self.content[place : place + size]
-                _check_strip(strip, found.get(_COMPRESSION, (1,))[0], tables)
+                _check_strip(strip, tags.get(_COMPRESSION, (1,))[0], tables)
         return at
 
 
@@ -180,7 +180,7 @@ def plain_png(content: bytes) -> bytes:
     """The same picture, whole, without large or damaged notes.
 
     Pillow passes over checksums and a missing end, and refuses a picture for a text or a
-    colour profile that is large or damaged. Of those only the notes that can tell how a
+    colour profile that is large or damaged. Of those only the notes that can give how a
     picture is turned are kept (PNG specification, 5.3 and 11.3).
 
     Args:
@@ -221,14 +221,14 @@ def webp_fault(content: bytes, pixels: npt.NDArray[np.uint8]) -> str | None:
     WebP has no checksum. Where a disk lost a block of a file, zeros are read. In the coded
     data these are pixels without any detail: of one colour, or as the row above or the column
     beside them (RFC 9649; RFC 6386). A picture with many zeros in its data and without such
-    parts is damaged. Other bytes in the place of the right ones cannot be told from them.
+    parts is damaged. Replaced bytes cannot be detected.
 
     Args:
         content: The file, all of which is there.
         pixels: What was made of its first picture, ``(H, W)`` or ``(H, W, 3)``.
     """
     for kind, start, stop in _webp_frames(content, 12, len(content)):
-        holes = [found.span() for found in _WEBP_ZEROS.finditer(content, start, stop)]
+        holes = [match.span() for match in _WEBP_ZEROS.finditer(content, start, stop)]
         if not holes:
             continue
         first, end = max(holes, key=lambda hole: hole[1] - hole[0])

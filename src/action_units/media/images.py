@@ -8,12 +8,12 @@ for most of them. What a decoder could do in more than one way is settled here:
 - CMYK, palette and other colour modes become RGB, without their colour profile.
 - Transparency is laid on white; a picture that is wholly transparent is refused.
 - Of an animation, or of a file of several pictures, the first one is taken; the file
-  must be whole all the same. ``further_images`` says how many it has.
+  must be whole too. ``further_images`` counts them.
 
 Damage is found where a format shows it: JPEG (``jpeg.jpeg_fault``), PNG and TIFF with
 Deflate by their checksums, GIF by its codes, WebP where it lost whole blocks
 (``image_damage.webp_fault``). BMP files, and TIFF files without compression, have nothing that
-tells damage from a picture. Flipped bits often decode without an error. Only the SHA-256
+separates damage from a picture. Flipped bits often decode without an error. Only the SHA-256
 of the bytes, kept when they were first seen, finds them.
 """
 
@@ -70,7 +70,7 @@ def read_image(
         path: The file; its name may be any bytes.
         gray: Give gray pixels whatever the picture has, which is faster than
             converting colours afterwards.
-        max_megapixels: The largest picture that is decoded, in 10⁶ pixels; None is no limit.
+        max_megapixels: The largest picture that is decoded, in 10⁶ pixels; None for no limit.
 
     Returns:
         Gray ``(H, W)`` or blue-green-red ``(H, W, 3)``, uint8, upright.
@@ -229,7 +229,7 @@ def _deep(image: Image.Image) -> Pixels:
     """Gray pixels of 16 bits, as their upper 8."""
     values: npt.NDArray[Any] = np.asarray(image)
     if image.mode == "F" or (values.size and (values.min() < 0 or values.max() > 0xFFFF)):
-        raise UnusableFace("unsupported", "32-bit pixels have no agreed white")
+        raise UnusableFace("unsupported", "32-bit pixels have no standard white level")
     return (values.astype(np.uint16) >> 8).astype(np.uint8)
 
 
@@ -259,7 +259,7 @@ def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1, upright, where EXIF is absent or unreadable."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged EXIF beside sound pixels
+    except Exception:  # damaged EXIF with intact pixels
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -5,14 +5,14 @@ the damage is taken together here (ITU-T T.81, annexes B, F and G):
 
 - Each component must be sent to its last bit; a progressive file that lost its last scans
   is a blurred picture to a decoder.
-- Zeros in the coded data are blocks that no picture has, unless the Huffman tables say
+- Zeros in the coded data are blocks that no picture has, unless the Huffman tables allow
   that they are flat ones.
 - libjpeg-turbo must not warn of the coded data: that they end before the last block, or
-  go on after it. simplejpeg gives the first warning that there is.
+  go on after it. simplejpeg gives the first warning.
 
 Warnings that cameras' files are known for do no harm: application segments and comments
 are left out before libjpeg looks, and padding before the end is allowed. Damage that
-leaves the number of blocks as it was cannot be told from a picture: of exchanged bytes,
+leaves the number of blocks unchanged cannot be detected: of exchanged bytes,
 and now and then of lost ones where each byte codes little.
 
 Plain files are decoded straight to gray here. Frames of videos are only looked at by their
@@ -99,14 +99,14 @@ class _Scan:
 
 @dataclass
 class _Jpeg:
-    """What the segments of a file say, up to the end of its first picture."""
+    """A file's segments, up to the end of its first picture."""
 
     frame: int = 0
     precision: int = 0
     height: int = 0
     width: int = 0
     sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component
-    kept: list[bytes] = field(default_factory=list)  # segments before the first scan
+    header_segments: list[bytes] = field(default_factory=list)  # segments before the first scan
     scans: list[_Scan] = field(default_factory=list)
     notes: set[int] = field(default_factory=set)  # markers of application segments
 
@@ -210,13 +210,13 @@ def _parsed(content: bytes) -> _Jpeg | str:
         if marker == _SOS:
             if not jpeg.frame or len(segment) < 6 or len(segment) != 4 + 2 * segment[0]:
                 return "its JPEG header is damaged"
-            found = _MARKER.search(content, stop)
-            if found is None:
+            match = _MARKER.search(content, stop)
+            if match is None:
                 return NO_END
-            jpeg.scans.append(_Scan(segment, dict(flat), stop, found.start(), restarts))
-            stop = found.start()
+            jpeg.scans.append(_Scan(segment, dict(flat), stop, match.start(), restarts))
+            stop = match.start()
         elif not jpeg.scans and (marker in _FRAMES or marker in _TABLES):
-            jpeg.kept.append(content[at:stop])
+            jpeg.header_segments.append(content[at:stop])
         at = stop
     return NO_END
 
@@ -228,15 +228,15 @@ def _tables(segment: bytes) -> tuple[tuple[int, bool], ...]:
     Zeros stand for the first symbol. It must be a difference of 0 or the end of a block,
     and where the table has runs of ended blocks, these are used for flat ones.
     """
-    at, found = 0, []
+    at, tables = 0, []
     while at + 17 < len(segment):
         end = at + 17 + sum(segment[at + 1 : at + 17])
         symbols = segment[at + 17 : end]
         runs = any(symbol & 15 == 0 and 0 < symbol < 0xF0 for symbol in symbols)
         flat = symbols[:1] == b"\0" and not (segment[at] >> 4 and runs)
-        found.append((segment[at], flat))
+        tables.append((segment[at], flat))
         at = end
-    return tuple(found)
+    return tuple(tables)
 
 
 def _lost_scan(jpeg: _Jpeg) -> str | None:
@@ -251,12 +251,12 @@ def _lost_scan(jpeg: _Jpeg) -> str | None:
 
 
 def _warning(content: bytes, jpeg: _Jpeg) -> str:
-    """The first warning or error of libjpeg-turbo about the picture; empty if there is none."""
+    """The first warning or error of libjpeg-turbo about the picture; empty without one."""
     scan = jpeg.scans[0]
     header = scan.header if jpeg.progressive else scan.header[:-3] + b"\0\x3f\0"
     length = (len(header) + 2).to_bytes(2, "big")
     codes = content[scan.start : jpeg.scans[-1].stop]
-    stream = b"".join((_START, *jpeg.kept, b"\xff\xda", length, header, codes, _END))
+    stream = b"".join((_START, *jpeg.header_segments, b"\xff\xda", length, header, codes, _END))
     colours = "CMYK" if len(jpeg.sampling) == 4 else "GRAY"
     try:  # an eighth of the size has all codes in it
         simplejpeg.decode_jpeg(stream, colours, fastdct=True, min_factor=8, strict=True)
@@ -281,9 +281,9 @@ def _fault_of_codes(content: bytes, jpeg: _Jpeg, warning: str) -> str | None:
     for scan in jpeg.scans:
         if scan.restarts:
             expected = -(-jpeg.mcus(scan.components) // scan.restarts) - 1
-            found = len(_RESTART.findall(content, scan.start, scan.stop))
-            if found != expected:
-                return f"{found:,} restart markers are in it, expected {expected:,}"
+            count = len(_RESTART.findall(content, scan.start, scan.stop))
+            if count != expected:
+                return f"{count:,} restart markers are in it, expected {expected:,}"
         stop = scan.stop - (over if scan is last else 0)
         hole = content.find(_ZEROS, scan.start, stop)
         if hole >= 0 and not scan.may_be_zeros(jpeg.progressive):

@@ -53,7 +53,7 @@ def given_path(text: Path | str) -> Path:
     path = Path(text)
     try:
         return path.expanduser()
-    except RuntimeError:  # there is no such user, so it is a name as any other
+    except RuntimeError:  # no such user, so it is an ordinary name
         return path
 
 
@@ -124,7 +124,7 @@ def fingerprints_in(folder: AnyPath) -> dict[str, str]:
         with os.scandir(folder) as entries:
             return {e.name: fingerprint.of_file(e.stat()) for e in entries if e.is_file()}
     except OSError:
-        return {}  # reading the files one by one will say what is wrong
+        return {}  # reading the files one by one reports the error
 
 
 def write_files(folder: AnyPath, contents: Mapping[str, bytes]) -> None:
@@ -151,7 +151,7 @@ class Branch:
     Attributes:
         name: Below the top, with ``/`` at its end; empty for the top itself.
         entries: All that lies directly in it, sorted by the bytes of the names.
-        error: Why it cannot be listed; then there are no entries.
+        error: Why it cannot be listed, without entries.
     """
 
     name: str
@@ -173,8 +173,8 @@ def walk(top: Path | str) -> Iterator[Branch]:
     while waiting:
         below, within = waiting.pop()
         try:
-            with os.scandir(f"{os.fspath(top)}/{below}") as found:
-                entries = tuple(sorted(found, key=lambda entry: os.fsencode(entry.name)))
+            with os.scandir(f"{os.fspath(top)}/{below}") as scanned:
+                entries = tuple(sorted(scanned, key=lambda entry: os.fsencode(entry.name)))
         except OSError as error:
             yield Branch(below, (), error)
             continue

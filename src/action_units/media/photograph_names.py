@@ -49,7 +49,7 @@ Value = TypeVar("Value")
 
 
 def suffix_of(name: str) -> str:
-    """What a file that is no picture is counted under: its suffix, or ``hidden``."""
+    """How a file that is not a picture is counted: by its suffix, or as ``hidden``."""
     if is_hidden(name):
         return "hidden"
     return PurePosixPath(name).suffix.lower() or "no suffix"
@@ -84,13 +84,13 @@ def by_identity(values: Mapping[str, Value]) -> dict[str, Value]:
     A name with accents counts in both of its Unicode forms, since systems name folders in
     one or the other. An identity itself counts too, where no folder is called so.
     """
-    found: dict[str, Value] = {}
+    by_name: dict[str, Value] = {}
     for name, value in values.items():
-        found[identity_of(name)] = value
+        by_name[identity_of(name)] = value
     for name, value in values.items():
         for form in _FORMS:
-            found.setdefault(identity_of(unicodedata.normalize(form, name)), value)
-    return {**values, **found}
+            by_name.setdefault(identity_of(unicodedata.normalize(form, name)), value)
+    return {**values, **by_name}
 
 
 def folder_of(identity: str) -> str:
@@ -130,7 +130,7 @@ class Matches:
     """Names and the photographs that they mean.
 
     Attributes:
-        found: The photograph of each name that means one; no two names mean the same.
+        found: The photograph of each matched name; each photograph at most once.
         ambiguous: Of each other name that fits a photograph: why it means none.
         unclear: Of photographs that such a name fits: the reason, too.
     """

@@ -18,7 +18,7 @@ from action_units.errors import ConfigurationError, LabelError, UnusableFace
 from action_units.media.paths import AnyPath, any_path, open_file, printable
 from action_units.media.photograph_names import portable, stem_of
 
-# What unpacks a file of each suffix, beside it or into a folder.
+# What unpacks a file of each suffix, next to it or into a folder.
 _UNPACK = {
     (".gz", ".tgz"): "gunzip --keep",
     (".bz2", ".tbz", ".tbz2"): "bunzip2 --keep",
@@ -53,7 +53,7 @@ class Photograph:
             Text that any file can hold.
         stem: The name of its crop, without suffix; see ``photograph_names.stem_of``.
         location: Where a person finds it: a path, a file and a byte in it, a member of a tar.
-        content: Its bytes, or why there are none.
+        content: Its bytes, or why they are missing.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Chunk(Protocol):
     def photographs(self) -> Iterator[Photograph]:
         """Read them, one after the other.
 
-        What cannot be read is a photograph whose content says why; nothing is raised.
+        An unreadable photograph has the reason as its content; nothing is raised.
         """
 
 
@@ -110,7 +110,7 @@ class FileRange:
         return f"{portable(self.name)}@{self.start}"
 
     def lost(self, location: str, error: UnusableFace) -> Photograph:
-        """A photograph in the place of those that can no longer be found."""
+        """A placeholder for photographs that can no longer be found."""
         return Photograph(self.id, stem_of(self.id), location, error)
 
 
@@ -171,7 +171,7 @@ def find_files(given: str | AnyPath, suffix: str) -> list[tuple[str, AnyPath]]:
 
 
 def check_not_compressed(path: AnyPath) -> None:
-    """Raise ConfigurationError where a file's name says that it is compressed."""
+    """Raise ConfigurationError if a file's name has a suffix of compressed files."""
     if command := _unpacking(printable(path)):
         raise ConfigurationError(
             f"{printable(path)} is compressed, and cannot be read from the middle. Unpack it "
@@ -201,7 +201,7 @@ def _check(path: AnyPath) -> None:
         if start.startswith(magic):
             packed = text + suffix
             raise ConfigurationError(
-                f"{text} is compressed whatever its name says, and cannot be read from the "
+                f"{text} is compressed despite its name, and cannot be read from the "
                 f"middle. Unpack it first, with `mv {shlex.quote(text)} "
                 f"{shlex.quote(packed)} && {_unpacking(packed)}`."
             )
@@ -219,14 +219,14 @@ def _like(path: AnyPath, text: str) -> AnyPath:
 
 def _glob(pattern: AnyPath) -> list[AnyPath]:
     if isinstance(pattern, Path):
-        found = glob.glob(_escape_folder(str(pattern)))  # noqa: PTH207 - absolute or not
+        paths = glob.glob(_escape_folder(str(pattern)))  # noqa: PTH207 - absolute or not
     else:
-        found = list(pattern.fs.glob(pattern.path))
-    return [_like(pattern, path) for path in sorted(found, key=os.fsencode)]
+        paths = list(pattern.fs.glob(pattern.path))
+    return [_like(pattern, path) for path in sorted(paths, key=os.fsencode)]
 
 
 def _escape_folder(pattern: str) -> str:
-    """A pattern whose folder is one that exists, however odd its name."""
+    """A pattern in an existing folder, with the folder's special characters escaped."""
     folder, _, last = pattern.rpartition("/")
     return f"{glob.escape(folder)}/{last}" if folder and Path(folder).is_dir() else pattern
 

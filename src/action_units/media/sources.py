@@ -78,10 +78,10 @@ class FolderSource:
     """All pictures in a folder and below it; see ``photographs.PhotographSource``.
 
     A file counts as a picture by its suffix (``file_types.PICTURES``); others, and hidden
-    files and folders, are passed over and counted. Links are followed as in
+    files and folders, are skipped and counted. Links are followed as in
     ``paths.walk``. A link to a folder that cannot be listed is a photograph that cannot
-    be read; a folder itself that cannot be listed stops the run, before crops of its
-    photographs are taken for those of photographs that are gone.
+    be read; a folder itself that cannot be listed stops the run, so that crops of its
+    photographs are not taken for crops of deleted photographs.
     """
 
     def __init__(self, folder: str | AnyPath) -> None:
@@ -99,32 +99,32 @@ class FolderSource:
         """One a picture, sorted by the bytes of their names, folder by folder.
 
         Raises:
-            LabelError: A folder is not there or cannot be listed, or no picture is found.
+            LabelError: A folder is missing or cannot be listed, or no picture is found.
         """
         yield from self._all()
         if self.ignored:
-            logger.info("%s: %s", printable(self.folder), self._passed_over())
+            logger.info("%s: %s", printable(self.folder), self._skipped())
 
     def _all(self) -> Iterator[FolderChunk]:
         self.ignored.clear()
         if not self.folder.is_dir():
             raise LabelError(printable(self.folder), "there is no such folder of photographs.")
-        found = False
+        is_empty = True
         for chunk in self._chunks():
-            found = True
+            is_empty = False
             yield chunk
-        if not found:
+        if is_empty:
             raise LabelError(
                 printable(self.folder),
-                f"no photograph is in it or below it; {self._passed_over()}. A photograph is "
+                f"it contains no photograph; {self._skipped()}. A photograph is "
                 f"a file whose name ends in {', '.join(PICTURES)}.",
             )
 
-    def _passed_over(self) -> str:
+    def _skipped(self) -> str:
         counts = ", ".join(f"{n:,} {suffix}" for suffix, n in self.ignored.most_common(8))
         more = f" ({counts})" if counts else ""
         such = f", such as {self._example}" if self._example else ""
-        return f"{self.ignored.total():,} files passed over as no pictures{more}{such}"
+        return f"{self.ignored.total():,} files skipped, not pictures{more}{such}"
 
     def _ignore(self, file: str) -> None:
         suffix = suffix_of(file)
@@ -139,18 +139,18 @@ class FolderSource:
 
     def _remote(self, folder: UPath) -> Iterator[FolderChunk]:
         try:
-            found = folder.fs.find(folder.path, detail=True)
+            paths = folder.fs.find(folder.path, detail=True)
         except Exception as error:  # each store's client has errors of its own
             raise LabelError(
                 printable(folder), f"the folder cannot be listed: {error}."
             ) from None
         skip = len(folder.path.rstrip("/")) + 1
-        for path in sorted(found, key=os.fsencode):
+        for path in sorted(paths, key=os.fsencode):
             file = path[skip:]
             if not is_picture(file):
                 self._ignore(file)
             else:
-                yield FolderChunk(folder, file, fingerprint_of_info(found[path]))
+                yield FolderChunk(folder, file, fingerprint_of_info(paths[path]))
 
     def _local(self, folder: Path) -> Iterator[FolderChunk]:
         for branch in walk(folder):
@@ -170,7 +170,7 @@ class FolderSource:
             raise LabelError(
                 printable(path),
                 f"the folder cannot be listed ({why}); its photographs would be missing "
-                "without a word. Make it readable, or move it out of the tree.",
+                "silently. Make it readable, or move it out of the tree.",
             )
         return FolderChunk(folder, name, "unreadable", why or "no reason is given")
 
@@ -178,7 +178,7 @@ class FolderSource:
 def _fingerprint(entry: os.DirEntry[str]) -> str:
     try:
         return fingerprint.of_file(entry.stat())
-    except OSError:  # such as a link to nowhere: a worker will say what is wrong
+    except OSError:  # such as a link to nowhere: a worker reports the error
         return "unreadable"
 
 
@@ -198,12 +198,12 @@ def open_photographs(given: str | AnyPath, kind: str = "auto") -> Source:
         given: A folder, a TSV or a tar, or a folder or pattern of either; a path, or a URL
             that fsspec knows.
         kind: ``folder``, ``tsv``, ``tar``, or ``auto``: by the name; a folder is one of
-            TSVs or tars where it has such and neither pictures nor folders.
+            TSVs or tars if it has such, and no pictures or folders.
 
     Raises:
         LabelError: There is no such file or folder.
         ArtifactError: The protocol is unknown, or its package is missing.
-        ConfigurationError: An unknown kind, one that cannot be told, or a compressed file.
+        ConfigurationError: The kind is unknown or not recognised, or a file is compressed.
     """
     if kind not in KINDS:
         raise ConfigurationError(f"kind={kind!r} is unknown: choose {', '.join(KINDS)}.")
@@ -218,8 +218,8 @@ def open_photographs(given: str | AnyPath, kind: str = "auto") -> Source:
         kind = path.suffix.lower()[1:]
         if kind not in ("tsv", "tar"):
             raise ConfigurationError(
-                f"{printable(path)} is no folder, *.tsv or *.tar; where it is one whatever its "
-                "name says, set the kind to tsv or tar."
+                f"{printable(path)} is not a folder, *.tsv or *.tar; if its name misleads, set "
+                "the kind to tsv or tar."
             )
     if kind == "folder" and path.is_file():
         raise ConfigurationError(
@@ -230,16 +230,16 @@ def open_photographs(given: str | AnyPath, kind: str = "auto") -> Source:
 
 def _kind_of_folder(folder: AnyPath) -> str:
     """What is directly in a folder decides; its first picture or folder ends the search."""
-    found: set[str] = set()
+    suffixes: set[str] = set()
     for name, is_directory in _entries(folder):
         if is_picture(name) or is_directory:
             return "folder"
-        found.add(PurePosixPath(name).suffix.lower()[1:])
-    if {"tsv", "tar"} <= found:
+        suffixes.add(PurePosixPath(name).suffix.lower()[1:])
+    if {"tsv", "tar"} <= suffixes:
         raise ConfigurationError(
             f"{printable(folder)} has both *.tsv and *.tar; set the kind to one."
         )
-    return next((kind for kind in ("tsv", "tar") if kind in found), "folder")
+    return next((kind for kind in ("tsv", "tar") if kind in suffixes), "folder")
 
 
 def _entries(folder: AnyPath) -> Iterator[tuple[str, bool]]:

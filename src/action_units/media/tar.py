@@ -2,7 +2,7 @@
 
 Members that belong together share a name up to its suffix, such as ``00012.jpg``,
 ``00012.json`` and ``00012.cls``. Each member whose name is a picture's is a
-photograph; the others are passed over. Tars cannot be compressed, so that a worker
+photograph; the others are skipped. Tars cannot be compressed, so that a worker
 can begin in the middle of one. A local tar is walked from header to header and cut
 into chunks of members. A tar in a store is one chunk, since each header would be a
 request: there, many tars of about 1 GB, as WebDataset writes them, balance best.
@@ -61,7 +61,7 @@ class TarChunk(FileRange):
     again: tuple[int, ...] = ()
 
     def photographs(self) -> Iterator[Photograph]:
-        """One a member that is a picture; where the tar is damaged, the last says so."""
+        """One per picture; if the tar is damaged, the last one has the reason."""
         try:
             with open_file(self.path) as file:
                 yield from self._members(file)
@@ -142,18 +142,18 @@ class TarSource:
         A tar that is damaged is given up to there; its last chunk reports it.
         """
         self.ignored.clear()
-        self._first, found = "", False
+        self._first, has_pictures = "", False
         for name, path in find_files(self.path, ".tar"):
-            for chunk in self._chunks(name, path, found):
-                found = True
+            for chunk in self._chunks(name, path, has_pictures):
+                has_pictures = True
                 yield chunk
         if self.ignored:
             logger.info(
-                "%s: passed over members that are no pictures: %s",
+                "%s: skipped members that are not pictures: %s",
                 self.path,
                 self._ignored_kinds(),
             )
-        if not found:
+        if not has_pictures:
             raise self._without_pictures("no member of it")
 
     def _ignored_kinds(self) -> str:
@@ -168,7 +168,7 @@ class TarSource:
             f"{', '.join(PICTURES)}.",
         )
 
-    def _chunks(self, name: str, path: AnyPath, found: bool) -> Iterator[TarChunk]:
+    def _chunks(self, name: str, path: AnyPath, has_pictures: bool) -> Iterator[TarChunk]:
         size, fingerprint = size_and_fingerprint(path)
         if not isinstance(path, Path):
             yield TarChunk(name, path, 0, size, fingerprint, max(1, size // _USUAL_BYTES))
@@ -193,7 +193,7 @@ class TarSource:
                     start, pictures, again = at, 0, []
                 if not is_photograph(member):
                     self._ignore(member)
-                    if not found and self.ignored.total() == FIRST_MEMBERS:
+                    if not has_pictures and self.ignored.total() == FIRST_MEMBERS:
                         raise self._without_pictures(
                             f"none of the first {FIRST_MEMBERS:,} members"
                         )
@@ -202,7 +202,7 @@ class TarSource:
                 if text in seen:
                     again.append(at)
                 seen.add(text)
-                found = True
+                has_pictures = True
                 pictures += 1
         if pictures or damaged:
             weight = max(1, pictures)
@@ -265,7 +265,7 @@ def walk(file: IO[bytes], start: int, stop: int, size: int) -> Iterator[tarfile.
 
 
 def is_plain_file(member: tarfile.TarInfo) -> bool:
-    """Whether a member is no link, folder, sparse file or the like."""
+    """Whether a member is a plain file, not a link, folder or sparse file."""
     sparse = member.issparse() or any(k.startswith("GNU.sparse") for k in member.pax_headers)
     return member.isreg() and not sparse
 

@@ -37,7 +37,7 @@ RANGE = 16 << 20
 """Bytes of a chunk; some 600 faces."""
 
 MAX_LINE = 64 << 20
-"""Longer lines are passed over without being held in memory."""
+"""Longer lines are skipped without being held in memory."""
 
 FIRST_LINES = 1000
 """So many lines at the beginning of a file, or those of its first MiB, must not all be
@@ -56,7 +56,7 @@ class TsvChunk(FileRange):
     __slots__ = ()
 
     def photographs(self) -> Iterator[Photograph]:
-        """One a line; a line that is no face says why."""
+        """One per line; a line without a face has the reason."""
         try:
             with open_file(self.path) as file:
                 for at, line in _lines(file, self.start, self.stop):
@@ -120,7 +120,7 @@ class TsvSource:
 
 
 def _check_first_lines(path: AnyPath, block: bytes, is_all: bool) -> None:
-    """Refuse a file whose first lines are all no face's, and say what they look like."""
+    """Raise if none of the first lines has a face, and quote them."""
     lines = block.split(b"\n")
     seen: list[tuple[int, bytes, str]] = []
     for number, line in enumerate(lines if is_all else lines[:-1], 1):
@@ -188,7 +188,7 @@ def _from_base64(column: bytes, what: str) -> bytes:
     try:
         return base64.b64decode(column, validate=True)
     except binascii.Error as error:
-        raise UnusableFace("damaged", f"{what}: no base64 ({error})") from None
+        raise UnusableFace("damaged", f"{what}: not base64 ({error})") from None
 
 
 def _lines(file: IO[bytes], start: int, stop: int) -> Iterator[tuple[int, bytes | None]]:

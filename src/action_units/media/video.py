@@ -2,7 +2,7 @@
 
 A frame that is lost without an error shifts every label after it. So a video is only used
 where its decoded frames are as many as its labels, and its file is walked first, because
-decoders pass over damage (``containers``). What remains unseen are bytes exchanged within a
+decoders ignore damage (``containers``). Undetected are bytes exchanged within a
 frame's data that its decoder takes for sound. In Motion JPEG they spoil that picture; where
 frames build on each other, as in MPEG-4, decoders may show an older picture until the next
 key frame. Both leave every later frame in its place.
@@ -56,7 +56,7 @@ def timed_frames(
         path: The video.
         expected: How many frames its labels have; None where it has no labels. Then
             the frames of a Motion JPEG file must be as many as it holds, and where
-            some are missing at the start or the end of another file, the log says so.
+            some are missing at the start or the end of another file, a warning is logged.
         max_megapixels: The largest frame, in 10⁶ pixels, once pixels are square; None for
             any.
         tolerance: By how many frames a video may be longer or shorter than its labels,
@@ -105,7 +105,7 @@ def timed_frames(
 def check_frame_count(
     path: Path, what: str, frames: int, labels: int, tolerance: int = 0
 ) -> None:
-    """Refuse frames that are more or fewer than their labels, and say what may help.
+    """Raise if the numbers of frames and labels differ, with advice.
 
     Raises:
         LabelError: They differ by more than the tolerance.
@@ -117,7 +117,7 @@ def check_frame_count(
     if difference <= _NEARLY:
         lost = "frames have no label" if frames > labels else "labels have no frame"
         hint = (
-            f" If it is sure that frame 1 has label 1 and only the last {lost}, "
+            f" If frame 1 has label 1 and only the last {lost}, "
             f"preprocess.disfa.frame_count_tolerance={difference} leaves the surplus out."
         )
     raise LabelError(
@@ -130,7 +130,7 @@ def check_frame_count(
 def check_video(
     path: Path | str, expected: int | None = None, tolerance: int = 0
 ) -> int | None:
-    """Look for damage that decoders pass over.
+    """Look for damage that decoders ignore.
 
     Args:
         path: The video.
@@ -158,11 +158,11 @@ def check_video(
 
 @dataclass(frozen=True)
 class ContainerInfo:
-    """What a video's container says of itself.
+    """A video's properties by its container.
 
     Attributes:
         rate: Frames a second, on average; None where it gives none, or an impossible one.
-        frames: About how many it has; None where it does not say.
+        frames: About how many it has; None if unknown.
     """
 
     rate: float | None
@@ -187,5 +187,5 @@ def container_info(
                 frames = round(rate * container.duration / av.time_base)
             return ContainerInfo(float(rate) if rate else None, max(0, frames) or None)
     except LabelError:
-        check_video(path)  # which says why, where it knows
+        check_video(path)  # which raises with the reason, if known
         raise

@@ -1,10 +1,10 @@
 """A video's frames as a player shows them, decoded by FFmpeg through PyAV.
 
-What a container or a stream says of how its frames are shown is followed here alone:
+Only this module applies a container's or a stream's display information:
 
 - Frames of two fields (interlaced) are deinterlaced, one frame for one frame.
 - Pixels that are not square are stretched to square ones; no row or column is given up.
-- Frames are turned and mirrored as the display matrix says.
+- Frames are rotated and flipped by the display matrix.
 - Range and matrix of the colours are those of the stream; deeper pixels keep 8 bits.
 - A part of the frame that the container alone hides (Matroska's PixelCrop, MP4's clean
   aperture) stays visible.
@@ -37,7 +37,7 @@ from action_units.media.jpeg import NO_END, frame_fault
 
 _GENERATED_TIMES = 1  # AVFMT_FLAG_GENPTS
 _MOST_STRETCHED = 4  # a pixel wider or higher than this is an error of who wrote the file
-_LISTING = ("matroska,webm", "flv", "asf")  # whose length stands in the head; others are walked
+_LISTING = ("matroska,webm", "flv", "asf")  # their header has the length; others are walked
 _NEAR = 2  # frames; where a length is given in milliseconds, and without the last frame's own
 _SAME_SHAPE = 0.02  # up to which two ratios of width to height are one
 
@@ -48,7 +48,7 @@ class Frame:
 
     Attributes:
         pixels: Blue-green-red, (H, W, 3), upright.
-        seconds: When it is shown, from the stream's start; NaN where nothing says it.
+        seconds: When it is shown, from the stream's start; NaN if unknown.
     """
 
     pixels: Pixels
@@ -77,7 +77,7 @@ def open_video(
         max_megapixels: The largest frame that gets memory, in 10⁶ pixels; None for any.
 
     Raises:
-        LabelError: It is no video, or its frames are too large.
+        LabelError: It is not a video, or its frames are too large.
     """
     # By its number: a name could be taken for an address or a pattern of names, and so no
     # playlist reaches another file either.
@@ -121,7 +121,7 @@ def decode_video(
         max_megapixels: As in ``open_video``; counts after pixels were made square.
 
     Raises:
-        LabelError: It is no video, or a frame is too large or of another shape.
+        LabelError: It is not a video, or a frame is too large or of another shape.
     """
     with open_video(path, max_megapixels) as (container, stream):
         context = stream.codec_context
@@ -140,7 +140,7 @@ def decode_video(
         for packet in _packets(path, container):
             if packet.pts is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            # An empty packet, such as Theora has for a frame as the one before, is no end; that
+            # An empty packet, such as Theora's for a repeated frame, is not the end; that
             # of the stream has no time.
             if packet.stream is not stream or (not packet.size and packet.dts is not None):
                 continue

@@ -46,7 +46,7 @@ class SeededDropout(nn.Module):
         """Draw the mask of the compiled pass to come.
 
         Args:
-            faces: In its batch; a batch of this size has gone through uncompiled before.
+            faces: In its batch; a batch of this size must have run uncompiled before.
         """
         if self.training and self.rate > 0.0:
             shape, kind, device, layout = self._shapes[faces]

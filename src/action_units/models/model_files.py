@@ -1,7 +1,7 @@
 """A trained model on disk: one safetensors file.
 
 Its header holds the spec, the AUs and the provenance as JSON, so the file explains itself;
-there is no pickle to run code from.
+they hold no pickle, which could run code.
 """
 
 import json
@@ -107,11 +107,11 @@ def _check_shapes(path: Path, spec: NetworkSpec, n_aus: int) -> None:
         network = AUNetwork(build_backbone(spec), n_aus)
     expected = {name: list(value.shape) for name, value in network.state_dict().items()}
     with safe_open(path, "pt") as file:
-        found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    for name in expected.keys() | found.keys():
-        if expected.get(name) != found.get(name):
+        actual = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    for name in expected.keys() | actual.keys():
+        if expected.get(name) != actual.get(name):
             raise ValueError(
-                f"tensor {name} is {found.get(name)} and must be {expected.get(name)}"
+                f"tensor {name} is {actual.get(name)} and must be {expected.get(name)}"
             )
 
 

@@ -33,14 +33,14 @@ class PretrainedWeights:
                 dict, bare or under ``state_dict`` or ``model``.
 
         Raises:
-            ConfigurationError: There is no such file.
+            ConfigurationError: The file does not exist.
             ArtifactError: It does not hold tensors.
         """
         path = Path(path)
         if not path.is_file():
             raise ConfigurationError(
-                f"Recipe option 'backbone_weights' is {path}, and there is no such file; give "
-                "the path of a .safetensors or .pt file, or null for random weights."
+                f"Recipe option 'backbone_weights' is {path}, which does not exist; give the "
+                "path of a .safetensors or .pt file, or null for random weights."
             )
         try:
             tensors = _tensors(path)

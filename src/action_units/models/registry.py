@@ -27,7 +27,7 @@ def check_network(spec: NetworkSpec) -> type[Backbone]:
     """The class of the backbone that a spec names.
 
     Raises:
-        ConfigurationError: There is none, or it cannot be built as specified.
+        ConfigurationError: The architecture is unknown, or cannot be built as specified.
     """
     if spec.architecture not in architectures():
         raise ConfigurationError(

@@ -120,7 +120,7 @@ class TrainingContext:
 
     @property
     def batch_size(self) -> int:
-        """Faces a step: the recipe's, or all of them where there are fewer."""
+        """Faces per step: the recipe's batch size, at most all faces."""
         return min(self.recipe.batch_size, len(self.data.train_rows))
 
     @property
@@ -233,9 +233,8 @@ def _check_initial(initial: TrainedModel, job: TrainingJob) -> None:
         )
     if job.recipe.backbone_weights is not None:
         raise ConfigurationError(
-            f"Recipe option 'backbone_weights' is {job.recipe.backbone_weights}, and there is "
-            "a pre-trained model to start from as well; fine-tuning takes the latter, so leave "
-            "the option null there."
+            f"Recipe option 'backbone_weights' is {job.recipe.backbone_weights}; fine-tuning "
+            "starts from the pre-trained model here, so leave the option null."
         )
 
 

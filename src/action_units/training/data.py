@@ -166,7 +166,7 @@ def soften(options: SoftTargets, targets: Floats, intensities: npt.ArrayLike | N
     Args:
         options: How an intensity becomes a target.
         targets: float32 (N, A), labels in [0, 1]; negative where missing.
-        intensities: (N, A) from 0 to 5; NaN where there is none, and there the label stays.
+        intensities: (N, A) from 0 to 5; NaN where missing; the label then stays.
 
     Returns:
         float32 (N, A); a missing label stays missing.
@@ -177,7 +177,7 @@ def soften(options: SoftTargets, targets: Floats, intensities: npt.ArrayLike | N
     if options.curve == "none":
         return targets
     if intensities is None:
-        raise ConfigurationError(f"There are no intensities: {_NO_INTENSITIES}.")
+        raise ConfigurationError(f"No intensities were given: {_NO_INTENSITIES}.")
     values = np.asarray(intensities, np.float64)
     if values.shape != targets.shape:
         raise ConfigurationError(
@@ -189,7 +189,7 @@ def soften(options: SoftTargets, targets: Floats, intensities: npt.ArrayLike | N
     if values[given].min() < 0 or values[given].max() > 5:
         raise ConfigurationError(
             f"intensities go from {values[given].min():g} to {values[given].max():g}; they "
-            "must lie in 0 to 5, NaN where there is none."
+            "must lie in 0 to 5, NaN where missing."
         )
     if options.curve == "linear":
         soft = np.minimum(values / options.full, 1.0)

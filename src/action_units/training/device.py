@@ -172,8 +172,8 @@ def check_machine(config: MachineConfig) -> int | Literal["torchrun"]:
     count = config.devices or 1
     if count > 1 and ":" in config.device:
         raise ConfigurationError(
-            f"devices is {count} and device is {config.device}, a single one; say device: cuda "
-            "and choose among them by CUDA_VISIBLE_DEVICES."
+            f"devices is {count} and device is {config.device}, one device; set device: cuda "
+            "and choose the GPUs by CUDA_VISIBLE_DEVICES."
         )
     choose_machine(config)
     if count == 1:

@@ -2,7 +2,7 @@
 
 A convolution of one face and of five hundred take different paths through the libraries,
 which round differently. So a network always gets blocks of one size, the last one padded: the
-prediction for a face does not depend on the other faces, nor on their number.
+prediction for a face does not depend on the other faces or their number.
 """
 
 import threading

@@ -38,13 +38,13 @@ class TrainingJob:
         faces: uint8 (N, S, S), in memory or mapped.
         labels: (N, A) in [0, 1]; negative or NaN where a label is missing.
         train_rows: Row numbers or a mask of the faces to learn from.
-        validation_rows: Of the faces that choose the best epoch; where there are none,
-            the last epoch is kept.
+        validation_rows: Faces that choose the best epoch; without them the last epoch
+            is used.
         aus: The AU of each label column.
         seed: Decides everything random.
         machine: Where and how to compute.
         subjects: (N,), the subject of each face; needed where the recipe balances subjects.
-        intensities: (N, A) from 0 to 5, NaN where there is none; needed where the recipe
+        intensities: (N, A) from 0 to 5, NaN where missing; needed if the recipe
             has soft targets.
         images: (N,), the name of each face in error messages.
         initial: A pre-trained model; it gets a new head for ``aus`` and all its layers

@@ -72,13 +72,13 @@ class JobWritten(SystemExit):
         """Write it into its checkpoint folder, and log the command that continues.
 
         Raises:
-            ConfigurationError: There is no such folder, and its result would be lost.
+            ConfigurationError: No checkpoint folder was given, so the result would be lost.
             ArtifactError: The disk refused.
         """
         super().__init__(0)
         if job.checkpoint_folder is None:
             raise ConfigurationError(
-                "devices is torchrun, whose result is a checkpoint; give a checkpoint_folder."
+                "devices is torchrun, which saves a checkpoint; give a checkpoint_folder."
             )
         self.folder = job.write(Path(job.checkpoint_folder) / JOB_FOLDER)
         logger.info(

@@ -62,7 +62,7 @@ class MicroBatches:
 
     @property
     def limit(self) -> int | None:
-        """Faces that may go through the network at once; None where there is no limit."""
+        """Most faces that go through the network at once; None for no limit."""
         micro_batch = self._context.job.machine.micro_batch
         if isinstance(micro_batch, int):
             return micro_batch

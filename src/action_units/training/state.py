@@ -71,7 +71,7 @@ class TrainingState:
 
     @property
     def evaluated(self) -> AUNetwork:
-        """The network that is scored and kept: the average where there is one."""
+        """The network to score and save: its EMA if there is one."""
         if self.averaged is None:
             return self.network
         network: AUNetwork = self.averaged.network  # type: ignore[assignment]
@@ -166,7 +166,7 @@ class Checkpoints:
         return load_checkpoint(self.folder, self.identity)
 
     def sha256(self) -> str | None:
-        """Of the present checkpoint, whole or not; None where there is none."""
+        """Of the present checkpoint, whole or not; None if it does not exist."""
         path = None if self.folder is None else self.folder / NAME
         return sha256_of(path) if path is not None and path.is_file() else None
 
@@ -200,7 +200,7 @@ def save_checkpoint(folder: Path | str, identity: Mapping[str, Any], state: Cont
 
 
 def load_checkpoint(folder: Path | str, identity: Mapping[str, Any]) -> Content | None:
-    """Read the state in a training's checkpoint, on the CPU; None where there is none.
+    """Read a training's checkpoint onto the CPU; None if it does not exist.
 
     Raises:
         ArtifactError: It is damaged, unreadable, or of another training.

@@ -128,9 +128,9 @@ def run(
             logger.warning(
                 "%s was stopped by a signal when its last step was done; %s.",
                 job.description,
-                "its result is lost, as there is no checkpoint folder"
+                "its result is lost, as no checkpoint folder was given"
                 if folder is None
-                else "its result is kept, and the same command uses it",
+                else "its result is saved, and the same command uses it",
             )
             raise Interrupted(stop.number)
     made_on = saved["machine"] if saved is not None and finished else machine.to_dict()
@@ -386,7 +386,7 @@ def _stop_if_signalled(
             "Stopped by a signal after step %s of %s; %s.",
             f"{state.step:,}",
             f"{context.steps:,}",
-            "it was not saved, as there is no checkpoint folder"
+            "it was not saved, as no checkpoint folder was given"
             if folder is None
             else f"it is saved in {folder} and the same command resumes it",
         )
@@ -429,7 +429,7 @@ def _windows(
             raise ConfigurationError(
                 f"faces_in_memory is {requested}, and the checkpoint in "
                 f"{job.checkpoint_folder} was made with {'blocks' if began else 'always'}, "
-                "whose epochs have another order; leave it auto, which continues as it began, "
+                "which order faces differently; leave it auto, which continues as it began, "
                 "or start over with restart."
             )
         streams = began

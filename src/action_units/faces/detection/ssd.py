@@ -57,7 +57,7 @@ class Ssd(Detector):
     def _find(self, colour: Pixels, size: tuple[int, int]) -> list[Detection]:
         self._network.setInput(cv2.dnn.blobFromImage(colour, 1.0, _INPUT, _MEAN))
         rows = self._network.forward()[0, 0]  # (N, 7): picture, class, score, two corners
-        found: list[Detection] = []
+        detections: list[Detection] = []
         for _, _, score, left, top, right, bottom in rows.astype(np.float64).tolist():
             width, height = right - left, bottom - top  # as fractions of the picture's
             # Comparisons with NaN are false, so a box with one is dropped.
@@ -66,5 +66,5 @@ class Ssd(Detector):
             past_x, past_y = max(-left, right - 1.0) / width, max(-top, bottom - 1.0) / height
             if max(past_x, past_y) <= self.settings.overhang:
                 x, y = left * size[0], top * size[1]
-                found.append(Detection(x, y, width * size[0], height * size[1], score))
-        return found
+                detections.append(Detection(x, y, width * size[0], height * size[1], score))
+        return detections

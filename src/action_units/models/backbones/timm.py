@@ -76,7 +76,7 @@ class TimmBackbone(Backbone):
         return features
 
     def blocks(self) -> list[nn.Module]:
-        """The model's children that have parameters, lists of layers taken apart."""
+        """The model's children that have parameters, lists of layers unpacked."""
         parts: list[nn.Module] = []
         for child in self.network.children():
             listed = isinstance(child, nn.Sequential | nn.ModuleList)
