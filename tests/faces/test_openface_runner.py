@@ -152,7 +152,7 @@ def test_culprits_are_quarantined_and_the_others_of_their_batch_are_not(photos):
     assert set(quarantine["reason"]) == {"openface"}
     crash, unreadable, hang = quarantine["detail"]
     assert crash == "OpenFace was killed by SIGSEGV without a message"
-    assert unreadable == "OpenFace exited with 1, saying: ERROR: last words"
+    assert unreadable == "OpenFace exited with 1: ERROR: last words"
     assert hang == "OpenFace took longer than 0.7 s"
     names = {name for name in photos.files() if name.endswith(".csv")}
     assert names == {f"{stem}.jpg.csv" for stem in "acefh"}

@@ -62,7 +62,7 @@ def test_nothing_to_leave_out(table):
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        ([{**BAD, "reason": " "}], "reason:  } gives no reason; say why"),
+        ([{**BAD, "reason": " "}], "reason:  } gives no reason; add"),
         ([{"subject": "SN029"}], "{subject: SN029} gives no reason"),
         ([{"reason": "x"}], "{reason: x} names no subject"),
         ([{**BAD, "subject": 29}], "names no subject"),

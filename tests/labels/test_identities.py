@@ -15,7 +15,9 @@ def test_identities_are_put_beside_the_faces(tmp_path):
     table = web_people(["m.0b_3-FaceId-0.jpg", "m.0d27_dy_84-FaceId-1.jpg"], genders, path)
     assert table["subject"].tolist() == ["m.0b", "m.0d27_dy"]
     assert table["gender"].tolist() == [1, 0]
-    with pytest.raises(LabelError, match=r"m\.0c, whose face is m\.0c_1-FaceId-0\.jpg, is not"):
+    with pytest.raises(
+        LabelError, match=r"m\.0c, who is shown in m\.0c_1-FaceId-0\.jpg, is not"
+    ):
         web_people(["m.0c_1-FaceId-0.jpg"], genders, path)
     with pytest.raises(LabelError, match="is not the name of a web face"):
         web_people(["x.jpg"], genders, path)
@@ -28,7 +30,7 @@ def test_identities_are_put_beside_the_faces(tmp_path):
         ("", 1, "the header must be identity,gender"),
         ("identity,gender\na,1\nb\n", 3, "is not identity,gender"),
         ("identity,gender\na,x\n", 2, "gender is 'x'"),
-        ("identity,gender\na,1\n\na,1\n", 4, "a is there twice"),
+        ("identity,gender\na,1\n\na,1\n", 4, "a occurs twice"),
         (
             "identity,gender\nO'Neil, Pat (actor),1\n",
             2,

@@ -79,7 +79,7 @@ def test_failures_are_dropped_with_a_reason_whatever_their_values(tmp_path):
         ([row(confidence="inf")], 2, "confidence is 'inf'"),
         ([row(), row("b.jpg") + ", 1"], 3, "11 columns, but the header has 10"),
         ([row(), row("b.jpg").rsplit(",", 1)[0]], 3, "9 columns, but the header has 10"),
-        ([row(), row()], 3, "face 0 of a.jpg is there twice"),
+        ([row(), row()], 3, "face 0 of a.jpg occurs twice"),
         ([row(image="")], 2, "the row has no image name"),
         ([row(), row("b.jpg", face="0.5")], 3, "face is 0.5; expected a whole number"),
         ([row(), row("b.jpg", success="yes")], 3, "success is 'yes'; expected a number"),
@@ -100,7 +100,7 @@ def test_a_fault_is_named_with_its_line(tmp_path, rows, line, words):
         (HEADER.replace("AU12_c", "AU1_c"), "column AU12_c is missing"),
         (HEADER.replace("AU12_c", "AU12_C"), "column AU12_c is missing"),
         (HEADER.replace("confidence", "score"), "column confidence is missing"),
-        (HEADER.replace("AU01_c", "AU12_c"), "column AU12_c is there twice"),
+        (HEADER.replace("AU01_c", "AU12_c"), "column AU12_c occurs twice"),
         ("image, confidence, success, 0, 1, 2", "OpenFace 3"),
         ("image, face, confidence, AU01_r, AU02_r, AU03_r", "OpenFace 3"),
         ("face, confidence, gaze_0_x, pose_Tx", "run with -aus"),
@@ -176,7 +176,7 @@ def test_one_picture_and_its_first_line(tmp_path):
     with pytest.raises(LabelError, match=r"a\.csv, line 3: AU12_c is 3"):
         read_openface(path, AUS)
     path.write_text(f"{IMAGE_HEADER}\n" + "0, 0.98, 0.1, 1.5, 0.20, 1.00, 0, 0.00\n" * 2)
-    with pytest.raises(LabelError, match=r"line 3: face 0 of a\.jpg is there twice\. A merged"):
+    with pytest.raises(LabelError, match=r"line 3: face 0 of a\.jpg occurs twice\. A merged"):
         read_openface(path, AUS)
 
 
@@ -202,7 +202,7 @@ def test_several_faces_of_a_frame_by_the_older_header(tmp_path):
     path = tmp_path / "x.csv"
     header = VIDEO_HEADER.replace(" face_id,", "")
     path.write_text(f"{header}\n1, 0.0, 0.98, 1, 2.5, 1, 1, 0\n1, 0.0, 0.98, 1, 2.5, 1, 1, 0\n")
-    with pytest.raises(LabelError, match="face 0 of x is there twice"):
+    with pytest.raises(LabelError, match="face 0 of x occurs twice"):
         read_openface(path, AUS)
 
 
@@ -229,7 +229,7 @@ def test_merged_files_in_a_folder(tmp_path):
         (tmp_path / f"{name}.csv").write_text(f"{HEADER}\n{row(f'{name}.jpg')}\n")
     assert read_openface(tmp_path, AUS).table["image"].tolist() == ["a.jpg", "b.jpg"]
     (tmp_path / "c.csv").write_text(f"{HEADER}\n{row('new.jpg')}\n{row('a.jpg')}\n")
-    with pytest.raises(LabelError, match=r"c\.csv, line 3: face 0 of a\.jpg is there twice"):
+    with pytest.raises(LabelError, match=r"c\.csv, line 3: face 0 of a\.jpg occurs twice"):
         read_openface(tmp_path, AUS)
 
 

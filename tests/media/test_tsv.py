@@ -81,11 +81,11 @@ def test_line_ends_of_every_kind(path):
         ({"rank": b"x"}, "damaged", "expected a MID and a number"),
         ({"rank": "²".encode()}, "damaged", "expected a MID and a number"),
         ({"face_id": b"0"}, "damaged", "expected one like FaceId-0"),
-        ({"data": b"abc"}, "damaged", "face data: no base64"),
-        ({"data": b"ab\x00d"}, "damaged", "face data: no base64"),
+        ({"data": b"abc"}, "damaged", "face data: not base64"),
+        ({"data": b"ab\x00d"}, "damaged", "face data: not base64"),
         ({"data": b""}, "empty", "empty"),
         ({"face": b"AAAA"}, "damaged", "face rectangle of 3 bytes, expected 16"),
-        ({"face": b"!"}, "damaged", "face rectangle: no base64"),
+        ({"face": b"!"}, "damaged", "face rectangle: not base64"),
         ({"face": base64.b64encode(b"\0\0\xc0\x7f" * 4)}, "damaged", "not of finite numbers"),
     ],
 )
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         (b"a\t1\thttp://x\t/9j/\n" * 3000, r"line 1: 4 columns, expected 7: MID, .*; the line "
          r"begins 'a\\t1\\thttp://x\\t/9j/'\. Not one of the first 1,000 lines is a face's"),
         (b"\n\nmid,rank,url\nm.0,1,x\n", "line 3: 1 columns.*'mid,rank,url'.*first 2 lines"),
-        (line(0, data=b"!") * 5, "line 1: face data: no base64.*first 5 lines"),
+        (line(0, data=b"!") * 5, "line 1: face data: not base64.*first 5 lines"),
     ],
 )  # fmt: skip
 def test_a_file_of_something_else_is_refused_at_once(path, content, says):
