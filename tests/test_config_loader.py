@@ -243,10 +243,10 @@ def _texts(values):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"seed: 1\nrun: [a\n", r"parameters\.yml, line 3: this is no YAML \("),
-        (b"seed: 1\n  run: x\n", r"parameters\.yml, line 2: this is no YAML \(mapping values"),
+        (b"seed: 1\nrun: [a\n", r"parameters\.yml, line 3: this is not YAML \("),
+        (b"seed: 1\n  run: x\n", r"parameters\.yml, line 2: this is not YAML \(mapping values"),
         (b"seed: 1\nseed: 2\n", r"parameters\.yml, line 2: .*duplicate key seed"),
-        (b"seed: \xff\xfe\n", r"parameters\.yml: this is no YAML \('utf-8'"),
+        (b"seed: \xff\xfe\n", r"parameters\.yml: this is not YAML \('utf-8'"),
         (b"- a\n- b\n", r"parameters\.yml: names with values are expected"),
     ],
 )
@@ -254,6 +254,6 @@ def test_a_damaged_file_is_named_with_its_line(conf, content, sentence):
     place = conf / "local/parameters.yml"
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=sentence) as told:
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
         ProjectConfigLoader(str(conf), **CONFIG_LOADER_ARGS)["parameters"]
-    assert str(place) in str(told.value)
+    assert str(place) in str(caught.value)

@@ -1,9 +1,9 @@
-"""Where settings come from, and from where their paths count.
+"""Where settings come from, and which folder their paths are relative to.
 
-Of the same setting the last one holds: conf/base, the environment that --env names, conf/local
-(a person's own settings), --params. Kedro by itself reads one folder beside conf/base, so that
-conf/local would be unread wherever an environment is named, and it makes only some paths
-absolute, so that the others would count from the folder a command is typed in.
+The last one of the same setting holds: conf/base, the environment of --env, conf/local (the
+user's own settings), --params. Kedro itself reads one folder besides conf/base, so with --env
+it would not read conf/local. It makes only some paths absolute; the others would be relative
+to the current folder.
 """
 
 import os
@@ -23,7 +23,7 @@ from action_units.hints import leaves
 from action_units.pipelines.parameters import read_parameters
 
 OWN = "local"
-"""The folder of a person's own settings, which hold in every environment."""
+"""The folder of the user's own settings, which hold in every environment."""
 
 PATHS = {
     "catalog": [
@@ -49,9 +49,9 @@ _SQLITE = "sqlite:///"
 class ProjectConfigLoader(OmegaConfigLoader):
     """Kedro's loader; conf/local holds in every environment, and paths become absolute.
 
-    A path in the configuration counts from the project's folder. One in ``--params`` counts
-    from the current folder, or from the project's where only there something has that name.
-    ``~`` is the home folder in both.
+    A path in the configuration is relative to the project's folder. One in ``--params`` is
+    relative to the current folder, or to the project's if it exists only there. ``~`` is the
+    home folder in both.
 
     Attributes:
         project: The project's folder; None leaves paths as they are.
@@ -113,10 +113,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         return merged
 
     def load_and_merge_dir_config(self, conf_path: str, *args: Any, **options: Any) -> Any:
-        """Kedro's, which does not name the file, or counts its lines from 0.
+        """As Kedro's, which does not name a damaged file, or counts its lines from 0.
 
         Raises:
-            ConfigurationError: A file is no YAML; names it and the line.
+            ConfigurationError: A file is not YAML; names it and the line.
         """
         try:
             return super().load_and_merge_dir_config(conf_path, *args, **options)
@@ -126,7 +126,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             raise
 
     def _absolute(self, name: str, text: str) -> str:
-        """The path that a setting means, as absolute."""
+        """The absolute path of a setting."""
         assert self.project is not None
         if text.startswith(_SQLITE):
             return _SQLITE + str(self.project / text.removeprefix(_SQLITE))
@@ -146,9 +146,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
 class ProjectContext(KedroContext):
     """Kedro's context with typed parameters, whose loader knows where the project is.
 
-    Kedro types a parameter where a node of the run's pipelines has an annotation for it. Here
-    all are built, so that a wrong one is refused whatever runs, and also ``training``, which
-    no file has.
+    Kedro types the parameters that the run's nodes annotate. Here all are built, so that a
+    wrong one is an error whatever runs, and also ``training``, which is in no file.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -176,7 +175,7 @@ def _check_yaml(path: Path) -> None:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         what = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise ConfigurationError(f"{path}{line}: this is no YAML ({what}).") from error
+        raise ConfigurationError(f"{path}{line}: this is not YAML ({what}).") from error
     if not isinstance(content, DictConfig):
         raise ConfigurationError(f"{path}: names with values are expected, not a list.")
 

@@ -18,34 +18,31 @@ class LabelError(ActionUnitsError):
             problem: What was found and what was expected.
             line: Its line, counted from 1, where there is one.
         """
-        place = str(path) if line is None else f"{path}, line {line}"
-        super().__init__(f"{place}: {problem}")
-        self.path = Path(path)
-        self.line = line
-        self.problem = problem
+        super().__init__(path, problem, line)  # so that it can be pickled
+        self.path, self.problem, self.line = Path(path), problem, line
 
-    def __reduce__(self) -> tuple[type, tuple[Path, str, int | None]]:
-        """Survive the trip from a worker process."""
-        return type(self), (self.path, self.problem, self.line)
+    def __str__(self) -> str:
+        """Place and problem."""
+        line = "" if self.line is None else f", line {self.line}"
+        return f"{self.path}{line}: {self.problem}"
 
 
 class UnusableFace(ActionUnitsError):
     """A picture that cannot be used; the run goes on and the picture is quarantined."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        """Say why.
+        """Give the reason.
 
         Args:
             reason: A short code that counts are grouped by, such as ``truncated``.
             detail: What exactly was wrong.
         """
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+        super().__init__(reason, detail)  # so that it can be pickled
+        self.reason, self.detail = reason, detail
 
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        """Survive the trip from a worker process."""
-        return type(self), (self.reason, self.detail)
+    def __str__(self) -> str:
+        """Reason and detail."""
+        return f"{self.reason}: {self.detail}"
 
 
 class ConfigurationError(ActionUnitsError):

@@ -1,6 +1,6 @@
 """The command to type next, with the options of the current one.
 
-A hint that forgot ``--env`` or ``run`` would, if followed, train something else for hours.
+A hint without ``--env`` or ``run`` would, if followed, train something else for hours.
 """
 
 import shlex
@@ -14,7 +14,7 @@ _OF_ONE_COMMAND = ("restart", "source", "model", "runs", "person")
 _WITHOUT_FOLDS = ("preprocess", "pretrain")
 
 program = "kedro run"
-"""What starts a run; ``action-units run`` where no project is around it."""
+"""What starts a run; ``action-units run`` outside of a project."""
 
 stage: ContextVar[Mapping[str, Any]] = ContextVar("stage")
 """Pipeline and, where it has one, fold of the node that this thread runs."""
@@ -25,10 +25,10 @@ class Run:
     """The options of a run.
 
     Attributes:
-        project: Its project's folder.
-        env: The environment; None where none was named.
-        conf_source: The configuration; None where it is the project's own.
-        params: Of ``--params``, nested.
+        project: The project's folder.
+        env: ``--env``.
+        conf_source: The configuration; None for the project's own.
+        params: ``--params``, nested.
     """
 
     project: Path
@@ -42,15 +42,15 @@ current: Run | None = None
 
 
 def command(pipeline: str | None = None, **params: Any) -> str:
-    """A command that goes on with the current run's data, settings and names.
+    """The command for a further run with the current run's data, settings and names.
 
     Args:
-        pipeline: What to run; None is everything, commas stand between several.
-        params: Parameters in addition to those of the current run, or in place of them.
+        pipeline: What to run, several with commas; None for everything.
+        params: Added to the parameters of the current run, or in place of them.
 
     Returns:
-        The command in backquotes; where no run is known, with the words that it needs the
-        options of the run that is meant.
+        The command in backquotes; where no run is known, with a note that it needs the
+        options of the run.
     """
     parts = [program]
     if pipeline:
@@ -78,23 +78,19 @@ def command(pipeline: str | None = None, **params: Any) -> str:
 
 
 def again(**params: Any) -> str:
-    """The command that does the stage of now alone, raises and returns as ``command``."""
+    """The command that runs the current stage alone; as ``command``."""
     now = dict(stage.get({}))
     return command(now.pop("pipeline", None), **now | params)
 
 
 def own_settings(file: str) -> str:
-    """Where a person's own settings go.
-
-    Args:
-        file: Such as ``parameters.yml``.
-    """
+    """The path of a file of the user's own settings, such as ``parameters.yml``."""
     folder = current.conf_source if current and current.conf_source else "conf"
     return f"{folder}/local/{file}"
 
 
 def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping, with its name with dots."""
+    """Every value of a nested mapping, with its dotted name."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from leaves(value, f"{above}{key}.")

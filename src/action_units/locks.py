@@ -1,8 +1,8 @@
 """One process a folder.
 
-The lock is ``filelock``'s: the operating system drops it with the process, so none goes
-stale. Where a disk has no such locks, a file with the process's number, host and start
-stands for it, and is recovered when that process is gone.
+The lock is ``filelock``'s: the operating system drops it with the process, so it cannot
+outlive it. On a disk without such locks a file with the process's number, host and start
+replaces it; the next process takes it over when that process does not run any more.
 """
 
 import errno
@@ -21,12 +21,13 @@ from action_units.files import advice, make_folder, set_mode, sweep
 logger = logging.getLogger(__name__)
 
 RUN_LOCK = ".run.lock"
-"""The lock that a whole run holds in its folders, beside those that its parts take."""
+"""The lock that a whole run holds in its folders, besides those of its parts."""
 
 _NO_LOCKS = {
     errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP,
 }  # fmt: skip
 _POLL = 0.25  # seconds
+_SOFT = ".held"  # ends the name of a lock that is only a file
 
 
 @contextmanager
@@ -47,9 +48,9 @@ def locked(folder: Path | str, *, name: str = ".lock", wait: bool = False) -> It
         lock = _acquire(folder / name, wait)
     except Timeout as error:
         path = Path(error.lock_file)
-        gone = f", delete {path} if it is gone" if _is_soft(path) else ""
+        delete = f", delete {path} if it does not run any more" if path.suffix == _SOFT else ""
         raise ArtifactError(
-            f"{folder} is in use by {_holder(path)}; wait for it to end, stop it{gone}, or "
+            f"{folder} is in use by {_holder(path)}; wait for it to end, stop it{delete}, or "
             "choose another folder."
         ) from None
     except OSError as error:
@@ -74,8 +75,8 @@ def _acquire(path: Path, wait: bool) -> BaseFileLock:
     except OSError as error:
         if isinstance(error, Timeout) or error.errno not in _NO_LOCKS:
             raise
-        # Another name: the file of a lock that the disk does not have says nothing.
-        path = path.with_name(f"{path.name}.held")
+        # Another name: the file of the failed lock must not count as held.
+        path = path.with_name(path.name + _SOFT)
         lock = SoftFileLock(path, thread_local=False)
         _wait(lock, path, wait)
     if not isinstance(lock, SoftFileLock):  # that one writes the same itself
@@ -94,12 +95,8 @@ def _wait(lock: BaseFileLock, path: Path, wait: bool) -> None:
         lock.acquire(timeout=-1, poll_interval=_POLL)
 
 
-def _is_soft(path: Path) -> bool:
-    return path.suffix == ".held"
-
-
 def _holder(path: Path) -> str:
-    """Who holds a lock, as far as its file tells."""
+    """The process that a lock's file names."""
     try:
         process, host, *_ = path.read_text().splitlines()
     except (OSError, ValueError):

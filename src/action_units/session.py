@@ -17,9 +17,9 @@ class ProjectSession(KedroSession):
     """Kedro's session; ``settings.SESSION_CLASS``, so also ``session`` in a notebook.
 
     Kedro's pipelines are fixed before parameters are known, and no hook can change the one
-    that runs. Kedro has names of nodes chosen at the start of a run, though, and this chooses
-    those that the parameters leave in. A plain ``KedroSession`` does everything that is
-    registered; where the parameters ask for less, the hook ``CheckRun`` refuses it.
+    that runs. A run can select nodes by name, though, and this selects those that the
+    parameters ask for. A plain ``KedroSession`` runs all registered nodes; where the
+    parameters ask for fewer, the hook ``CheckRun`` raises an error.
     """
 
     def run(
@@ -35,7 +35,7 @@ class ProjectSession(KedroSession):
         """Run pipelines; arguments and result are ``KedroSession.run``'s.
 
         Raises:
-            ConfigurationError: The parameters are wrong, or leave nothing to be done.
+            ConfigurationError: The parameters are wrong, or leave nothing to do.
         """
         selection = Selection.of(Parameters.from_params(self.load_context().params))
         names = [pipeline_name] if pipeline_name else pipeline_names or ["__default__"]
@@ -48,21 +48,21 @@ class ProjectSession(KedroSession):
 
 
 def _selected(
-    pipeline: Pipeline, selection: Selection, asked: tuple[str, ...], names: list[str]
+    pipeline: Pipeline, selection: Selection, requested: tuple[str, ...], names: list[str]
 ) -> tuple[str, ...]:
     """Names of the nodes to run; empty for all."""
     left_out = {
         node.name: reason for node in pipeline.nodes if (reason := selection.reason(node))
     }
-    for name in asked:
+    for name in requested:
         if name in left_out:
             raise ConfigurationError(f"{left_out[name]} leaves out the node {name}.")
-    if asked or not left_out:
-        return asked
+    if requested or not left_out:
+        return requested
     selected = tuple(node.name for node in selection.nodes(pipeline))
     if not selected:
         reasons = " and ".join(sorted(set(left_out.values())))
         raise ConfigurationError(
-            f"{reasons} leaves nothing to be done in the pipeline {', '.join(names)}."
+            f"{reasons} leaves nothing to do in the pipeline {', '.join(names)}."
         )
     return selected

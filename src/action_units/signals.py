@@ -22,21 +22,20 @@ class Terminated(SystemExit):
 def orderly_end() -> Iterator[None]:
     """Run a command so that signals end it through its ``finally`` clauses, in one line.
 
-    Ctrl-C ends with exit code 130, SIGTERM with 143; SIGHUP, as of a terminal that is closed,
-    is treated as SIGTERM, unless ``nohup`` has it ignored. Files of other libraries get the
-    permissions of our own too, by the umask.
+    Ctrl-C ends with exit code 130, SIGTERM with 143. SIGHUP, which a closed terminal sends, is
+    treated as SIGTERM unless ``nohup`` has it ignored. The umask gives files that other
+    libraries write the permissions of our own.
 
     Raises:
         SystemExit: A signal arrived.
         ConfigurationError: ``ACTION_UNITS_SHARE_FILES`` has an unknown value.
     """
-    handlers = {}
-    if threading.current_thread() is threading.main_thread():
-        handlers = {signal.SIGTERM: _terminate, signal.SIGHUP: _hang_up}
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-            del handlers[signal.SIGHUP]
+    before = {}
     mask = os.umask(umask())
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    if threading.current_thread() is threading.main_thread():
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _hang_up)
     try:
         yield
     except KeyboardInterrupt:

@@ -25,16 +25,6 @@ def thread_limit() -> int | None:
     return _limit
 
 
-def check_threads(threads: object) -> None:
-    """Check a number of threads.
-
-    Raises:
-        ConfigurationError: It is neither None nor a whole number from 1.
-    """
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
-
-
 @contextmanager
 def limited(threads: int | None) -> Iterator[None]:
     """Limit what computes in this thread, and the pools it makes; then restore the settings.
@@ -46,17 +36,18 @@ def limited(threads: int | None) -> Iterator[None]:
         threads: The most threads; None changes nothing.
 
     Raises:
-        ConfigurationError: As ``check_threads``.
+        ConfigurationError: It is neither None nor a whole number from 1.
     """
     global _limit
-    check_threads(threads)
     if threads is None:
         yield
         return
-    import cv2  # commands that compute nothing do not wait for these
+    if type(threads) is not int or threads < 1:
+        raise ConfigurationError(f"threads is {threads!r}; it must be a whole number from 1.")
+    import cv2  # here, so that commands that compute nothing start quickly
     from threadpoolctl import threadpool_limits
 
-    before = {name: os.environ.get(name) for name in _VARIABLES}
+    before = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     limit_before, opencv_before = _limit, cv2.getNumThreads()
     torch = sys.modules.get("torch")
     torch_before = cores() if torch is None else torch.get_num_threads()
@@ -73,8 +64,6 @@ def limited(threads: int | None) -> Iterator[None]:
         cv2.setNumThreads(opencv_before)
         if (torch := sys.modules.get("torch")) is not None:  # perhaps loaded in between
             torch.set_num_threads(torch_before)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in _VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)

@@ -19,10 +19,9 @@ _LONGEST = 500  # characters of a value that any MLflow takes
 
 
 class TrackWithMlflow:
-    """Logs to the MLflow run that the plugin has opened.
+    """Logs parameters one by one, and the averages of the summary, to the plugin's MLflow run.
 
-    The plugin logs each parameter of a node as one text. Here the values of a group are
-    logged one by one, and the averages of the summary.
+    The plugin itself logs each group of parameters as one text.
     """
 
     @hook_impl(trylast=True)  # after the plugin has opened its run
@@ -51,7 +50,7 @@ def _active_mlflow() -> Any:
 
 
 def values_of(groups: Mapping[str, Any]) -> dict[str, str]:
-    """Every value of those parameters that are groups, by its name with dots."""
+    """Every value of the parameters that are groups, by its dotted name."""
     plain = {
         name: group.to_json() for name, group in groups.items() if isinstance(group, Settings)
     }
@@ -59,13 +58,10 @@ def values_of(groups: Mapping[str, Any]) -> dict[str, str]:
 
 
 def metrics_of(measures: pd.DataFrame) -> dict[str, float]:
-    """The means of folds of every average as MLflow takes them, undefined ones left out.
+    """The means of folds of every defined average, by names such as ``finetuned.f1.12 AUs``.
 
     Args:
         measures: From ``RunSummary.metrics_table``.
-
-    Returns:
-        By names such as ``finetuned.f1.12 AUs``.
     """
     averages = measures[measures["name"].str.contains(" AUs")]
     named = averages["model"] + "." + averages["measure"] + "." + averages["name"]

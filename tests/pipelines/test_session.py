@@ -83,7 +83,7 @@ def test_a_network_of_an_earlier_run_is_not_taken_where_there_is_no_pretraining(
         (
             {"pretraining": False},
             {"pipeline_name": "pretrain"},
-            "pretraining=false leaves nothing to be done in the pipeline pretrain",
+            "pretraining=false leaves nothing to do in the pipeline pretrain",
         ),
         (
             {"fold": 3},
