@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from action_units.config import FinetuneSettings
 from action_units.errors import ConfigurationError
 from action_units.faces.store import FaceStore
 from action_units.labels.folds import fold_protocol
@@ -25,7 +26,13 @@ def store(copy_from=None, copy_to=None):
 
 
 def split(faces):
-    return split_subjects(faces, "fg2020", {"validation_subjects": 3}, 20, fold=1)
+    return split_subjects(
+        faces,
+        "fg2020",
+        FinetuneSettings(validation_subjects=3, also_from_scratch=True),
+        20,
+        fold=1,
+    )
 
 
 def test_a_picture_under_two_names_across_the_fold_is_refused():
