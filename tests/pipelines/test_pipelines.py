@@ -1,0 +1,346 @@
+"""Each pipeline by itself, in this process, with a few small faces.
+
+Inputs and outputs are MemoryDatasets, except where a pipeline works in folders.
+"""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
+from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
+from action_units.datasets.crops import DisfaCropsDataset, WebCropsDataset
+from action_units.datasets.faces import FaceStoreDataset
+from action_units.datasets.folder import FolderDataset
+from action_units.datasets.folds import (
+    AbsentDataset,
+    EvaluatedFold,
+    EvaluatedFoldsDataset,
+    FoldEvaluationDataset,
+)
+from action_units.datasets.raw import (
+    RENDERED,
+    DisfaRecordingsDataset,
+    WebPhotographsDataset,
+)
+from action_units.datasets.verified import JSON, VerifiedDataset, WithdrawnDataset
+from action_units.export.package import read_package
+from action_units.faces.store import FaceStore
+from action_units.faces.workers import Workers
+from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
+from action_units.labels.folds import fold_protocol
+from action_units.models.model_files import save_model
+from action_units.pipelines import (
+    comparison,
+    evaluation,
+    export,
+    finetuning,
+    prediction,
+    preprocessing,
+    pretraining,
+    sample,
+    withdrawal,
+)
+from action_units.pipelines.selection import Selection
+from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
+from tests.export.synthetic import CARD, synthetic_faces, synthetic_model, synthetic_store
+from tests.export.synthetic import write_run as write_models
+from tests.prediction.conftest import scene, write_run
+from tests.test_config import configured
+
+ONE_EPOCH = {"epochs": 1, "batch_size": 16}
+SMALL = {
+    "face_size": 32,
+    "workers": 0,
+    "recipe": "small",
+    "recipes": {
+        "small": {
+            "network": {"architecture": "residual", "width": 0.25},
+            "pretrain": ONE_EPOCH,
+            "finetune": ONE_EPOCH,
+            "from_scratch": ONE_EPOCH,
+            "flip_average": False,
+        }
+    },
+}
+
+
+def run(pipeline, datasets, **changed):
+    """Run what the parameters leave in, and load what no node has read.
+
+    Args:
+        pipeline: A pipeline.
+        datasets: By name; what is no dataset is held in memory.
+        changed: Parameters other than those of ``conf/base`` and `SMALL`.
+    """
+    parameters = Parameters.read(configured() | SMALL | changed)
+    selection = Selection.of(parameters)
+    selected = Pipeline(selection.nodes(pipeline))
+    values = parameters.to_params()
+    datasets = {
+        **{f"params:{name}": value for name, value in values.items()},
+        "params:sample.web": values["sample"].web,
+        "params:sample.disfa": values["sample"].disfa,
+        **dict.fromkeys(selection.absent(selected.inputs(), pipeline), AbsentDataset()),
+        **datasets,
+    }
+    catalog = DataCatalog(
+        {
+            name: data
+            if isinstance(data, AbstractDataset)
+            else MemoryDataset(data, copy_mode="assign")
+            for name, data in datasets.items()
+        }
+    )
+    outputs = SequentialRunner().run(selected, catalog)
+    return {name: dataset.load() for name, dataset in outputs.items()}
+
+
+def folders(tmp_path, *names):
+    """A folder for each name."""
+    return {name: FolderDataset(path=str(tmp_path / name)) for name in names}
+
+
+def face_store(subjects, aus, each=4):
+    """`each` labelled faces of 32 pixels for each subject; AU12 makes a face bright."""
+    n, random = len(subjects) * each, np.random.default_rng(0)
+    labels = (random.random((n, len(aus))) < 0.5).astype(np.int8)
+    faces = synthetic_faces(n, 32)
+    faces[labels[:, aus.index(12)] == 1] |= 128
+    table = pd.DataFrame(labels, columns=[f"AU{au:02d}" for au in aus])
+    who = np.repeat(np.array(subjects), each)
+    frames = np.tile(np.arange(1, each + 1), len(subjects))
+    about = {
+        "image": [f"{s}_{f:04d}.jpg" for s, f in zip(who, frames, strict=True)],
+        "subject": who,
+        "frame": frames,
+        "origin": RENDERED,
+        "sha256": [f"{row:064x}" for row in range(n)],
+    }
+    return FaceStore(faces, pd.concat([pd.DataFrame(about), table], axis=1), aus)
+
+
+# ---------------------------------------------------------------- sample and preprocess
+
+
+def raw_data(tmp_path):
+    return {
+        "web_photographs": WebPhotographsDataset(path=str(tmp_path / "web")),
+        "disfa_recordings": DisfaRecordingsDataset(path=str(tmp_path / "disfa")),
+    }
+
+
+def render(tmp_path):
+    """The sample of eight photographs and one recording of 24 frames."""
+    config = {
+        "render": True,
+        "web": WebSampleConfig(photographs=8, identities=8, size=160).model_dump(),
+        "disfa": DisfaSampleConfig(frames_per_subject=24, width=160, height=160).model_dump(),
+    }
+    data = {
+        "web_sample_folder": FolderDataset(path=str(tmp_path / "web")),
+        "disfa_sample_folder": FolderDataset(path=str(tmp_path / "disfa")),
+    }
+    return run(sample.create_pipeline(), data | raw_data(tmp_path), sample=config)
+
+
+@pytest.fixture
+def one_subject(monkeypatch):
+    monkeypatch.setattr("action_units.sample.disfa.SUBJECTS", ("SN001",))
+    monkeypatch.setattr("action_units.sample.layout.Workers", lambda count: Workers(0))
+
+
+def test_sample_is_rendered_once(one_subject, tmp_path):
+    made = render(tmp_path)
+    assert {data.origin for data in made.values()} == {RENDERED}
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert [path.name for path in files if path.suffix == ".avi"] == [
+        "RightVideoSN001_comp.avi"
+    ]
+    render(tmp_path)
+    again = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert again == files
+
+
+def test_sample_is_not_rendered_into_a_person_s_own_data(tmp_path):
+    for name in ("web", "disfa"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("mine")
+    made = render(tmp_path)
+    assert [made[name].origin for name in sorted(made)] == ["disfa", "web"]
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"notes.txt"}
+
+
+def test_preprocess_makes_labelled_faces_of_raw_data(one_subject, tmp_path):
+    render(tmp_path)
+    data = folders(
+        tmp_path,
+        *("web_cropping", "web_openface", "web_crop_folder", "web_faces_before"),
+        *("disfa_cropping", "disfa_crop_folder", "disfa_faces_before"),
+    )
+    data["web_crops"] = WebCropsDataset(path=str(tmp_path / "web_crop_folder"))
+    data["disfa_crops"] = DisfaCropsDataset(path=str(tmp_path / "disfa_crop_folder"))
+    data["withdrawn"] = WithdrawnDataset(filepath=str(tmp_path / "withdrawn.csv"))
+    for name in ("web_faces", "disfa_faces"):
+        data[name] = FaceStoreDataset(path=str(tmp_path / name))
+    made = run(preprocessing.create_pipeline(), data | raw_data(tmp_path))
+    assert len(made["quarantines"]) == 0
+    web, disfa = data["web_faces"].load(), data["disfa_faces"].load()
+    assert (len(web), web.aus) == (8, PRETRAIN_AUS)
+    assert (len(disfa), disfa.aus) == (24, DISFA_AUS)
+    assert disfa.faces.shape[1:] == (32, 32)
+
+
+# ------------------------------------------------------------------ training
+
+
+def test_pretrain_learns_from_those_who_are_not_held_out(tmp_path):
+    people = [f"p{number}" for number in range(8)]
+    faces = face_store(people, PRETRAIN_AUS)
+    faces.table["split"] = np.where(faces.subjects < "p6", "train", "test")
+    made = run(
+        pretraining.create_pipeline(),
+        {"web_faces": faces, **folders(tmp_path, "checkpoints")},
+    )
+    assert made["pretrained_model"].aus == PRETRAIN_AUS
+    assert made["pretraining_curve"]["epoch"].tolist() == [1]
+    table = made["pretrained_people"]
+    assert table["identity"].tolist() == people
+    assert table["split"].value_counts().to_dict() == {"train": 6, "test": 2}
+
+
+@pytest.fixture(scope="module")
+def disfa_faces():
+    protocol = fold_protocol("fg2020")
+    return face_store([s for group in protocol.groups for s in group[:3]], DISFA_AUS)
+
+
+@pytest.fixture(scope="module")
+def finetuned(disfa_faces, tmp_path_factory):
+    """What the pipeline `finetune` makes for fold 1."""
+    data = {
+        "disfa_faces": disfa_faces,
+        "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+        **folders(tmp_path_factory.mktemp("finetune"), "checkpoints"),
+    }
+    return run(finetuning.create_pipeline(), data, fold=1)
+
+
+def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, disfa_faces):
+    tested = set(fold_protocol("fg2020").test_subjects(1))
+    for network, stage in (("finetuned", "finetune"), ("scratch", "scratch")):
+        model = finetuned[f"fold1.{network}_model"]
+        assert (model.aus, model.provenance["stage"]) == (DISFA_AUS, stage)
+        subjects = {part: set(who) for part, who in model.provenance["subjects"].items()}
+        assert set.union(*subjects.values()) == set(disfa_faces.subjects)
+        assert subjects["test"] == tested & set(disfa_faces.subjects)
+        validated = finetuned[f"fold1.{network}_validation_predictions"]
+        assert set(validated["subject"]) == subjects["validation"]
+        thresholds = finetuned[f"fold1.{network}_thresholds"]
+        assert set(thresholds["fitted_on"]) == subjects["validation"]
+    assert not {name for name in finetuned if name.startswith(("fold2", "fold3"))}
+
+
+# -------------------------------------------------------- evaluation and comparison
+
+
+def test_evaluate_scores_the_test_subjects(finetuned, disfa_faces, tmp_path):
+    models, output, reports = (tmp_path / name for name in ("models", "output", "reports"))
+    subjects = finetuned["fold1.finetuned_model"].provenance["subjects"]
+    data = {
+        "disfa_faces": disfa_faces,
+        "fold1.split": {"protocol": "fg2020", "fold": 1, **subjects, "data_sha256": "0" * 64},
+        "quarantines": pd.DataFrame(),
+        **dict.fromkeys(("disfa_lost_frames", "pretraining_curve"), AbsentDataset()),
+        **finetuned,
+        # The report is of all folds on disk.
+        "evaluated_folds": EvaluatedFoldsDataset(path=str(reports), predictions=str(output)),
+        "fold1.evaluation": FoldEvaluationDataset(
+            filepath=str(reports / "fold1/evaluation.json")
+        ),
+        "run_models": models,
+        "fold1.finetuned_postprocessing": VerifiedDataset(
+            filepath=str(models / "fold1/finetuned_treatment.json"), dataset=JSON
+        ),
+    }
+    save_model(finetuned["fold1.finetuned_model"], models / "fold1/finetuned.safetensors")
+    for network in ("finetuned", "scratch"):
+        for what in ("predictions", "raw_predictions", "validation_predictions"):
+            data[f"fold1.{network}_{what}"] = VerifiedDataset(
+                filepath=str(output / f"fold1/{network}_{what}.parquet"),
+                dataset="pandas.ParquetDataset",
+            )
+        validated = f"fold1.{network}_validation_predictions"
+        data[validated].save(finetuned[validated])
+    # Figures and the page take seconds; `finished` has them.
+    pipeline = evaluation.create_pipeline().to_outputs("model_card")
+    made = run(pipeline, data, fold=1)
+    for network in ("finetuned", "scratch"):
+        table = data[f"fold1.{network}_predictions"].load()
+        assert set(table["subject"]) == set(subjects["test"])
+    scored = made["summary_measures"].set_index(["measure", "model", "name"])["mean_of_folds"]
+    assert scored.loc["f1", :, "AU12"].between(0, 1).all()
+    assert "fold" in made["model_card"]
+
+
+def made_up_run(skill):
+    table = made_up_predictions(GROUPS[0], seed=1, skill=skill)
+    return {1: EvaluatedFold(made_up_fold(1), {"finetuned": table}, {}, {})}
+
+
+def test_compare_sets_the_better_run_beside_the_first():
+    runs = {"main": lambda: made_up_run(0.2), "wide": lambda: made_up_run(0.6)}
+    made = run(comparison.create_pipeline(), {"evaluated_runs": runs})
+    table = made["comparison_table"]
+    assert set(zip(table["run"], table["against"], strict=True)) == {("wide", "main")}
+    f1 = table[(table["measure"] == "f1") & (table["name"] == "12 AUs")].iloc[0]
+    assert f1["difference"] == pytest.approx(f1["value"] - f1["first"])
+    assert 0 < f1["low"] < f1["difference"] < f1["high"]
+    assert "wide" in made["comparison_report"]
+
+
+# ------------------------------------------------------------- use of the networks
+
+
+def test_predict_writes_a_table_of_each_picture(tmp_path):
+    picture = tmp_path / "portrait.png"
+    cv2.imwrite(str(picture), scene({0: 20}))
+    data = folders(tmp_path, "predicted_folder") | {
+        "run_models": write_run(tmp_path / "models")
+    }
+    made = run(prediction.create_pipeline(), data, source=str(picture))
+    (row,) = made["predicted_sources"].to_dict("records")
+    table = pd.read_parquet(row["table"])
+    assert (row["source"], len(table)) == (str(picture), 1)
+    assert table[["AU01_p", "AU04_p", "AU12_p"]].iloc[0].between(0, 1).all()
+
+
+def test_export_makes_a_package_that_can_be_read(tmp_path):
+    data = folders(tmp_path, "exported_folder") | {
+        "run_models": write_models(tmp_path / "models"),
+        "disfa_faces": synthetic_store(),
+        "model_card": CARD,
+    }
+    run(export.create_pipeline(), data, export={"onnx": False, "int8": False})
+    package = read_package(tmp_path / "exported_folder/ensemble")
+    assert len(package.fold_models) == 3
+
+
+def test_withdraw_removes_a_person_from_crops_and_faces(tmp_path):
+    layers = folders(tmp_path, "raw_layer", *withdrawal.pipeline.LAYERS.values())
+    for layer in layers.values():
+        layer.load()
+    store = face_store(["SN001", "SN002"], DISFA_AUS)
+    store.save(tmp_path / "disfa_faces_before")
+    crops = tmp_path / "disfa_crop_folder"
+    for subject in ("SN001", "SN002"):
+        (crops / f"RightVideo{subject}_00000001.jpg").touch()
+    listed = WithdrawnDataset(filepath=str(tmp_path / "withdrawn.csv"))
+    data = layers | {"withdrawn_before": listed, "withdrawn": listed}
+    run(withdrawal.create_pipeline(), data, person="SN002")
+    assert listed.load()["person"].tolist() == ["SN002"]
+    assert set(FaceStore.open(tmp_path / "disfa_faces_before").subjects) == {"SN001"}
+    assert [path.name for path in crops.glob("*.jpg")] == ["RightVideoSN001_00000001.jpg"]
