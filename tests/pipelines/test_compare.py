@@ -5,6 +5,11 @@ import shutil
 import pandas as pd
 import pytest
 
+from action_units.datasets.folds import EvaluatedFold
+from action_units.errors import ConfigurationError
+from action_units.pipelines.comparison.nodes import compare_runs
+from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
+
 
 @pytest.fixture(scope="module")
 def two_runs(finished, tmp_path_factory):
@@ -22,12 +27,8 @@ def two_runs(finished, tmp_path_factory):
     return project
 
 
-def compare(project, *more, **options):
-    return project.run("--env", "tiny", "--pipelines", "compare", *more, **options)
-
-
 def test_all_finished_runs_are_compared_with_the_first(two_runs):
-    printed = compare(two_runs)
+    printed = two_runs.run("--env", "tiny", "--pipelines", "compare")
     assert "main against earlier, 12 AUs: F1" in printed
     folder = two_runs.path / "data/08_reporting/tiny/comparisons/fg2020"
     table = pd.read_csv(folder / "comparison.csv", na_values="n/a")
@@ -45,36 +46,46 @@ def test_all_finished_runs_are_compared_with_the_first(two_runs):
     assert "rendered" in page.lower()
 
 
-def test_runs_are_chosen_by_name_and_the_first_is_the_reference(two_runs):
-    printed = compare(two_runs, "--params", "runs=main:earlier")
-    assert "earlier against main, 8 AUs: F1" in printed
+def made_up_run(skill):
+    table = made_up_predictions(GROUPS[0], seed=1, skill=skill)
+    return lambda: {1: EvaluatedFold(made_up_fold(1), {"finetuned": table}, {}, {})}
+
+
+RUNS = {"earlier": made_up_run(0.2), "main": made_up_run(0.6), "wide": made_up_run(0.4)}
+
+
+def test_runs_are_chosen_by_name_and_the_first_is_the_reference(caplog):
+    caplog.set_level("INFO")
+    table, _ = compare_runs(RUNS, "main:earlier", 0)
+    assert set(zip(table["run"], table["against"], strict=True)) == {("earlier", "main")}
+    assert "earlier against main, 12 AUs: F1 -" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ("main:wide", "there is no run 'wide' to compare; finished are earlier, main."),
+        ("main:short", "there is no run 'short' to compare; finished are earlier, main, wide."),
         ("main", "two different runs or more can be compared"),
         ("main:main", "two different runs or more can be compared"),
     ],
 )
-def test_what_cannot_be_compared_is_one_sentence(two_runs, runs, sentence):
-    printed = compare(two_runs, "--params", f"runs={runs}", fails=True)
-    assert sentence in printed
-    assert "Traceback" not in printed
+def test_what_cannot_be_compared_is_one_sentence(runs, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        compare_runs(RUNS, runs, 0)
 
 
-def test_a_run_is_not_overwritten_by_another_recipe(two_runs):
-    before = two_runs.bytes_of("data/06_models/tiny/earlier/**/*.safetensors")
-    printed = two_runs.run("--env", "tiny", "--pipelines", "finetune",
-        "--params", "run=earlier,recipes.modern.finetune.epochs=3", fails=True,
+def test_a_run_is_not_overwritten_by_another_recipe(copied):
+    project = copied
+    before = project.bytes_of("data/06_models/tiny/main/**/*.safetensors")
+    printed = project.run("--env", "tiny", "--pipelines", "finetune",
+        "--params", "recipes.modern.finetune.epochs=3", fails=True,
     )  # fmt: skip
     assert "epochs was 2 and is now 3" in printed
-    assert two_runs.bytes_of("data/06_models/tiny/earlier/**/*.safetensors") == before
+    assert project.bytes_of("data/06_models/tiny/main/**/*.safetensors") == before
 
 
-def test_a_name_that_is_no_folder_name_is_refused(two_runs):
-    printed = two_runs.run(
+def test_a_name_that_is_no_folder_name_is_refused(empty_project):
+    printed = empty_project.run(
         "--env", "tiny", "--pipelines", "evaluate", "--params", "run=../x", fails=True
     )
     assert "run is '../x'; it must be text of 1 to 64 letters" in printed

@@ -37,22 +37,18 @@ def test_folds_and_runs_are_found_with_their_predictions(from_elsewhere):
     assert sorted(runs["main"]()[3].predictions) == ["finetuned", "scratch"]
 
 
-@pytest.mark.parametrize(
-    ("file", "stage"),
-    [
+def test_missing_predictions_are_an_error_by_name(from_elsewhere):
+    project, catalog = from_elsewhere
+    folder = project.path / "data/07_model_output/tiny/main/fg2020/fold1"
+    for file, stage in (
         ("finetuned_predictions", "evaluate"),
         ("scratch_raw_predictions", "evaluate"),
         ("finetuned_validation_predictions", "finetune"),
-    ],
-)
-def test_missing_predictions_are_an_error_by_name(from_elsewhere, file, stage):
-    project, catalog = from_elsewhere
-    path = project.path / f"data/07_model_output/tiny/main/fg2020/fold1/{file}.parquet"
-    aside = path.rename(path.with_suffix(".aside"))
-    try:
+    ):
+        path = folder / f"{file}.parquet"
+        aside = path.rename(path.with_suffix(".aside"))
         with pytest.raises(DatasetError, match=f"{path} is not there yet.*--pipeline {stage}"):
             catalog.load("evaluated_folds")
-    finally:
         aside.rename(path)
 
 

@@ -25,7 +25,9 @@ def paper(tmp_path_factory):
     with (conf / "paper_tiny/parameters.yml").open("a") as file:
         file.write("\nface_size: 32\n")
     fill(REAL_LABELS, project.path / "data/01_raw", every=400, test_every=200, workers=2)
-    printed = project.run(*TINY, "--params", "recipe=modern,fold=1")
+    printed = project.run(
+        *TINY, "--params", "recipe=modern,fold=1,finetune.also_from_scratch=false"
+    )
     return project, printed
 
 
