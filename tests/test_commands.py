@@ -62,7 +62,7 @@ def test_predict_writes_tables_and_names_them(models, photographs, tmp_path):
     assert pd.read_csv(tmp_path / "quarantine.csv").empty
 
 
-def test_what_is_set_aside_makes_the_exit_code_one(models, photographs, tmp_path):
+def test_a_quarantined_picture_makes_the_exit_code_one(models, photographs, tmp_path):
     (tmp_path / "in").mkdir()
     whole = (photographs / "a.png").read_bytes()
     (tmp_path / "in/a.png").write_bytes(whole)
@@ -114,7 +114,7 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_two(
     assert done.stdout == ""
 
 
-def test_ctrl_c_is_said_and_has_its_own_code(models, photographs, monkeypatch, tmp_path):
+def test_ctrl_c_ends_with_a_line_and_its_own_code(models, photographs, monkeypatch, tmp_path):
     def stopped(*_):
         raise KeyboardInterrupt
 
@@ -177,7 +177,7 @@ def test_a_file_in_place_of_the_folder_is_a_sentence(models, photographs, tmp_pa
     done = invoke("predict", source, "--model", models, "--out", tmp_path / "out")
     assert done.exit_code == 2
     assert (
-        f"{tmp_path}/out cannot be written in (File exists). A file lies where a folder is"
+        f"{tmp_path}/out cannot be written in (File exists). There is a file where a folder is"
         in (done.stderr)
     )
     assert (tmp_path / "out").read_text() == "mine"
@@ -206,7 +206,7 @@ def test_names_of_any_kind_are_predicted_and_drawn(models, photographs, tmp_path
     assert all(path.stat().st_mtime_ns == made for path, made in before.items())
 
 
-def test_of_a_moving_picture_it_is_said_what_was_left_out(models, tmp_path, caplog):
+def test_a_moving_picture_is_quarantined_with_what_was_left_out(models, tmp_path, caplog):
     frames = [Image.fromarray(scene({0: 10 + n})) for n in range(5)]
     (tmp_path / "in").mkdir()
     frames[0].save(tmp_path / "in/x.gif", save_all=True, append_images=frames[1:])

@@ -73,7 +73,7 @@ time.sleep(float(sys.argv[3]))
 """
 
 
-def session_in(home: Path, whose: str, seconds: float) -> None:
+def session_in(home: Path, package: str, seconds: float) -> None:
     """Open an ONNX file in a process with a home of its own."""
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     out = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
@@ -88,7 +88,7 @@ def session_in(home: Path, whose: str, seconds: float) -> None:
         for k, v in os.environ.items()
         if k not in ("ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "XDG_CACHE_HOME")
     }
-    command = [sys.executable, "-c", SESSION, whose, str(home / "g.onnx"), str(seconds)]
+    command = [sys.executable, "-c", SESSION, package, str(home / "g.onnx"), str(seconds)]
     subprocess.run(command, env=plain | {"HOME": str(home)}, check=True)
 
 

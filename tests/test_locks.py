@@ -51,7 +51,7 @@ def without_locks(monkeypatch, number):
     monkeypatch.setattr(fcntl, "flock", flock)
 
 
-def test_the_second_is_told_process_and_host_and_a_dead_ones_lock_is_taken(tmp_path, holder):
+def test_the_error_names_process_and_host_and_a_lock_ends_with_its_process(tmp_path, holder):
     process = holder()
     message = f"{tmp_path} is in use by process {process.pid} on {socket.gethostname()}; wait"
     with pytest.raises(ArtifactError, match=message), locked(tmp_path):

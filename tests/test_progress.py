@@ -37,7 +37,7 @@ def test_short_work_is_silent(caplog):
     assert not caplog.records
 
 
-def test_long_work_tells_rate_time_left_and_note(caplog, monkeypatch):
+def test_long_work_logs_rate_time_left_and_note(caplog, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with caplog.at_level(logging.INFO), Progress("Cropping", 100, "photographs") as bar:

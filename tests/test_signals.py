@@ -100,8 +100,8 @@ def test_workers_end_with_their_run_in_the_middle_of_a_task(tmp_path, number, to
         time.sleep(0.02)
     (os.killpg if to_all else os.kill)(process.pid, number)
     _, errors = process.communicate(timeout=30)  # which the workers hold open, too
-    wanted = {signal.SIGINT: 130, signal.SIGKILL: -9}.get(number, 143)
-    assert process.returncode == wanted
+    expected = {signal.SIGINT: 130, signal.SIGKILL: -9}.get(number, 143)
+    assert process.returncode == expected
     if number in (signal.SIGINT, signal.SIGTERM):  # nobody reads a terminal that is closed
         assert errors.count("\n") == 1
     for worker in (tmp_path / "workers").iterdir():

@@ -91,12 +91,12 @@ def test_threads_holds_for_every_library_in_every_node_and_no_longer(monkeypatch
 
 
 @pytest.mark.parametrize("threads", [0, -1, True, 1.0, "2"])
-def test_what_is_no_number_of_threads_is_refused(threads):
+def test_a_wrong_number_of_threads_is_an_error(threads):
     with pytest.raises(ConfigurationError, match="whole number from 1"), limited(threads):
         pass
 
 
-def test_no_number_changes_nothing():
+def test_none_changes_nothing():
     before = torch.get_num_threads(), cv2.getNumThreads()
     with limited(None):
         assert (torch.get_num_threads(), cv2.getNumThreads(), thread_limit()) == (*before, None)

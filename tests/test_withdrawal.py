@@ -84,7 +84,7 @@ def layers_in(folder: Path) -> Layers:
     return Layers(**made)
 
 
-def test_a_part_of_a_name_removes_nobody_by_half(tmp_path):
+def test_a_part_of_a_name_is_refused(tmp_path):
     layers, raw = layers_in(tmp_path), tmp_path / "raw"
     for person in ("train/p0", "test/p0", "Ann Bo"):
         (raw / "photographs" / person).mkdir(parents=True)
@@ -118,7 +118,7 @@ def test_what_was_predicted_of_the_person_is_deleted(tmp_path):
     assert sources.read_text() == "source,table\n/x/Ann.mp4,/y/2.csv\n"
 
 
-def test_nobody_is_removed_under_a_run_that_is_at_work(tmp_path):
+def test_a_removal_is_refused_while_a_run_is_at_work(tmp_path):
     layers = layers_in(tmp_path)
     crop = layers.web_crops / "anna_1-FaceId-0.jpg"
     crop.touch()

@@ -190,7 +190,7 @@ def live(model: Path, fold: int | None, device: str, **options: Any) -> None:
 @click.option(
     "--card",
     type=_Path(path_type=Path, exists=True, dir_okay=False),
-    help="The run's model card, where the run lies in no project that has it.",
+    help="The run's model card, where the run is in no project that has it.",
 )
 @click.option("--onnx/--no-onnx", default=True, show_default=True, help="Also as ONNX.")
 @click.option("--int8/--no-int8", default=True, show_default=True, help="Also in integers.")

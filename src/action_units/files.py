@@ -52,19 +52,19 @@ _ADVICE = {
     errno.EFBIG: "Files may not be so large there (ulimit -f says your own limit); choose "
     "another folder.",
     errno.EIO: "The disk or the network failed; check it before you run this again.",
-    errno.ESTALE: "The network folder is gone; mount it again.",
+    errno.ESTALE: "The network folder is not mounted any more; mount it again.",
     errno.EROFS: "The disk is mounted read-only; choose another folder.",
     errno.EACCES: "You may not write there; change the permissions or choose another folder.",
     errno.EPERM: "You may not write there; change the permissions or choose another folder.",
     errno.ENAMETOOLONG: "The name is too long for this disk; choose a shorter one.",
-    errno.ENOTDIR: "A file lies where a folder is needed; choose another folder.",
-    errno.EEXIST: "A file lies where a folder is needed; choose another folder.",
-    errno.EISDIR: "A folder lies where the file belongs; choose another name.",
+    errno.ENOTDIR: "There is a file where a folder is needed; choose another folder.",
+    errno.EEXIST: "There is a file where a folder is needed; choose another folder.",
+    errno.EISDIR: "There is a folder where the file is needed; choose another name.",
 }
 
 
 def advice(error: OSError) -> str:
-    """What a person can do about a disk that refused to write, as a sentence."""
+    """A sentence on what the user can do about a disk that refused to write."""
     return _ADVICE.get(error.errno or 0, "Choose another folder.")
 
 
@@ -107,7 +107,7 @@ def make_folder(path: Path | str) -> None:
     """Make a folder and its missing parents; those that exist keep their permissions.
 
     Raises:
-        OSError: The disk refused, or a file lies there.
+        OSError: The disk refused, or there is a file of this name.
     """
     path = Path(path)
     if path.is_dir():
@@ -149,8 +149,8 @@ def temporary_folder(name: str, parent: Path | str | None = None) -> Iterator[Pa
 def sweep(folder: Path | str, name: str = "", deep: bool = False) -> None:
     """Remove the temporary files and folders of processes that were killed.
 
-    Those of a running process are locked and stay. Where the disk has no locks, what has
-    not changed for a day goes.
+    Those of a running process are locked and stay. On a disk without locks, those that have
+    not changed for a day are removed.
 
     Args:
         folder: Where to look.
@@ -169,7 +169,7 @@ def sweep(folder: Path | str, name: str = "", deep: bool = False) -> None:
                 path, os.O_NOFOLLOW | (os.O_RDONLY if is_folder else os.O_RDWR)
             )
         except OSError:
-            continue  # it is gone, or another person's
+            continue  # it was removed, or is another person's
         try:
             mine = _hold(descriptor)
             if mine or (mine is None and time.time() - status.st_mtime > _ABANDONED):
@@ -294,12 +294,12 @@ def mark_withdrawn(path: Path, reason: str) -> None:
 
 
 def manifest_of(path: Path) -> Path:
-    """Where an artifact's manifest lies."""
+    """The path of an artifact's manifest."""
     return path.with_name(path.name + ".sha256")
 
 
 def _withdrawal_of(path: Path) -> Path:
-    """Where it is noted that an artifact must not be used any more."""
+    """The path of the mark by which an artifact must not be used any more."""
     return path.with_name(path.name + ".withdrawn")
 
 
@@ -385,17 +385,17 @@ def write_sums(folder: Path | str, names: Iterable[str]) -> None:
 
 
 def check_sums(folder: Path | str, made_by: str) -> bool:
-    """Check a folder's files against the hashes that ``write_sums`` kept.
+    """Check a folder's files against the hashes of ``write_sums``.
 
     Args:
         folder: The folder.
         made_by: What makes it again, as the end of a sentence.
 
     Returns:
-        Whether there are hashes; the files of another maker have none.
+        Whether there are hashes; a folder from elsewhere has none.
 
     Raises:
-        ArtifactError: A file is missing or is another than was written.
+        ArtifactError: A file is missing or was changed.
     """
     folder = Path(folder)
     for path in differing(folder):
@@ -409,7 +409,7 @@ def check_sums(folder: Path | str, made_by: str) -> bool:
 
 
 def differing(folder: Path | str) -> Iterator[Path]:
-    """The files that are missing or are others than ``write_sums`` saw."""
+    """The files that are missing or were changed since ``write_sums``."""
     folder = Path(folder)
     for name, known in _sums(folder).items():
         path = folder / name
@@ -418,7 +418,7 @@ def differing(folder: Path | str) -> Iterator[Path]:
 
 
 def renew_sums(folder: Path | str) -> None:
-    """Keep the hashes of a folder's files once more, after they were changed on purpose."""
+    """Write a folder's hashes again after its files were changed on purpose."""
     folder = Path(folder)
     if (folder / SUMS).is_file():
         write_sums(folder, [name for name in _sums(folder) if (folder / name).is_file()])
@@ -520,9 +520,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Take room on the disk for an empty file; raises OSError where there is none.
+    """Reserve space on the disk for an empty file; raises OSError where it is full.
 
-    A map over a hole in a full disk would kill the process on its first write.
+    A memory map over a hole would kill the process when the disk is full.
     """
     try:
         os.posix_fallocate(descriptor, 0, size)

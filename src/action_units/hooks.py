@@ -142,7 +142,7 @@ class LockFolders:
 
 
 def _folders_of(nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[Path]:
-    """The folders on this computer that nodes' outputs lie in, in order."""
+    """The local folders of nodes' outputs, in order."""
     folders = set()
     rendered = {name for node in nodes if SAMPLE in node.tags for name in node.outputs}
     for name in {name for node in nodes for name in node.outputs} - rendered:

@@ -62,7 +62,7 @@ def locked(folder: Path | str, *, name: str = ".lock", wait: bool = False) -> It
         yield
     finally:
         if not isinstance(lock, SoftFileLock):
-            # filelock never takes a lock whose file is gone, so this is safe while it is held.
+            # filelock never takes a lock whose file was deleted: this is safe while it is held.
             with suppress(OSError):
                 Path(lock.lock_file).unlink()
         lock.release()

@@ -75,7 +75,7 @@ class Progress:
 
         Args:
             amount: How many units were finished.
-            note: A few words on how it goes, such as ``loss 0.412``.
+            note: A few words on the state, such as ``loss 0.412``.
         """
         self.done += amount
         now = time.monotonic()

@@ -55,7 +55,7 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 
 
 def _hang_up(_number: int, _frame: FrameType | None) -> None:
-    signal.raise_signal(signal.SIGTERM)  # whoever handles that one now
+    signal.raise_signal(signal.SIGTERM)  # for its present handler
 
 
 def _print_stopped(what: str) -> None:

@@ -250,7 +250,7 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
             f"person={name!r} is only a part of names; give one of them whole: "
             f"{', '.join(wholes[:3])}{', …' if len(wholes) > 3 else ''}."
         )
-    if raw_files_of(name, raw):
+    if files_of(person, raw):
         return name
     near = get_close_matches(name, sorted(known), 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "write the name as in the labels."
@@ -259,9 +259,11 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
     )
 
 
-def raw_files_of(name: str, folder: Path) -> list[Path]:
-    """A person's files in the folder of raw data, which only their owner may delete."""
-    return _own_files(folder, People.named(name))
+def files_of(person: People, folder: Path) -> list[Path]:
+    """The files below a folder that are the person's by their paths in it."""
+    return [
+        path for path in _files(folder) if person.appear_in(path.relative_to(folder).as_posix())
+    ]
 
 
 def _mark_models(removal: Removal) -> None:
@@ -362,7 +364,7 @@ def _delete_crops(removal: Removal) -> None:
                     crop.unlink()
                     removal.deleted.append(str(crop))
             continue
-        for path in _own_files(folder, removal.person):
+        for path in files_of(removal.person, folder):
             _delete(path, removal)
         for path in _files(folder, *_TABLES):
             _filter_table(path, removal)
@@ -515,15 +517,8 @@ def _delete_tree(folder: Path, removal: Removal) -> None:
     shutil.rmtree(folder)
 
 
-def _own_files(folder: Path, person: People) -> list[Path]:
-    """The files below a folder whose paths in it lead to the person."""
-    return [
-        path for path in _files(folder) if person.appear_in(path.relative_to(folder).as_posix())
-    ]
-
-
 def _files(folder: Path, *suffixes: str) -> Iterator[Path]:
-    """The files below a folder, in order; only those whose paths end so, where it is given."""
+    """The files below a folder, in order; with suffixes, those whose paths end in one."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and str(path).endswith(suffixes or ("",)):
             yield path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from action_units.withdrawal import Layers, check_person, raw_files_of, withdraw
+from action_units.withdrawal import Layers, People, check_person, files_of, withdraw
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def remove(person: str, withdrawn: pd.DataFrame, raw: Path, **layers: Path) -> N
             "`run`, `recipe` and `protocol`); their states were deleted, so nothing of the old "
             "weights is used."
         )
-    if paths := raw_files_of(name, raw):
+    if paths := files_of(People.named(name), raw):
         logger.warning(
             "%d raw files of %s are yours to delete: %s%s",
             len(paths),
