@@ -90,7 +90,7 @@ def test_pictures_are_drawn_on_request(models, photographs, tmp_path):
     ("arguments", "sentence"),
     [
         (["gone.avi"], "gone.avi: nothing is there; expected a picture"),
-        ([".", "--fold", "7"], "no model is there; expected a run's folder with fold7"),
+        ([".", "--fold", "7"], "no model was found; expected a run's folder with fold7"),
         ([".", "--device", "tpu"], "device is 'tpu'; it must be"),
         ([".", "--workers", "0"], "workers=0 must be a whole number from 1"),
         (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class ActionUnitsError(Exception):
-    """A problem the user can mend; its message is one sentence that says how."""
+    """A problem that the user can fix; its message has the fix."""
 
 
 class LabelError(ActionUnitsError):
@@ -16,7 +16,7 @@ class LabelError(ActionUnitsError):
         Args:
             path: The label file.
             problem: What was found and what was expected.
-            line: Its line, counted from 1, where there is one.
+            line: Its line, counted from 1, if known.
         """
         super().__init__(path, problem, line)  # so that it can be pickled
         self.path, self.problem, self.line = Path(path), problem, line
@@ -28,7 +28,7 @@ class LabelError(ActionUnitsError):
 
 
 class UnusableFace(ActionUnitsError):
-    """A picture that cannot be used; the run goes on and the picture is quarantined."""
+    """A picture that cannot be used; the run continues and the picture is quarantined."""
 
     def __init__(self, reason: str, detail: str) -> None:
         """Give the reason.

@@ -1,7 +1,7 @@
 """Was this made before, from the same inputs and with the same settings?
 
 What is made keeps a record of all that it depends on, as plain JSON values. It need not be
-made again while that record equals the present one. Long records are kept as their digest.
+made again while that record equals the present one. Long records are stored as their digest.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def plain(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record in a JSON file; empty where there is none that can be read."""
+    """The record in a JSON file; empty if none can be read."""
     try:
         record = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -49,23 +49,23 @@ def changes(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str
     return list(differences({name: recorded.get(name) for name in current}, current))
 
 
-def differences(found: Any, current: Any, name: str = "") -> Iterator[str]:
+def differences(before: Any, current: Any, name: str = "") -> Iterator[str]:
     """What differs between two nested plain mappings, by dotted name.
 
     Args:
-        found: What was.
+        before: What was.
         current: What is now; lists and tuples of the same items are equal.
         name: What the two are called.
 
     Yields:
         Phrases such as ``crop.margin was 0.0 and is now 0.1``.
     """
-    if isinstance(found, Mapping) and isinstance(current, Mapping):
-        for key in sorted({*found, *current}):
+    if isinstance(before, Mapping) and isinstance(current, Mapping):
+        for key in sorted({*before, *current}):
             inner = f"{name}.{key}" if name else str(key)
-            yield from differences(found.get(key), current.get(key), inner)
-    elif _as_lists(found) != _as_lists(current):
-        yield f"{name} was {_short(found)} and is now {_short(current)}"
+            yield from differences(before.get(key), current.get(key), inner)
+    elif _as_lists(before) != _as_lists(current):
+        yield f"{name} was {_short(before)} and is now {_short(current)}"
 
 
 def _as_lists(value: Any) -> Any:

@@ -16,7 +16,7 @@ from action_units.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """All pipelines, with all folds; `Selection` says what of them a run does.
+    """All pipelines, with all folds; `Selection` has what a run does of them.
 
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order

@@ -1,4 +1,4 @@
-"""Progress on long work: a bar where there is a terminal, plain log lines elsewhere."""
+"""Progress on long work: a bar in a terminal, plain log lines elsewhere."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ SECONDS_BETWEEN_LINES = 10.0
 class Progress:
     """Counts units of work and shows rate, time left and a short note.
 
-    Work that ends within a few seconds prints no line where there is no terminal.
+    Work that ends within a few seconds prints no line without a terminal.
 
     Example:
         >>> with Progress("Cropping", total=2, unit="photographs") as progress:

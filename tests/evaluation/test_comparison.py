@@ -61,7 +61,7 @@ def test_frames_may_come_in_another_order():
         ),
         (lambda t: t.assign(subject=t["subject"].replace("SN002", "SN020")), "SN002, frame 1"),
         (lambda t: t.assign(AU01=1 - t["AU01"].clip(0)), "SN001, frame"),
-        (lambda t: t.iloc[:-1], r"SN003, frame 40, labels [01?]{12}, where b has nobody"),
+        (lambda t: t.iloc[:-1], r"SN003, frame 40, labels [01?]{12}, where b has no subject"),
         (lambda t: t.drop(columns=["AU26", "AU26_p"]), "fold 1: AUs"),
     ],
     ids=["frames", "subjects", "labels", "the last frame", "AUs"],

@@ -170,7 +170,7 @@ def test_rendered_faces_are_warned_of_and_real_ones_have_licences(made):
     for card in (rendered, real):
         for phrase in (
             "check the agreement that you signed", "withdrawn by its publisher in\n  2019",
-            "real, identifiable people", "## Must not be used", "judge emotion, honesty",
+            "real, identifiable people", "## Must not be used", "assess emotion, honesty",
             "policing", "medical diagnosis", "covert recording", "it has not been tested on",
             "labels are noisy",
         ):  # fmt: skip
@@ -268,7 +268,7 @@ def test_facts_of_the_export_stand_before_the_data(made):
                 "pixels_off": 0.0002,
             },
         },
-        "left_out": "There is no INT8 file: nobody made it.",
+        "left_out": "No INT8 file was written: it was not requested.",
     }
     whole = with_export(card, "x/y", members, {"model.onnx": "5a" * 32}, facts)
     assert whole.index("## This folder") < whole.index("## Training and test data")
@@ -279,7 +279,7 @@ def test_facts_of_the_export_stand_before_the_data(made):
         "3.3e-07",
         "0.02 % of them",
         "5a" * 32,
-        "nobody made it",
+        "it was not requested",
         "fold1, fold2",
     ):
         assert told in whole

@@ -213,11 +213,11 @@ def test_smoothed_networks_together_get_no_onnx_file_and_a_reason(tmp_path):
     out = export_run(run, tmp_path / "out", card=CARD)
     config = json.loads((out / "config.json").read_text())
     assert config["thresholds"] is None
-    assert "no ONNX file" in config["left_out"]
-    assert "no ONNX file" in (out / "README.md").read_text()
+    assert "No ONNX file" in config["left_out"]
+    assert "No ONNX file" in (out / "README.md").read_text()
     assert read_package(out).fold_models[0].postprocessing.smoothing.window == 3
     alone = export_run(run, tmp_path / "one", fold=1, int8=False, card=CARD)
-    assert 'about["left_to_do"]` says how' in (alone / "README.md").read_text()
+    assert 'see `about["left_to_do"]`' in (alone / "README.md").read_text()
 
 
 def test_the_code_in_the_card_runs(ensemble):

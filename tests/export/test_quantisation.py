@@ -150,7 +150,7 @@ def test_ranges_come_from_training_subjects_and_losses_from_the_test_subjects(
 def test_what_cannot_be_made_is_left_out_with_a_reason(no_graph, caplog):
     files, facts = onnx_files([synthetic_fold_model()], None, {})
     assert set(files) == {ONNX}
-    assert "no INT8 file" in facts["left_out"]
+    assert "No INT8 file" in facts["left_out"]
     assert facts["left_out"] in caplog.messages
     empty = synthetic_store().select(np.zeros(60, bool))
     assert set(onnx_files([synthetic_fold_model()], empty, {})[0]) == {ONNX}

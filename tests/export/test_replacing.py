@@ -77,7 +77,7 @@ def test_a_killed_export_can_be_made_again(run, tmp_path, monkeypatch, after):
     if (
         after == 3
     ):  # between the card's manifest and the card, which so looks like an edited one
-        with pytest.raises(ConfigurationError, match="no longer as it was exported"):
+        with pytest.raises(ConfigurationError, match="was changed after the export"):
             export_run(run, out, onnx=False, card=CARD)
         (out / "README.md").unlink()
     export_run(run, out, onnx=False, card=CARD)
@@ -93,7 +93,7 @@ def test_an_edited_card_is_not_overwritten(run, weights_alone):
     card = weights_alone / "README.md"
     card.write_text(card.read_text().replace("license: mit", "license: other"))
     before = content_of(weights_alone)
-    with pytest.raises(ConfigurationError, match=r"README\.md is no longer as it was exported"):
+    with pytest.raises(ConfigurationError, match=r"README\.md was changed after the export"):
         export_run(run, weights_alone, fold=2, onnx=False, card=CARD)
     assert content_of(weights_alone) == before
     card.unlink()

@@ -85,7 +85,7 @@ def nothing_scrolls_sideways(page: Browser) -> None:
 
 def test_an_empty_page_says_what_it_is(page: Browser):
     text = page.evaluate("document.body.innerText")
-    assert "Runs on this computer; nothing is kept." in text
+    assert "Runs on this computer; nothing is stored." in text
     assert "AU12" in text
     assert "lip corner puller" in text
     nothing_scrolls_sideways(page)
@@ -181,7 +181,7 @@ def test_the_webcam_shows_boxes_bars_and_a_running_timeline(page: Browser):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("notes.txt", b"no picture", "neither a picture"),
+        ("notes.txt", b"no picture", "not a picture"),
         ("large.mp4", bytes(2_100_000), "larger than 2 MB"),
     ],
 )

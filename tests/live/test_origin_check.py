@@ -52,7 +52,7 @@ def test_posts_of_other_pages_are_refused_before_they_are_read(client, headers, 
     for path in ("/api/look", "/api/webcam"):
         answer = client.post(path, content=jpeg(two_people[0]), headers=headers)
         assert answer.status_code == 403
-        assert "its own page alone" in answer.json()["error"]
+        assert "only its own page" in answer.json()["error"]
 
 
 def test_the_page_itself_may_post(client: TestClient):

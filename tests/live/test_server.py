@@ -54,7 +54,7 @@ def told(answer) -> dict:
 
 def test_the_page_and_the_classifier_are_told(client: TestClient):
     page = client.get("/")
-    assert "nothing is kept" in page.text
+    assert "nothing is stored" in page.text
     for name in ("page.css", "page.js", "drawing.js", "server.js", "work.js"):
         assert client.get(f"/{name}").status_code == 200
     assert "javascript" in client.get("/page.js").headers["content-type"]
@@ -178,9 +178,9 @@ def test_a_video_of_too_many_pixels_is_refused(classifier, webm, uploads):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "neither a picture"),
-        (b"<html>no", "neither a picture"),
-        (bytes(500), "neither a picture"),
+        (b"", "not a picture"),
+        (b"<html>no", "not a picture"),
+        (bytes(500), "not a picture"),
         (b"\xff\xd8\xff\xe0 cut", "cannot be used: truncated"),
         (b"\0\0\0\x18ftypmp42" + bytes(200), ""),
     ],

@@ -275,7 +275,7 @@ def test_nothing_there_is_said(tmp_path):
     with pytest.raises(LabelError, match="no such folder of photographs"):
         list(FolderSource(tmp_path / "none").chunks())
     (tmp_path / "a.csv").touch()
-    with pytest.raises(LabelError, match=r"no photograph .* 1 files skipped.*1 \.csv.*\.webp"):
+    with pytest.raises(LabelError, match=r"no photograph; 1 files skipped.*1 \.csv.*\.webp"):
         list(FolderSource(tmp_path).chunks())
 
 

@@ -64,7 +64,10 @@ def test_runs_are_chosen_by_name_and_the_first_is_the_reference(caplog):
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ("main:short", "there is no run 'short' to compare; finished are earlier, main, wide."),
+        (
+            "main:short",
+            "run 'short' does not exist or is not finished; finished are earlier, main, wide.",
+        ),
         ("main", "two different runs or more can be compared"),
         ("main:main", "two different runs or more can be compared"),
     ],

@@ -79,7 +79,7 @@ def test_a_fold_trained_again_is_not_taken_for_the_one_that_was_judged(judged, c
     write_run(models, (2,), evaluated=False, recipe="another")
     card = write_model_card(*judged)
     assert "fold 2 was trained again after it was evaluated" in caplog.text
-    assert "| 2 | `trained again since it was judged` |" in card
+    assert "| 2 | `trained again after it was evaluated` |" in card
     export_run(models, models / "exported/one", fold=1, onnx=False, card=card)
     with pytest.raises(ArtifactError, match=r"fold2/.* was trained again after it was evalua"):
         export_run(models, models / "exported/two", fold=2, onnx=False, card=card)

@@ -62,13 +62,13 @@ def test_what_is_configured_is_possible():
             "pretrain",
             "recipes.modern.pretrain.backbone_weights",
             "nowhere.pt",
-            r"^recipes.modern.pretrain: .* is nowhere.pt, and there is no such file",
+            r"^recipes.modern.pretrain: .* is nowhere.pt, which does not exist",
         ),
         (
             "finetune",
             "recipes.modern.from_scratch.backbone_weights",
             "nowhere.pt",
-            r"^recipes.modern.from_scratch: .* is nowhere.pt, and there is no such file",
+            r"^recipes.modern.from_scratch: .* is nowhere.pt, which does not exist",
         ),
         (
             "pretrain",

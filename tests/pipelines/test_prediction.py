@@ -96,5 +96,5 @@ def test_what_is_missing_is_one_sentence(finished, tmp_path):
     with pytest.raises(ConfigurationError, match="predict needs a source"):
         by_node(project, tmp_path, None)
     videos = str(project.path / VIDEOS)
-    with pytest.raises(ArtifactError, match="no model is there.*--pipeline finetune"):
+    with pytest.raises(ArtifactError, match="no model was found.*--pipeline finetune"):
         by_node(project, tmp_path, videos, "data/06_models/tiny/other/fg2020")

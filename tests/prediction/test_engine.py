@@ -217,7 +217,7 @@ def test_a_video_that_says_no_times_has_no_timestamps(
     with Engine(classifier) as engine:
         found = table(engine.video(tmp_path / "v.h264"))
     assert found["timestamp"].isna().all()
-    assert "does not say when its frames are shown" in caplog.text
+    assert "has no timestamps for its frames" in caplog.text
 
 
 @needs_ffmpeg

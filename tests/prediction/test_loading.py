@@ -95,7 +95,7 @@ def test_folds_cut_out_in_different_ways_do_not_answer_as_one(tmp_path):
 def test_what_is_not_there_is_said_with_what_is(run_folder, tmp_path):
     with pytest.raises(ArtifactError, match=r"fold9/finetuned.safetensors .* There is .*fold1"):
         load_classifier(run_folder, 9)
-    with pytest.raises(ArtifactError, match=r"no model is there.*--pipeline finetune"):
+    with pytest.raises(ArtifactError, match=r"no model was found.*--pipeline finetune"):
         load_classifier(tmp_path)
     with pytest.raises(ArtifactError, match=r"There is .*main/fg2020/fold1"):
         load_classifier(run_folder.parents[1])

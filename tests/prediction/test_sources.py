@@ -90,9 +90,9 @@ def test_a_list_is_read_relative_to_itself(tree):
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ("#\n\ngone.avi\nalso.avi", r"list, line 3: there is no file .*gone\.avi"),
+        ("#\n\ngone.avi\nalso.avi", r"list, line 3: the file .*gone\.avi"),
         ("notes.txt\n", r"list, line 1: .*notes\.txt is a list, which cannot stand in a list"),
-        ("# nothing\n\n", r"list: no path is in it"),
+        ("# nothing\n\n", r"list: it contains no path"),
     ],
 )
 def test_a_list_of_which_nothing_can_be_used_ends_with_its_first_line(tree, lines, sentence):
@@ -117,7 +117,7 @@ def test_bad_lines_of_a_list_are_set_aside_with_their_number(tmp_path):
     assert [row[0] for row in rows] == [f"{path}, line {n}" for n in (3, 4, 5, 6)]
     assert {row[1] for row in rows} == {"unusable path"}
     assert rows[0][2] == f"there is no file {tmp_path}/gone.avi."
-    assert rows[1][2].startswith(f"{tmp_path}/noise: the file has no content that is known")
+    assert rows[1][2].startswith(f"{tmp_path}/noise: the file has content of an unknown type")
 
 
 def test_of_several_paths_the_bad_ones_are_set_aside_too(tree):
@@ -233,16 +233,16 @@ def test_a_list_may_begin_with_the_mark_that_windows_writes(tree):
 def test_a_line_that_can_be_no_name_is_a_sentence(tmp_path, line):
     path = tmp_path / "list"
     path.write_text(f"# one\n{line}\n")
-    with pytest.raises(LabelError, match="list, line 2: .* cannot be looked at"):
+    with pytest.raises(LabelError, match="list, line 2: .* cannot be accessed"):
         open_source(path)
-    with pytest.raises(LabelError, match="cannot be looked at"):
+    with pytest.raises(LabelError, match="cannot be accessed"):
         open_source(line)
 
 
 @pytest.mark.parametrize("source", [[], "", ["a.mp4", ""]])
 def test_no_path_at_all_is_a_sentence(source):
     """An empty name is not the current folder with all that is in it."""
-    with pytest.raises(ConfigurationError, match="names no path"):
+    with pytest.raises(ConfigurationError, match="has no path"):
         open_source(source)
 
 
@@ -318,7 +318,7 @@ def test_photographs_in_a_tar_are_read_as_by_preprocessing(tree, tmp_path):
     [
         (None, "nothing is there; expected a picture, a video"),
         (b"", "the file is empty"),
-        (b"\0\1\2\3" * 50, "the file has no content that is known"),
+        (b"\0\1\2\3" * 50, "the file has content of an unknown type"),
     ],
 )
 def test_what_is_nothing_is_said_in_a_sentence(tmp_path, content, sentence):

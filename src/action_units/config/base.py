@@ -35,7 +35,7 @@ class Expected:
     words: str
 
 
-Number: TypeAlias = int | float  # stays what it was, so that files say what a person wrote
+Number: TypeAlias = int | float  # keeps the type, so that files show what was written
 Count: TypeAlias = Annotated[int, Field(ge=1, lt=2**31)]
 Part: TypeAlias = Annotated[Number, Field(ge=0, le=1)]
 PartBetween: TypeAlias = Annotated[Number, Field(gt=0, lt=1)]

@@ -163,7 +163,7 @@ class Parameters(MachineConfig):
         return cls.read({name: params[name] for name in cls.model_fields})
 
     def to_params(self) -> dict[str, Any]:
-        """What Kedro hands to nodes: every parameter by name, and the group ``training``.
+        """What Kedro passes to nodes: every parameter by name, and the group ``training``.
 
         That group has the chosen recipe, its network for faces of ``face_size``, and the
         parameters of the machine, which stand at the top level of the files.

@@ -109,7 +109,7 @@ class SoftTargets(Settings):
     full: Annotated[float, Field(gt=0, le=5)] = 5.0
     """linear: the intensity from which the target is 1."""
     centre: Annotated[float, Field(ge=0, le=5)] = 1.0
-    """logistic: the intensity whose target is one half."""
+    """logistic: the intensity that gets the target one half."""
     steepness: Annotated[float, Field(gt=0, le=50)] = 3.0
     """logistic: how fast the target rises there."""
 

@@ -1,7 +1,7 @@
 """A folder of square crops and their labels: one working table, and the paper's CSVs.
 
 ``labels.parquet`` is what the project reads. The headerless CSVs of the paper's authors are
-written beside it for other programs. A folder that has only such CSVs, as the authors share
+also written for other programs. A folder that has only such CSVs, as the authors share
 it, is imported from them.
 """
 
@@ -109,7 +109,7 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
         if (self.images / UNFINISHED).exists():
             raise ArtifactError(
                 f"{self.images} is not finished: a run was stopped while it made these crops; "
-                f"{command('preprocess')} goes on with it."
+                f"{command('preprocess')} continues."
             )
         if not check_sums(self.path, f"{command('preprocess')} makes it again"):
             logger.info("%s has no %s, so its files are read unchecked", self.path, SUMS)

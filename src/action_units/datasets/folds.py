@@ -33,7 +33,7 @@ class _ReadOnly(AbstractDataset[None, Any]):
 
     def save(self, data: None) -> None:
         """Not for this dataset."""
-        raise DatasetError(f"{self.path} is only looked at; its files have their own datasets.")
+        raise DatasetError(f"{self.path} is read-only; its files have their own datasets.")
 
     def _exists(self) -> bool:
         # There may be nothing in it yet: the nodes before this one's reader fill it.
@@ -87,7 +87,7 @@ class FoldEvaluationDataset(VerifiedDataset):
 
 
 class RunSummaryDataset(VerifiedDataset):
-    """The summary of a run: ``summary.json``, beside the folders of its folds."""
+    """The summary of a run: ``summary.json``, next to the folders of its folds."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Name the JSON file."""
@@ -173,7 +173,7 @@ class EvaluatedRunsDataset(_ReadOnly):
         Args:
             path: With a folder of evaluations for each run.
             predictions: With a folder of predictions for each run.
-            protocol: The fold protocol, whose folder is looked at in each run's.
+            protocol: The fold protocol, whose folder is read in each run.
             metadata: Settings of Kedro-Viz; not used here.
         """
         super().__init__(path=path, metadata=metadata)
@@ -181,11 +181,11 @@ class EvaluatedRunsDataset(_ReadOnly):
 
     def load(self) -> dict[str, Callable[[], dict[int, EvaluatedFold]]]:
         """Of each run that has an evaluated fold, what reads its folds."""
-        found = {
+        names = {
             path.parents[2].name
             for path in self.path.glob(f"*/{self.protocol}/fold*/evaluation.json")
         }
-        return {name: partial(self._read, name) for name in sorted(found)}
+        return {name: partial(self._read, name) for name in sorted(names)}
 
     def _read(self, name: str) -> dict[int, EvaluatedFold]:
         parts = (name, self.protocol)
@@ -198,17 +198,17 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     Raises:
         ArtifactError: Predictions of an evaluated fold are missing or damaged.
     """
-    found = {}
+    folds = {}
     for file in fold_files(path, "evaluation.json").values():
         evaluation = FoldEvaluationDataset(filepath=str(file)).load()
         folder, networks = predictions / file.parent.name, list(evaluation.models)
-        found[evaluation.fold] = EvaluatedFold(
+        folds[evaluation.fold] = EvaluatedFold(
             evaluation,
             _tables(folder, networks, "predictions", "evaluate"),
             _tables(folder, networks, "raw_predictions", "evaluate"),
             _tables(folder, networks, "validation_predictions", "finetune"),
         )
-    return found
+    return folds
 
 
 def _tables(

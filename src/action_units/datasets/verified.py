@@ -35,7 +35,7 @@ class VerifiedDataset(AbstractVersionedDataset[Any, Any]):
     """Keeps the project's promises for a dataset that reads and writes one file.
 
     The file is written under a temporary name and then renamed, so it is never half-written.
-    A manifest beside it has its SHA-256, which is checked before each load. On this computer
+    Its manifest has its SHA-256, which is checked before each load. On this computer
     the file is private to its owner. Paths may be URLs that fsspec serves, with credentials,
     and files may be versioned.
     """
@@ -183,7 +183,7 @@ class TableCSVDataset(CSVDataset):  # type: ignore[misc]
 
 
 class WithdrawnDataset(VerifiedDataset):
-    """People who have withdrawn: ``person, date``; empty as long as nobody has."""
+    """People who have withdrawn: ``person, date``; empty if there are none."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Name the CSV file."""

@@ -41,7 +41,7 @@ class SubjectAgreement:
         """ICC(3,1) of two raters, consistency (Shrout & Fleiss 1979).
 
         With two raters (BMS − EMS) / (BMS + EMS) is twice the covariance over the sum of the
-        variances. Subjects are weighted by `times` (R, S); (R, A), NaN where neither varies.
+        variances. Subjects are weighted by `times` (R, S); (R, A), NaN where both are constant.
         """
         xx, yy, xy = self._spread(times)
         return ratio(2 * xy, xx + yy)

@@ -111,8 +111,8 @@ def gain_table(
     Returns:
         One row per option, metric and average: ``option, measure, average``; the mean of
         folds ``value, low, high``; and ``gain, gain_low, gain_high``, option minus raw,
-        paired over subjects. Options that need frame numbers are left out where there are
-        none.
+        paired over subjects. Options that need frame numbers are left out without
+        them.
 
     Raises:
         ConfigurationError: A subject is both validated and tested on.
@@ -134,12 +134,12 @@ def gain_table(
         if numbered or "smoothing" not in option
     }
     rows = []
-    for option, found in scored.items():
-        gains = found - scored["raw"]
-        for metric in found.by_fold:
-            for average, members in average_sets(found.aus).items():
-                columns = [found.aus.index(au) for au in members]
-                value = found.mean_of_folds(metric, columns)
+    for option, scores in scored.items():
+        gains = scores - scored["raw"]
+        for metric in scores.by_fold:
+            for average, members in average_sets(scores.aus).items():
+                columns = [scores.aus.index(au) for au in members]
+                value = scores.mean_of_folds(metric, columns)
                 gain = gains.mean_of_folds(metric, columns)
                 rows.append(
                     {
@@ -167,7 +167,7 @@ def _check_same_test(
         raise ConfigurationError(f"{cannot}: AUs {first.aus} and {second.aus}.")
     keys = [_rows(part) for part in (first, second)]
     if keys[0] != keys[1]:
-        pairs = zip_longest(*keys, fillvalue=("nobody", 0, "nothing"))
+        pairs = zip_longest(*keys, fillvalue=("no subject", 0, "none"))
         (subject, frame, labels), (other, at, others) = next((a, b) for a, b in pairs if a != b)
         raise ConfigurationError(
             f"{cannot}: {one} was tested on {subject}, frame {frame}, labels {labels}, where "

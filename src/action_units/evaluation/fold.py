@@ -159,7 +159,7 @@ class FoldEvaluation:
 
     @property
     def models(self) -> dict[str, ModelEvaluation]:
-        """The networks by name: ``finetuned`` and, where there is one, ``scratch``."""
+        """The networks by name: ``finetuned`` and, if trained, ``scratch``."""
         models = {"finetuned": self.finetuned, "scratch": self.scratch}
         return {name: model for name, model in models.items() if model is not None}
 
@@ -263,7 +263,7 @@ def au_report(
         * One row per AU: ``au, name, n, support, n_subjects, n_subjects_with_positives,
           threshold, threshold_fallback``; each metric of `METRICS`, NaN where undefined; its
           95 % interval as ``f1_low``, ``f1_high`` and the number of resamples that it is over
-          as ``f1_kept``, and so on; and ``why``, which `reasons` takes apart.
+          as ``f1_kept``, and so on; and ``why``, which `reasons` splits.
         * Plain means over AUs, one row per set of `average_sets`: ``average, n_aus,
           n_defined`` (AUs whose F1 is defined), each metric, and as ``f1_low``, ``f1_high``,
           ``f1_kept``, ``f1_defined`` its interval, its resamples, and over how many AUs the

@@ -91,7 +91,7 @@ def specificity(counts: Confusion) -> Floats:
 
 
 def f1(counts: Confusion) -> Floats:
-    """2 TP / (2 TP + FP + FN); undefined without positives, 0 if none was found."""
+    """2 TP / (2 TP + FP + FN); undefined without positives, 0 without true positives."""
     score = ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
     return np.where(counts.support > 0, score, np.nan)
 

@@ -1,4 +1,4 @@
-"""Predictions: labels beside probabilities, checked; and the checks that nothing leaks.
+"""Predictions: labels and probabilities, validated; and checks for data leakage.
 
 A network may be tested only on subjects that nothing was learned from or chosen on: no
 weights, no epoch, no threshold, calibration or smoothing window.
@@ -224,7 +224,7 @@ def check_not_fitted_on_test(
 
 
 def check_not_trained_on_test(provenance: Mapping[str, Any], test: Collection[str]) -> None:
-    """Check that a network was not trained, nor its epoch chosen, on test subjects.
+    """Check that test subjects were not used to train a network or choose its epoch.
 
     Args:
         provenance: The network's; ``subjects`` in it holds its ``train`` and ``validation``
@@ -248,7 +248,7 @@ def check_no_duplicate_images(
     """Check that no image is on both sides under the names of two subjects.
 
     Neighbouring frames of one video may be identical, so only images of different sides are
-    compared. A crop of one even tone, as a camera's dropout leaves it, shows nobody: with
+    compared. A crop of one even tone, as a camera's dropout leaves it, shows no face: with
     `faces` such crops are ignored.
 
     Args:

@@ -1,7 +1,7 @@
 """AUC and average precision of resampled subjects; each frame is sorted once.
 
 Both are sums over the positive frames, in the order of their scores, of how many frames are
-above or below. The counts are kept by subject, so that a resample weights counts:
+above or below. Counts are stored by subject, so that a resample weights counts:
 
 * AUC needs only how often a positive of subject i scores above a negative of subject j (a tie
   is half a win): a matrix of subjects by subjects;
@@ -75,10 +75,10 @@ class SubjectRanks:
             counts[:, 0] += before
             np.cumsum(counts, axis=1, out=counts)
             before = counts[:, -1].copy()
-            called, found = counts @ drawn  # (B, R) each
-            # Where no frame is called positive, none is found either: 0 / 1, not 0 / 0.
-            found /= np.maximum(called, 1, out=called)
-            total += np.einsum("br,br->r", more, found)
+            called, hits = counts @ drawn  # (B, R) each
+            # Without a frame called positive there are no hits either: 0 / 1, not 0 / 0.
+            hits /= np.maximum(called, 1, out=called)
+            total += np.einsum("br,br->r", more, hits)
         return ratio(total, times @ self.positives)
 
     def _block(self, start: int, stop: int) -> Floats:
@@ -118,13 +118,13 @@ def subject_ranks(
     positives = _tally(subject[positive], n_subjects)
     negatives = _tally(subject[~positive], n_subjects)
     tied = is_step[run]
-    kept = int(np.searchsorted(step, steps))
+    used = int(np.searchsorted(step, steps))
     return SubjectRanks(
-        step=step[:kept],
-        subject=subject[:kept],
-        positive=positive[:kept],
+        step=step[:used],
+        subject=subject[:used],
+        positive=positive[:used],
         steps=steps,
-        wins=_wins(step[:kept], subject[:kept], positive[:kept], tied[:kept], negatives, steps),
+        wins=_wins(step[:used], subject[:used], positive[:used], tied[:used], negatives, steps),
         positives=positives,
         negatives=negatives,
     )

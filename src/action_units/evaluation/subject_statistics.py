@@ -62,7 +62,7 @@ class SubjectStatistics:
         ranks: By AU, for AUC and average precision.
         calibration: For Brier score and ECE.
         events: For F1-event; missing too where frames have no numbers.
-        agreement: For ICC, PCC and MAE; missing too where there are no intensities.
+        agreement: For ICC, PCC and MAE; missing too without intensities.
     """
 
     subject_counts: SubjectCounts
@@ -104,18 +104,18 @@ class SubjectStatistics:
         Returns:
             (R, A) each, in the order of `METRICS`; NaN where undefined.
         """
-        found = {}
+        values = {}
         for name, metric in METRICS.items():
             source = getattr(self, metric.source)
             if isinstance(source, Confusion):
-                found[name] = metric.compute(source.weighted(times))
+                values[name] = metric.compute(source.weighted(times))
             elif isinstance(source, tuple):
-                found[name] = np.stack([metric.compute(one, times) for one in source], axis=1)
+                values[name] = np.stack([metric.compute(one, times) for one in source], axis=1)
             elif source is not None:
-                found[name] = metric.compute(source, times)
+                values[name] = metric.compute(source, times)
             elif self.at_half is not None:  # frames are known, but have no number or intensity
-                found[name] = np.full((len(times), self.counts.tp.shape[-1]), np.nan)
-        return found
+                values[name] = np.full((len(times), self.counts.tp.shape[-1]), np.nan)
+        return values
 
     def why_undefined(self, values: Mapping[str, Floats]) -> list[dict[str, str]]:
         """For each AU, the metrics that are NaN in `values` and why."""
@@ -156,7 +156,7 @@ class Metric:
 
     Attributes:
         title: Its heading.
-        better: ``higher``, ``lower``, or empty where neither is better.
+        better: ``higher``, ``lower``, or empty if no direction is better.
         description: One sentence.
         source: Attribute of `SubjectStatistics` that it is computed from; ``counts``,
             ``at_half``, ``ranks``, ``calibration``, ``events`` or ``agreement``.

@@ -289,13 +289,14 @@ def _score(
     for fold in folds:
         thresholds = fold.models[name].au_table["threshold"]
         part = Predictions.read(tables[name][fold.fold], thresholds, aus)
-        found = subject_counts(part.labels, part.predicted, part.subjects)
+        counted = subject_counts(part.labels, part.predicted, part.subjects)
         expected = evaluated[fold.fold]
-        same = map(np.array_equal, vars(found.counts).values(), vars(expected.counts).values())
-        if found.subjects != expected.subjects or not all(same):
+        pairs = zip(vars(counted.counts).values(), vars(expected.counts).values(), strict=True)
+        same = [np.array_equal(*pair) for pair in pairs]
+        if counted.subjects != expected.subjects or not all(same):
             raise ConfigurationError(
-                f"the predictions of fold {fold.fold} ({name}) are not those that were "
-                f"evaluated: run {command('evaluate')} again."
+                f"the predictions of fold {fold.fold} ({name}) differ from the "
+                f"evaluated ones: run {command('evaluate')} again."
             )
         predictions[fold.fold] = part
     return score_folds(predictions, seed)

@@ -65,7 +65,7 @@ class FoldModel:
 
 
 def read_fold_model(path: Path) -> FoldModel:
-    """Read a fine-tuned network with the postprocessing beside it.
+    """Read a fine-tuned network with its postprocessing.
 
     Args:
         path: Such as ``…/fold3/finetuned.safetensors``.
@@ -87,7 +87,7 @@ def read_run(run_folder: Path, fold: int | None = None) -> tuple[FoldModel, ...]
         fold: One of them; None takes all that exist.
 
     Raises:
-        ArtifactError: There is none, one is damaged or has not been evaluated, or they
+        ArtifactError: None exists, one is damaged or not evaluated, or they
             cannot be combined.
     """
     existing = fold_files(run_folder, MODEL)

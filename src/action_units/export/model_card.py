@@ -178,7 +178,7 @@ def check_card(card: str, models: Sequence[FoldModel]) -> None:
     if named and others:
         raise ArtifactError(
             f"{', '.join(others)}: the model card is of other weights, so its scores and the "
-            f"thresholds beside the weights are not theirs; {command('evaluate')} evaluates "
+            f"thresholds next to the weights do not match; {command('evaluate')} evaluates "
             "them again."
         )
 
@@ -191,17 +191,17 @@ def _tidy(text: str) -> str:
 
 def _undefined(summary: RunSummary) -> list[str]:
     """A sentence for each F1 and AUC without a value or interval, with the reason."""
-    found = []
+    sentences = []
     for measure in ("f1", "auc"):
         scores = summary.metrics["finetuned"].get(measure)
         for line in scores.lines if scores else ():
             title = f"{measure.upper()} of {line.name}"
             if line.why:
                 folds = "; ".join(f"fold {fold}: {why}" for fold, why in line.why.items())
-                found.append(f"{title} is not defined in some folds ({folds}).")
+                sentences.append(f"{title} is not defined in some folds ({folds}).")
             elif math.isnan(line.mean_of_folds.low):
-                found.append(f"{title} has no interval ({line.mean_of_folds.why}).")
-    return found
+                sentences.append(f"{title} has no interval ({line.mean_of_folds.why}).")
+    return sentences
 
 
 def _templates() -> Environment:

@@ -116,11 +116,11 @@ def to_metadata(content: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def read_metadata(found: dict[str, str]) -> dict[str, Any]:
+def read_metadata(metadata: dict[str, str]) -> dict[str, Any]:
     """Read what ``to_metadata`` wrote; ValueError if it is of another program or version."""
-    if "schema" not in found:
+    if "schema" not in metadata:
         raise ValueError("its metadata are not of this project")
-    content = {key: json.loads(value) for key, value in found.items()}
+    content = {key: json.loads(value) for key, value in metadata.items()}
     if content["schema"] != SCHEMA:
         raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
     return content

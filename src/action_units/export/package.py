@@ -130,8 +130,8 @@ def export_run(
         facts: dict[str, Any] = {"version": __version__, "thresholds": thresholds}
         if onnx:
             about = {"version": __version__, "name": name}
-            files, found = onnx_files(models, store, about, int8)
-            contents, facts = contents | files, facts | found
+            files, onnx_facts = onnx_files(models, store, about, int8)
+            contents, facts = contents | files, facts | onnx_facts
         hashes = {file: hashlib.sha256(contents[file]).hexdigest() for file in sorted(contents)}
         contents[CARD] = with_export(card, name, models, hashes, facts).encode()
         config = {
@@ -196,7 +196,7 @@ def onnx_files(
     remaining = remaining_postprocessing(models)
     if remaining is None:
         return {}, _left_out(
-            "There is no ONNX file: the probabilities of each network are smoothed, or "
+            "No ONNX file was written: the probabilities of each network are smoothed, or "
             "calibrated by isotonic curves, before they are averaged, and a graph cannot do "
             "that. One fold alone can be exported."
         )
@@ -222,8 +222,8 @@ def onnx_files(
         return {ONNX: content}, facts
     if store is None:
         return {ONNX: content}, facts | _left_out(
-            "There is no INT8 file: it takes faces to measure the ranges of integers on, and "
-            "there is no face store with faces beside the run."
+            "No INT8 file was written: quantisation needs faces to measure value ranges on, "
+            "and the run has no face store with faces."
         )
     learned = np.isin(store.subjects, _subjects(models, "train", "validation"))
     tested = np.isin(store.subjects, _subjects(models, "test")) & ~learned
@@ -266,7 +266,7 @@ def read_package(folder: Path | str) -> Package:
             file, sha256 = folder / one["file"], config["sha256"][one["file"]]
             if sha256_of(verify(file, made_by=command("export"))) != sha256:
                 raise ArtifactError(
-                    f"{file} is not of the same export as the {CONFIG} beside it: its SHA-256 "
+                    f"{file} is not of the same export as its {CONFIG}: its SHA-256 "
                     f"differs. Export again: {command('export')}."
                 )
             model = load_model(file, aus=config["aus"])
@@ -300,7 +300,7 @@ def find_card(run_folder: Path) -> str:
     """The model card of a run.
 
     Raises:
-        ArtifactError: There is none, or it is damaged.
+        ArtifactError: It is missing or damaged.
     """
     layer = _layer(run_folder, "08_reporting")
     if layer is None:
@@ -354,6 +354,6 @@ def _check_folder(out: Path) -> None:
     card = out / CARD
     if card.is_file() and sha256_of(card) not in manifest_of(card).read_text():
         raise ConfigurationError(
-            f"{card} is no longer as it was exported, and exporting again would overwrite it; "
+            f"{card} was changed after the export, and exporting again would overwrite it; "
             "move it elsewhere, or choose another folder."
         )

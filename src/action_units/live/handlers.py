@@ -120,7 +120,7 @@ class Handlers:
             rows = self._engine.video(path, largest)
         else:
             raise ActionUnitsError(
-                "This is neither a picture (JPEG, PNG, WebP, BMP, TIFF, GIF) nor a video (such "
+                "This is not a picture (JPEG, PNG, WebP, BMP, TIFF, GIF) or a video (such "
                 "as MP4, AVI, WebM, MOV)."
             )
         header = ",".join(schema(self._classifier.aus, kind == "picture").names) + "\n"
@@ -143,7 +143,7 @@ class Handlers:
 
     @contextmanager
     def _receiving(self) -> Iterator[None]:
-        """Several files are received at the same time, so that a slow one delays nobody."""
+        """Receive several files at the same time, so that a slow one does not delay others."""
         if self._uploads >= self._limits.uploads:
             raise Busy(f"{self._uploads} files are being received already; try again later.")
         self._uploads += 1

@@ -68,7 +68,7 @@ class OriginCheck:
         # A link on any page may lead to this page.
         own = site in ("same-origin", "none") or what == "GET/"
         if origin.partition("://")[2] != host or not own:
-            return "Another page sent this; the live view answers its own page alone."
+            return "Another page sent this; the live view answers only its own page."
         return ""
 
     def _is_own(self, host: str) -> bool:

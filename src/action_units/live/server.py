@@ -150,7 +150,7 @@ def create_app(
 
     @app.exception_handler(ClientDisconnect)
     def disconnected(_: Request, error: ClientDisconnect) -> Response:
-        return Response(status_code=400)  # nobody reads it
+        return Response(status_code=400)  # the client is gone
 
     @app.exception_handler(Exception)
     def unexpected(_: Request, error: Exception) -> Response:

@@ -19,7 +19,7 @@ def fold_pipelines(build: Callable[[int], list[Node]], shared: set[str], tag: st
     """The same nodes for each fold, in a namespace and with a tag of its own.
 
     Args:
-        build: Gives a fold's nodes, whose datasets are named without the fold.
+        build: Gives a fold's nodes, with dataset names without the fold.
         shared: Datasets that belong to no fold and keep their names.
         tag: The name of the stage.
     """

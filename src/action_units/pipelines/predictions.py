@@ -1,4 +1,4 @@
-"""The table of what a network said of some faces."""
+"""The table of a network's predictions."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ import pandas as pd
 from action_units.faces.store import FaceStore
 from action_units.labels.action_units import au_columns
 
-_KEPT = ("image", "subject", "recording", "frame", "origin")
+_COLUMNS = ("image", "subject", "recording", "frame", "origin")
 
 
 def predictions_of(
     faces: FaceStore, aus: Sequence[int], probabilities: npt.NDArray[np.floating]
 ) -> pd.DataFrame:
-    """Probabilities beside the labels.
+    """Join probabilities to the labels.
 
     Args:
-        faces: The faces that were asked about.
+        faces: The predicted faces.
         aus: The AUs.
         probabilities: Of each face and AU, ``(N, A)``.
 
@@ -27,7 +27,7 @@ def predictions_of(
         ``AU01_r`` … where the data has them, probabilities ``AU01_p`` ….
     """
     columns = au_columns(aus)
-    kept = [*_KEPT, *columns, *(f"{column}_r" for column in columns)]
-    table = faces.table[[name for name in kept if name in faces.table]].reset_index(drop=True)
+    names = [*_COLUMNS, *columns, *(f"{column}_r" for column in columns)]
+    table = faces.table[[name for name in names if name in faces.table]].reset_index(drop=True)
     table[[f"{column}_p" for column in columns]] = probabilities
     return table

@@ -26,10 +26,10 @@ PRETRAINING = "pretraining"
 """Tag of nodes that only pre-training needs: it, and all that is done with the web set."""
 
 FROM_SCRATCH = "from_scratch"
-"""Tag of nodes that train or ask the network that is compared with the pre-trained one."""
+"""Tag of nodes that train or evaluate the network that is compared with the pre-trained one."""
 
 _GIVEN = {"web_photographs", "disfa_recordings", "web_crops", "disfa_crops"}
-"""What a person may have brought along in place of the nodes that make it."""
+"""Datasets that a user may supply instead of the nodes that make them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Selection:
 
     Attributes:
         folds: The folds that are trained and evaluated.
-        reasons: By the tag of nodes that are left out, the parameter that says so.
+        reasons: By the tag of nodes that are left out, the parameter that causes it.
     """
 
     folds: tuple[int, ...]
@@ -49,8 +49,8 @@ class Selection:
         """What a run with these parameters does."""
         fold, protocol = parameters.fold, fold_protocol(parameters.protocol)
         folds = protocol.folds if fold is None else (fold,)
-        said = f"protocol={protocol.name}" if fold is None else f"fold={fold}"
-        reasons = {fold_tag(other): said for other in FOLDS if other not in folds}
+        reason = f"protocol={protocol.name}" if fold is None else f"fold={fold}"
+        reasons = {fold_tag(other): reason for other in FOLDS if other not in folds}
         if not parameters.sample.render:
             reasons[SAMPLE] = "sample.render=false"
         if parameters.preprocess.start_from == "crops":

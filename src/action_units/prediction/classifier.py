@@ -103,7 +103,7 @@ class Classifier:
             sha256: Changes when a network or its postprocessing does.
 
         Raises:
-            ArtifactError: There is no network, or their AUs differ.
+            ArtifactError: No network was given, or their AUs differ.
         """
         if not predictors:
             raise ArtifactError(f"{name} has no network.")
@@ -182,12 +182,12 @@ class Classifier:
         """
         if tracks is None or frames is None:
             tracks, frames = np.arange(raw.shape[1]), np.zeros(raw.shape[1], np.int64)
-        treated = np.stack(
+        postprocessed = np.stack(
             [
                 predictor.postprocessing.probabilities(p, tracks, frames)
                 for predictor, p in zip(self.predictors, raw, strict=True)
             ]
         )
-        p = treated[0] if len(treated) == 1 else mean_logit(treated)
+        p = postprocessed[0] if len(postprocessed) == 1 else mean_logit(postprocessed)
         rounded = p.astype(np.float32)  # as tables hold it, so that calls can be checked there
         return rounded, rounded >= self.thresholds

@@ -38,7 +38,7 @@ _RATE = 25.0  # frames a second, where the container has none
 
 
 def draw(outcomes: Sequence[Outcome], *, annotate: bool, timeline: bool) -> list[Path]:
-    """Draw beside the tables.
+    """Draw next to the tables.
 
     Args:
         outcomes: Of ``write_tables``; nothing is drawn of what was quarantined.

@@ -47,7 +47,7 @@ class InputImage:
         name: The photograph's path, for the table; empty for a frame.
         frame: From 1.
         timestamp: In seconds.
-        content: Pixels, the bytes of a file, or why there are none.
+        content: Pixels, the bytes of a file, or why they are missing.
         place: Where a person finds the photograph, for the quarantine.
     """
 
@@ -187,7 +187,7 @@ class Engine:
             with closing(timed_frames(path, None, largest)) as decoded:
                 for n, frame in enumerate(decoded, 1):
                     if n == 1 and np.isnan(frame.seconds):
-                        logger.warning("%s does not say when its frames are shown.", path)
+                        logger.warning("%s has no timestamps for its frames.", path)
                     yield InputImage("", n, round(frame.seconds, 6), frame.pixels)
 
         return self._rows(frames(), Quarantine(), make_tracker(self.mode))

@@ -42,8 +42,8 @@ def load_classifier(
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
 
     Raises:
-        ArtifactError: A file is missing, damaged, or has no thresholds beside it.
-        ConfigurationError: There is no such fold or device.
+        ArtifactError: A file is missing, damaged, or has no thresholds.
+        ConfigurationError: The fold or device does not exist.
     """
     place = given_path(place)
     exported = _find_exported(place, fold)
@@ -85,7 +85,7 @@ def find_models(place: Path, fold: int | None = None) -> list[Path]:
     """The models of a place and a fold, in the order of the folds.
 
     Raises:
-        ArtifactError: There is none.
+        ArtifactError: No model was found.
         ConfigurationError: The place is a single model of another fold.
     """
     single = place if place.suffix == ".safetensors" else place / MODEL
@@ -96,20 +96,20 @@ def find_models(place: Path, fold: int | None = None) -> list[Path]:
                 "folds, or leave the fold out."
             )
         return [single]
-    found = list(fold_files(place, MODEL).values()) if fold is None else []
+    paths = list(fold_files(place, MODEL).values()) if fold is None else []
     of_fold = place / f"fold{fold}" / MODEL
     if fold is not None and of_fold.is_file():
-        found = [of_fold]
-    if not found:
+        paths = [of_fold]
+    if not paths:
         others = sorted(place.rglob(MODEL)) if place.is_dir() else []
         near = f" There is {others[0]}." if others else ""
         what = MODEL if fold is None else f"fold{fold}/{MODEL}"
         raise ArtifactError(
-            f"{place}: no model is there; expected a run's folder with {what} in it, such as "
+            f"{place}: no model was found; expected a run's folder with {what} in it, such as "
             "data/06_models/sample/main/fg2020, or a .safetensors file; "
             f"{command('finetune')} makes them.{near}"
         )
-    return found
+    return paths
 
 
 def name_of(paths: list[Path]) -> str:
@@ -133,7 +133,7 @@ def face_input(recorded: Mapping[str, Any] | None, place: Path) -> FaceInput:
     """
     if recorded is None:
         logger.warning(
-            "%s: it is not recorded how its faces were cut out of pictures, because it was "
+            "%s: how its faces were cropped is not recorded, because it was "
             "trained on crops made elsewhere; the detector's box is used as it is, which may "
             "differ from the training.",
             place,
@@ -149,7 +149,7 @@ def _read_model(path: Path) -> "FoldModel":
     """A fine-tuned network with its postprocessing, or else its thresholds alone.
 
     Raises:
-        ArtifactError: There is neither, it cannot be read, or it is of other weights.
+        ArtifactError: Missing, unreadable, or of other weights.
     """
     from action_units.evaluation.run_folder import check_weights
     from action_units.export.fold_models import FoldModel, read_fold_model
@@ -162,12 +162,12 @@ def _read_model(path: Path) -> "FoldModel":
     thresholds = path.with_name(f"{path.stem}_thresholds.json")
     if not thresholds.is_file():
         raise ArtifactError(
-            f"{path}: there is no {postprocessing_path(path).name} beside it, so no decision "
+            f"{path}: {postprocessing_path(path).name} is missing next to it, so no decision "
             f"thresholds were found; {command('evaluate')} makes it."
         )
     logger.info(
         "%s: thresholds as fine-tuning fitted them; %s adds the calibration and smoothing "
-        "that `evaluation.treatment` asks for.",
+        "of the option `evaluation.treatment`.",
         path,
         command("evaluate"),
     )
@@ -193,9 +193,9 @@ def _find_exported(place: Path, fold: int | None) -> Path | None:
         if path.parent.name == "ensemble" or path.parent.name.startswith("fold")
     }
     names = ["ensemble"] if fold is None else [f"fold{fold}", "ensemble"]
-    found = [existing[name] for name in names if name in existing]
-    if not existing or found:
-        return found[0] if found else None
+    matching = [existing[name] for name in names if name in existing]
+    if not existing or matching:
+        return matching[0] if matching else None
     if fold is None and len(existing) == 1:
         return next(iter(existing.values()))
     raise ConfigurationError(

@@ -79,8 +79,8 @@ class Rows:
 
     Attributes:
         keys: The columns before the AUs.
-        probabilities: (N, A), NaN where there is no face.
-        present: Whether an AU is called present, (N, A); without meaning where there is no
+        probabilities: (N, A), NaN without a face.
+        present: Whether an AU is called present, (N, A); meaningless without a
             face.
         frames: The number of frames or photographs.
     """
@@ -119,7 +119,7 @@ def arrow_table(parts: Sequence[Rows], aus: Sequence[int], photographs: bool) ->
 
 
 def data_frame(table: pa.Table) -> pd.DataFrame:
-    """A table in pandas; calls are ``Int8``, missing where there is no face."""
+    """A table in pandas; calls are ``Int8``, missing without a face."""
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype()}.get)
     return frame
 

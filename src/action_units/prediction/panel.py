@@ -1,7 +1,7 @@
-"""One annotated frame: the picture with its faces marked, and beside it all AUs as bars.
+"""One annotated frame: the picture with its faces marked, and next to it all AUs as bars.
 
-The bars are beside the picture, so that faces stay visible. A present AU has a filled bar and
-bold letters, an absent one a hollow bar; no colour is needed to tell them apart.
+The bars are next to the picture, so that faces stay visible. A present AU has a filled bar and
+bold letters, an absent one a hollow bar; they differ without colour, too.
 """
 
 from collections.abc import Mapping, Sequence

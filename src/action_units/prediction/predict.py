@@ -66,14 +66,14 @@ def predict(
         ``frame``, ``timestamp``, ``face_id``, ``confidence``, ``success``, the box ``x, y,
         width, height``, probabilities ``AU01_p`` … and calls ``AU01_c`` …. A frame without
         a face has one row, with ``face_id`` -1 and ``success`` 0. Where the source has
-        several tables, a first column ``source`` tells them apart. With `out`, one row for
+        several tables, a first column ``source`` distinguishes them. With `out`, one row for
         each table written: ``source, table, frames, rows, faces, set_aside, done_before``.
 
     Raises:
         LabelError: The source does not exist, or (without `out`) a video is damaged.
         UnusableFace: Without `out`, a picture cannot be used.
         ArtifactError: The model is missing or damaged, or the disk refused.
-        ConfigurationError: A value is outside its choices, or there are no paths.
+        ConfigurationError: A value is outside its choices, or no path was given.
 
     Example:
         >>> import action_units
@@ -137,7 +137,7 @@ def predict_files(
     annotate: bool = False,
     timeline: bool = False,
 ) -> PredictedFiles:
-    """Write the tables of sources of any length, and drawings beside them.
+    """Write the tables of sources of any length, and their drawings.
 
     What was done before with the same model and settings is not done again, and what cannot
     be used is quarantined. One process at a time writes in `out`. `annotate` adds copies of
@@ -148,7 +148,7 @@ def predict_files(
         LabelError: The source does not exist, or is a single video, which is damaged.
         UnusableFace: It is a single picture, which cannot be used.
         ArtifactError: The model is missing or damaged, or the disk refused.
-        ConfigurationError: A value is outside its choices, or there are no paths.
+        ConfigurationError: A value is outside its choices, or no path was given.
     """
     out = given_path(out)
     opened = open_source(source, out)

@@ -1,7 +1,7 @@
 """What a path means: one picture, one video, a folder of either, or a list of paths.
 
 A file's content decides what it is, not its name. In a folder, a name that ends as a
-picture's does is enough, so that one that is no picture is quarantined and not skipped.
+picture's does is enough, so that a file with other content is quarantined, not skipped.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ class Photographs:
         return digest.hexdigest()[:32]
 
     def read(self) -> Iterator[Photograph]:
-        """All of them; what cannot be read says why."""
+        """All of them; an unreadable one has the reason."""
         for chunk in self.chunks:
             yield from chunk.photographs()
 
@@ -103,11 +103,11 @@ class Source:
 
     Attributes:
         location: The path.
-        photographs: Where there are any.
+        photographs: If there are any.
         videos: In the order of the source.
         single: It is one picture or one video; then its error is the source's.
         quarantine: Lines of a list, and folders, that cannot be used.
-        skipped: Files in folders that are no pictures and no videos, by suffix; of each
+        skipped: Files in folders that are not pictures or videos, by suffix; of each
             suffix how many, and one of them.
     """
 
@@ -145,7 +145,7 @@ def open_source(
     search = _Search(None if out is None else given_path(out).resolve())
     named = [source] if isinstance(source, str | Path) else source
     if not named or "" in named:  # which as a path would be the current folder
-        raise ConfigurationError("the source names no path; expected at least one.")
+        raise ConfigurationError("the source has no path; expected at least one.")
     if not isinstance(source, str | Path):
         search.add_all(Path(), [(_expanded(os.fspath(one)), None) for one in source])
         which = short_hash("\n".join(printable(Path(one).absolute()) for one in source))
@@ -186,8 +186,8 @@ def short_name(name: str) -> str:
     raw = name.encode()
     if len(raw) <= _LONGEST_NAME:
         return name
-    kept = raw[: _LONGEST_NAME - 9].decode(errors="ignore")
-    return f"{kept}-{short_hash(name)}"
+    shortened = raw[: _LONGEST_NAME - 9].decode(errors="ignore")
+    return f"{shortened}-{short_hash(name)}"
 
 
 def short_hash(text: str) -> str:
@@ -244,7 +244,7 @@ class _Search:
             self.add_url(given)
         elif not _exists(path, line):
             which = f" {printable(path)}" if line else ""
-            problem = f"there is no file{which}." if line else "there is no such file."
+            problem = f"the file{which} does not exist." if line else "the file does not exist."
             raise LabelError(where, problem, number)
         elif path.is_dir():
             self.add_folder(base, given.rstrip("/") + "/")
@@ -252,7 +252,7 @@ class _Search:
             kind = _kind(path) if path.stat().st_size else kind_of_name(path.name)
             if kind in ("list", "tar", "tsv"):
                 what = "a list" if kind == "list" else "photographs in one file"
-                problem = f"{printable(path)} is {what}, which cannot stand in a list."
+                problem = f"{printable(path)} is {what}, which a list cannot contain."
                 raise LabelError(where, problem, number)
             self.add_file(base, given, kind or "picture")
 
@@ -291,8 +291,8 @@ class _Search:
             if len(unlisted):
                 location, _, problem, _ = unlisted.rows()[0]
                 raise LabelError(location, problem)
-            more = f" ({skipped_text(skipped)} passed over)" if skipped else ""
-            raise LabelError(top, f"no picture and no video is in it or below it{more}.")
+            more = f" ({skipped_text(skipped)} skipped)" if skipped else ""
+            raise LabelError(top, f"it contains no picture and no video{more}.")
         self.quarantine.extend(unlisted)
         for suffix, (count, example) in skipped.items():
             earlier, first = self.skipped.get(suffix, (0, example))
@@ -371,15 +371,15 @@ def _exists(path: Path, line: _Line | None = None) -> bool:
     except (OSError, ValueError) as error:
         where, number = line if line is not None else (printable(path)[:200], None)
         why = getattr(error, "strerror", None) or error
-        problem = f"{printable(path)[:200]} cannot be looked at ({why})."
+        problem = f"{printable(path)[:200]} cannot be accessed ({why})."
         raise LabelError(where, problem, number) from None
     return True
 
 
 def _kind(path: Path) -> str:
-    """What a file is; one that is damaged goes by its name, and its reader says why."""
+    """What a file is; a damaged one by its name; its reader reports the damage."""
     if not path.is_file():
-        raise LabelError(path, "it is no regular file; copy what it gives into a file first.")
+        raise LabelError(path, "it is not a regular file; copy its content into a file first.")
     try:
         content = kind_of_file(path)
     except OSError as error:
@@ -388,7 +388,7 @@ def _kind(path: Path) -> str:
         return content
     if kind := kind_of_name(path.name):
         return kind
-    what = "is empty" if content == "empty" else "has no content that is known"
+    what = "is empty" if content == "empty" else "has content of an unknown type"
     raise LabelError(
         path,
         f"the file {what}; expected a picture, a video, a tar or TSV of photographs, or a "
@@ -414,12 +414,12 @@ def _lines(path: Path) -> list[tuple[str, _Line | None]]:
         if text and not text.startswith("#")
     ]
     if not paths:
-        raise LabelError(path, "no path is in it; expected one a line.")
+        raise LabelError(path, "it contains no path; expected one per line.")
     return paths
 
 
 def _fingerprint(path: Path) -> str:
     try:
         return size_and_fingerprint(path)[1]
-    except OSError:  # such as a link to nowhere: whoever reads it will say what is wrong
+    except OSError:  # such as a link to nowhere: its reader reports the error
         return "unreadable"

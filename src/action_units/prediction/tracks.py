@@ -20,15 +20,15 @@ from action_units.faces.tracking import PATIENCE, Box, nearness
 class Tracker(Protocol):
     """Follows faces from frame to frame."""
 
-    def follow(self, frame: int, found: Sequence[Detection]) -> list[tuple[int, int]]:
+    def follow(self, frame: int, detections: Sequence[Detection]) -> list[tuple[int, int]]:
         """Take the next frame.
 
         Args:
             frame: Its number; larger than the last.
-            found: Its faces, the one to take first.
+            detections: Its faces, the one to take first.
 
         Returns:
-            For each face that is kept, its track and its index in `found`.
+            For each face that is followed, its track and its index in `detections`.
         """
 
 
@@ -53,17 +53,17 @@ class OneFace:
     def __init__(self) -> None:
         self._last: tuple[int, Detection] | None = None
 
-    def follow(self, frame: int, found: Sequence[Detection]) -> list[tuple[int, int]]:
+    def follow(self, frame: int, detections: Sequence[Detection]) -> list[tuple[int, int]]:
         """See ``Tracker``."""
         previous, gap = (
             (None, 1) if self._last is None else (self._last[1], frame - self._last[0])
         )
         try:
-            face = choose_face(found, 0.0, previous, gap)
+            face = choose_face(detections, 0.0, previous, gap)
         except UnusableFace:
             return []
         self._last = frame, face
-        return [(0, next(i for i, other in enumerate(found) if other is face))]
+        return [(0, next(i for i, other in enumerate(detections) if other is face))]
 
 
 @dataclass(slots=True)
@@ -84,23 +84,23 @@ class AllFaces:
         self._tracks: list[_Track] = []
         self._begun = 0
 
-    def follow(self, frame: int, found: Sequence[Detection]) -> list[tuple[int, int]]:
+    def follow(self, frame: int, detections: Sequence[Detection]) -> list[tuple[int, int]]:
         """See ``Tracker``."""
         self._tracks = [t for t in self._tracks if frame - t.frame <= PATIENCE]
-        kept = [(t.number, index) for t, index in self._assign(frame, found)]
-        for index in sorted(set(range(len(found))) - {index for _, index in kept}):
-            self._tracks.append(_Track(self._begun, found[index].box, frame))
-            kept.append((self._begun, index))
+        assigned = [(t.number, index) for t, index in self._assign(frame, detections)]
+        for index in sorted(set(range(len(detections))) - {index for _, index in assigned}):
+            self._tracks.append(_Track(self._begun, detections[index].box, frame))
+            assigned.append((self._begun, index))
             self._begun += 1
-        return sorted(kept)
+        return sorted(assigned)
 
-    def _assign(self, frame: int, found: Sequence[Detection]) -> list[tuple[_Track, int]]:
+    def _assign(self, frame: int, detections: Sequence[Detection]) -> list[tuple[_Track, int]]:
         """Which faces continue which tracks; updates the tracks."""
-        if not self._tracks or not found:
+        if not self._tracks or not detections:
             return []
-        gain = np.zeros((2, len(self._tracks), len(found)))  # by overlap, by nearness
+        gain = np.zeros((2, len(self._tracks), len(detections)))  # by overlap, by nearness
         for row, track in enumerate(self._tracks):
-            for column, face in enumerate(found):
+            for column, face in enumerate(detections):
                 near = nearness(track.box, face.box, frame - track.frame)
                 if near is not None:
                     shared, away = near
@@ -116,5 +116,5 @@ class AllFaces:
                     pairs.append((self._tracks[row], column))
                     gain[1, row, :] = gain[1, :, column] = 0.0
         for track, index in pairs:
-            track.box, track.frame = found[index].box, frame
+            track.box, track.frame = detections[index].box, frame
         return pairs

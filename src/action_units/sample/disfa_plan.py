@@ -140,18 +140,18 @@ def _show(course: Floats, start: int, event: Event, rng: np.random.Generator) ->
         apex = min(float(apex), 5.0)
         shown = 1.52 + (apex - 1.52) * envelope
         course[start:stop, column] = shown[: stop - start]
-        for beside in (start - 1, stop):  # rising or fading, still below the threshold
-            if 0 <= beside < len(course) and course[beside, column] < 0.3:
-                course[beside, column] = rng.uniform(0.3, 1.3)
+        for frame in (start - 1, stop):  # rising or fading, still below the threshold
+            if 0 <= frame < len(course) and course[frame, column] < 0.3:
+                course[frame, column] = rng.uniform(0.3, 1.3)
 
 
 def _add_distractors(course: Floats, rate: float, rng: np.random.Generator) -> None:
-    """AUs that nobody codes: more often beside those they go with."""
+    """Uncoded AUs, more often together with their partners."""
     column = {au: k for k, au in enumerate(PRETRAIN_AUS)}
 
-    def with_(au: int, base: float, partners: tuple[int, ...], beside: float) -> None:
+    def with_(au: int, base: float, partners: tuple[int, ...], together: float) -> None:
         partner = (course[:, [column[p] for p in partners]] >= 1.5).any(axis=1)
-        chance = rate * np.where(partner, beside, base)
+        chance = rate * np.where(partner, together, base)
         on = rng.random(len(course)) < chance
         course[on, column[au]] = rng.uniform(1.0, 4.5, int(on.sum()))
 

@@ -101,7 +101,7 @@ def paint_glasses(picture: Floats, canvas: Canvas, who: Identity, view: View) ->
 
 
 def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
-    """Hide part of the face behind what the view says."""
+    """Hide part of the face behind the view's occluder."""
     a, b = view.occluder_place
     side = 1.0 if a > 0.5 else -1.0
     lit = who.skin * (view.ambient + 0.35)

@@ -112,14 +112,14 @@ def _is_made(folder: Path, about: Mapping[str, Any]) -> bool:
     """Whether the sample is there; raises ArtifactError where something else is."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
-    found = read_record(folder / MARKER)
-    if found.get("sample") != about["sample"]:
+    existing = read_record(folder / MARKER)
+    if existing.get("sample") != about["sample"]:
         raise ArtifactError(
             f"{folder} holds files that are not a rendered {about['sample']} sample (its "
-            f"{MARKER} is missing or another's), so it is left alone; move it away or choose "
+            f"{MARKER} is missing or another's), so it is not touched; move it away or choose "
             "another folder."
         )
-    changed = changes(found, about)
+    changed = changes(existing, about)
     if not changed:
         check_sums(folder, f"delete {folder}, and it is rendered again")
         return True

@@ -11,7 +11,7 @@ OCCLUDERS = ("none", "hand", "strand", "microphone", "finger", "shadow")
 
 @dataclass(frozen=True)
 class View:
-    """Everything about a picture that is neither the person nor the expression.
+    """A picture's conditions apart from person and expression.
 
     Light directions are in the picture's axes (x right, y down, z to the camera).
     ``asymmetry`` holds one number per pre-training AU (18,): the picture's right side

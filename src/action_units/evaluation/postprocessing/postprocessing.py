@@ -43,7 +43,7 @@ class Postprocessing:
     Attributes:
         thresholds: Of the probabilities after the other two steps.
         smoothing: Along the video; a window of 1 changes nothing.
-        calibration: Where there is one.
+        calibration: If there is one.
     """
 
     thresholds: FittedThresholds
@@ -128,7 +128,7 @@ def fit_postprocessing(
             the option has smoothing.
 
     Raises:
-        ConfigurationError: There is no such option.
+        ConfigurationError: The option is unknown.
         PredictionError: Frames to be smoothed along have no numbers.
     """
     if option not in OPTIONS:

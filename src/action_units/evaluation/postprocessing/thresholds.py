@@ -150,14 +150,14 @@ def _best(
     ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))[: falling.size]
     steps = ends[np.unique(np.searchsorted(ends, positive))]  # (K,), last frame at each score
     called = _counted_until(steps, np.arange(falling.size), who, times)  # (K, R)
-    found = _counted_until(steps, positive, who, times)
+    true_positives = _counted_until(steps, positive, who, times)
     frames = np.bincount(who, minlength=times.shape[1]) @ times.T  # (R,)
     cuts = np.full(len(times), np.nan)
     for row, drawn in enumerate(times):
-        positives = int(found[-1, row]) if steps.size else 0
+        positives = int(true_positives[-1, row]) if steps.size else 0
         if positives < max(minimum_positives, 1) or positives == frames[row]:
             continue
-        tp = found[:, row]
+        tp = true_positives[:, row]
         f1_of_cuts = np.where(
             np.diff(tp, prepend=0) > 0, 2 * tp / (called[:, row] + positives), -1.0
         )

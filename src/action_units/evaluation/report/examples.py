@@ -25,7 +25,7 @@ class Example:
     Attributes:
         face: Grayscale, uint8 (H, W).
         subject: The subject.
-        frame: Its frame number, or its file name where there is none.
+        frame: Its frame number, or its file name if it has none.
         probability: Predicted for the AU.
     """
 
@@ -76,7 +76,7 @@ def gather_examples(
 
     Args:
         predictions: By fold, for the same AUs: columns image, subject, ``AU01`` …,
-            ``AU01_p`` …, and frame where there is one.
+            ``AU01_p`` …, and frame if known.
         thresholds: By fold, per AU, (A,).
         faces: All faces, uint8 (M, H, W).
         images: The faces' image names, (M,), among them those of the predictions.
@@ -94,12 +94,12 @@ def gather_examples(
     aus, y, p = prediction_arrays(table)
     subjects = table["subject"].to_numpy()
     frames = table["frame" if "frame" in table else "image"].astype(str).to_numpy()
-    found = {}
+    examples = {}
     for column, au in enumerate(aus):
         # The margin orders alike within a fold and is fair between folds.
         margins = p[:, column] - limits[:, column]
         kinds = choose_examples(y[:, column], margins, subjects, n)
-        found[au] = {
+        examples[au] = {
             kind: [
                 Example(
                     np.asarray(faces[row[i]]), str(subjects[i]), frames[i], float(p[i, column])
@@ -108,4 +108,4 @@ def gather_examples(
             ]
             for kind, index in kinds.items()
         }
-    return found
+    return examples

@@ -337,7 +337,7 @@ def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
 @style()
 def draw_examples(examples: Mapping[str, Sequence[Example]], title: str) -> Figure:
     """One AU's most confident faces of each of `KINDS`, a row each."""
-    columns = max([1, *(len(found) for found in examples.values())])
+    columns = max([1, *(len(shown) for shown in examples.values())])
     figure = Figure(figsize=(1.2 * columns + 1, 1.8 * len(KINDS) + 0.4), layout="tight")
     grid = figure.subplots(len(KINDS), columns, squeeze=False)
     for row, kind in zip(grid, KINDS, strict=True):
@@ -361,7 +361,7 @@ def draw_examples(examples: Mapping[str, Sequence[Example]], title: str) -> Figu
 
 @style()
 def placeholder_figure(reason: str) -> Figure:
-    """A figure that only says why it is empty, where a file of it is expected."""
+    """A placeholder figure with the reason why it is empty."""
     figure = Figure(figsize=(6, 1.2), layout="constrained")
     figure.text(0.5, 0.5, reason, ha="center", va="center")
     return figure

@@ -89,7 +89,7 @@ def provenance(given: Mapping[str, Any], folds: Sequence[FoldEvaluation]) -> dic
 
 
 def text_of(value: Any) -> str:
-    """A recorded value in a line; n/a where there is none."""
+    """A recorded value in a line; n/a if missing."""
     if value is None or value == "" or value == {}:
         return "n/a"
     if isinstance(value, Mapping):
@@ -124,11 +124,11 @@ def _entries(
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for key, value in values.items():
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{name}: ")
+            flat |= _flat(value, f"{name}: ")
         else:
-            found[name] = text_of(value)
-    return found
+            flat[name] = text_of(value)
+    return flat

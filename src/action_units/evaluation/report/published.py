@@ -14,7 +14,7 @@ class PublishedResult:
     """One row.
 
     Attributes:
-        method: Its name, with what sets its protocol apart.
+        method: Its name, with what distinguishes its protocol.
         venue: Where and when.
         f1: Per AU of the literature's eight, × 100; empty where only the mean is known.
         mean: Over the eight AUs, × 100.

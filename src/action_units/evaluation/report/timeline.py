@@ -46,7 +46,7 @@ def median_video(
         n: At most so many AUs.
 
     Returns:
-        None where nobody shows any AU, or where there are no frame numbers.
+        None if no subject shows any AU, or without frame numbers.
     """
     counts = pool_subjects([fold.finetuned.subject_counts for fold in folds])
     subject, f1 = median_subject(counts)
@@ -62,8 +62,8 @@ def median_video(
 def median_subject(counts: SubjectCounts) -> tuple[str, float]:
     """The subject whose mean F1 is nearest the median of all, and that F1.
 
-    Means run over the AUs that a subject shows; a subject who shows none does not count. Of
-    two equally near the first by name. An empty name and NaN where nobody shows any AU.
+    Means run over the AUs that a subject shows; a subject who shows none does not count. A
+    tie goes to the first by name. An empty name and NaN if no subject shows any AU.
     """
     means = mean_defined(metrics.f1(counts.counts))  # (S,)
     ranked = sorted(
@@ -92,7 +92,7 @@ def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 5
         points: A line of more frames than these is drawn by the lowest and the highest of
             each stretch of frames.
     """
-    assert predictions.frames is not None  # or there is no video
+    assert predictions.frames is not None  # or there would be no video
     order = np.flatnonzero(predictions.subjects == video.subject)
     recordings = predictions.recordings
     recordings = predictions.subjects if recordings is None else recordings

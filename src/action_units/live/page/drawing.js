@@ -1,4 +1,4 @@
-// Boxes over the picture, bars beside it, and the timeline below.
+// Boxes over the picture, bars next to it, and the timeline below.
 
 const FACES = ["#56b4e9", "#e69f00", "#2cc49a", "#f0e442", "#cc79a7", "#f0803c"];
 const ROW = 34; // of the timeline, in CSS pixels

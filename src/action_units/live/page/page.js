@@ -256,7 +256,7 @@ async function watch() {
     if (mine !== work || error.name === "AbortError") return;
     begin(null);
     const known = {
-      NotAllowedError: "The browser was not allowed to use the webcam; allow it beside the address.",
+      NotAllowedError: "The browser was not allowed to use the webcam; allow it next to the address.",
       NotFoundError: "No webcam was found.",
       NotReadableError: "The webcam is in use by another program.",
     };

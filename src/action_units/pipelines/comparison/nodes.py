@@ -71,14 +71,16 @@ def compare_runs(
 
 
 def _chosen(finished: Mapping[str, object], runs: str | None) -> list[str]:
-    there = f"finished are {', '.join(finished)}" if finished else "none is finished"
+    listed = f"finished are {', '.join(finished)}" if finished else "no run is finished"
     names = list(finished) if runs is None else [name.strip() for name in str(runs).split(":")]
     if missing := [name for name in names if name not in finished]:
-        raise ConfigurationError(f"there is no run {missing[0]!r} to compare; {there}.")
+        raise ConfigurationError(
+            f"run {missing[0]!r} does not exist or is not finished; {listed}."
+        )
     if len(set(names)) < 2 or len(set(names)) != len(names):
         raise ConfigurationError(
             f"two different runs or more can be compared, but runs={runs!r} names "
-            f"{len(set(names))}; {there}. `--params runs=A:B` chooses, and "
+            f"{len(set(names))}; {listed}. `--params runs=A:B` chooses, and "
             f"{command(run='NAME')} makes one more."
         )
     return names

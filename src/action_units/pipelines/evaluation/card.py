@@ -30,7 +30,7 @@ def write_model_card(
         folds: All folds on disk.
         summary: Their summary.
         models: Folder of the run's models.
-        pretraining_curve: Of the pre-trained network, where there is one.
+        pretraining_curve: Of the pre-trained network, if there is one.
 
     Returns:
         Markdown with Hugging Face's front matter.
@@ -41,7 +41,7 @@ def write_model_card(
     from action_units.export.package import web_rendered
 
     members = {
-        fold: _as_judged(read_fold_model(models / f"fold{fold}" / MODEL), fold)
+        fold: _as_evaluated(read_fold_model(models / f"fold{fold}" / MODEL), fold)
         for fold in folds
     }
     pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
@@ -52,14 +52,14 @@ def write_model_card(
     return render_card(summary, members, name, seconds, rendered)
 
 
-def _as_judged(member: "FoldModel", fold: int) -> "FoldModel":
-    """Take a fold's weights for those that were judged only where they are."""
+def _as_evaluated(member: "FoldModel", fold: int) -> "FoldModel":
+    """Mark a fold's weights if they were trained again after the evaluation."""
     if member.fitted_to in ("", member.sha256):
         return member
     logger.warning(
         "fold %s was trained again after it was evaluated: the model card has the scores of "
-        "its earlier network; %s judges it.",
+        "its earlier network; %s evaluates it.",
         fold,
         command("evaluate", fold=fold),
     )
-    return replace(member, sha256="trained again since it was judged")
+    return replace(member, sha256="trained again after it was evaluated")

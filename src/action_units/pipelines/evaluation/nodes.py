@@ -72,7 +72,7 @@ def postprocess(
         weights.
 
     Raises:
-        ConfigurationError: There is no such postprocessing.
+        ConfigurationError: The postprocessing option is unknown.
     """
     from action_units.evaluation.postprocessing.postprocessing import (
         Postprocessing,
@@ -88,10 +88,10 @@ def postprocess(
         return raw, Postprocessing(fitted).to_json(aus) | weights
     known = Predictions.read(validation, fitted.values, aus)
     postprocessing = fit_postprocessing(known, option, seed)
-    treated = postprocessing.apply(Predictions.read(raw, fitted.values, aus))
+    postprocessed = postprocessing.apply(Predictions.read(raw, fitted.values, aus))
     columns = [f"{column}_p" for column in au_columns(aus)]
     predictions = raw.copy()
-    predictions[columns] = treated.probabilities.astype(np.float32)
+    predictions[columns] = postprocessed.probabilities.astype(np.float32)
     return predictions, postprocessing.to_json(aus) | weights
 
 

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
     """The scores of each fold, and the summary of every fold that lies on disk.
 
     A run of one fold writes that fold's files only; the summary and the page take
-    the other folds as an earlier run left them, and say so where there are none.
+    the other folds as an earlier run left them; raises if there are none.
     """
     folds = fold_pipelines(lambda _: _fold(), shared={"disfa_faces"}, tag="evaluate")
     evaluations = {f"evaluation{fold}": f"{fold_tag(fold)}.evaluation" for fold in FOLDS}

@@ -46,7 +46,7 @@ def collect_folds(*evaluated: FoldEvaluation | None) -> tuple[int, ...]:
 def summarise(
     folds: Folds,
 ) -> tuple[pd.DataFrame, pd.DataFrame, RunSummary, str, str]:
-    """Put the folds on disk together, and say how the run came out.
+    """Summarise the folds on disk and log the run's result.
 
     Args:
         folds: All folds on disk.
@@ -135,7 +135,7 @@ def write_report(
         quarantine: What could not be used.
         lost: How many frames each subject lost, by reason; None where crops were given.
         gains: What calibration and smoothing gain.
-        pretraining_curve: Of the pre-trained network, where there is one.
+        pretraining_curve: Of the pre-trained network, if there is one.
         run: The run's name.
         training: The recipe and the machine.
         preprocess: The parameters of preprocessing.

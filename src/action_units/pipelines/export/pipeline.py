@@ -6,7 +6,7 @@ from action_units.pipelines.export import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """One fold's network, or all folds' as one, as ``--params fold=`` says."""
+    """One fold's network, or all folds' as one, as ``--params fold=`` selects."""
     return Pipeline(
         [
             Node(

@@ -37,7 +37,7 @@ def split_subjects(
 
     Returns:
         Subjects of ``train``, ``validation`` and ``test``, and the hash of all faces and
-        labels, by which folds of different data are told apart.
+        labels, which identifies the folds' data.
 
     Raises:
         ConfigurationError: A picture is on both sides under two subjects' names.
@@ -104,8 +104,8 @@ def _train(
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", training.name)
         own_run = command("pretrain,finetune", recipe=training.name, run=name)
         raise ConfigurationError(
-            f"recipe {training.name!r} asks for another network than the pre-trained one "
-            f"has; train both in a run of its own, such as {own_run}."
+            f"recipe {training.name!r} needs another network than the pre-trained "
+            f"one; train both in a run of its own, such as {own_run}."
         )
     # Test subjects are excluded here.
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
     """For each fold: split its subjects, train, fit thresholds.
 
     Each fold also trains a second network with the same budget and without pre-training,
-    so that the report can tell what pre-training was worth.
+    so that the report can show the gain of pre-training.
     """
     return fold_pipelines(
         _fold, shared={"disfa_faces", "pretrained_model", "checkpoints"}, tag="finetune"

@@ -76,7 +76,7 @@ def read_web_labels(
 
     Raises:
         LabelError: A label file is missing or not sound, or is of other photographs.
-        ConfigurationError: There are no annotations and no program that makes them.
+        ConfigurationError: Annotations and a program to make them are missing.
     """
     genders = by_identity(read_identities(photographs.identities))
     source = open_photographs(photographs.photographs, photographs.kind)
@@ -146,7 +146,7 @@ def annotate_photographs(
     preprocess: PreprocessSettings,
     workers: int | None,
 ) -> tuple[Path, pd.DataFrame]:
-    """Run OpenFace where there are no annotations; returns their path, and the quarantine.
+    """Run OpenFace if annotations are missing; returns their path, and the quarantine.
 
     Photographs in an archive or a store are not files that OpenFace could read, so it is run
     on their crops. It never gets photographs of people who have withdrawn.
@@ -324,7 +324,7 @@ def _find_annotations(photographs: WebPhotographs, openface_folder: Path) -> Pat
 def _check_program(
     photographs: WebPhotographs, openface_folder: Path, preprocess: PreprocessSettings
 ) -> None:
-    """Check that OpenFace can be run, where there are no annotations."""
+    """Check that OpenFace can be run, if annotations are missing."""
     binary, arguments = preprocess.openface.binary, preprocess.openface.arguments
     try:
         find_binary(binary, photographs.photographs, openface_folder, arguments)

@@ -1,4 +1,4 @@
-"""Rendering the sample where there is no raw data."""
+"""Rendering the sample if raw data is missing."""
 
 from action_units.pipelines.sample.pipeline import create_pipeline
 
