@@ -150,7 +150,7 @@ def test_damage_and_mixing_are_refused(run, weights_alone, tmp_path):
     for suffix in ("", ".sha256"):
         content = (other / f"model.safetensors{suffix}").read_bytes()
         (weights_alone / f"model.safetensors{suffix}").write_bytes(content)
-    with pytest.raises(ArtifactError, match=r"not of the same export as the config\.json"):
+    with pytest.raises(ArtifactError, match=r"not of the same export as its config\.json"):
         read_package(weights_alone)
     (weights_alone / "config.json").unlink()
     with pytest.raises(ArtifactError, match="`kedro run --pipeline export` .* makes it"):

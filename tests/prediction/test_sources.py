@@ -91,7 +91,7 @@ def test_a_list_is_read_relative_to_itself(tree):
     ("lines", "sentence"),
     [
         ("#\n\ngone.avi\nalso.avi", r"list, line 3: the file .*gone\.avi"),
-        ("notes.txt\n", r"list, line 1: .*notes\.txt is a list, which cannot stand in a list"),
+        ("notes.txt\n", r"list, line 1: .*notes\.txt is a list, which a list cannot contain"),
         ("# nothing\n\n", r"list: it contains no path"),
     ],
 )
@@ -116,7 +116,7 @@ def test_bad_lines_of_a_list_are_set_aside_with_their_number(tmp_path):
     rows = found.quarantine.rows()
     assert [row[0] for row in rows] == [f"{path}, line {n}" for n in (3, 4, 5, 6)]
     assert {row[1] for row in rows} == {"unusable path"}
-    assert rows[0][2] == f"there is no file {tmp_path}/gone.avi."
+    assert rows[0][2] == f"the file {tmp_path}/gone.avi does not exist."
     assert rows[1][2].startswith(f"{tmp_path}/noise: the file has content of an unknown type")
 
 
@@ -124,7 +124,7 @@ def test_of_several_paths_the_bad_ones_are_set_aside_too(tree):
     found = open_source([tree / "one.avi", tree / "gone.avi"])
     assert [v.name for v in found.videos] == ["one"]
     assert [row[0] for row in found.quarantine.rows()] == [f"{tree}/gone.avi"]
-    with pytest.raises(LabelError, match="gone.avi: there is no such file"):
+    with pytest.raises(LabelError, match="gone.avi: the file does not exist"):
         open_source([tree / "gone.avi"])
 
 
@@ -332,7 +332,7 @@ def test_what_is_nothing_is_said_in_a_sentence(tmp_path, content, sentence):
 def test_a_folder_without_pictures_says_what_it_has(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(
-        LabelError, match=r"no picture and no video .*1 \.txt \(a\.txt\) passed over"
+        LabelError, match=r"no picture and no video .*1 \.txt \(a\.txt\) skipped"
     ):
         open_source(tmp_path)
 

@@ -244,7 +244,7 @@ class _Search:
             self.add_url(given)
         elif not _exists(path, line):
             which = f" {printable(path)}" if line else ""
-            problem = f"the file{which} does not exist." if line else "the file does not exist."
+            problem = f"the file{which} does not exist."
             raise LabelError(where, problem, number)
         elif path.is_dir():
             self.add_folder(base, given.rstrip("/") + "/")
