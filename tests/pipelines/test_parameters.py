@@ -1,12 +1,18 @@
 """No parameter is ignored without a word, and none that is impossible waits for its stage."""
 
 from copy import deepcopy
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from action_units.config import Parameters
 from action_units.errors import ConfigurationError
+from action_units.faces.store import FaceStore
+from action_units.pipelines.finetuning.nodes import finetune, train_from_scratch
 from action_units.pipelines.parameters import check_stages, read_parameters
+from action_units.pipelines.pretraining.nodes import pretrain
 from tests.test_config import configured
 
 CONFIGURED = configured()
@@ -153,6 +159,26 @@ def test_the_size_of_faces_is_set_once():
     sentence = r"^recipes.fg2020.network.image_size is 64 and face_size is 48; leave image_size"
     with pytest.raises(ConfigurationError, match=sentence):
         Parameters.read(given)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune", "train_from_scratch"])
+def test_faces_packed_with_another_size_are_not_trained_on(stage, tmp_path):
+    training = Parameters.read(changed("face_size", 48)).to_params()["training"]
+    images = ["RightVideoSN001_00000000.jpg", "RightVideoSN002_00000000.jpg"]
+    table = pd.DataFrame({"image": images, "subject": ["SN001", "SN002"], "AU12": [0, 1]})
+    table["split"] = ["train", "test"]
+    faces = FaceStore(np.zeros((2, 32, 32), np.uint8), table, (12,))
+    split = {"protocol": "fg2020", "fold": 1, "train": ["SN001"], "validation": ["SN002"]}
+    sentence = "face_size is 48, .* packed with 32; run `kedro run --pipeline preprocess`"
+    with pytest.raises(ConfigurationError, match=sentence):
+        if stage == "pretrain":
+            pretrain(faces, tmp_path, training)
+        elif stage == "finetune":
+            spec = training.recipe.network.model_copy(update={"image_size": 32})
+            pretrained = SimpleNamespace(spec=spec)
+            finetune(faces, split, pretrained, tmp_path, training)
+        else:
+            train_from_scratch(faces, split, tmp_path, training)
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are():

@@ -17,6 +17,7 @@ from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.folds import split_subjects as split_protocol
 from action_units.models.trained import TrainedModel
+from action_units.pipelines.parameters import check_face_size
 from action_units.pipelines.predictions import predictions_of
 
 Split = dict[str, Any]
@@ -73,6 +74,10 @@ def finetune(
     Returns:
         The model of 12 AUs, its thresholds, its training curve, and its predictions of
         the validation subjects, on whom epoch and thresholds were chosen.
+
+    Raises:
+        ConfigurationError: The faces were packed with another ``face_size``, or the
+            pre-trained network is another than the recipe's.
     """
     return _train(faces, split, pretrained, checkpoints, training, "finetuned")
 
@@ -100,6 +105,7 @@ def _train(
     from action_units.training.job import TrainingJob
     from action_units.training.train import train
 
+    check_face_size(faces.faces.shape[1], training)
     if pretrained is not None and pretrained.spec != training.recipe.network:
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", training.name)
         own_run = command("pretrain,finetune", recipe=training.name, run=name)

@@ -7,6 +7,7 @@ import pandas as pd
 from action_units.config import TrainingConfig
 from action_units.faces.store import FaceStore
 from action_units.models.trained import TrainedModel
+from action_units.pipelines.parameters import check_face_size
 
 
 def pretrain(
@@ -22,11 +23,15 @@ def pretrain(
     Returns:
         The model of 18 AUs, its training curve, and who it was trained with:
         ``identity, split, photographs``.
+
+    Raises:
+        ConfigurationError: The faces were packed with another ``face_size``.
     """
     from action_units.training.data import intensities_of
     from action_units.training.job import TrainingJob
     from action_units.training.train import train
 
+    check_face_size(faces.faces.shape[1], training)
     held_out = (faces.table["split"] == "test").to_numpy()
     job = TrainingJob(
         training.recipe.network,
