@@ -244,7 +244,7 @@ def test_one_flipped_bit_in_what_was_written_here_is_refused(tmp_path, name, pla
     assert dataset.load().origin == "rendered"
     flip(tmp_path / name, place)
     with pytest.raises(
-        DatasetError, match="was changed after it was written|is missing"
+        DatasetError, match="is not as it was written here|is missing"
     ) as refused:
         dataset.load()
     assert "`kedro run --pipeline preprocess` (with the --env" in str(refused.value)

@@ -246,7 +246,7 @@ def test_a_photograph_that_kills_its_process_is_set_aside_by_name(folder, tmp_pa
     result = crop(folder, tmp_path, "b", deadly, Workers(2))
     aside = result.quarantine.table().set_index("reason")
     assert aside.loc["crash", "path"] == str(killer)
-    assert "crashed the process" in aside.loc["crash", "detail"]
+    assert "crashed its process" in aside.loc["crash", "detail"]
     kept = whole.table[whole.table["photograph"] != killer.name].reset_index(drop=True)
     assert result.table.equals(kept)
 
