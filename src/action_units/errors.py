@@ -22,9 +22,9 @@ class LabelError(ActionUnitsError):
         self.path, self.problem, self.line = Path(path), problem, line
 
     def __str__(self) -> str:
-        """Place and problem."""
+        """Place and problem; a URL keeps its slashes, which a path does not."""
         line = "" if self.line is None else f", line {self.line}"
-        return f"{self.path}{line}: {self.problem}"
+        return f"{self.args[0]}{line}: {self.problem}"
 
 
 class UnusableFace(ActionUnitsError):

@@ -107,7 +107,9 @@ def test_without_predictions_the_counted_figures_are_the_same(folds, whole):
 
 
 def test_predictions_that_were_not_evaluated_are_refused(folds):
-    with pytest.raises(ConfigurationError, match=r"fold 1 \(scratch\) differ from the evaluated ones"):
+    with pytest.raises(
+        ConfigurationError, match=r"fold 1 \(scratch\) differ from the evaluated ones"
+    ):
         summarise(folds, predictions=predictions_of(folds, scratch=0.3))
 
 

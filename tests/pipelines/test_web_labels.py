@@ -168,7 +168,7 @@ def test_labels_are_refused_before_anything_is_cropped(made):
     for text, says in (
         (
             whole.replace("train/p0,0\n", ""),
-            r"train/p0, whose face is train~p0_\d+-FaceId-0\.jpg",
+            r"train/p0, who is shown in train~p0_\d+-FaceId-0\.jpg",
         ),
         (whole.replace("gender", "sex"), "the header must be identity,gender"),
         (None, "identities.csv: there is no such file"),
