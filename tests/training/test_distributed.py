@@ -156,7 +156,7 @@ def test_a_process_error_keeps_its_class(tmp_path):
         ({"devices": 0}, "devices is 0; it must be a whole number from 1 or torchrun, or null"),
         ({"devices": "two"}, "devices is 'two'"),
         ({"devices": 10_000}, r"devices is 10000; this computer has \d+ cores to train on"),
-        ({"devices": 2, "device": "cuda:0"}, "device is cuda:0, a single one"),
+        ({"devices": 2, "device": "cuda:0"}, "device is cuda:0, one device"),
         ({"devices": "torchrun"}, "give a checkpoint_folder"),
     ],
 )
