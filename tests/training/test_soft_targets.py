@@ -40,7 +40,7 @@ def test_logistic_targets_are_their_formula():
 @pytest.mark.parametrize(
     ("intensities", "sentence"),
     [
-        (None, "no intensities: soft_targets needs the columns AU01_r"),
+        (None, "No intensities were given: soft_targets needs the columns AU01_r"),
         (np.full((4, 2), np.nan), "All intensities are missing"),
         (INTENSITIES[:3], r"are \(3, 2\) and labels \(4, 2\)"),
         (INTENSITIES + 1, "go from 1 to 6; they must lie in 0 to 5"),
