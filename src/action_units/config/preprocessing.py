@@ -83,7 +83,8 @@ class WebSettings(Settings):
     sample: FaceSampleSettings
 
 
-def _exclusions(entries: list[Any]) -> list[Any]:
+def exclusions(entries: list[Any]) -> list[Any]:
+    """Check entries of ``exclude``; raises ValueError."""
     try:
         parse_exclusions(entries)
     except ConfigurationError as error:
@@ -97,7 +98,7 @@ class DisfaSettings(Settings):
     camera: Literal["Right", "Left"]
     first_frame: Annotated[int, Field(ge=0, le=1)] | None
     frame_count_tolerance: Annotated[int, Field(ge=0, le=100)]
-    exclude: Annotated[list[Any], AfterValidator(_exclusions)] | None
+    exclude: Annotated[list[Any], AfterValidator(exclusions)] | None
 
 
 class PreprocessSettings(Settings):

@@ -1,0 +1,53 @@
+"""What a reader of a coded set returns: the codes, and where each frame's picture is."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from action_units.config.data import CodedSetSettings
+from action_units.labels.coded_frames import CodedFrames
+
+
+@dataclass(frozen=True)
+class Media:
+    """The pictures of one recording: a video, or a file for each frame.
+
+    Attributes:
+        path: The video, or the folder of the pictures.
+        pictures: The pictures by the frame numbers of the labels; None: `path` is a video.
+        first_frame: The number that the labels give to a video's first frame.
+        tolerance: Where the labels must cover every frame: by how many frames both may
+            differ at their end. None: they may cover some frames only.
+    """
+
+    path: Path
+    pictures: Mapping[int, Path] | None = None
+    first_frame: int = 1
+    tolerance: int | None = None
+
+
+@dataclass(frozen=True)
+class CodedData:
+    """The files of a coded set, read.
+
+    Attributes:
+        frames: The codes.
+        media: The pictures of each recording, by subject and recording.
+        images: The names that crops have, where the set has names of its own, by subject,
+            recording and frame; None: names are made of these three.
+        set_aside: Recordings or subjects that cannot be used, with the reason.
+        skipped: Other files in the folders, not read.
+    """
+
+    frames: CodedFrames
+    media: Mapping[tuple[str, str], Media]
+    images: Callable[[str, str, int], str] | None = None
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[Path, ...] = ()
+
+
+Reader: TypeAlias = Callable[[CodedSetSettings, Path, Collection[str]], CodedData]
+"""``read(settings, folder, left_out)``: `folder` is the set's folder in ``data/01_raw``, which
+`settings.labels` and `settings.media` replace; files of subjects in `left_out` are not checked.
+Raises LabelError, which names the file and the line."""

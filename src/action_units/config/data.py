@@ -1,0 +1,90 @@
+"""Which data there is: coded sets, web sets, and who annotated them."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field
+
+from action_units.config.base import Number, Part, PartBetween, PathText, Settings
+from action_units.config.preprocessing import FaceSampleSettings, exclusions
+from action_units.labels.action_units import AU_NAMES
+
+
+def _aus(aus: list[int]) -> list[int]:
+    if not aus or sorted(set(aus)) != aus:
+        raise ValueError("the AUs must be some numbers, rising, each once")
+    if unknown := [au for au in aus if au not in AU_NAMES]:
+        raise ValueError(
+            f"AU {unknown[0]} is unknown; known are {', '.join(map(str, AU_NAMES))}"
+        )
+    return aus
+
+
+AUList: TypeAlias = Annotated[list[int], AfterValidator(_aus)]
+Scale: TypeAlias = Literal["presence", "intensity", "letters"]
+
+
+class CodedSetSettings(Settings):
+    """A data set that experts have coded, frame by frame."""
+
+    reader: str
+    """What reads its files: disfa, disfa_plus, bp4d or table."""
+    labels: PathText | None = None
+    """The codes: a file or a folder; null: in the folder of `media`."""
+    media: PathText | None = None
+    """Videos, folders of frames, or pictures; null: the set's folder in ``data/01_raw``."""
+    aus: AUList | None = None
+    """The AUs that are used; null: all that the files have."""
+    present_from: Annotated[int, Field(ge=1, le=5)] | None = 2
+    """The intensity from which an AU is present; null: the files have 0 and 1."""
+    protocol: str
+    """The fold protocol, one of ``protocols``."""
+    people: str | None = None
+    """The set whose subjects of the same name are the same people; ``own``: subjects of the
+    same name in other sets are other people; null: unknown, so equal names are refused."""
+    camera: Literal["Right", "Left"] = "Right"
+    """disfa: whose videos are used."""
+    first_frame: Annotated[int, Field(ge=0, le=1)] | None = None
+    """The number of a video's or a folder's first frame in the labels, 0 or 1; null: as the
+    reader knows it, or the lowest that is there."""
+    frame_count_tolerance: Annotated[int, Field(ge=0, le=100)] = 0
+    """disfa: by how many frames a recording and its labels may differ."""
+    unmatched: Part = 0.0
+    """The share of the coded frames that may have no picture."""
+    not_scored: list[str] = Field(default_factory=lambda: ["", "nan", "-1", "9", "999"])
+    """table: cells that mean that an AU was not scored."""
+    exclude: Annotated[list[Any], AfterValidator(exclusions)] | None = None
+    """Frames or subjects that are left out, each with its reason."""
+
+
+class AnnotationSettings(Settings):
+    """Who annotated the web photographs, and how that is read."""
+
+    program: str = "openface2"
+    """openface2, openface3, pyfeat, libreface, pyfaceau, table, or run: a finished run."""
+    path: PathText | None = None
+    """The program's CSV or a folder of its CSVs, or the finished run; null: ``openface.csv``
+    in the web set's folder."""
+    min_confidence: Part = 0.5
+    """Rows below this confidence are dropped."""
+    present_from: Annotated[Number, Field(gt=0, le=5)] | None = None
+    """Where there is no presence: the value from which an AU is present; null: the program's
+    own threshold."""
+
+
+class WebSetSettings(Settings):
+    """A set of web photographs, labelled by a program."""
+
+    photographs: PathText | None = None
+    """A folder tree, a TSV, or tars (a file, a folder or a pattern), also by URL; null: the
+    folder ``photographs`` in the set's folder in ``data/01_raw``."""
+    kind: Literal["auto", "folder", "tsv", "tar"] = "auto"
+    identities: PathText | None = None
+    """CSV of ``identity,gender``; null: ``identities.csv`` in the set's folder."""
+    annotations: AnnotationSettings = Field(default_factory=AnnotationSettings)
+    second_annotations: AnnotationSettings | None = None
+    """Of another program; null: one annotator."""
+    combine: Literal["mean", "agreement"] = "mean"
+    """Of two annotators: mean is a soft target, agreement leaves out labels that differ."""
+    held_out: PartBetween = 0.15
+    """The part of the identities that is held out of pre-training."""
+    sample: FaceSampleSettings
