@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -68,6 +69,13 @@ def test_errors_of_the_function_arrive_as_they_are():
     with pytest.raises(UnusableFace) as error:
         list(each(failing, range(9), Workers(2)))
     assert error.value.reason == "no face"
+
+
+def test_a_stopped_pool_leaves_no_thread():
+    for _ in range(4):
+        with pytest.raises(UnusableFace):
+            list(each(failing, range(9), Workers(2)))
+        assert "QueueFeederThread" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_death_costs_what_waited_and_nothing_else():

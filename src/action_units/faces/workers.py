@@ -79,6 +79,7 @@ class Workers:
                 yield executor, count
             except BaseException:  # a task may take minutes, and its result is not needed
                 executor.shutdown(kill_workers=True)
+                _join_feeders()
                 raise
         elif engine == "dask":
             with self._dask_client() as client:
@@ -213,6 +214,17 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _join_feeders() -> None:
+    """Wait for the threads that fed a pool that was shut down.
+
+    loky does not. One that ends while Python exits may be stopped between deleting a semaphore
+    and saying so to loky's tracker, which then warns of it below the command's last line.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "QueueFeederThread":
+            thread.join(timeout=1)
 
 
 def _prepared(function: Callable[[Task], Result], task: Task) -> Result:
