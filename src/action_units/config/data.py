@@ -80,6 +80,8 @@ class WebSetSettings(Settings):
     kind: Literal["auto", "folder", "tsv", "tar"] = "auto"
     identities: PathText | None = None
     """CSV of ``identity,gender``; null: ``identities.csv`` in the set's folder."""
+    people: str | None = None
+    """As of a coded set."""
     annotations: AnnotationSettings = Field(default_factory=AnnotationSettings)
     second_annotations: AnnotationSettings | None = None
     """Of another program; null: one annotator."""

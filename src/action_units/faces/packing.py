@@ -75,7 +75,7 @@ def pack_crops(
     made_from = _fingerprint(folder, table, size, made)
     if existing is not None and (store := _same_store(Path(existing), made_from)):
         return store, Quarantine(store.notes["set_aside"])
-    faces = _allocate((len(names), size, size))
+    faces = allocate((len(names), size, size))
     quarantine = Quarantine()
     usable: list[int] = []
     hashes: list[str] = []
@@ -191,8 +191,12 @@ def _parts(rows: range, size: int) -> list[range]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _allocate(shape: tuple[int, int, int]) -> Faces:
-    """An array in memory, or in a file without a name that goes when the array goes."""
+def allocate(shape: tuple[int, ...]) -> Faces:
+    """An array in memory, or in a file without a name that goes when the array goes.
+
+    Raises:
+        ArtifactError: The disk has no room for the file.
+    """
     n_bytes = int(np.prod(shape, dtype=np.int64))
     if n_bytes <= _IN_MEMORY:
         return np.empty(shape, np.uint8)

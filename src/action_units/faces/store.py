@@ -30,6 +30,7 @@ from action_units.files import (
     write_text,
 )
 from action_units.labels.action_units import au_columns
+from action_units.labels.coded_frames import MISSING
 
 Faces = npt.NDArray[np.uint8]
 Index = slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]]
@@ -51,7 +52,7 @@ class FaceStore:
             the store was opened from disk.
         table: One row a face, in the order of `faces`: ``image``, ``subject``, the
             label columns of `aus`, and as the source has them ``frame``,
-            ``gender``, ``split``, ``rectsize``, ``score``, ``sha256``.
+            ``gender``, ``split``, ``rectsize``, ``score``, ``sha256``, ``set``.
         aus: The AUs that are labelled, in the order of the label columns.
         notes: Plain values that are saved with it; `select` drops them.
         fingerprint: Of what it was made from; see ``action_units.fingerprint``.
@@ -82,8 +83,11 @@ class FaceStore:
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int8]:
-        """Presence of each AU in each face, 0 or 1, ``(N, A)``; read-only."""
-        labels = self.table[au_columns(self.aus)].to_numpy(np.int8)
+        """Presence of each AU in each face, ``(N, A)``; read-only.
+
+        0 or 1, or ``MISSING`` where the AU was not scored.
+        """
+        labels = self.table[au_columns(self.aus)].fillna(MISSING).to_numpy(np.int8)
         labels.flags.writeable = False
         return labels
 
