@@ -71,11 +71,12 @@ def test_errors_of_the_function_arrive_as_they_are():
     assert error.value.reason == "no face"
 
 
-def test_a_stopped_pool_leaves_no_thread():
-    for _ in range(4):
-        with pytest.raises(UnusableFace):
-            list(each(failing, range(9), Workers(2)))
-        assert "QueueFeederThread" not in {thread.name for thread in threading.enumerate()}
+def test_a_stopped_pool_waits_for_the_thread_that_feeds_it():
+    feeder = threading.Thread(target=time.sleep, args=(0.6,), name="QueueFeederThread")
+    with pytest.raises(KeyError), Workers(1).executor():
+        feeder.start()
+        raise KeyError
+    assert not feeder.is_alive()
 
 
 def test_a_death_costs_what_waited_and_nothing_else():
