@@ -12,12 +12,13 @@ import numpy as np
 
 from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.files import write_bytes
-from action_units.labels.action_units import AU_NAMES, PRETRAIN_AUS, au_column
+from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.sample.canvas import Bytes, Floats, Pose
 from action_units.sample.contact_sheet import contact_sheet
 from action_units.sample.disfa import render_frame
 from action_units.sample.disfa_plan import SUBJECTS, intensities
 from action_units.sample.identity import draw_identity
+from action_units.sample.muscles import RENDERED_AUS
 from action_units.sample.render import render_face
 from action_units.sample.view import View, draw_view
 from action_units.sample.web import list_photographs, render_photograph, true_intensities
@@ -38,12 +39,10 @@ COMBINATIONS: tuple[tuple[str, tuple[int, ...]], ...] = (
 
 def every_au(intensity: float, people: int = 4) -> Bytes:
     """Every AU alone on several persons in several lights and poses, two AUs a row."""
-    half = len(PRETRAIN_AUS) // 2
     images, captions = [], []
-    for left, right in zip(PRETRAIN_AUS[:half], PRETRAIN_AUS[half:], strict=True):
-        for au in (left, right):
-            images += [_portrait(person, {au: intensity}) for person in range(people)]
-            captions += [au_column(au), AU_NAMES[au], *[""] * (people - 2)]
+    for au in sorted(RENDERED_AUS):
+        images += [_portrait(person, {au: intensity}) for person in range(people)]
+        captions += [au_column(au), AU_NAMES[au], *[""] * (people - 2)]
     return contact_sheet(images, captions, 2 * people, tile=136, margin=2)
 
 
@@ -61,10 +60,11 @@ def one_person(person: int = 2) -> Bytes:
     """One person at rest and then with each AU at intensity 5, in plain light."""
     who = draw_identity(np.random.default_rng([1872, person]), person % 2)
     view = View(pose=Pose(88, 82, 53), noise=0.004)
-    captions = ["at rest"] + [f"{au_column(au)} {AU_NAMES[au]}" for au in PRETRAIN_AUS]
-    faces = [shown({})] + [shown({au: 5.0}) for au in PRETRAIN_AUS]
-    faces += [shown(dict.fromkeys(aus, 4.0)) for _, aus in COMBINATIONS[:5]]
-    captions += [f"{name}: {'+'.join(map(str, aus))}" for name, aus in COMBINATIONS[:5]]
+    aus = sorted(RENDERED_AUS)
+    captions = ["at rest"] + [f"{au_column(au)} {AU_NAMES[au]}" for au in aus]
+    faces = [shown({})] + [shown({au: 5.0}) for au in aus]
+    faces += [shown(dict.fromkeys(aus, 4.0)) for _, aus in COMBINATIONS[:4]]
+    captions += [f"{name}: {'+'.join(map(str, aus))}" for name, aus in COMBINATIONS[:4]]
     images = [render_face(who, face, view, (176, 176)) for face in faces]
     return contact_sheet(images, captions, 6)
 
@@ -90,8 +90,8 @@ def disfa_page(config: DisfaSampleConfig) -> Bytes:
 
 
 def shown(levels: Mapping[int, float]) -> Floats:
-    """Intensities by AU number as the renderer takes them, (18,)."""
-    return np.array([float(levels.get(au, 0.0)) for au in PRETRAIN_AUS])
+    """Intensities by AU number as the renderer takes them, (19,)."""
+    return np.array([float(levels.get(au, 0.0)) for au in RENDERED_AUS])
 
 
 def write_pages(folder: Path) -> list[Path]:
@@ -123,7 +123,7 @@ def _portrait(number: int, levels: Mapping[int, float]) -> Bytes:
 
 
 def _present(levels: Floats) -> str:
-    aus = [str(au) for au, level in zip(PRETRAIN_AUS, levels, strict=True) if level >= 1.5]
+    aus = [str(au) for au, level in zip(RENDERED_AUS, levels, strict=False) if level >= 1.5]
     return "+".join(aus) or "none"
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from action_units.config import DisfaSampleConfig, WebSampleConfig
-from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.sample.canvas import Bytes, Floats, Pose
 from action_units.sample.disfa import write_subject
 from action_units.sample.identity import Identity, draw_identity
+from action_units.sample.muscles import RENDERED_AUS
 from action_units.sample.render import render_face
 from action_units.sample.view import View, draw_view
 from action_units.sample.web import write_web_sample
@@ -21,7 +21,7 @@ PLAIN = View(pose=Pose(x=80, y=74, scale=48), noise=0.0)
 
 
 def shown(*aus: int, intensity: float = 5.0) -> Floats:
-    return np.array([intensity if au in aus else 0.0 for au in PRETRAIN_AUS])
+    return np.array([intensity if au in aus else 0.0 for au in RENDERED_AUS])
 
 
 def person(number: int) -> Identity:
@@ -55,7 +55,7 @@ def written_bytes(folder: Path) -> str:
     write_web_sample(folder / "web", photographs, workers=1)
     (folder / "Videos_RightCamera").mkdir()
     frames = DisfaSampleConfig(frames_per_subject=24, width=176, height=160)
-    write_subject((str(folder), "SN001", frames))
+    write_subject(folder, frames, "SN001")
     sha = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         sha.update(str(path.relative_to(folder)).encode() + path.read_bytes())

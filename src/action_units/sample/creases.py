@@ -108,6 +108,9 @@ def _around_mouth(line: _Lines, who: Identity, shape: FaceShape, side: int, s: f
     for dv in (-0.062, 0.066):  # AU28: the skin bends where the lips were
         middle = shape.mouth_v + dv
         line((0.0, middle), (s * 0.7 * u, middle), (s * u, v + 0.3 * dv), 0.55 * a[28])
+    for dv in (-0.115, 0.120):  # AU24: a fold around the bulge over and under pressed lips
+        line((s * 0.55 * u, shape.mouth_v + dv), (s * 0.95 * u, shape.mouth_v + 0.8 * dv),
+             (s * (u + 0.06), v + 0.15 * dv), 0.4 * a[24])  # fmt: skip
     crease = min(1.0, 0.9 * a[17] + 0.25 * who.chin_crease)
     below = shape.mouth_v + shape.gap_down + shape.lower_lip + 0.055 + 0.1 * shape.jaw_drop
     line((0.0, below), (s * 0.12, below + 0.005), (s * 0.20, below + 0.07), crease)

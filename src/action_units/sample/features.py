@@ -139,7 +139,9 @@ def paint_mouth(
     within = step(1.0 - s, 0.10)
     gap_top = line - shape.gap_up * arc
     gap_bottom = line + shape.gap_down * (0.35 + 0.65 * arc) * np.sqrt(arc)
-    bow = 1.0 - 0.28 * np.maximum(0.0, 1.0 - (s / 0.28)) * (1 - shape.rolled)
+    bow = 1.0 - 0.28 * np.maximum(0.0, 1.0 - (s / 0.28)) * (1 - shape.rolled) * (
+        1 - shape.pressed
+    )
     rise = shape.lip_rise * np.maximum(0.0, 1.0 - s2 * 1.1)
     full_upper = shape.upper_lip * (1 - 0.92 * shape.rolled)
     full_lower = shape.lower_lip * (1 - 0.92 * shape.rolled)
@@ -152,6 +154,8 @@ def paint_mouth(
     # The upper lip faces down and is darker; the lower one catches the light.
     sheen = np.where(v < line, 0.88, 1.02 + 0.10 * np.clip(1 - np.abs(v - (gap_bottom + bottom)
                      / 2) / 0.03, 0, 1))  # fmt: skip
+    # Pressed lips turn pale along their seam.
+    red = red + (skin - red) * (0.45 * shape.pressed * step(0.030 - np.abs(v - line), 0.03))
     part += (red * sheen - part) * lips * (1.0 - shape.rolled)
     under = bump(u, v - (shape.mouth_v + shape.gap_down + shape.lower_lip + 0.035), 0.17, 0.045)
     part *= 1.0 - 0.22 * under
@@ -170,7 +174,9 @@ def paint_mouth(
         part += (dark - part) * inside
         light_at += ((0.30 + 0.60 * light_at) - light_at) * inside
     seam_width = 0.009 + 0.008 * float(shape.au[23].mean()) + 0.010 * shape.rolled
-    seam = step(seam_width - np.abs(v - line), 1.5 * soft) * step(1.03 - s, 0.08)
+    seam_width += 0.006 * shape.pressed
+    seam = step(seam_width - np.abs(v - line), 1.5 * soft)
+    seam = seam * step(1.03 + 0.12 * shape.pressed - s, 0.08)
     closed = 1.0 - np.clip((shape.gap_up + shape.gap_down) / 0.02, 0.0, 1.0)
     part += (0.30 * skin - part) * seam * (0.90 * np.maximum(closed, step(s - 0.85, 0.2)))
     for sign, reach_u in ((-1.0, left), (1.0, right)):

@@ -80,7 +80,7 @@ def relief(canvas: Canvas, who: Identity, shape: FaceShape) -> Floats:
     drop = shape.jaw_drop
     add(height, 0.0, shape.mouth_v, 0.36, 0.26, 0.040)  # the teeth behind the lips
     rolled, tight = shape.rolled, float(shape.au[23].mean())
-    bulge = 0.030 * rolled + 0.014 * tight
+    bulge = 0.030 * rolled + 0.014 * tight + 0.032 * shape.pressed
     add(height, 0.0, shape.mouth_v - 0.085, 0.30, 0.085, bulge)
     add(height, 0.0, shape.mouth_v + 0.095, 0.28, 0.090, bulge)
     boss = float(shape.au[17].mean())

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from action_units.labels.action_units import PRETRAIN_AUS
+from action_units.labels.action_units import PRETRAIN_AUS, AUSet
 from action_units.sample.canvas import Floats
 from action_units.sample.identity import Identity
+
+RENDERED_AUS: AUSet = (*PRETRAIN_AUS, 24)
+"""The AUs that can be drawn, in the order of the renderer's intensities."""
 
 _SIDES = np.array([-1.0, 1.0])
 
@@ -41,6 +44,7 @@ class FaceShape:
     gap_up: float  # how far the lips are parted, above and below the line
     gap_down: float
     rolled: float  # 0–1, how far the lips are rolled in
+    pressed: float  # 0–1, how hard they press on each other
     jaw_drop: float
     chin_v: float
     chin_boss: float
@@ -52,12 +56,12 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
 
     Args:
         who: The person.
-        intensities: (18,) for PRETRAIN_AUS, each 0–5.
-        asymmetry: (18,), see ``View``.
+        intensities: (n,) for the first n of RENDERED_AUS, each 0–5; the others are 0.
+        asymmetry: (n,) likewise, see ``View``.
     """
-    level = np.asarray(intensities, dtype=np.float64)[:, None] / 5.0
-    sides = np.clip(level * (1.0 + asymmetry[:, None] * _SIDES), 0.0, 1.2)  # (18, 2)
-    a = {au: sides[k] for k, au in enumerate(PRETRAIN_AUS)}
+    level = _of_all(intensities)[:, None] / 5.0
+    sides = np.clip(level * (1.0 + _of_all(asymmetry)[:, None] * _SIDES), 0.0, 1.2)  # (19, 2)
+    a = {au: sides[k] for k, au in enumerate(RENDERED_AUS)}
     mean = {au: float(strength[0] + strength[1]) / 2 for au, strength in a.items()}
 
     tilt = who.brow_asymmetry * _SIDES
@@ -77,7 +81,7 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
     drop = mean[26]
     stretch = 0.105 * a[12] + 0.145 * a[20] - 0.055 * a[23] - 0.022 * a[14] - 0.030 * a[28]
     corner_u = who.mouth_width + stretch - 0.035 * drop - 0.012 * a[17]
-    resting = who.corner_rest + who.corner_asymmetry * _SIDES
+    resting = (who.corner_rest + who.corner_asymmetry * _SIDES) * (1.0 - 0.8 * a[24])
     corner_v = (
         who.mouth_height + resting + 0.055 * drop
         - 0.130 * a[12] + 0.125 * a[15] + 0.020 * a[20] - 0.020 * a[14] + 0.012 * a[10]
@@ -85,6 +89,7 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
     # FACS codes 25 whenever the lips part, so a jaw that drops alone keeps them together.
     parted = mean[25]
     thin = 1.0 - 0.34 * mean[12] - 0.38 * mean[20] - 0.62 * mean[23] - 0.10 * mean[15]
+    thin = thin - 0.45 * mean[24]
     mouth_v = who.mouth_height + 0.095 * drop - 0.050 * mean[17] + 0.012 * mean[12]
     gap_down = parted * (0.080 + 0.125 * drop) + 0.026 * drop
     return FaceShape(
@@ -111,8 +116,16 @@ def face_shape(who: Identity, intensities: Floats, asymmetry: Floats) -> FaceSha
         gap_up=parted * (0.034 + 0.010 * drop),
         gap_down=gap_down,
         rolled=min(1.0, 1.3 * mean[28]),
+        pressed=min(1.0, mean[24]),
         jaw_drop=0.210 * drop + 0.020 * parted,
         chin_v=who.chin_length + 0.210 * drop - 0.030 * mean[17],
         chin_boss=0.035 + 0.075 * mean[17],
         wing_rise=0.055 * a[9] + 0.022 * a[10],
     )
+
+
+def _of_all(values: Floats) -> Floats:
+    """Values of the first RENDERED_AUS, followed by zeros for the others, (19,)."""
+    padded = np.zeros(len(RENDERED_AUS))
+    padded[: len(values)] = values
+    return padded

@@ -31,7 +31,8 @@ def render_face(
 
     Args:
         who: The person.
-        intensities: (18,) for ``PRETRAIN_AUS``, 0–5, not only whole numbers.
+        intensities: (n,) for the first n of ``RENDERED_AUS``, 0–5, not only whole numbers; the
+            others are 0.
         view: Pose, light, camera and the rest.
         shape: Rows and columns of the picture.
 
