@@ -63,7 +63,7 @@ def test_the_written_labels_are_the_planned_ones(small: Path) -> None:
 
 def test_any_number_of_workers_writes_the_same_bytes(small: Path, tmp_path: Path) -> None:
     (tmp_path / "Videos_RightCamera").mkdir()
-    write_subject((str(tmp_path), RENDERED[1], SMALL))
+    write_subject(tmp_path, SMALL, RENDERED[1])
     alone = {path.relative_to(tmp_path): path.read_bytes() for path in files(tmp_path)}
     together = {path.relative_to(small): path.read_bytes() for path in files(small)}
     assert len(together) == len(RENDERED) * len(alone) + 2  # the marker and the hashes

@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -8,36 +7,40 @@ from pathlib import Path
 
 import pytest
 
+from action_units.config.base import Settings
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import temporary_folder
-from action_units.sample.layout import MARKER, folder_made_once, run_tasks
+from action_units.sample.layout import MARKER, make_once, run_tasks
 
 
-def make(folder: Path, config: dict[str, object]) -> bool:
-    with folder_made_once(folder, "test", config) as making:
-        if making is None:
-            return False
-        (making / "content").write_text(json.dumps(config))
-    return True
+class Seeded(Settings):
+    seed: int = 1
+
+
+def make(folder: Path, seed: int = 1) -> bool:
+    def fill(making: Path) -> None:
+        (making / "content").write_text(str(seed))
+
+    return make_once(folder, "test", Seeded(seed=seed), fill)
 
 
 def test_a_second_call_finds_the_sample_and_does_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "sample"
-    assert make(folder, {"seed": 1})
+    assert make(folder)
     before = (folder / MARKER).stat().st_mtime_ns
-    assert not make(folder, {"seed": 1})
+    assert not make(folder)
     assert (folder / MARKER).stat().st_mtime_ns == before
     assert [path.name for path in folder.parent.iterdir()] == ["sample"]
 
 
 def test_another_configuration_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
-    make(folder, {"seed": 1})
+    make(folder)
     with pytest.raises(
         ArtifactError, match=r"config.seed was 1 and is now 2.*delete the folder"
     ):
-        make(folder, {"seed": 2})
-    assert json.loads((folder / "content").read_text()) == {"seed": 1}
+        make(folder, 2)
+    assert (folder / "content").read_text() == "1"
 
 
 @pytest.mark.parametrize("marker", [None, "not json", "[]", '{"sample": "x"}'])
@@ -48,19 +51,17 @@ def test_a_folder_of_other_files_is_never_touched(tmp_path: Path, marker: str | 
     if marker is not None:
         (folder / MARKER).write_text(marker)
     with pytest.raises(ArtifactError, match="not touched"):
-        make(folder, {"seed": 1})
+        make(folder)
     assert (folder / "thesis.txt").read_text() == "mine"
 
 
 def test_an_error_while_rendering_leaves_nothing(tmp_path: Path) -> None:
-    def render() -> None:
-        with folder_made_once(tmp_path / "sample", "test", {}) as making:
-            assert making is not None
-            (making / "half").write_text("x")
-            raise OSError(28, "No space left on device")
+    def fill(making: Path) -> None:
+        (making / "half").write_text("x")
+        raise OSError(28, "No space left on device")
 
     with pytest.raises(ArtifactError, match="No space left"):
-        render()
+        make_once(tmp_path / "sample", "test", Seeded(), fill)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,43 +91,45 @@ def test_a_kill_leaves_no_final_folder_and_the_next_run_clears_the_rest(tmp_path
     process.wait()
     assert not folder.exists()
     assert len(list(folder.parent.iterdir())) == 1
-    assert make(folder, {"seed": 1})
+    assert make(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["web"]
 
 
 def test_a_run_that_is_still_going_is_left_alone(tmp_path: Path) -> None:
     with temporary_folder("other.making", tmp_path) as running:
-        assert make(tmp_path / "other", {"seed": 1})
+        assert make(tmp_path / "other")
         assert running.is_dir()
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "sample").mkdir()
-    assert make(tmp_path / "sample", {"seed": 1})
+    assert make(tmp_path / "sample")
     assert (tmp_path / "sample" / MARKER).is_file()
 
 
 @pytest.mark.parametrize("name", ["labels/au1.txt", "openface.csv", MARKER])
 def test_a_flipped_bit_in_a_label_is_refused(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "sample"
-    with folder_made_once(folder, "test", {"seed": 1}) as making:
-        assert making is not None
+    def fill(making: Path) -> None:
         (making / "labels").mkdir()
         (making / "labels" / "au1.txt").write_text("1,0\n")
         (making / "openface.csv").write_text("a.jpg,1\n")
-    assert not make(folder, {"seed": 1})
+
+    folder = tmp_path / "sample"
+    make_once(folder, "test", Seeded(), fill)
+    assert not make(folder)
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
     with pytest.raises(ArtifactError, match="not as it was written here|not touched"):
-        make(folder, {"seed": 1})
+        make(folder)
 
 
 def test_a_sample_is_its_owners_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "sample"
-    with folder_made_once(folder, "test", {"seed": 1}) as making:
-        assert making is not None
+    def fill(making: Path) -> None:
         (making / "videos").mkdir(0o755)
         (making / "videos" / "a.avi").write_bytes(b"a face")
+
+    folder = tmp_path / "sample"
+    make_once(folder, "test", Seeded(), fill)
     modes = {path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
     assert modes == {0}
 

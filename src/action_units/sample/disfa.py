@@ -1,7 +1,7 @@
 """Rendered videos and label files in DISFA's own layout."""
 
 from dataclasses import replace
-from math import pi, sin
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 from action_units.config import DisfaSampleConfig
 from action_units.errors import ArtifactError
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
-from action_units.sample.canvas import Floats, Pose
+from action_units.sample.canvas import Floats
 from action_units.sample.disfa_plan import SUBJECTS, intensities
-from action_units.sample.identity import Identity, draw_identity
-from action_units.sample.layout import folder_made_once, run_tasks
+from action_units.sample.identity import Identity, draw_gain, draw_identity
+from action_units.sample.layout import make_once, run_tasks
 from action_units.sample.render import render_face
-from action_units.sample.view import OCCLUDERS, View, draw_asymmetry, draw_view
+from action_units.sample.view import OCCLUDERS, View, draw_asymmetry, draw_view, drifted
 
 _FPS = 20.0
 
@@ -38,14 +38,14 @@ def write_disfa_sample(
     Raises:
         ArtifactError: The folder holds something else, or the disk refused.
     """
-    with folder_made_once(folder, "disfa", config.model_dump()) as making:
-        if making is None:
-            return False
+
+    def fill(making: Path) -> None:
         (making / "Videos_RightCamera").mkdir()
-        tasks = [(str(making), subject, config) for subject in SUBJECTS]
-        weights = [config.frames_per_subject] * len(tasks)
-        run_tasks(write_subject, tasks, weights, workers, "Rendering DISFA", "frames")
-    return True
+        write = partial(write_subject, making, config)
+        weights = [config.frames_per_subject] * len(SUBJECTS)
+        run_tasks(write, SUBJECTS, weights, workers, "Rendering DISFA", "frames")
+
+    return make_once(folder, "disfa", config, fill)
 
 
 def subject_identity(config: DisfaSampleConfig, subject: str) -> Identity:
@@ -58,13 +58,6 @@ def subject_gain(config: DisfaSampleConfig, subject: str) -> Floats:
     """How far the subject's face moves at the same coded intensity, by AU (18,)."""
     rng = np.random.default_rng([config.seed, 13, SUBJECTS.index(subject)])
     return config.strength * draw_gain(rng, config.expressiveness)
-
-
-def draw_gain(rng: np.random.Generator, spread: float) -> Floats:
-    """A person's expressiveness: a common factor and one of each AU, (18,)."""
-    common = rng.normal(0.0, 0.7 * spread)
-    gain: Floats = np.exp(np.clip(common + rng.normal(0.0, spread, 18), -0.45, 0.35))
-    return gain
 
 
 def render_frame(config: DisfaSampleConfig, subject: str, index: int, shown: Floats) -> Any:
@@ -89,25 +82,7 @@ def _view(config: DisfaSampleConfig, subject: str, index: int) -> View:
     shape = (config.height, config.width)
     size = float(rng.uniform(0.275, 0.31) * config.height)
     base = draw_view(rng, shape, scale=(size, size), turn=0.35, occlusion=0.0)
-    seconds = index * config.stride / _FPS
-    phases = rng.uniform(0, 2 * pi, (6, 2))
-    periods = rng.uniform([23.0, 6.0], [70.0, 15.0], (6, 2))
-    reach = rng.uniform(0.5, 1.0, 6)
-
-    def drift(k: int) -> float:
-        slow, quick = (
-            sin(2 * pi * seconds / p + f) for p, f in zip(periods[k], phases[k], strict=True)
-        )
-        return float(reach[k]) * (0.65 * slow + 0.35 * quick)
-
-    pose = Pose(
-        x=base.pose.x + 0.05 * config.width * drift(0),
-        y=base.pose.y + 0.02 * config.height * drift(1),
-        scale=base.pose.scale * (1.0 + 0.04 * drift(2)),
-        yaw=base.pose.yaw + 0.14 * drift(3),
-        pitch=base.pose.pitch + 0.10 * drift(4),
-        roll=base.pose.roll + 0.08 * drift(5),
-    )
+    pose = drifted(base.pose, rng, index * config.stride / _FPS, shape)
     own = np.random.default_rng([config.seed, 15, number, index])
     hidden = own.random() < config.occlusion
     return replace(
@@ -124,9 +99,8 @@ def _view(config: DisfaSampleConfig, subject: str, index: int) -> View:
     )
 
 
-def write_subject(task: tuple[str, str, DisfaSampleConfig]) -> None:
+def write_subject(folder: Path, config: DisfaSampleConfig, subject: str) -> None:
     """Render one video and write its label files."""
-    folder, subject, config = Path(task[0]), task[1], task[2]
     course = intensities(config, subject)  # (frames, 18)
     video = folder / "Videos_RightCamera" / f"RightVideo{subject}_comp.avi"
     writer = cv2.VideoWriter(

@@ -12,6 +12,7 @@ from action_units.config import DisfaSampleConfig
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.labels.folds import PROTOCOLS
 from action_units.sample.canvas import Floats
+from action_units.sample.course import Event, play
 
 # How often AUs occur together (intensity 2 and above), in percent of frames. Measured by
 # counting the 64 commonest of the 234 combinations in the test label files of two of the
@@ -46,17 +47,6 @@ PREVALENCE: dict[int, float] = {
 """Share of frames with intensity 2 or more, from the same sources."""
 
 SUBJECTS = PROTOCOLS["fg2020"].subjects
-
-# Chances of the coded intensities 2, 3, 4, 5 at the height of an expression.
-_APEX_ODDS = (0.30, 0.35, 0.23, 0.12)
-
-
-@dataclass(frozen=True)
-class Event:
-    """One expression: its AUs and how many pictures it lasts."""
-
-    aus: tuple[int, ...]
-    length: int
 
 
 @dataclass
@@ -112,37 +102,9 @@ def intensities(config: DisfaSampleConfig, subject: str) -> Floats:
     number = SUBJECTS.index(subject)
     rng = np.random.default_rng([config.seed, 11, number])
     events = deal_events(config)[subject]
-    frames = config.frames_per_subject
-    course = np.zeros((frames, len(PRETRAIN_AUS)))
-    trace = rng.random(course.shape) < 0.045  # below the threshold, in neutral pictures too
-    course[trace] = rng.uniform(0.3, 1.3, int(trace.sum()))
-    order = rng.permutation(len(events))
-    spare = frames - sum(event.length for event in events)
-    gaps = rng.multinomial(max(0, spare), np.full(len(events) + 1, 1.0 / (len(events) + 1)))
-    start = 0
-    for gap, index in zip(gaps, order, strict=False):
-        start += int(gap)
-        event = events[index]
-        _show(course, start, event, rng)
-        start += event.length
+    course = play(events, config.frames_per_subject, rng, len(PRETRAIN_AUS))
     _add_distractors(course, config.distractors, rng)
     return np.clip(course, 0.0, 5.0)
-
-
-def _show(course: Floats, start: int, event: Event, rng: np.random.Generator) -> None:
-    """Onset, apex and offset of one expression."""
-    stop = min(start + event.length, len(course))
-    position = (np.arange(event.length) + 0.5) / event.length
-    envelope = np.clip(1.2 - 1.2 * np.abs(position - rng.uniform(0.35, 0.65)), 0.45, 1.0)
-    for au in event.aus:
-        column = PRETRAIN_AUS.index(au)
-        apex = rng.choice([2, 3, 4, 5], p=_APEX_ODDS) + rng.uniform(-0.48, 0.48)
-        apex = min(float(apex), 5.0)
-        shown = 1.52 + (apex - 1.52) * envelope
-        course[start:stop, column] = shown[: stop - start]
-        for frame in (start - 1, stop):  # rising or fading, still below the threshold
-            if 0 <= frame < len(course) and course[frame, column] < 0.3:
-                course[frame, column] = rng.uniform(0.3, 1.3)
 
 
 def _add_distractors(course: Floats, rate: float, rng: np.random.Generator) -> None:

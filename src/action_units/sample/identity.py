@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from action_units.sample.canvas import Floats
+
 HAIR_STYLES = ("short", "receding", "bald", "fringe", "side", "long", "curly", "bun")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 GLASSES = ("none", "round", "square", "thin")
@@ -149,6 +151,13 @@ def draw_identity(rng: np.random.Generator, gender: int | None = None) -> Identi
         glasses=str(rng.choice(GLASSES, p=[0.80, 0.07, 0.07, 0.06])),
         texture=(int(rng.integers(256)), int(rng.integers(256))),
     )
+
+
+def draw_gain(rng: np.random.Generator, spread: float, aus: int = 18) -> Floats:
+    """A person's expressiveness: a common factor and one of each AU, (aus,)."""
+    common = rng.normal(0.0, 0.7 * spread)
+    gain: Floats = np.exp(np.clip(common + rng.normal(0.0, spread, aus), -0.45, 0.35))
+    return gain
 
 
 def _hair_tone(rng: np.random.Generator, skin: float, age: float) -> float:

@@ -2,11 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from action_units.config.base import Settings
 from action_units.errors import ArtifactError
 from action_units.faces.workers import Workers, in_order
 from action_units.files import (
@@ -35,36 +35,35 @@ def holds_other_data(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file()
 
 
-@contextmanager
-def folder_made_once(
-    folder: Path, kind: str, config: Mapping[str, Any]
-) -> Iterator[Path | None]:
+def make_once(
+    folder: Path, kind: str, config: Settings, fill: Callable[[Path], object]
+) -> bool:
     """Fill a folder under a temporary name and rename it when it is complete.
 
     Args:
         folder: The final name; its parent is made where it is missing.
         kind: What the sample is, such as ``disfa``.
-        config: Everything the content depends on, as plain JSON values.
+        config: Everything the content depends on.
+        fill: Writes the content into the folder that it is given.
 
-    Yields:
-        The temporary folder to fill, or None where the sample is there already.
+    Returns:
+        Whether anything was made; False where the sample was there already.
 
     Raises:
         ArtifactError: The folder holds something else, its labels are not as they were
             written, or the disk refused.
     """
-    about = plain({"sample": kind, "renderer": RENDERER_VERSION, "config": dict(config)})
+    about = plain({"sample": kind, "renderer": RENDERER_VERSION, "config": config.model_dump()})
     name = f"{folder.name}.making"
     sweep(folder.parent, name)
     if _is_made(folder, about):
-        yield None
-        return
+        return False
     try:
         make_folder(folder.parent)
         with temporary_folder(name, folder.parent) as making:
             new = making / "new"
             make_folder(new)
-            yield new
+            fill(new)
             write_text(new / MARKER, json.dumps(about, indent=2, sort_keys=True) + "\n")
             made = list(new.rglob("*"))
             labels = [path for path in made if path.suffix in (".csv", ".txt", ".json")]
@@ -82,6 +81,7 @@ def folder_made_once(
             f"The sample {folder} could not be written ({error.strerror or error}); nothing "
             f"was left behind. {advice(error)}"
         ) from error
+    return True
 
 
 def run_tasks(

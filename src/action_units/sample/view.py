@@ -1,6 +1,7 @@
 """One picture's circumstances: pose, light, camera, and what hides part of the face."""
 
 from dataclasses import dataclass, field
+from math import pi, sin
 
 import numpy as np
 
@@ -14,8 +15,8 @@ class View:
     """A picture's conditions apart from person and expression.
 
     Light directions are in the picture's axes (x right, y down, z to the camera).
-    ``asymmetry`` holds one number per pre-training AU (18,): the picture's right side
-    shows the AU (1 + a) times, its left side (1 − a) times.
+    ``asymmetry`` holds one number a for each of the first RENDERED_AUS, the others have 0:
+    the picture's right side shows the AU (1 + a) times, its left side (1 − a) times.
     """
 
     pose: Pose
@@ -87,7 +88,40 @@ def draw_view(
     )
 
 
-def draw_asymmetry(rng: np.random.Generator, spread: float) -> Floats:
-    """How much more each AU shows on the picture's right side, (18,)."""
-    asymmetry: Floats = np.clip(rng.normal(0.0, spread, 18), -0.6, 0.6)
+def drifted(
+    pose: Pose, rng: np.random.Generator, seconds: float, shape: tuple[int, int],
+    turn: float = 1.0,
+) -> Pose:  # fmt: skip
+    """Where a head is that drifts slowly around a pose.
+
+    Args:
+        pose: The middle.
+        rng: Its state decides how the head moves.
+        seconds: The moment.
+        shape: Rows and columns of the picture.
+        turn: Factor on the rotation.
+    """
+    phases = rng.uniform(0, 2 * pi, (6, 2))
+    periods = rng.uniform([23.0, 6.0], [70.0, 15.0], (6, 2))
+    reach = rng.uniform(0.5, 1.0, 6)
+
+    def drift(k: int) -> float:
+        slow, quick = (
+            sin(2 * pi * seconds / p + f) for p, f in zip(periods[k], phases[k], strict=True)
+        )
+        return float(reach[k]) * (0.65 * slow + 0.35 * quick)
+
+    return Pose(
+        x=pose.x + 0.05 * shape[1] * drift(0),
+        y=pose.y + 0.02 * shape[0] * drift(1),
+        scale=pose.scale * (1.0 + 0.04 * drift(2)),
+        yaw=pose.yaw + turn * 0.14 * drift(3),
+        pitch=pose.pitch + turn * 0.10 * drift(4),
+        roll=pose.roll + turn * 0.08 * drift(5),
+    )
+
+
+def draw_asymmetry(rng: np.random.Generator, spread: float, aus: int = 18) -> Floats:
+    """How much more each AU shows on the picture's right side, (aus,)."""
+    asymmetry: Floats = np.clip(rng.normal(0.0, spread, aus), -0.6, 0.6)
     return asymmetry

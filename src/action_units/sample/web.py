@@ -1,6 +1,8 @@
 """Rendered photographs of many people, with OpenFace's annotations of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -8,9 +10,8 @@ import numpy as np
 
 from action_units.config import WebSampleConfig
 from action_units.sample.canvas import Bytes, Floats
-from action_units.sample.disfa import draw_gain
-from action_units.sample.identity import draw_identity
-from action_units.sample.layout import folder_made_once, run_tasks
+from action_units.sample.identity import draw_gain, draw_identity
+from action_units.sample.layout import make_once, run_tasks
 from action_units.sample.render import render_face
 from action_units.sample.view import draw_view
 from action_units.sample.web_labels import draw_expression, openface_csv, truth_csv
@@ -46,17 +47,14 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
     Raises:
         ArtifactError: The folder holds something else, or the disk refused.
     """
-    with folder_made_once(folder, "web", config.model_dump()) as making:
-        if making is None:
-            return False
+
+    def fill(making: Path) -> None:
         (making / "photographs").mkdir()
         photographs = list_photographs(config)
         chunks = [photographs[k : k + _PER_TASK] for k in range(0, len(photographs), _PER_TASK)]
-        tasks = [(str(making / "photographs"), chunk, config) for chunk in chunks]
+        write = partial(_write_photographs, making / "photographs", config)
         weights = [len(chunk) for chunk in chunks]
-        run_tasks(
-            _write_photographs, tasks, weights, workers, "Rendering web faces", "photographs"
-        )
+        run_tasks(write, chunks, weights, workers, "Rendering web faces", "photographs")
         images = [photograph.image for photograph in photographs]
         truth = np.stack([true_intensities(config, p.index) for p in photographs])
         people = {p.identity: p.gender for p in photographs}
@@ -64,7 +62,8 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
         (making / "openface.csv").write_text(openface_csv(images, truth, config))
         (making / "truth.csv").write_text(truth_csv(images, truth))
         (making / "identities.csv").write_text("identity,gender\n" + rows)
-    return True
+
+    return make_once(folder, "web", config, fill)
 
 
 def list_photographs(config: WebSampleConfig) -> list[Photograph]:
@@ -112,8 +111,9 @@ def render_photograph(config: WebSampleConfig, photograph: Photograph) -> Bytes:
     return render_face(who, true_intensities(config, photograph.index) * gain, view, shape)
 
 
-def _write_photographs(task: tuple[str, list[Photograph], WebSampleConfig]) -> None:
-    folder, photographs, config = Path(task[0]), task[1], task[2]
+def _write_photographs(
+    folder: Path, config: WebSampleConfig, photographs: Sequence[Photograph]
+) -> None:
     for photograph in photographs:
         picture = render_photograph(config, photograph)
         quality = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
