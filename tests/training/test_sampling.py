@@ -112,3 +112,23 @@ def test_samples_of_a_face_have_numbers_of_their_own():
     numbers = sample_numbers(rows, torch.tensor([0, 1, 0, 2]))
     assert numbers[0] == 7
     assert len(set(numbers.tolist())) == 4
+
+
+def test_by_set_each_set_is_equally_likely():
+    weights = face_weights("sets", TARGETS, np.array(["disfa"] * 6 + ["studio"] * 3))
+    assert weights == pytest.approx(np.array([1 / 12] * 6 + [1 / 6] * 3))
+    with pytest.raises(
+        ConfigurationError, match="'balance' is sets, and the faces have no set"
+    ):
+        face_weights("sets", TARGETS)
+
+
+@given(
+    hnp.arrays(np.float32, (30, 3), elements=st.sampled_from([-1.0, 0.0, 1.0])),
+    hnp.arrays(np.int64, 30, elements=st.integers(0, 4)),
+    st.sampled_from(["aus", "both", "subjects", "sets"]),
+)
+def test_an_au_that_was_not_scored_is_drawn_as_one_that_is_not_shown(targets, groups, balance):
+    zeros = np.where(targets < 0, 0.0, targets)
+    expected = face_weights(balance, zeros, groups)
+    assert face_weights(balance, targets, groups) == pytest.approx(expected)

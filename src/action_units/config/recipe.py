@@ -9,7 +9,7 @@ from action_units.config.base import Count, PathText, Settings
 Float01: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 LossName = Literal["bce", "weighted_bce", "focal", "asymmetric", "generalized_ce"]
 OptimizerName = Literal["adam", "adamw"]
-Balance = Literal["none", "aus", "subjects", "both"]
+Balance = Literal["none", "aus", "subjects", "both", "sets"]
 
 
 class NetworkSpec(Settings):
@@ -187,9 +187,9 @@ class Recipe(Settings):
     soft_targets: SoftTargets = SoftTargets()
     """Targets from intensities."""
     balance: Balance = "none"
-    """Which faces an epoch has: none is each face once; aus, subjects or both draw as many
-    faces, some repeatedly, so that each AU (or none), each subject, or each AU of each subject
-    is equally likely."""
+    """Which faces an epoch has: none is each face once; the others draw as many faces, some
+    repeatedly, so that each AU (or none), each subject, each AU of each subject (both), or
+    each of several sets that are trained on together (sets) is equally likely."""
     backbone_weights: PathText | None = None
     """File of weights, .safetensors or of torch.save, that a new backbone starts from; it must
     exist whenever the run is resumed. Its SHA-256 is kept with the model."""

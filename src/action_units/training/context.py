@@ -89,8 +89,9 @@ class TrainingContext:
         if recipe.soft_targets.curve != "none":
             soft = soften(recipe.soft_targets, data.targets, job.intensities)
             data = replace(data, soft=soft)
-        if recipe.balance in ("subjects", "both") and job.subjects is not None:
-            data = replace(data, subjects=one_each(job.subjects, len(data.faces), "subjects"))
+        name = {"subjects": "subjects", "both": "subjects", "sets": "sets"}.get(recipe.balance)
+        if name is not None and (groups := getattr(job, name)) is not None:
+            data = replace(data, groups=one_each(groups, len(data.faces), name))
         if initial is not None:
             _check_initial(initial, job)
         weights = None
@@ -152,9 +153,9 @@ class TrainingContext:
     @cached_property
     def weights(self) -> Weights | None:
         """How often each face to learn from is drawn; None where each is, once."""
-        rows, subjects = self.data.train_rows, self.data.subjects
-        subjects = None if subjects is None else subjects[rows]
-        return face_weights(self.recipe.balance, self.data.targets[rows], subjects)
+        rows, groups = self.data.train_rows, self.data.groups
+        groups = None if groups is None else groups[rows]
+        return face_weights(self.recipe.balance, self.data.targets[rows], groups)
 
     def faces_of(self, epoch: int) -> tuple[Tensor, Tensor]:
         """The epoch's positions among the faces to learn from, and their appearances."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 from action_units.config import SoftTargets
 from action_units.errors import ConfigurationError
 from action_units.labels.action_units import au_column
+from action_units.labels.coded_frames import MISSING
 
 READ = 4096
 """Faces that are hashed or uploaded at once."""
@@ -41,7 +42,7 @@ class TrainingData:
         aus: The AU of each column.
         soft: float32 (N, A), learned in place of the labels, where the recipe has soft
             targets; scores always go by the labels.
-        subjects: (N,), the subject of each face, where the recipe balances them.
+        groups: (N,), the subject or set of each face, where the recipe balances them.
         images: (N,), the name of each face in error messages.
     """
 
@@ -51,7 +52,7 @@ class TrainingData:
     validation_rows: Rows
     aus: tuple[int, ...]
     soft: Floats | None = None
-    subjects: npt.NDArray[np.generic] | None = None
+    groups: npt.NDArray[np.generic] | None = None
     images: npt.NDArray[np.generic] | None = None
 
     def name(self, row: int) -> str:
@@ -64,6 +65,21 @@ class TrainingData:
         targets = self.targets if self.soft is None else self.soft
         return targets[self.train_rows]
 
+    @property
+    def not_scored(self) -> dict[str, list[int]]:
+        """The AUs of which no face in ``train`` or ``validation`` has a label."""
+        rows = {"train": self.train_rows, "validation": self.validation_rows}
+        missing = {
+            part: np.flatnonzero((self.targets[chosen] < 0).all(axis=0))
+            for part, chosen in rows.items()
+            if len(chosen)
+        }
+        return {
+            part: [self.aus[column] for column in columns]
+            for part, columns in missing.items()
+            if len(columns)
+        }
+
     def sha256(self) -> str:
         """The SHA-256 of all that a training sees: rows, their labels and their pixels."""
         digest = hashlib.sha256()
@@ -75,8 +91,8 @@ class TrainingData:
                 digest.update(np.ascontiguousarray(self.faces[rows[start : start + READ]]).data)
         if self.soft is not None:
             digest.update(self.learned.tobytes())
-        if self.subjects is not None:
-            groups = np.unique(self.subjects[self.train_rows], return_inverse=True)[1]
+        if self.groups is not None:
+            groups = np.unique(self.groups[self.train_rows], return_inverse=True)[1]
             digest.update(groups.astype(np.int64).tobytes())
         return digest.hexdigest()
 
@@ -118,6 +134,7 @@ def check_data(
         )
     names = None if images is None else one_each(images, len(faces), "images")
     targets[targets < 0] = -1.0
+    targets[:, (targets[rows] < 0).all(axis=0)] = -1.0  # never learned, so it chooses no epoch
     numbers = tuple(int(au) for au in aus)
     return TrainingData(faces, targets, rows, held_out, numbers, images=names)
 
@@ -202,12 +219,14 @@ def intensities_of(table: pd.DataFrame, aus: Sequence[int]) -> Floats | None:
     """The intensities in the columns ``AU01_r`` … of a face store's table.
 
     Returns:
-        float32 (N, A), NaN where an AU has no column; None where no AU has one.
+        float32 (N, A), NaN where an AU has no column or was not scored; None where no AU
+        has one.
     """
     columns = [f"{au_column(au)}_r" for au in aus]
     if not any(column in table for column in columns):
         return None
-    return table.reindex(columns=columns).to_numpy(np.float32)
+    values = table.reindex(columns=columns).to_numpy(np.float32)
+    return np.where(values == MISSING, np.nan, values)
 
 
 def upload(faces: Faces, rows: Rows, size: int, device: torch.device) -> Tensor:

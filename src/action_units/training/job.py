@@ -23,7 +23,8 @@ from action_units.training.data import Faces
 
 NAME = "job.json"
 _SCHEMA = 3
-_ARRAYS = ("labels", "train_rows", "validation_rows", "subjects", "intensities", "images")
+_GROUPS = ("subjects", "sets")
+_ARRAYS = ("labels", "train_rows", "validation_rows", *_GROUPS, "intensities", "images")
 _PLAIN = ("seed", "checkpoint_seconds", "description", "provenance", "replaces")
 _INITIAL = "initial.safetensors"
 
@@ -38,12 +39,13 @@ class TrainingJob:
         faces: uint8 (N, S, S), in memory or mapped.
         labels: (N, A) in [0, 1]; negative or NaN where a label is missing.
         train_rows: Row numbers or a mask of the faces to learn from.
-        validation_rows: Faces that choose the best epoch; without them the last epoch
-            is used.
+        validation_rows: Faces that choose the best epoch; without them, or without a label
+            of theirs, the last epoch is used.
         aus: The AU of each label column.
         seed: Decides everything random.
         machine: Where and how to compute.
         subjects: (N,), the subject of each face; needed where the recipe balances subjects.
+        sets: (N,), the set of each face; needed where the recipe balances sets.
         intensities: (N, A) from 0 to 5, NaN where missing; needed if the recipe
             has soft targets.
         images: (N,), the name of each face in error messages.
@@ -72,6 +74,7 @@ class TrainingJob:
     seed: int
     machine: MachineConfig = field(default_factory=MachineConfig)
     subjects: npt.ArrayLike | None = None
+    sets: npt.ArrayLike | None = None
     intensities: npt.ArrayLike | None = None
     images: npt.ArrayLike | None = None
     initial: TrainedModel | None = None

@@ -1,4 +1,4 @@
-"""The faces of an epoch: each once, or drawn so that AUs or subjects are balanced.
+"""The faces of an epoch: each once, or drawn so that AUs, subjects or sets are balanced.
 
 They are a function of (seed, epoch) and the labels alone. A drawn epoch is as long as a plain
 one; each appearance of a face has its own augmentation.
@@ -21,39 +21,40 @@ _COPY = 1 << 40
 def face_weights(
     balance: Balance,
     targets: npt.NDArray[np.floating],
-    subjects: npt.NDArray[np.generic] | None = None,
+    groups: npt.NDArray[np.generic] | None = None,
 ) -> Weights | None:
     """How often each face is drawn, relative to the others.
 
     By AU: an AU is drawn first (or none), with equal chances, then a face that shows it. By
-    subject: a subject first, with equal chances, then one of its faces. Both: a subject
-    first, then an AU among those of that subject's faces.
+    subject or set: a subject or set first, with equal chances, then one of its faces. Both:
+    a subject first, then an AU among those of that subject's faces.
 
     Args:
         balance: What to balance.
         targets: (N, A); at least one half is present, negative is missing.
-        subjects: (N,), the subject of each face.
+        groups: (N,), the subject of each face, or with ``sets`` its set.
 
     Returns:
         (N,), with the sum 1; None where nothing is balanced.
 
     Raises:
-        ConfigurationError: Subjects are balanced and not given.
+        ConfigurationError: Subjects or sets are balanced and not given.
     """
     if balance == "none":
         return None
-    groups = np.zeros(len(targets), np.int64)
+    group = np.zeros(len(targets), np.int64)
     if balance != "aus":
-        if subjects is None:
+        if groups is None:
+            what = "set" if balance == "sets" else "subject"
             raise ConfigurationError(
-                f"Recipe option 'balance' is {balance}, and the faces have no subjects; "
-                "give the job the subject of each, or balance aus."
+                f"Recipe option 'balance' is {balance}, and the faces have no {what}s; "
+                f"give the job the {what} of each, or balance aus."
             )
-        groups = np.unique(subjects, return_inverse=True)[1].reshape(-1)
+        group = np.unique(groups, return_inverse=True)[1].reshape(-1)
     weights = np.ones(len(targets))
-    if balance != "subjects":
-        weights = _au_weights(targets, groups)
-    weights /= np.bincount(groups, weights)[groups]
+    if balance in ("aus", "both"):
+        weights = _au_weights(targets, group)
+    weights /= np.bincount(group, weights)[group]
     return weights / float(weights.sum())
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from action_units.errors import ConfigurationError
 from action_units.files import temporary_folder
 from action_units.fingerprint import differences
+from action_units.labels.action_units import au_columns
 from action_units.models.dropout import dropouts, seed_dropout
 from action_units.progress import Progress
 from action_units.training.augment import Augmenter, Plan, make_plan, mix
@@ -73,6 +74,16 @@ def train(job: TrainingJob, *, restart: bool = False) -> TrainingResult:
         raise ConfigurationError(f"restart is {restart!r}; it must be true or false.")
     devices = check_machine(job.machine)
     context = TrainingContext.of(job)
+    for part, aus in context.data.not_scored.items():
+        logger.warning(
+            "%s: %s %s scored in no face %s.",
+            job.description,
+            ", ".join(au_columns(aus)),
+            "is" if len(aus) == 1 else "are",
+            "to learn from, so the network does not learn it"
+            if part == "train"
+            else "that chooses the epoch, so the others choose it",
+        )
     if restart:
         logger.info("%s starts over; to resume it later, leave restart out.", job.description)
     with Checkpoints(job.checkpoint_folder, context.identity) as checkpoints:

@@ -52,13 +52,15 @@ def evaluate(
     Args:
         context: The training.
         state: Of the network.
-        faces: uint8 (V, S, S); each process takes some, and all get the same scores.
+        faces: uint8 (V, S, S); each process takes some, and all get the same scores. Without
+            a face or a label the last epoch is the best.
         epoch: Counted from 0.
         max_batch: Most faces that go through the network at once, alike in all processes.
     """
-    if not len(faces):
-        return Evaluation(scored=True, score=(float(epoch), 0.0))
     group, machine, data = context.group, context.machine, context.data
+    targets = data.targets[data.validation_rows]
+    if not (targets >= 0).any():
+        return Evaluation(scored=True, score=(float(epoch), 0.0))
     network = state.evaluated.eval()
     z = torch.zeros(len(faces), len(data.aus), device=machine.torch_device)
     size = min(VALIDATION_BATCH, max_batch or VALIDATION_BATCH)
@@ -66,7 +68,6 @@ def evaluate(
         block = slice(start, start + size)
         z[block] = logits(network, faces[block], machine, context.network_spec.channels)
     group.all_reduce([z])
-    targets = data.targets[data.validation_rows]
     loss = float(context.loss(z, torch.from_numpy(targets).to(z.device)))
     average_precision, macro_f1 = validation_scores(targets, z.cpu().numpy())
     score = {"average_precision": average_precision, "macro_f1": macro_f1, "loss": -loss}[
