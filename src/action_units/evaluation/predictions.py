@@ -5,7 +5,7 @@ weights, no epoch, no threshold, calibration or smoothing window.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -95,6 +95,15 @@ class Predictions:
             recordings=table[video].to_numpy().astype(str),
             intensities=_intensities(table, [f"{name}_r" for name in au_columns(chosen)]),
         )
+
+    def select(self, rows: NDArray[Any]) -> Self:
+        """Some of the frames: their indices (M,), or a mask (N,)."""
+        chosen: dict[str, Any] = {
+            name: value if value is None else value[rows]
+            for name, value in vars(self).items()
+            if name != "aus"
+        }
+        return replace(self, **chosen)
 
 
 def pool(parts: Sequence[Predictions]) -> Predictions:

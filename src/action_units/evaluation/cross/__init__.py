@@ -1,0 +1,1 @@
+"""A run's networks on a coded set that they were not trained on."""
