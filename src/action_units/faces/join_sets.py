@@ -96,7 +96,7 @@ def _owners(
         ConfigurationError: It is unknown whether two subjects of one name are one person.
     """
     subjects = {name: set(store.subjects.tolist()) for name, store in stores.items()}
-    roots = {name: _root(name, people) for name in stores}
+    roots = {name: people_root(name, people) for name in stores}
     for one, other in combinations(stores, 2):
         common = sorted(subjects[one] & subjects[other])
         known = OWN in (people.get(roots[one]), people.get(roots[other]))
@@ -119,8 +119,8 @@ def _owners(
     }
 
 
-def _root(name: str, people: Mapping[str, str | None]) -> str:
-    """The set whose people a set has, at the end of the chain."""
+def people_root(name: str, people: Mapping[str, str | None]) -> str:
+    """The set by whose people a set's are named; equal for sets of the same people."""
     passed = [name]
     while (owner := people.get(passed[-1])) not in (None, OWN):
         if owner in passed:

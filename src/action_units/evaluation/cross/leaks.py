@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
+from action_units.faces.join_sets import OWN, people_root
 from action_units.faces.store import FaceStore
 from action_units.hints import own_settings
-
-OWN = "own"
-"""Of ``people``: subjects of the same name in other sets are other people."""
 
 People = Mapping[str, str | None]
 """Of each coded set: the set that has the same people under the same names, ``own``, or None
@@ -90,10 +88,12 @@ def unseen_subjects(
     """
     trained, names = coded.split("+"), sorted(set(subjects))
     _check_known(target, names, [_in_set(who, trained) for who in everybody], people)
-    persons = {name: (_root(target, people), name) for name in names}
+    persons = {name: (people_root(target, people), name) for name in names}
     unseen = {}
     for fold, who in sorted(known.items()):
-        seen = {(_root(of, people), name) for of, name in (_in_set(w, trained) for w in who)}
+        seen = {
+            (people_root(of, people), name) for of, name in (_in_set(w, trained) for w in who)
+        }
         if new := tuple(name for name in names if persons[name] not in seen):
             unseen[fold] = new
     if not unseen:
@@ -166,27 +166,17 @@ def _check_known(
     target: str, names: Sequence[str], trained: Sequence[tuple[str, str]], people: People
 ) -> None:
     """Check that equal names are known to be the same people, or others."""
+    own_root = people_root(target, people)
     for of, name in sorted(set(trained)):
-        if name not in names or _root(of, people) == _root(target, people):
-            continue
-        if OWN not in (people.get(of), people.get(target)):
+        root = people_root(of, people)
+        known = root == own_root or OWN in (people.get(root), people.get(own_root))
+        if name in names and not known:
             raise ConfigurationError(
                 f"{target} and {of} both have a subject {name}, and the configuration does not "
                 "say whether they are the same person: set "
                 f"coded_sets.{target}.people to {of} (equal names are the same people) or to "
                 f"{OWN} (they are not) in {own_settings('parameters_data.yml')}."
             )
-
-
-def _root(name: str, people: People) -> str:
-    """One name for all sets that have the same people."""
-    same, before = {name}, 0
-    while len(same) > before:
-        before = len(same)
-        for one, other in people.items():
-            if other not in (None, OWN) and {one, other} & same:
-                same |= {one, str(other)}
-    return min(same)
 
 
 def _in_set(subject: str, sets: Sequence[str]) -> tuple[str, str]:

@@ -209,6 +209,29 @@ def refit(networks: Networks, subjects: int | float, target: str, seed: int = 0)
     Raises:
         ConfigurationError: Too few subjects to fit to and to test on.
     """
+    chosen = subjects_to_fit(networks, subjects, target, seed)
+    kept, refitted, thresholds = {}, {}, {}
+    for fold, network in networks.items():
+        own = sorted(set(network.predictions.subjects.tolist()))
+        part = network.of_subjects([who for who in own if who in chosen]).predictions
+        fitted = choose_thresholds(
+            part.labels, part.probabilities, subjects=part.subjects, seed=seed
+        )
+        kept[fold] = network.of_subjects([who for who in own if who not in chosen])
+        refitted[fold] = kept[fold].with_thresholds(fitted.values)
+        thresholds[fold] = dict(zip(part.aus, fitted.values, strict=True))
+    paired = _paired(refitted, ensemble(refitted), kept, ensemble(kept), seed)
+    return Refitted(chosen, thresholds, paired)
+
+
+def subjects_to_fit(
+    networks: Networks, subjects: int | float, target: str, seed: int
+) -> tuple[str, ...]:
+    """Draw the subjects that thresholds are fitted to; arguments as of `refit`.
+
+    They are drawn from each group of subjects that the same networks are tested on, so that
+    each network can be fitted and tested.
+    """
     chosen: set[str] = set()
     groups = _groups(networks)
     total = sum(map(len, groups))
@@ -223,18 +246,7 @@ def refit(networks: Networks, subjects: int | float, target: str, seed: int = 0)
             )
         generator = np.random.default_rng([seed, number, len(group)])
         chosen |= set(np.array(group)[generator.permutation(len(group))[:n]].tolist())
-    kept, refitted, thresholds = {}, {}, {}
-    for fold, network in networks.items():
-        own = sorted(set(network.predictions.subjects.tolist()))
-        part = network.of_subjects([who for who in own if who in chosen]).predictions
-        fitted = choose_thresholds(
-            part.labels, part.probabilities, subjects=part.subjects, seed=seed
-        )
-        kept[fold] = network.of_subjects([who for who in own if who not in chosen])
-        refitted[fold] = kept[fold].with_thresholds(fitted.values)
-        thresholds[fold] = dict(zip(part.aus, fitted.values, strict=True))
-    paired = _paired(refitted, ensemble(refitted), kept, ensemble(kept), seed)
-    return Refitted(tuple(sorted(chosen)), thresholds, paired)
+    return tuple(sorted(chosen))
 
 
 def support(predictions: Predictions) -> tuple[Support, ...]:
