@@ -14,7 +14,7 @@ from action_units.faces.join_labels import (
 )
 from action_units.faces.preprocess import CropResult
 from action_units.faces.quarantine import Quarantine
-from action_units.labels.openface import OpenFaceTable, read_openface
+from action_units.labels.annotations.read import Annotations, read_annotations
 
 CROPS = pd.DataFrame(
     {
@@ -28,7 +28,7 @@ CROPS = pd.DataFrame(
 def annotations(names, dropped=()):
     table = pd.DataFrame({"image": names, "AU01": range(len(names)), "AU01_r": 0.5})
     gone = pd.DataFrame(list(dropped), columns=["image", "file", "line", "reason"])
-    return OpenFaceTable(table, gone)
+    return Annotations(table, gone)
 
 
 @pytest.mark.parametrize("names", [["p/3.jpg", "p/1.jpg"], ["c3.jpg", "c1.jpg"]])
@@ -59,7 +59,7 @@ HEADER = "image, face, confidence, AU01_r, AU01_c"
 def read(folder, *rows, header=HEADER):
     path = folder / "openface.csv"
     path.write_text("\n".join([header, *rows]) + "\n")
-    return read_openface(path, aus=[1], suffix="")
+    return read_annotations(path, aus=[1], suffix="")
 
 
 def landmarks(left, top, width, height):

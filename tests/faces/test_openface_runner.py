@@ -13,7 +13,7 @@ import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.openface_runner import annotate
-from action_units.labels.openface import read_openface
+from action_units.labels.annotations.read import read_annotations
 
 HEADER = "face, confidence, AU01_r, AU01_c"
 FAKE = """#!{python} -SE
@@ -100,7 +100,7 @@ def test_every_photograph_gets_its_file_once(photos):
     calls = photos.calls()
     assert {arguments for arguments, _ in calls} == {"-aus -2Dfp -wild"}
     assert sorted(len(names) for _, names in calls) == [3, 4]
-    table = read_openface(photos.out, aus=[1])
+    table = read_annotations(photos.out, aus=[1])
     confidences = dict(zip(table.table["image"], table.table["confidence"], strict=True))
     assert confidences == {"a.jpg": 0.90, "a.png": 0.93, "b.jpg": 0.91, "d.jpg": 0.90,
                            "deep/a.PNG": 0.92, "e.jpg": 0.90}  # fmt: skip
@@ -156,7 +156,7 @@ def test_culprits_are_quarantined_and_the_others_of_their_batch_are_not(photos):
     assert hang == "OpenFace took longer than 0.7 s"
     names = {name for name in photos.files() if name.endswith(".csv")}
     assert names == {f"{stem}.jpg.csv" for stem in "acefh"}
-    assert len(read_openface(photos.out, aus=[1]).table) == 4
+    assert len(read_annotations(photos.out, aus=[1]).table) == 4
 
     photos.calls()
     again = photos.run(seconds=0.7)  # remembered, not tried again
@@ -178,7 +178,7 @@ def test_names_that_no_program_takes(photos):
     assert len(photos.run().quarantine) == 0
     written = {os.fsencode(name) for name in photos.files() if name.endswith(".csv")}
     assert written == {name + b".csv" for name in names}
-    table = read_openface(photos.out, aus=[1])
+    table = read_annotations(photos.out, aus=[1])
     assert sorted(table.table["image"]) == ["$(touch x).jpg", "-f.jpg", "two words.jpg"]
     assert "not UTF-8" in table.dropped["reason"][0]
 
@@ -204,7 +204,7 @@ def test_a_killed_run_goes_on_where_it_was(photos, tmp_path):
     assert (found.existing, found.new) == (len(whole), 12 - len(whole))
     assert made == {name: (photos.out / name).stat().st_mtime_ns for name in whole}
     assert not list(photos.out.glob(".p*"))
-    assert len(read_openface(photos.out, aus=[1]).table) == 12
+    assert len(read_annotations(photos.out, aus=[1]).table) == 12
 
 
 def test_when_it_is_stopped_nothing_goes_on(photos, monkeypatch):
@@ -252,7 +252,7 @@ def test_what_is_a_picture_to_cropping_is_one_to_openface(photos, tmp_path):
     for name in ("linked/1.GIF", "2.jfif", "3.jpe", "4.JPEG", "5.tif"):
         (photos.photographs / name).write_text("")
     assert photos.run().new == 5
-    images = read_openface(photos.out, aus=[1], suffix="").table["image"]
+    images = read_annotations(photos.out, aus=[1], suffix="").table["image"]
     assert set(images) == {"linked/1.GIF", "2.jfif", "3.jpe", "4.JPEG", "5.tif"}
 
 
@@ -275,7 +275,7 @@ def test_the_command_that_it_says_does_it(photos, tmp_path, nested):
     command = str(error.value).split("`")[1]
     path = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-c", command], env=path, cwd=tmp_path, check=True)
-    images = read_openface(photos.out, aus=[1], suffix="").table["image"].tolist()
+    images = read_annotations(photos.out, aus=[1], suffix="").table["image"].tolist()
     assert images == ["anna's own/a b" if nested else "a b"]
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from action_units.config import WebSampleConfig
 from action_units.labels.action_units import PRETRAIN_AUS, au_columns
+from action_units.labels.annotations.read import read_annotations
 from action_units.labels.names import parse_web_name
-from action_units.labels.openface import read_openface
 from action_units.sample.web import list_photographs, true_intensities, write_web_sample
 from action_units.sample.web_labels import PRESENT_FROM, labelled_chance, openface_csv
 
@@ -31,7 +31,7 @@ def test_the_layout_parses_back(small: Path) -> None:
     header = (small / "openface.csv").read_text().splitlines()[0]
     assert header.startswith("image, face, confidence, success, AU01_r, ")
     assert ", AU28_r" not in header
-    found = read_openface(small / "openface.csv")
+    found = read_annotations(small / "openface.csv")
     assert len(found.table) + len(found.dropped) == 90
     assert 0 < len(found.dropped) < 25
     truth = pd.read_csv(small / "truth.csv")

@@ -11,8 +11,8 @@ import pandas as pd
 from action_units.errors import LabelError
 from action_units.faces.preprocess import CropResult
 from action_units.faces.quarantine import Quarantine
-from action_units.labels.openface import OpenFaceTable
-from action_units.labels.openface_csv import BOX
+from action_units.labels.annotations.csv_rows import BOX
+from action_units.labels.annotations.read import Annotations
 from action_units.media.photograph_names import Matches, match_names
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class _Joined:
 
 def join_annotations(
     crops: pd.DataFrame,
-    annotations: OpenFaceTable,
+    annotations: Annotations,
     path: Path,
     margin: float = 0.0,
     others: Iterable[str] = (),
@@ -99,7 +99,7 @@ def join_annotations(
 
 
 def check_names(
-    photographs: Mapping[str, str], annotations: OpenFaceTable, path: Path
+    photographs: Mapping[str, str], annotations: Annotations, path: Path
 ) -> list[str]:
     """Check that annotations are of the photographs, before these are cropped.
 

@@ -61,6 +61,11 @@ AU_NAMES: dict[int, str] = {
 """Names as the FACS manual has them (Ekman, Friesen & Hager 2002)."""
 
 _COLUMN = re.compile(r"AU(\d\d)")
+_SPELLING = re.compile(
+    r"AU[ _-]?0*(?P<au>[1-9]\d?)"
+    r"(?:[ _-](?:(?P<c>c|presence|occurrence)|(?P<r>r|intensity)|(?P<p>p|probability)))?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def au_column(au: int) -> str:
@@ -81,3 +86,16 @@ def aus_of_columns(columns: Iterable[str]) -> tuple[int, ...]:
     """
     matches = (_COLUMN.fullmatch(str(column)) for column in columns)
     return tuple(int(match[1]) for match in matches if match)
+
+
+def parse_au_column(name: str) -> tuple[int, str] | None:
+    """The AU of a column in anybody's spelling, and what its values are, where it says so.
+
+    ``AU01``, ``AU1``, ``au_1`` and ``AU 1`` are AU 1. After it, ``_c`` or ``_presence`` or
+    ``_occurrence`` gives ``c``, ``_r`` or ``_intensity`` gives ``r``, and ``_p`` or
+    ``_probability`` gives ``p``; nothing after it gives an empty text. Any other name is None.
+    """
+    match = _SPELLING.fullmatch(name.strip())
+    if match is None:
+        return None
+    return int(match["au"]), next((kind for kind in "crp" if match[kind]), "")

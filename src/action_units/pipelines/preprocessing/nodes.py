@@ -29,11 +29,11 @@ from action_units.faces.quarantine import Quarantine
 from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import AU_NAMES, au_column
+from action_units.labels.annotations.csv_rows import csv_files_below
+from action_units.labels.annotations.read import Annotations, read_annotations
 from action_units.labels.exclusions import parse_exclusions
 from action_units.labels.identities import read_identities, web_people
 from action_units.labels.label_files import log_skipped
-from action_units.labels.openface import OpenFaceTable, read_openface
-from action_units.labels.openface_csv import csv_files_below
 from action_units.labels.sampling import split_faces
 from action_units.media.photograph_names import by_identity, folder_of
 from action_units.media.sources import FolderSource, open_photographs
@@ -61,7 +61,7 @@ class WebLabels:
     genders: Mapping[str, int]
     photographs: tuple[str, ...] = ()
     annotations: Path | None = None
-    table: OpenFaceTable | None = None
+    table: Annotations | None = None
 
 
 def read_web_labels(
@@ -335,8 +335,8 @@ def _check_program(
         raise ConfigurationError(problem) from None
 
 
-def _read_openface(path: Path, preprocess: PreprocessSettings) -> OpenFaceTable:
-    return read_openface(
+def _read_openface(path: Path, preprocess: PreprocessSettings) -> Annotations:
+    return read_annotations(
         path,
         min_confidence=preprocess.web.min_confidence,
         suffix="",  # names are matched whatever their suffix

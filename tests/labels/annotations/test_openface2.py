@@ -9,11 +9,15 @@ import pytest
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import PRETRAIN_AUS
-from action_units.labels.openface import read_openface
-from action_units.labels.openface_csv import IMAGE_COLUMNS
+from action_units.labels.annotations.program import IMAGE_COLUMNS
+from action_units.labels.annotations.read import read_annotations
 
 AUS = (1, 12, 28)
 HEADER = "image, face, confidence, success, pose_Rx, AU01_r, AU12_r, AU01_c, AU12_c, AU28_c"
+
+
+def read_openface(path, aus=None, **options):
+    return read_annotations(path, "openface2", aus, **options)
 
 
 def row(image="a.jpg", face=0, confidence=0.9, success=1, r=(0.5, 4.2), c=(1, 0, 1)):

@@ -1,48 +1,35 @@
-"""The CSV files of OpenFace 2, one or a folder of them, as plain columns of numbers.
+"""The CSV files of a program, one or a folder of them, as plain columns of numbers.
 
-OpenFace pads its column names with spaces and has two layouts (``RecorderCSV.cpp`` of its
-source, and the page Output-Format of its wiki):
+A file that somebody merged has the picture's name in a column (``Program.images``); a file of
+one picture is named after the picture, and so is a video's.
 
-* FaceLandmarkImg, a file a picture: ``face, confidence, …``, a row a face; it has no
-  ``success``, and where it finds no face it writes no file, or a header alone.
-* FeatureExtraction, a file a video or image sequence: ``frame, face_id, timestamp,
-  confidence, success, …``, a row a frame; those of older versions lack ``face_id``.
-
-Neither holds the picture's name. A file that somebody merged has it in a column of one of
-the names in ``IMAGE_COLUMNS``; a file of one picture is named after the picture.
-
-Where a face is, is read from its landmarks (``x_0``, ``y_0`` …, of ``-2Dfp``; else
-``eye_lmk_x_0`` …, of ``-gaze``) or from a box that somebody merged in. A file without one
-``AU01_c``, as FACSvatar and pyfaceau write it, is read for its intensities alone.
+Where a face is, is read from its landmarks (``x_0``, ``y_0`` …, of OpenFace's ``-2Dfp``; else
+``eye_lmk_x_0`` …, of its ``-gaze``) or from a box.
 """
 
 import csv
 import io
+import logging
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from action_units.errors import LabelError
-from action_units.labels.action_units import PRETRAIN_AUS, au_column
-from action_units.labels.label_files import check_is_csv, read_header
+from action_units.labels.action_units import AU_NAMES
+from action_units.labels.annotations.program import Program
+from action_units.labels.annotations.registry import check_program
+from action_units.labels.label_files import check_is_csv, first_names, read_header
 from action_units.media.file_types import PICTURES
 from action_units.media.paths import is_folder, walk
-
-IMAGE_COLUMNS = ("image", "image_name", "filename", "file", "input", "name")
-"""Where a merged file may have the picture's name; the first of them that is there is read."""
 
 BOX = ("left", "top", "right", "bottom")
 """The columns of a face's position, in pixels; NaN where the file lacks it."""
 
 _FACE_COLUMNS = ("face", "face_id")
-_OPTIONAL = ("success", "frame")
-_PRESENCE = re.compile(r"AU\d\d_c", re.ASCII)
-_INTENSITY = re.compile(r"AU(\d\d)_r", re.ASCII)
-_WITHOUT_INTENSITY = 28  # of OpenFace's AUs
 _LANDMARKS = tuple(
     re.compile(rf"{name}_\d+", re.ASCII) for name in ("x", "y", "eye_lmk_x", "eye_lmk_y")
 )
@@ -51,6 +38,8 @@ _CORNERS = (BOX, ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
 _SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
 _NOWHERE = (math.nan,) * 4
 _CUT = "the last line of the file is cut"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,8 +50,10 @@ class Layout:
         width: How many columns the header has.
         image: Place of the picture's name; None where the file is named after it.
         names: The columns of numbers: perhaps ``confidence``, ``face``, ``success`` and
-            ``frame``; presence ``AU01_c`` …, intensity ``AU01_r`` … so far as it is there.
+            ``frame``; presence ``AU01_c`` …, intensity ``AU01_r`` …, probability ``AU01_p``
+            … so far as they are there.
         places: Where those are.
+        own: What the file calls them.
         across: Places of what lies left to right in the picture: of landmarks, or of the
             left side and the right side (or the width) of a box.
         down: The same, from top to bottom.
@@ -73,6 +64,7 @@ class Layout:
     image: int | None
     names: tuple[str, ...]
     places: tuple[int, ...]
+    own: tuple[str, ...]
     across: tuple[int, ...] = ()
     down: tuple[int, ...] = ()
     has_size: bool = False
@@ -99,6 +91,7 @@ class Rows:
     Attributes:
         names: The columns of numbers, as in ``Layout``, and ``BOX``; of the first file that
             has a row.
+        own: What the file calls them.
         images: The picture of each row, ``(N,)``.
         files: The files that were read.
         file: Which of `files` a row is from, ``(N,)``.
@@ -109,6 +102,7 @@ class Rows:
     """
 
     names: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     images: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     file: "array[int]" = field(default_factory=lambda: array("l"))
@@ -122,14 +116,22 @@ class Rows:
         return self.files[self.file[row]], self.line[row]
 
 
-def read_rows(path: Path, aus: Sequence[int], suffix: str) -> Rows:
+def read_rows(
+    path: Path,
+    program: Program,
+    aus: Sequence[int] | None,
+    suffix: str,
+    scale: int | None = None,
+) -> Rows:
     """Read a file, or all CSV files below a folder in the order of their names.
 
     Args:
         path: A CSV file or a folder of them, at any depth; links are followed as in
             ``paths.walk``.
-        aus: The AUs to read.
+        program: Which wrote them.
+        aus: The AUs to read; None: all that are there and that FACS has.
         suffix: Of the pictures, for files that are named without it.
+        scale: The highest value that AUs can have, where that is stated.
 
     Raises:
         LabelError: A file is missing, not CSV, or lacks a column; a row of another width;
@@ -138,8 +140,15 @@ def read_rows(path: Path, aus: Sequence[int], suffix: str) -> Rows:
     rows = Rows()
     layouts: dict[tuple[str, ...], Layout] = {}  # of 100,000 files, few headers differ
     files = csv_files_below(path) if path.is_dir() else iter([(path, path.name)])
+
+    def layout_of(file: Path, header: list[str]) -> Layout:
+        key = tuple(header)
+        if key not in layouts:
+            layouts[key] = find_layout(file, header, program, aus, scale)
+        return layouts[key]
+
     for file, name in files:
-        _add(rows, file, name, aus, suffix, layouts)
+        _add(rows, file, name, program.title, suffix, layout_of)
     if not rows.images:
         what = "not one CSV file with a row is in this folder."
         if not path.is_dir():
@@ -165,51 +174,83 @@ def csv_files_below(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield Path(entry.path), branch.name + entry.name
 
 
-def find_layout(path: Path, header: Sequence[str], aus: Sequence[int]) -> Layout:
-    """Find the columns that are read; their names must match exactly.
+def find_layout(
+    path: Path,
+    header: Sequence[str],
+    program: Program,
+    aus: Sequence[int] | None = None,
+    scale: int | None = None,
+) -> Layout:
+    """Find the columns that are read, and log which are unknown.
 
     Raises:
-        LabelError: One is missing or there twice.
+        LabelError: One is missing or there twice, or they are those of another program.
     """
-    presence = [f"{au_column(au)}_c" for au in aus]
-    intensity = [f"{au_column(au)}_r" for au in aus]
-    image = next((name for name in IMAGE_COLUMNS if name in header), None)
-    face = [name for name in _FACE_COLUMNS if name in header][:1]
-    optional = [name for name in _OPTIONAL if name in header]
-    if _has_intensity_alone(header):
-        without = au_column(_WITHOUT_INTENSITY)
-        intensity = [name for name in intensity if name != f"{without}_r" or name in header]
-        presence = [name for name in presence if name in header]
-        confidence = [name for name in ("confidence",) if name in header]
-    else:
-        intensity = [name for name in intensity if name in header]
-        confidence = ["confidence"]
-    read = [*confidence, *face, *optional, *intensity, *presence]
-    for name in [*read, *([image] if image else [])]:
+    if len(header) == 1:
+        problem = (
+            f"the header is one column, {header[0][:60]!r}; expected columns separated by "
+            "commas, semicolons or tabs, without quotes around the whole line."
+        )
+        raise LabelError(path, problem, 1)
+    check_program(path, header, program)
+    known = set(AU_NAMES if aus is None else aus)
+    own = list(program.columns(header, scale))
+    coded = [(name, own_name) for name, own_name in own if int(name[2:4]) in known]
+    found = {
+        "confidence": _first(program.confidence, header),
+        "face": None if program.rows_are_faces else _first(_FACE_COLUMNS, header),
+        "success": _first(("success",), header),
+        "frame": _first(program.frames, header),
+    }
+    read = [(name, own_name) for name, own_name in found.items() if own_name is not None]
+    read += sorted(coded, key=lambda pair: (pair[0][4:] == "_c", pair[0]))
+    image = _first(program.images, header)
+    for name in [*(own_name for _, own_name in read), *([image] if image else [])]:
         if header.count(name) > 1:
             raise LabelError(path, f"column {name} occurs twice.", 1)
-    if missing := [name for name in read if name not in header]:
-        raise LabelError(path, _missing_columns(missing, header), 1)
+    program.check(path, header, aus, scale)
+    if not coded:
+        problem = f"not one column is of an AU that {program.title} gives."
+        raise LabelError(path, problem, 1)
+    names = dict[str, str]()
+    for name, own_name in read:
+        if name in names:
+            problem = f"columns {names[name]} and {own_name} are both {name}; keep one of them."
+            raise LabelError(path, problem, 1)
+        names[name] = own_name
     across, down, has_size = _find_box(header)
+    boxed = {header[place] for place in (*across, *down)}
+    _log_columns(path, header, program, {*names.values(), image or "", *boxed}, own)
     return Layout(
         width=len(header),
         image=None if image is None else header.index(image),
-        names=tuple("face" if name in _FACE_COLUMNS else name for name in read),
-        places=tuple(header.index(name) for name in read),
+        names=tuple(names),
+        places=tuple(header.index(name) for name in names.values()),
+        own=tuple(names.values()),
         across=across,
         down=down,
         has_size=has_size,
     )
 
 
-def _has_intensity_alone(header: Sequence[str]) -> bool:
-    """Whether presence must be read from intensities: AU01_r exists, AU01_c does not.
+def _first(names: Iterable[str], header: Sequence[str]) -> str | None:
+    return next((name for name in names if name in header), None)
 
-    OpenFace 3 names its columns so too, but numbers them one after the other.
-    """
-    coded = {name for name in header if _PRESENCE.fullmatch(name)}
-    scored = {int(match[1]) for name in header if (match := _INTENSITY.fullmatch(name))}
-    return coded <= {f"AU{_WITHOUT_INTENSITY}_c"} and bool(scored) and scored <= {*PRETRAIN_AUS}
+
+def _log_columns(
+    path: Path,
+    header: Sequence[str],
+    program: Program,
+    read: set[str],
+    own: Iterable[tuple[str, str]],
+) -> None:
+    """Log columns that are neither read nor known, and remarks on AUs that are there."""
+    unknown = [n for n in header if n not in read and not program.ignored.fullmatch(n)]
+    if unknown:
+        logger.info("%s: columns that are not read: %s", path, first_names(unknown))
+    for name, _ in own:
+        if remark := program.remarks.get(int(name[2:4])):
+            logger.info("%s: %s", path, remark)
 
 
 def _find_box(header: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
@@ -233,9 +274,9 @@ def _add(
     rows: Rows,
     path: Path,
     name: str,
-    aus: Sequence[int],
+    title: str,
     suffix: str,
-    layouts: dict[tuple[str, ...], Layout],
+    layout_of: Callable[[Path, list[str]], Layout],
 ) -> None:
     """Read one file and put its rows below those of the files before it."""
     try:
@@ -247,27 +288,25 @@ def _add(
             if not any(header):
                 raise LabelError(
                     path,
-                    "the file is empty; expected OpenFace's header. If OpenFace was stopped "
+                    f"the file is empty; expected {title}'s header. If {title} was stopped "
                     "while it wrote, delete the file and run it again.",
                 )
             if not all(_is_text(name) and "\0" not in name for name in header):
-                raise LabelError(path, "the file is not text; expected OpenFace's CSV.", 1)
+                raise LabelError(path, f"the file is not text; expected {title}'s CSV.", 1)
             lines = _read_lines(path, file, header, separator, above)
             number, cells, is_cut = next(lines, (1, [], False))
             if not cells or is_cut:
-                reason = "OpenFace found no face (a header and no row)"
+                reason = f"{title} found no face (a header and no row)"
                 if not is_whole:
                     reason = "the file is cut within its header"
                 elif is_cut:
                     reason = _CUT
                 rows.skipped.append((_picture(name, suffix), path, number, reason))
                 return
-            key = tuple(header)
-            if key not in layouts:
-                layouts[key] = find_layout(path, header, aus)
-            layout = layouts[key]
+            layout = layout_of(path, header)
             if not rows.images:
                 rows.names = (*layout.names, *BOX)
+                rows.own = (*layout.own, *BOX)
             elif rows.names != (*layout.names, *BOX):
                 raise LabelError(path, _other_layout(rows, layout), 1)
             is_video = layout.image is None and "frame" in layout.names
@@ -343,7 +382,7 @@ def _add_cells(
         numbers = [cell.replace(",", ".") for cell in cells] if decimal_commas else cells
         values = _values(numbers, layout)
         if values is None:
-            if _is_header(cells):
+            if _is_header(cells, layout):
                 _check_repeated(path, line, cells, header, layout)
                 continue
             if len(cells) != layout.width:
@@ -374,9 +413,10 @@ def _values(cells: Sequence[str], layout: Layout) -> list[float] | None:
         return None
 
 
-def _is_header(cells: Sequence[str]) -> bool:
+def _is_header(cells: Sequence[str], layout: Layout) -> bool:
     """Whether a row has names of AUs where numbers should be."""
-    return any(_PRESENCE.fullmatch(c.strip()) or _INTENSITY.fullmatch(c.strip()) for c in cells)
+    aus = {own for name, own in zip(layout.names, layout.own, strict=True) if name[:2] == "AU"}
+    return any(cell.strip() in aus for cell in cells)
 
 
 def _check_repeated(
@@ -429,23 +469,3 @@ def _other_layout(rows: Rows, layout: Layout) -> str:
         "differs. Keep the output of FaceLandmarkImg and of FeatureExtraction, and of runs "
         "with different options, in folders of their own."
     )
-
-
-def _missing_columns(missing: list[str], header: Sequence[str]) -> str:
-    if len(header) == 1:
-        return (
-            f"the header is one column, {header[0][:60]!r}; expected columns separated by "
-            "commas, semicolons or tabs, without quotes around the whole line."
-        )
-    if not any(_PRESENCE.fullmatch(name) for name in header) and not _has_intensity_alone(
-        header
-    ):
-        return (
-            "presence columns (AU01_c, AU02_c, …) and intensities (AU01_r, AU02_r, …) "
-            "are missing; OpenFace 2 writes both when it is run with -aus. "
-            "OpenFace 3 does not number its AUs as FACS does, and its files cannot be read."
-        )
-    listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-    if _has_intensity_alone(header):
-        return f"column {listed} is missing; without AU01_c, … presence is read from AU01_r, …"
-    return f"column {listed} is missing; presence is read from AU01_c, AU02_c, …"

@@ -1,0 +1,1 @@
+"""AU labels that other programs wrote: a file a program, listed in ``registry``."""
