@@ -1,5 +1,7 @@
 """AU numbers, names and columns."""
 
+import pytest
+
 from action_units.labels.action_units import (
     AU_NAMES,
     DISFA_AUS,
@@ -8,6 +10,7 @@ from action_units.labels.action_units import (
     au_column,
     au_columns,
     aus_of_columns,
+    parse_au_column,
 )
 
 
@@ -29,3 +32,17 @@ def test_only_label_columns_are_aus():
         12,
         2,
     )
+
+
+@pytest.mark.parametrize("name", ["AU12", "au_12", "AU 12", "Au-12"])
+def test_a_column_in_anybodys_spelling(name):
+    assert parse_au_column(name) == (12, "")
+    assert parse_au_column(f" {name}_Intensity") == (12, "r")
+    assert parse_au_column(f"{name} presence") == (12, "c")
+    assert parse_au_column(f"{name}-p") == (12, "p")
+    assert parse_au_column(f"{name}_x") is parse_au_column(f"x{name}") is None
+
+
+def test_a_number_of_a_column_is_of_an_au():
+    assert [parse_au_column(name) for name in ("AU1", "AU01", "AU001")] == [(1, "")] * 3
+    assert parse_au_column("AU0") is parse_au_column("AU112") is None

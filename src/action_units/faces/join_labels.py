@@ -17,14 +17,13 @@ from action_units.media.photograph_names import Matches, match_names
 
 logger = logging.getLogger(__name__)
 
-UNLABELLED, SEVERAL, ANOTHER = "openface", "several faces", "another face"
-"""Why crops have no label."""
+SEVERAL, ANOTHER = "several faces", "another face"
+"""Why crops have no label, apart from the program's having none."""
 
-_NO_ROW = "OpenFace has no row of it"
-_MAX_OFFSET = 0.4  # of the crop's face: how far from its middle that of OpenFace's face may be
-_MAX_SIZE = 1.75  # of the crop's face: the width or height of OpenFace's face, also when turned
+_MAX_OFFSET = 0.4  # of the crop's face: how far from its middle that of the program may be
+_MAX_SIZE = 1.75  # of the crop's face: the program's width or height, also when turned
 _MIN_SIZE = 0.125
-_MANY_LOST = 0.1  # of the crops: more without a row than OpenFace finds no face in
+_MANY_LOST = 0.1  # of the crops: more without a row than a program finds no face in
 _SQUARE = r"\(\s*(-?\d+),\s*(-?\d+),\s*(\d+),\s*\d+\s*\)"
 
 
@@ -54,7 +53,7 @@ def join_annotations(
     margin: float = 0.0,
     others: Iterable[str] = (),
 ) -> tuple[pd.DataFrame, Quarantine]:
-    """Join OpenFace's labels to the crops.
+    """Join a program's labels to the crops.
 
     Annotations are of photographs or of crops; whichever labels more of them decides. Among
     several faces of a photograph, the face in the crop's square is used. If the file lacks face
@@ -63,7 +62,7 @@ def join_annotations(
     Args:
         crops: With ``image``, the crop, and ``photograph``; where faces have positions also
             ``source`` and ``angle``, and ``rectsize``.
-        annotations: OpenFace's rows.
+        annotations: The program's rows.
         path: The file they were read from, for error messages.
         margin: Of the crops, as in ``CropSettings``.
         others: All photographs, where that is known: a name may mean one without a crop.
@@ -78,9 +77,10 @@ def join_annotations(
     faces = annotations.table if annotations.faces is None else annotations.faces
     faces = faces.reset_index(drop=True)
     dropped = annotations.dropped.drop_duplicates("image").set_index("image")["reason"]
-    on, best = "photograph", _label(crops, "photograph", faces, dropped, margin, others)
+    title = annotations.title
+    on, best = "photograph", _label(crops, "photograph", faces, dropped, title, margin, others)
     if len(best.crops) < len(crops):
-        by_crop = _label(crops, "image", faces, dropped, margin)
+        by_crop = _label(crops, "image", faces, dropped, title, margin)
         if len(by_crop.crops) > len(best.crops):
             on, best = "image", by_crop
     if not len(best.crops):
@@ -105,7 +105,7 @@ def check_names(
 
     Args:
         photographs: Of each, the name that its crop gets.
-        annotations: OpenFace's rows.
+        annotations: The program's rows.
         path: The file they were read from, for error messages.
 
     Returns:
@@ -132,6 +132,7 @@ def _label(
     on: str,
     faces: pd.DataFrame,
     dropped: "pd.Series[str]",
+    title: str,
     margin: float,
     others: Iterable[str] = (),
 ) -> _Joined:
@@ -156,7 +157,8 @@ def _label(
     for crop in range(len(crops)):
         if crop not in count.index:
             name = crops[on].iloc[crop]
-            unlabelled[crop] = (UNLABELLED, reasons.get(crop, names.unclear.get(name, _NO_ROW)))
+            why = names.unclear.get(name, f"{title} has no row of it")
+            unlabelled[crop] = (title.lower(), reasons.get(crop, why))
             if crop not in reasons:
                 without_row.append(crop)
     for crop, n, fit, reason, row in zip(
@@ -167,9 +169,9 @@ def _label(
             unlabelled[crop] = (SEVERAL, f"{n} faces, and the file lacks their positions")
         elif fit < 0:
             which = "the face" if n == 1 else f"any of the {n} faces"
-            unlabelled[crop] = (ANOTHER, f"the crop does not show {which} that OpenFace found")
+            unlabelled[crop] = (ANOTHER, f"the crop does not show {which} that {title} found")
         elif reason:
-            unlabelled[crop] = (UNLABELLED, reason)
+            unlabelled[crop] = (title.lower(), reason)
         else:
             rows[crop] = row
     numbers = np.array(sorted(rows), int)
@@ -194,7 +196,7 @@ def _check_frames(matched: pd.DataFrame) -> None:
 
 
 def _fit(crops: pd.DataFrame, on: str, matched: pd.DataFrame, margin: float) -> np.ndarray:
-    """How well OpenFace's faces fit the crops' squares, (N,).
+    """How well a program's faces fit the crops' squares, (N,).
 
     The share of both that they have in common; -1 for a face elsewhere or of another
     size; NaN where the file lacks its position.

@@ -165,7 +165,7 @@ def test_a_table_says_what_its_values_are(tmp_path):
     assert one[["AU01", "AU02", "AU12"]].tolist() == [1, 0, -1]
     assert one[["AU01_p", "AU02_p"]].tolist() == [1, 0.25]
     assert np.isnan(one["AU12_p"])
-    assert found.dropped["reason"].tolist() == ["the program found no face (no AU has a value)"]
+    assert found.dropped["reason"].tolist() == ["the table found no face (no AU has a value)"]
     path = write(tmp_path / "t.csv", columns, ["a.jpg", 0, 3.5, 5])
     one = read(path, "table", scale=5, present_from=4).table.iloc[0]
     assert one[["AU01", "AU02", "AU12", "AU02_r"]].tolist() == [0, 0, 1, 3.5]

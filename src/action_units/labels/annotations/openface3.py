@@ -6,8 +6,9 @@ after the other. They are AU 1, 2, 4, 6, 9, 12, 25 and 26: its training
 (``train_mix_au_dev.py``) takes the labels 0, 4, 8, 10, 11, 1, 6 and 7 of DISFA's twelve, and
 these are the eight AUs in this order where the twelve are in the order of their files' names
 (``au1, au12, au15, au17, au2, …``). The values are similarities of features that are not
-negative, so they lie in 0 to 1, and are read as probabilities. Its own output has no fixed columns for the picture, the face or the
-confidence; those of OpenFace 2 are read where they are there.
+negative, so they lie in 0 to 1, and are read as probabilities. Its own output has no fixed
+columns for the picture, the face or the confidence; those of OpenFace 2 are read where they are
+there.
 """
 
 import re

@@ -42,7 +42,7 @@ def _check(
 
 PROGRAM = Program(
     name="table",
-    title="the program",
+    title="the table",
     columns=_columns,
     is_own=_is_own,
     scales=(1, 5),
