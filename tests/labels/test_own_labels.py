@@ -72,7 +72,7 @@ def test_it_becomes_a_face_store(page, labels, tmp_path):
 
 
 def test_the_functions_that_the_page_names_exist():
-    named = set(re.findall(r"`labels\.(\w+)\.(\w+)`", PAGE.read_text("utf-8")))
+    named = set(re.findall(r"`labels\.([\w.]+)\.(\w+)`", PAGE.read_text("utf-8")))
     assert len(named) >= 6
     for module, name in named:
         assert hasattr(__import__(f"action_units.labels.{module}", fromlist=[name]), name)
