@@ -77,7 +77,8 @@ def videos(folder: Path, frames: int) -> list[Recording]:
         for frame in range(frames):
             writer.write(np.roll(still, frame % 8, axis=1))
         writer.release()
-        made.append(Recording(path, f"SN{person:03d}", frames))
+        images = {frame: f"{person}_{frame}.jpg" for frame in range(1, frames + 1)}
+        made.append(Recording(str(person), str(person), path, images, tolerance=0))
     return made
 
 

@@ -215,7 +215,7 @@ def check_recordings(
         check_folds(
             parameters.protocol,
             folds,
-            plan.labels["subject"],
+            plan.frames["subject"],
             parameters.finetune.validation_subjects,
         )
     plan.check(parameters.preprocess.max_megapixels)

@@ -7,9 +7,9 @@ import pytest
 
 from action_units.errors import LabelError
 from action_units.faces.crop_folder import UNFINISHED
-from action_units.faces.disfa_recordings import find_recordings
-from action_units.faces.preprocess import Recording, crop_videos
+from action_units.faces.preprocess import crop_videos
 from action_units.faces.workers import Workers
+from tests.faces.recordings import recording
 from tests.media.encoded import encode, likeness, needs_ffmpeg
 
 
@@ -33,11 +33,9 @@ def videos(portraits, tmp_path_factory):
 
 
 def jobs(folder, frames=(4, 3)):
-    found = find_recordings(folder).videos
-    return [
-        Recording(path, subject, n)
-        for (subject, path), n in zip(found.items(), frames, strict=True)
-    ]
+    names = [f"RightVideoSN{number:03d}_comp.avi" for number in (1, 2)]
+    return [recording(folder / name, name[10:15], n)
+            for name, n in zip(names, frames, strict=True)]  # fmt: skip
 
 
 def crop(videos, out, workers=0):
@@ -77,11 +75,11 @@ def test_crops_of_interlaced_recordings_are_of_their_own_faces(portraits, tmp_pa
         laced = ["-flags", "+ilme+ildct", "-vf", "setfield=tff", "-x264-params", "tff=1"]
         encode(path, frames, *options, "-pix_fmt", "yuv420p", *(laced if number == 2 else []))
         out = tmp_path / str(number)
-        table = crop([Recording(path, f"SN00{number}", 3)], out).table
+        table = crop([recording(path, f"SN00{number}", 3)], out).table
         faces.append([cv2.imread(str(out / name), 0) for name in table["image"]])
     write_video(tmp_path / "RightVideoSN002.avi", [portraits[2]] * 3)
     table = crop(
-        [Recording(tmp_path / "RightVideoSN002.avi", "SN002", 3)], tmp_path / "o"
+        [recording(tmp_path / "RightVideoSN002.avi", "SN002", 3)], tmp_path / "o"
     ).table
     sound = cv2.imread(str(tmp_path / "o" / table["image"][0]), 0)
     assert len(faces[1]) == 3
@@ -103,7 +101,7 @@ def test_the_face_that_was_taken_is_followed_past_a_larger_one(portraits, tmp_pa
         frames.append(scene)
     write_video(tmp_path / "RightVideoSN001.avi", frames)
     table = crop(
-        [Recording(tmp_path / "RightVideoSN001.avi", "SN001", 6)], tmp_path / "o"
+        [recording(tmp_path / "RightVideoSN001.avi", "SN001", 6)], tmp_path / "o"
     ).table
     left = table["source"].str.extract(r"\((-?\d+),")[0].astype(int)
     assert (left < 106).all()
@@ -123,9 +121,9 @@ def test_nor_does_one_whose_frames_are_only_counted_in_the_end(portraits, tmp_pa
     out = tmp_path / "out"
     for frames in (2, 4):
         with pytest.raises(LabelError, match=r"frames|labels"):
-            crop([Recording(path, "SN003", frames)], out)
+            crop([recording(path, "SN003", frames)], out)
     assert files(out) == {}
-    assert len(crop([Recording(path, "SN003", 3)], out).table) == 3
+    assert len(crop([recording(path, "SN003", 3)], out).table) == 3
 
 
 def test_finished_videos_stay_done_when_another_is_refused(videos, tmp_path):
@@ -142,4 +140,4 @@ def test_finished_videos_stay_done_when_another_is_refused(videos, tmp_path):
 
 def test_a_missing_video_is_named(tmp_path):
     with pytest.raises(LabelError, match=r"gone\.avi"):
-        crop([Recording(tmp_path / "gone.avi", "SN001", 3)], tmp_path / "out")
+        crop([recording(tmp_path / "gone.avi", "SN001", 3)], tmp_path / "out")

@@ -31,13 +31,26 @@ def test_recordings_become_one_ordered_table():
 
 def test_presence_keeps_what_is_missing():
     found = coded_frames([recording()], AUS, "intensity", ".")
-    present = found.present()
+    present = found.present(2)
     assert present.table[["AU01", "AU12"]].to_numpy().tolist() == [[1, -1], [0, 1]]
     assert (present.table[["AU01", "AU12"]].dtypes == np.int8).all()
     assert present.scale == "presence"
-    assert present.present() is present
+    assert present.table[["AU01_r", "AU12_r"]].to_numpy().tolist() == [[2, -1], [0, 5]]
+    assert present.present(None) is present
     assert found.present(3).table["AU01"].tolist() == [0, 0]
-    assert found.complete().table["frame"].tolist() == [3]
+
+
+def test_a_threshold_that_does_not_fit_the_codes_is_refused():
+    intensities = coded_frames([recording()], AUS, "intensity", "somewhere")
+    presence = coded_frames([recording(codes=((0, 1), (1, 0)))], AUS, "presence", "somewhere")
+    low = coded_frames([recording(codes=((0, 1), (1, 0)))], AUS, "intensity", "somewhere")
+    with pytest.raises(LabelError, match="somewhere: its codes are intensities"):
+        intensities.present(None)
+    with pytest.raises(LabelError, match="somewhere: its codes are 0 and 1, .*from: null"):
+        presence.present(2)
+    with pytest.raises(LabelError, match="somewhere: its highest code is 1, .* no AU is ever"):
+        low.present(2)
+    assert low.present(1).table["AU12"].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import au_columns
-from action_units.labels.disfa import find_labels, name_frames, read_disfa
-from action_units.labels.names import parse_disfa_name
+from action_units.labels.disfa import find_labels, read_disfa
 
 AUS = (1, 2, 12)
 TRUTH = np.array([[0, 5, 1], [1, 4, 1], [2, 3, 0], [3, 2, 2], [4, 1, 0]])  # (frames, AUs)
@@ -43,7 +42,7 @@ def test_intensities_are_read_by_frame(folder):
 
 
 def test_an_au_is_present_from_intensity_2(folder):
-    present = read_disfa(folder, AUS).present().table
+    present = read_disfa(folder, AUS).present(2).table
     assert present["AU02"].tolist() == [1, 1, 1, 1, 0]
 
 
@@ -91,13 +90,6 @@ def test_a_missing_au_file_is_not_all_zeros(folder):
         intensities(folder)
 
 
-def test_labels_carry_the_names_of_the_crops(folder):
-    table = name_frames(read_disfa(folder, AUS), camera="Left", suffix=".png")
-    assert table["image"].iloc[0] == "LeftVideoSN001_00000000.png"
-    assert table["frame"].tolist() == [1, 2, 3, 4, 5]
-    assert table["AU01"].tolist() == [0, 0, 1, 1, 1]
-
-
 def test_subjects_are_those_with_a_folder(folder):
     (folder / "notes").mkdir()
     (folder / "SN002").write_text("")
@@ -107,16 +99,14 @@ def test_subjects_are_those_with_a_folder(folder):
 
 
 def test_frames_keep_presence_and_intensity(folder):
-    table = name_frames(read_disfa(folder, AUS))
-    assert list(table) == ["image", "subject", "frame", "AU01", "AU02", "AU12", "AU01_r",
-                           "AU02_r", "AU12_r"]  # fmt: skip
+    table = read_disfa(folder, AUS).present(2).table
+    assert list(table) == ["subject", "recording", "frame", "AU01", "AU02", "AU12",
+                           "AU01_r", "AU02_r", "AU12_r"]  # fmt: skip
     assert (table[["AU01_r", "AU02_r", "AU12_r"]].to_numpy() == TRUTH).all()
     assert (table[["AU01", "AU02", "AU12"]].to_numpy() == (TRUTH >= 2)).all()
     assert (table.dtypes[3:] == np.int8).all()
     with pytest.raises(ConfigurationError, match="no subject"):
         read_disfa(find_labels(folder).without({"SN001"}), AUS)
-    with pytest.raises(ConfigurationError, match="choose Right or Left"):
-        name_frames(read_disfa(folder, AUS), camera="right")
 
 
 def test_subjects_may_differ_in_their_length(folder):
@@ -134,13 +124,6 @@ def test_columns_are_those_asked_for_whatever_the_folder_lists_first(folder):
     """A file's AU is in its name; DISFA's files sort as au1, au12, au2."""
     assert list(intensities(folder, (12, 1))) == ["AU12", "AU01"]
     assert (intensities(folder, (12, 1)).to_numpy() == TRUTH[:, [2, 0]]).all()
-
-
-def test_crops_are_numbered_from_0_and_labels_from_1(folder):
-    table = name_frames(read_disfa(folder, AUS))
-    first = table.iloc[0]
-    assert (first["image"], first["frame"]) == ("RightVideoSN001_00000000.jpg", 1)
-    assert [parse_disfa_name(name).frame for name in table["image"]] == table["frame"].tolist()
 
 
 @pytest.mark.parametrize(

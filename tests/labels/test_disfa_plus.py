@@ -88,7 +88,7 @@ def test_a_folder_without_trials_is_named(tmp_path):
 
 
 def test_presence_is_from_2_as_for_disfa(folder):
-    raw, present = read_disfa_plus(folder, AUS), read_disfa_plus(folder, AUS).present()
+    raw, present = read_disfa_plus(folder, AUS), read_disfa_plus(folder, AUS).present(2)
     assert (present.table["AU12"] == (raw.table["AU12"] >= 2)).all()
     assert present.table["AU12"].dtype == np.int8
 

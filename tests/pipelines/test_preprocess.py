@@ -101,7 +101,7 @@ def test_exclusions_keep_their_rows_and_reasons(project):
     [
         (
             ",preprocess.disfa.camera=Left",
-            "no video is there; expected LeftVideoSN001.*preprocess.disfa.camera=Right",
+            "no video is there; expected LeftVideoSN001.*coded_sets.disfa.camera=Right",
         ),
         (",preprocess.web.sample.n=9000", "9000|9,000"),
     ],
@@ -177,7 +177,8 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
     assert "Traceback" not in printed
     assert "Cropping" not in printed  # not even the photographs, which come first
     assert "24 frames are in the file, but 23 have labels" in printed
-    way = re.search(r"preprocess\.disfa\.frame_count_tolerance=1", printed)[0]
+    assert "frame_count_tolerance: 1 in the set's entry of coded_sets" in printed
+    way = "preprocess.disfa.frame_count_tolerance=1"
     printed = preprocess(three, f",{way}")
     assert "Skipped 2 files or folders next to the recordings and label files" in printed
     assert "ActionUnit_Labels/SN001 2" in printed
@@ -198,14 +199,14 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
         (lambda d: (d / "ActionUnit_Labels/SN002/SN002_au12.txt").unlink(), {}, (),
          r"SN002_au12\.txt: the label file of this AU is missing"),
         (lambda d: shutil.rmtree(d / "ActionUnit_Labels"), {}, (), "no subject's label folder"),
-        (lambda d: shorten(d / "ActionUnit_Labels/SN001"), {}, (), "frame_count_tolerance=1"),
+        (lambda d: shorten(d / "ActionUnit_Labels/SN001"), {}, (), "frame_count_tolerance: 1"),
         (lambda d: (d / "Video_RightCamera/RightVideoSN003_comp.avi").write_bytes(b"RIFF"), {},
          (), r"RightVideoSN003_comp\.avi"),
         (lambda d: None, {"exclude": [{"subject": "SN004", "reason": "x"}]}, (),
-         "disfa.exclude names SN004"),
+         "coded_sets.disfa.exclude names SN004"),
         (lambda d: None, {"exclude": [{"subject": "SN001", "frames": "9-99", "reason": "x"}]},
          (), "SN001 has frames 1 to 24"),
-        (lambda d: None, {"camera": "Left"}, (), "preprocess.disfa.camera=Right"),
+        (lambda d: None, {"camera": "Left"}, (), "coded_sets.disfa.camera=Right"),
         (lambda d: None, {}, (1, 2, 3), "fold=1,finetune.validation_subjects=1"),
     ],
 )  # fmt: skip

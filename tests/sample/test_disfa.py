@@ -37,7 +37,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_video_has_a_label_for_every_frame(small: Path) -> None:
-    table = read_disfa(small / "ActionUnit_Labels").present().table
+    table = read_disfa(small / "ActionUnit_Labels").present(2).table
     assert table["subject"].nunique() == len(RENDERED)
     for subject, rows in table.groupby("subject"):
         video = cv2.VideoCapture(
@@ -55,7 +55,7 @@ def test_every_video_has_a_label_for_every_frame(small: Path) -> None:
 
 
 def test_the_written_labels_are_the_planned_ones(small: Path) -> None:
-    table = read_disfa(small / "ActionUnit_Labels").present().table
+    table = read_disfa(small / "ActionUnit_Labels").present(2).table
     labels = occurrences(SMALL)
     planned = np.concatenate([labels[subject] for subject in RENDERED])
     np.testing.assert_array_equal(table.filter(regex=r"^AU\d\d$").to_numpy(bool), planned)

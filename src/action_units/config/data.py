@@ -50,6 +50,8 @@ class CodedSetSettings(Settings):
     """disfa: by how many frames a recording and its labels may differ."""
     unmatched: Part = 0.0
     """The share of the coded frames that may have no picture."""
+    unlabelled: Part = 1.0
+    """The share of the pictures that may have no codes."""
     not_scored: list[str] = Field(default_factory=lambda: ["", "nan", "-1", "9", "999"])
     """table: cells that mean that an AU was not scored."""
     exclude: Annotated[list[Any], AfterValidator(exclusions)] | None = None

@@ -9,13 +9,14 @@ last frame has been decoded is it known that frames and labels belong together.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from action_units import fingerprint
 from action_units.errors import LabelError, UnusableFace
 from action_units.faces.crop import FaceSettings, cut_and_encode
 from action_units.faces.crop_folder import CropFolder, CropWriter
@@ -25,9 +26,8 @@ from action_units.faces.incremental import work_through
 from action_units.faces.journal import Entry, Journal
 from action_units.faces.quarantine import LEFT_OUT, Quarantine
 from action_units.faces.workers import Workers
-from action_units.labels.names import disfa_image
 from action_units.media.images import Pixels, decode, further_images, read_image
-from action_units.media.paths import AnyPath, any_path, fingerprints_in, printable
+from action_units.media.paths import AnyPath, any_path, printable
 from action_units.media.photographs import Chunk, PhotographSource
 from action_units.media.video import check_frame_count, container_info, read_frames
 
@@ -96,46 +96,51 @@ def crop_photographs(
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording of DISFA to crop.
+    """A recording of a coded set to crop.
 
     Attributes:
-        path: The video, or the folder of its extracted frames.
+        id: Its name among the recordings, the same in every run.
         subject: Who it shows, such as ``SN001``.
-        frames: How many frames have labels.
-        camera: ``Right`` or ``Left``.
-        pictures: Its extracted frames in their order, if `path` is their folder.
-        tolerance: By how many frames recording and labels may differ at their end.
+        path: The video, or the folder of its pictures.
+        images: The names of the crops, by the numbers of the frames that have labels.
+        pictures: The pictures by the same numbers; None: `path` is a video.
+        first_frame: The number of a video's first frame.
+        tolerance: Where every frame has a label: by how many frames both may differ at
+            their end. None: only some frames have labels, and those that have none are
+            skipped.
     """
 
-    path: Path
+    id: str
     subject: str
-    frames: int
-    camera: str = "Right"
-    pictures: tuple[Path, ...] | None = None
-    tolerance: int = 0
-
-    @property
-    def id(self) -> str:
-        """Its name among the chunks of the input."""
-        return f"{self.camera}Video{self.subject}"
+    path: Path
+    images: Mapping[int, str]
+    pictures: Mapping[int, Path] | None = None
+    first_frame: int = 1
+    tolerance: int | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Differs where the file or the number of labels does."""
+        """Differs where a file, the labelled frames or the names of the crops do."""
+        labelled = str(len(self.images))
+        if self.tolerance is None:
+            labelled += f"-{fingerprint.of_values(list(self.images.items()), self.first_frame)}"
         if self.pictures is not None:
-            fingerprints = fingerprints_in(self.path)
-            own = [(path.name, fingerprints.get(path.name)) for path in self.pictures]
-            return f"{hashlib.sha256(repr(own).encode()).hexdigest()}-{self.frames}"
-        try:
-            status = self.path.stat()
-        except OSError:
-            return "missing"
-        return f"{self.path.name}-{status.st_size}-{status.st_mtime_ns}-{self.frames}"
+            own = [(path.name, _status(path)) for path in self.pictures.values()]
+            return f"{hashlib.sha256(repr(own).encode()).hexdigest()}-{labelled}"
+        status = _status(self.path)
+        return "missing" if status is None else f"{self.path.name}-{status}-{labelled}"
 
     @property
     def weight(self) -> int:
-        """How many frames it has."""
-        return self.frames
+        """How many frames have labels."""
+        return len(self.images)
+
+
+def _status(path: Path) -> str | None:
+    try:
+        return fingerprint.of_file(path.stat())
+    except OSError:
+        return None
 
 
 def crop_videos(
@@ -149,10 +154,11 @@ def crop_videos(
 
     The crops of a recording are written once all its frames have been decoded and
     counted, so none ever has the number of another frame. Of several faces the one that
-    continues the track of the last is taken.
+    continues the track of the last is taken. Frames without a label are decoded, but not
+    looked at.
 
     Args:
-        recordings: Videos or extracted frames.
+        recordings: Videos or pictures; no two crops of them have the same name.
         out: As ``crop_photographs``; so are the other arguments.
         journal: The folder of this work's journal.
         settings: How faces are found and cut out.
@@ -179,25 +185,31 @@ def crop_videos(
     )
 
 
-def check_recording(recording: Recording, max_megapixels: float | None) -> None:
+def check_recording(recording: Recording, max_megapixels: float | None) -> int:
     """Check that a recording can be cropped; decodes no more than is needed for that.
 
     Args:
         recording: The recording.
         max_megapixels: The largest frame that is decoded.
 
+    Returns:
+        How many frames it has; where its container lists at least as many as have labels,
+        that number, which may be wrong.
+
     Raises:
         LabelError: It cannot be read, or its number of frames is not that of its labels.
     """
     frames = _frames(recording, max_megapixels)
-    next(frames)
-    if (
-        recording.pictures is None
-        and container_info(recording.path, max_megapixels).frames != recording.frames
-    ):
-        # A container's own count may be wrong, so all frames are counted.
-        for _ in frames:
-            pass
+    next(frames, None)
+    if recording.pictures is not None:
+        return len(recording.pictures)
+    listed = container_info(recording.path, max_megapixels).frames
+    if recording.tolerance is not None:
+        listed = listed if listed == len(recording.images) else None
+    elif listed is not None and max(recording.images) >= recording.first_frame + listed:
+        listed = None
+    # A container's own count may be wrong, so all frames are counted.
+    return 1 + sum(1 for _ in frames) if listed is None else listed
 
 
 @dataclass(frozen=True)
@@ -268,13 +280,16 @@ class _CropVideos(_CropJob):
         crops: dict[str, bytes] = {}
         detector = thread_detector(self.settings.detector)
         last: tuple[int, Detection] | None = None
-        suffix = self.settings.crop.suffix
-        frame = 0
-        for frame, pixels in enumerate(_frames(video, self.settings.max_megapixels), 1):
-            name = disfa_image(video.subject, frame, video.camera, suffix)
+        seen: set[int] = set()
+        for frame, pixels in _frames(video, self.settings.max_megapixels):
+            name = video.images.get(frame)
+            if name is None:
+                if video.tolerance is not None:
+                    detail = f"frame {frame} comes after the last frame with a label"
+                    entry.quarantined.append([printable(video.path), "no label", detail, ""])
+                continue
+            seen.add(frame)
             try:
-                if frame > video.frames:
-                    raise UnusableFace("no label", "it comes after the last frame with a label")
                 if isinstance(pixels, UnusableFace):
                     raise pixels
                 if last is None:
@@ -288,10 +303,9 @@ class _CropVideos(_CropJob):
                 entry.quarantined.append([name, error.reason, detail, ""])
                 continue
             entry.rows.append([*row, video.subject, frame])
-        for missing in range(frame + 1, video.frames + 1):
-            name = disfa_image(video.subject, missing, video.camera, suffix)
-            detail = f"label {missing} of {video.path.name} comes after the last frame"
-            entry.quarantined.append([name, "no frame", detail, ""])
+        for missing in sorted(video.images.keys() - seen):
+            detail = f"frame {missing} has labels, but is not in {video.path.name}"
+            entry.quarantined.append([video.images[missing], "no frame", detail, ""])
         with CropWriter(any_path(self.out)) as writer:
             for name, content in crops.items():
                 writer.add(name, content)
@@ -316,19 +330,24 @@ def _to_retry_if_unreadable(entry: Entry) -> Entry:
 
 def _frames(
     recording: Recording, max_megapixels: float | None
-) -> Iterator[Pixels | UnusableFace]:
+) -> Iterator[tuple[int, Pixels | UnusableFace]]:
+    """The frames with their numbers: of a video all, of pictures those that have labels."""
+    n_labels, tolerance = len(recording.images), recording.tolerance
     if recording.pictures is None:
-        yield from read_frames(
-            recording.path, recording.frames, max_megapixels, recording.tolerance
+        expected = None if tolerance is None else n_labels
+        frames = read_frames(
+            recording.path, expected, max_megapixels, tolerance or 0, numbered=True
         )
+        yield from enumerate(frames, recording.first_frame)
         return
-    n_found, tolerance = len(recording.pictures), recording.tolerance
-    check_frame_count(recording.path, "lie there", n_found, recording.frames, tolerance)
-    for path in recording.pictures:
+    if tolerance is not None:
+        n_found = len(recording.pictures)
+        check_frame_count(recording.path, "lie there", n_found, n_labels, tolerance)
+    for frame, path in sorted(recording.pictures.items()):
         try:
-            yield read_image(path, max_megapixels=max_megapixels)
+            yield frame, read_image(path, max_megapixels=max_megapixels)
         except UnusableFace as error:
-            yield error
+            yield frame, error
 
 
 def _crop_all(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from action_units.errors import LabelError
 from action_units.labels.action_units import au_columns
-from action_units.labels.label_files import log_skipped, original_of
+from action_units.labels.label_files import HIGHEST, Scale, log_skipped, original_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,6 @@ MISSING = -1
 
 PRESENT_FROM = 2
 """The intensity from which an AU counts as present, as in the literature on DISFA."""
-
-_HIGHEST = {"presence": 1, "intensity": 5}
 
 
 @dataclass(frozen=True)
@@ -58,32 +56,59 @@ class CodedFrames:
 
     Attributes:
         table: ``subject``, ``recording``, ``frame`` and an int8 column an AU (``AU01`` …),
-            ``MISSING`` where not coded; ordered by those three.
+            ``MISSING`` where not coded; ordered by those three. Beside presence there may be
+            intensities 0 to 5, of some AUs (``AU01_r`` …).
         aus: The AUs, in the order of the columns.
-        scale: ``presence``, 0 or 1, or ``intensity``, 0 to 5.
+        scale: Of the columns ``AU01`` …: ``presence``, 0 or 1, or ``intensity``, 0 to 5.
+        source: The file or folder that the codes are from, for messages.
     """
 
     table: pd.DataFrame
     aus: tuple[int, ...]
-    scale: str
+    scale: Scale
+    source: Path = Path()
 
-    def present(self, from_intensity: int = PRESENT_FROM) -> "CodedFrames":
-        """Presence, 0 or 1; of intensities from a threshold on. ``MISSING`` stays."""
+    def present(self, present_from: int | None) -> "CodedFrames":
+        """Presence, 0 or 1, beside the intensities. ``MISSING`` stays.
+
+        Args:
+            present_from: The intensity from which an AU is present; None where the codes are
+                presence already.
+
+        Raises:
+            LabelError: The codes are presence and `present_from` is an intensity; they are
+                intensities and it is None, or all of them are lower.
+        """
         if self.scale == "presence":
+            if present_from is not None:
+                raise LabelError(
+                    self.source,
+                    f"its codes are 0 and 1, not intensities, so present_from {present_from} "
+                    "does not fit; set present_from: null.",
+                )
             return self
-        codes = self.table[au_columns(self.aus)].to_numpy()  # (N, A)
-        labels = np.where(codes == MISSING, MISSING, codes >= from_intensity).astype(np.int8)
-        table = self.table.assign(**dict(zip(au_columns(self.aus), labels.T, strict=True)))
-        return CodedFrames(table, self.aus, "presence")
-
-    def complete(self) -> "CodedFrames":
-        """Only the frames in which every AU has a code, as training needs them."""
-        whole = (self.table[au_columns(self.aus)] != MISSING).all(axis=1)
-        return CodedFrames(self.table[whole].reset_index(drop=True), self.aus, self.scale)
+        if present_from is None:
+            raise LabelError(
+                self.source,
+                "its codes are intensities from 0 to 5, so present_from: null does not fit; "
+                "set the intensity from which an AU is present, such as 2.",
+            )
+        columns = au_columns(self.aus)
+        codes = self.table[columns].to_numpy()  # (N, A)
+        if (codes != MISSING).any() and codes.max() < present_from:
+            raise LabelError(
+                self.source,
+                f"its highest code is {codes.max()}, so with present_from {present_from} no AU "
+                "is ever present; set present_from: null if its codes are 0 and 1.",
+            )
+        labels = np.where(codes == MISSING, MISSING, codes >= present_from).astype(np.int8)
+        table = self.table.assign(**dict(zip(columns, labels.T, strict=True)))
+        table = pd.concat([table, self.table[columns].add_suffix("_r")], axis=1)
+        return CodedFrames(table, self.aus, "presence", self.source)
 
 
 def coded_frames(
-    recordings: Iterable[Recording], aus: Sequence[int], scale: str, source: Path | str
+    recordings: Iterable[Recording], aus: Sequence[int], scale: Scale, source: Path | str
 ) -> CodedFrames:
     """Check the recordings of a data set and make one table of them.
 
@@ -94,7 +119,7 @@ def coded_frames(
         recordings: In any order.
         aus: The AUs of their columns.
         scale: ``presence`` or ``intensity``.
-        source: The folder of the data set, for the message where it has no recording.
+        source: The file or folder of the data set, for messages.
 
     Raises:
         LabelError: There is no recording, one occurs twice or is empty, a frame occurs
@@ -127,10 +152,10 @@ def coded_frames(
     if not parts:
         raise LabelError(source, "no recording with codes is in this folder.")
     log_skipped(copies, "recordings")
-    return CodedFrames(pd.concat(parts, ignore_index=True), tuple(aus), scale)
+    return CodedFrames(pd.concat(parts, ignore_index=True), tuple(aus), scale, Path(source))
 
 
-def _checked_table(one: Recording, aus: Sequence[int], scale: str) -> pd.DataFrame:
+def _checked_table(one: Recording, aus: Sequence[int], scale: Scale) -> pd.DataFrame:
     """A recording's rows in the order of their frames; raises as ``coded_frames``."""
     frames, codes = np.asarray(one.frames, np.int64), np.asarray(one.codes)
     if codes.shape != (len(frames), len(aus)) or not len(frames):
@@ -143,7 +168,7 @@ def _checked_table(one: Recording, aus: Sequence[int], scale: str) -> pd.DataFra
     frames, codes = frames[order], codes[order]
     if (repeated := np.flatnonzero(np.diff(frames) == 0)).size:
         raise LabelError(one.path, f"frame {frames[repeated[0]]} occurs twice.")
-    highest = _HIGHEST[scale]
+    highest = HIGHEST[scale]
     odd = (codes != MISSING) & ~np.isin(codes, np.arange(highest + 1))
     if odd.any():
         row, column = np.argwhere(odd)[0]

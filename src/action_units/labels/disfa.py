@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from action_units.errors import ConfigurationError, LabelError
-from action_units.labels.action_units import DISFA_AUS, au_columns
 from action_units.labels.coded_frames import CodedFrames, Recording, coded_frames
 from action_units.labels.label_files import (
+    Scale,
     check_same_content,
     describe_folder,
     first_names,
@@ -23,9 +22,10 @@ from action_units.labels.label_files import (
     subject_of,
     walk,
 )
-from action_units.labels.names import disfa_image
 
-_RECORDING = "video"
+RECORDING = "video"
+"""The name of each subject's recording."""
+
 _FILE = re.compile(
     r"(?:(SN[ _-]?\d+)[ _-]?)?AU[ _-]?0*(\d{1,2})\.txt", re.ASCII | re.IGNORECASE
 )
@@ -112,25 +112,32 @@ def find_labels(folder: Path | str) -> LabelFiles:
     return LabelFiles(dict(sorted(folders.items())), files, skipped)
 
 
-def read_disfa(folder: Path | str | LabelFiles, aus: Sequence[int] = DISFA_AUS) -> CodedFrames:
-    """Read the intensities of every frame.
+def read_disfa(
+    folder: Path | str | LabelFiles,
+    aus: Sequence[int] | None = None,
+    scale: Scale = "intensity",
+) -> CodedFrames:
+    """Read the codes of every frame.
 
     Args:
         folder: DISFA's ``ActionUnit_Labels``, or the files that were found in it.
-        aus: The AUs to read.
+        aus: The AUs to read; None: all of which there is a file.
+        scale: ``intensity``, or ``presence`` for files of somebody's own with 0 and 1.
 
     Raises:
         LabelError: A file is missing, a line is not ``frame,intensity``, a frame is missing
-            or occurs twice, an intensity is not 0–5, or files differ in length.
+            or occurs twice, a code is not on the scale, or files differ in length.
         ConfigurationError: No subject is left.
     """
     files = folder if isinstance(folder, LabelFiles) else find_labels(folder)
     if not files.folders:
         raise ConfigurationError("no subject of DISFA is left to read.")
+    if aus is None:
+        aus = sorted({au for subject in files.folders for au in files.files[subject]})
     recordings = []
     for subject in files.folders:
         paths = files.of(subject, aus)
-        columns = [_read_file(path) for path in paths]
+        columns = [_read_file(path, scale) for path in paths]
         for path, column in zip(paths, columns, strict=True):
             if len(column) != len(columns[0]):
                 raise LabelError(
@@ -140,38 +147,13 @@ def read_disfa(folder: Path | str | LabelFiles, aus: Sequence[int] = DISFA_AUS) 
                 )
         frames = np.arange(1, len(columns[0]) + 1)
         codes = np.stack(columns, axis=1)  # (N, A)
-        recordings.append(Recording(subject, _RECORDING, frames, codes, files.folders[subject]))
-    return coded_frames(recordings, aus, "intensity", ".")
+        recordings.append(Recording(subject, RECORDING, frames, codes, files.folders[subject]))
+    return coded_frames(recordings, aus, scale, next(iter(files.folders.values())).parent)
 
 
-def name_frames(
-    coded: CodedFrames, camera: str = "Right", suffix: str = ".jpg"
-) -> pd.DataFrame:
-    """DISFA's coded frames by the names of their crops.
-
-    Args:
-        coded: From ``read_disfa``.
-        camera: ``Right`` or ``Left``. Both have the same labels.
-        suffix: Of the crops.
-
-    Returns:
-        ``image``, ``subject``, ``frame`` (from 1), int8 presence ``AU01`` … and int8
-        intensity 0–5 ``AU01_r`` …, ordered by subject and frame.
-
-    Raises:
-        ConfigurationError: An unknown camera.
-    """
-    key = coded.table[["subject", "frame"]]
-    images = [disfa_image(subject, frame, camera, suffix) for subject, frame in key.to_numpy()]
-    columns = au_columns(coded.aus)
-    presence = coded.present().table[columns]
-    intensity = coded.table[columns].add_suffix("_r")
-    return pd.concat([pd.DataFrame({"image": images}), key, presence, intensity], axis=1)
-
-
-def _read_file(path: Path) -> np.ndarray:
-    """The intensities of frames 1, 2, …, ``(N,)`` int8."""
-    codes = read_codes(path, _LINE, "frame,intensity in whole numbers")
+def _read_file(path: Path, scale: Scale) -> np.ndarray:
+    """The codes of frames 1, 2, …, ``(N,)`` int8."""
+    codes = read_codes(path, _LINE, "frame,intensity in whole numbers", scale=scale)
     frames = sorted(codes)
     for expected, frame in enumerate(frames, 1):
         if frame < 1:

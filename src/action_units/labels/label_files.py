@@ -8,8 +8,9 @@ import os
 import re
 import shlex
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from action_units.errors import LabelError
 from action_units.media.paths import is_folder
@@ -19,8 +20,10 @@ logger = logging.getLogger(__name__)
 SEPARATORS = ",;\t|"
 """A CSV file's columns are separated by one of these; the header decides which."""
 
-MAX_INTENSITY = 5
-"""Intensities are whole numbers from 0 (absent) to 5 (maximal)."""
+Scale: TypeAlias = Literal["presence", "intensity"]
+
+HIGHEST: Mapping[str, int] = {"presence": 1, "intensity": 5}
+"""The highest code of each scale; both are whole numbers and begin with 0, which is absent."""
 
 _SUBJECT = re.compile(r"SN[ _-]?0*([1-9]\d{0,2})", re.ASCII | re.IGNORECASE)
 _COPY = re.compile(
@@ -159,25 +162,27 @@ def read_codes(
     line_pattern: re.Pattern[str],
     expected: str,
     *,
+    scale: Scale = "intensity",
     header_lines: int = 0,
     not_scored: tuple[int, int] | None = None,
 ) -> dict[int, tuple[int, int]]:
-    """Read a file of one AU's intensities, a line a frame.
+    """Read a file of one AU's codes, a line a frame.
 
     Args:
         path: The file.
-        line_pattern: Of a whole line; its two groups are the frame and the intensity.
+        line_pattern: Of a whole line; its two groups are the frame and the code.
         expected: What a line should be, for the error message.
+        scale: Of the codes.
         header_lines: How many lines at the beginning may be a header; they do not begin
             with a digit.
         not_scored: The code of a frame that could not be scored, and what it is read as.
 
     Returns:
-        Of each frame its intensity and its line, in the file's order.
+        Of each frame its code and its line, in the file's order.
 
     Raises:
         LabelError: The file is missing, is not text or has no code, a line is not as
-            `expected`, a frame occurs twice, or an intensity is not 0 to 5.
+            `expected`, a frame occurs twice, or a code is not on the scale.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -202,14 +207,17 @@ def read_codes(
             raise LabelError(
                 path, f"frame {frame} occurs twice, first on line {codes[frame][1]}.", number
             )
-        if not 0 <= code <= MAX_INTENSITY:
+        if not 0 <= code <= HIGHEST[scale]:
             if not_scored is None or code != not_scored[0]:
                 other = f", or {not_scored[0]}" if not_scored else ""
-                raise LabelError(
-                    path,
-                    f"frame {frame} has intensity {code}; intensities go from 0 to 5{other}.",
-                    number,
-                )
+                known = f"intensities go from 0 to 5{other}."
+                if scale == "presence":
+                    known = (
+                        f"with present_from: null codes are 0 or 1{other}; for intensities set "
+                        "present_from to that from which an AU is present."
+                    )
+                what = "intensity" if scale == "intensity" else "code"
+                raise LabelError(path, f"frame {frame} has {what} {code}; {known}", number)
             code = not_scored[1]
         codes[frame] = code, number
     if not codes:

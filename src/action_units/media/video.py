@@ -34,9 +34,10 @@ def read_frames(
     expected: int | None,
     max_megapixels: float | None = MAX_MEGAPIXELS,
     tolerance: int = 0,
+    numbered: bool = False,
 ) -> Generator[Pixels, None, None]:
     """Give a video's frames without their times; see ``timed_frames``."""
-    with closing(timed_frames(path, expected, max_megapixels, tolerance)) as frames:
+    with closing(timed_frames(path, expected, max_megapixels, tolerance, numbered)) as frames:
         for frame in frames:
             yield frame.pixels
 
@@ -46,6 +47,7 @@ def timed_frames(
     expected: int | None,
     max_megapixels: float | None = MAX_MEGAPIXELS,
     tolerance: int = 0,
+    numbered: bool = False,
 ) -> Generator[Frame, None, None]:
     """Give a video's frames, and refuse it where they are not as many as expected.
 
@@ -61,6 +63,8 @@ def timed_frames(
             any.
         tolerance: By how many frames a video may be longer or shorter than its labels,
             which only the end of the two may explain.
+        numbered: Some of its frames have labels, by their numbers: the first frames must
+            decode.
 
     Raises:
         LabelError: The video is missing or damaged, or has another number of frames, or
@@ -76,7 +80,7 @@ def timed_frames(
             if isinstance(frame, Undecodable):
                 lost += frame.frames
                 continue
-            if lost and (decoded or expected is not None):
+            if lost and (decoded or numbered or expected is not None):
                 raise LabelError(
                     path,
                     f"frame {decoded + 1:,} cannot be decoded, but frames after it can: every "
@@ -118,7 +122,8 @@ def check_frame_count(
         lost = "frames have no label" if frames > labels else "labels have no frame"
         hint = (
             f" If frame 1 has label 1 and only the last {lost}, "
-            f"preprocess.disfa.frame_count_tolerance={difference} leaves the surplus out."
+            f"frame_count_tolerance: {difference} in the set's entry of coded_sets leaves the "
+            "surplus out."
         )
     raise LabelError(
         path,

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from action_units.coded_sets.plan import CodedPlan, plan_coded_set
 from action_units.config import ClusterSettings, PreprocessSettings
+from action_units.config.data import CodedSetSettings
 from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import DisfaRecordings, WebPhotographs
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop import FaceSettings
-from action_units.faces.disfa_recordings import DisfaPlan, plan_recordings
 from action_units.faces.join_labels import (
     check_names,
     join_annotations,
@@ -31,7 +32,6 @@ from action_units.faces.workers import Workers
 from action_units.labels.action_units import AU_NAMES, au_column
 from action_units.labels.annotations.csv_rows import csv_files_below
 from action_units.labels.annotations.read import Annotations, read_annotations
-from action_units.labels.exclusions import parse_exclusions
 from action_units.labels.identities import read_identities, web_people
 from action_units.labels.label_files import log_skipped
 from action_units.labels.sampling import split_faces
@@ -217,17 +217,20 @@ def crop_recordings(
     settings = face_settings(preprocess)
     plan = disfa_plan(recordings, preprocess, withdrawn)
     log_skipped(plan.skipped, "recordings and label files")
-    result = crop_videos(plan.videos, folder, journal, settings, Workers(workers, cluster))
-    frames = join_crops(plan.labels, result, plan.excluded)
+    plan.log_counts()
+    result = crop_videos(plan.recordings, folder, journal, settings, Workers(workers, cluster))
+    frames = join_crops(plan.frames, result, plan.excluded)
     quarantine = result.quarantine
     for subject, reason in plan.left_out.items():
         quarantine.add(subject, "excluded", f"the whole subject: {reason}")
+    for name, reason in plan.set_aside.items():
+        quarantine.add(name, "set aside", reason)
     for row in plan.excluded.itertuples():
         quarantine.add(str(row.image), "excluded", str(row.reason))
     lost = lost_frames(frames)
     for row in lost[lost["lost"] > 0].itertuples():
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
-    _log_quarantine(quarantine, result.new, len(plan.labels), "frames")
+    _log_quarantine(quarantine, result.new, len(plan.frames), "frames")
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
     crops = CropSet(folder, table, recordings.origin, settings.provenance())
     return crops, quarantine.table(), frames, lost
@@ -235,17 +238,13 @@ def crop_recordings(
 
 def disfa_plan(
     recordings: DisfaRecordings, preprocess: PreprocessSettings, withdrawn: pd.DataFrame
-) -> DisfaPlan:
-    """Match recordings and labels by the parameters; raises as ``plan_recordings``."""
-    disfa = preprocess.disfa
-    return plan_recordings(
-        recordings.folder,
-        disfa.camera,
-        parse_exclusions(disfa.exclude),
-        preprocess.crop.suffix,
-        disfa.first_frame,
-        disfa.frame_count_tolerance,
-        set(withdrawn["person"]),
+) -> CodedPlan:
+    """Match recordings and labels by the parameters; raises as ``plan_coded_set``."""
+    settings = CodedSetSettings(
+        reader="disfa", protocol="fg2020", **preprocess.disfa.model_dump()
+    )
+    return plan_coded_set(
+        "disfa", settings, recordings.folder, set(withdrawn["person"]), preprocess.crop.suffix
     )
 
 

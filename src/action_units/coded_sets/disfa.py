@@ -6,16 +6,22 @@ Nothing is decoded for that, so that what does not match is known before any wor
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import pandas as pd
-
 from action_units import hints
-from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.preprocess import Recording, check_recording
-from action_units.labels.disfa import find_labels, name_frames, read_disfa
-from action_units.labels.exclusions import Exclusion, exclude
+from action_units.coded_sets.reader import (
+    CodedData,
+    Media,
+    labels_path,
+    media_folder,
+    scale_of,
+    setting,
+)
+from action_units.config.data import CodedSetSettings
+from action_units.errors import LabelError
+from action_units.labels.disfa import RECORDING, find_labels, read_disfa
 from action_units.labels.label_files import (
     check_same_content,
     describe_folder,
@@ -23,9 +29,8 @@ from action_units.labels.label_files import (
     subject_of,
     walk,
 )
-from action_units.labels.names import CAMERAS
+from action_units.labels.names import CAMERAS, disfa_image
 from action_units.media.file_types import PICTURES, VIDEOS
-from action_units.media.images import MAX_MEGAPIXELS
 
 _NAME = re.compile(
     r"(?:(?:right|left)[ _-]?(?:videos?|camera)?[ _-]?)?(SN[ _-]?\d+)(?:_\w+)?[ _-]*",
@@ -53,42 +58,19 @@ class Recordings:
 
 
 @dataclass(frozen=True)
-class DisfaPlan:
-    """What to crop.
-
-    Attributes:
-        videos: The recordings, each with its number of labels.
-        labels: A row a coded frame, as ``name_frames`` gives it.
-        excluded: Those of them that are excluded, with the ``reason``.
-        left_out: Whole subjects that are excluded, and why.
-        skipped: Other files in the folders, not read.
-    """
-
-    videos: list[Recording]
-    labels: pd.DataFrame
-    excluded: pd.DataFrame
-    left_out: dict[str, str]
-    skipped: list[Path]
-
-    def check(self, max_megapixels: float | None = MAX_MEGAPIXELS) -> None:
-        """Open every recording, and count where its length is in doubt.
-
-        Raises:
-            LabelError: One cannot be read, or its frames are not as many as its labels.
-        """
-        for video in self.videos:
-            check_recording(video, max_megapixels)
-
-
-@dataclass(frozen=True)
 class _Pictures:
     """Pictures of one folder whose names differ by a number only."""
 
     folder: Path
     names: list[tuple[int, str]] = field(default_factory=list)
 
-    def in_order(self, first: int | None) -> tuple[Path, ...]:
-        """The pictures by their numbers, which must begin at `first` and have no gap."""
+    def in_order(self, first: int | None, option: str) -> tuple[Path, ...]:
+        """The pictures by their numbers, which must begin at `first` and have no gap.
+
+        Args:
+            first: 0 or 1; None takes the lowest.
+            option: The name of the setting that gives it.
+        """
         ordered = sorted(self.names)
         numbers = [number for number, _ in ordered]
         begin = numbers[0] if first is None else first
@@ -98,7 +80,7 @@ class _Pictures:
                 f"its frames begin with {ordered[0][1]}; expected number "
                 f"{'0 or 1' if first is None else first}"
                 + (
-                    " (preprocess.disfa.first_frame)."
+                    f" ({option})."
                     if first is not None
                     else ": if frames are missing, extract them again."
                 ),
@@ -116,76 +98,71 @@ class _Pictures:
         return tuple(self.folder / name for _, name in ordered)
 
 
-def plan_recordings(
-    folder: Path | str,
-    camera: str = "Right",
-    exclusions: Iterable[Exclusion] = (),
-    suffix: str = ".jpg",
-    first_frame: int | None = None,
-    tolerance: int = 0,
-    withdrawn: Collection[str] = (),
-) -> DisfaPlan:
-    """Find recordings and labels, and match them.
+def read_disfa_set(
+    settings: CodedSetSettings, folder: Path, left_out: Collection[str] = ()
+) -> CodedData:
+    """Find DISFA's recordings and label files, match them, and read the codes.
 
     Args:
-        folder: In which both lie, at any depth.
-        camera: ``Right`` or ``Left``.
-        exclusions: What is excluded.
-        suffix: Of the crops.
-        first_frame: See ``find_recordings``.
-        tolerance: By how many frames a recording and its labels may differ.
-        withdrawn: People who must not be used, of any data set.
+        settings: ``camera``, ``first_frame`` and ``frame_count_tolerance`` say which
+            recordings are used, and how.
+        folder: In which both lie, at any depth, unless the settings name others.
+        left_out: Subjects whose files are not checked, and who may lack files.
 
     Raises:
         LabelError: A subject lacks a recording or labels, or the labels are not sound.
-        ConfigurationError: An exclusion names what the data does not have.
     """
-    exclusions = tuple(exclusions)
-    left_out = {e.subject: e.reason for e in exclusions if e.frames is None}
-    coded = find_labels(folder)
-    recordings = find_recordings(folder, camera, first_frame, {*left_out, *withdrawn})
+    labels, media = labels_path(settings, folder), media_folder(settings, folder)
+    camera, first = settings.camera, settings.first_frame
+    tolerance = settings.frame_count_tolerance
+    coded = find_labels(labels)
+    recordings = find_recordings(media, camera, first, left_out, of_set=folder)
     recorded = {*recordings.videos, *recordings.pictures, *recordings.left_out}
-    left_out |= dict.fromkeys({*coded.files, *recorded} & {*withdrawn}, "withdrawn")
     skipped = sorted({*coded.skipped, *recordings.skipped})
     no_recording = f"no video and no extracted frames of the {camera.lower()} camera"
-    for lacks, missing in (
-        (no_recording, set(coded.files) - recorded),
-        ("no label folder", recorded - set(coded.files)),
+    for place, lacks, missing in (
+        (media, no_recording, set(coded.files) - recorded),
+        (labels, "no label folder", recorded - set(coded.files)),
     ):
-        if subjects := sorted(missing - set(left_out)):
-            _raise_missing(folder, subjects, lacks, skipped)
-    if unknown := sorted(set(left_out) - set(coded.files) - recorded):
-        raise ConfigurationError(
-            f"preprocess.disfa.exclude names {unknown[0]}, who has no video and no labels."
-        )
-    labels = name_frames(read_disfa(coded.without(left_out)), camera, suffix)
-    _, excluded = exclude(labels, [e for e in exclusions if e.frames is not None])
-    counts = labels.groupby("subject").size()
-    for subject, pictures in recordings.pictures.items() if first_frame is None else ():
+        if subjects := sorted(missing - {*left_out}):
+            _raise_missing(place, subjects, lacks, skipped, folder.name)
+    frames = read_disfa(coded.without(left_out), settings.aus, scale_of(settings))
+    counts = frames.table.groupby("subject").size()
+    for subject, pictures in recordings.pictures.items() if first is None else ():
         if subject in counts and 1 <= abs(len(pictures) - counts[subject]) <= tolerance:
+            option = setting(folder, "first_frame")
             raise LabelError(
                 pictures[0].parent,
                 f"{len(pictures):,} extracted frames for {counts[subject]:,} labels, so set "
-                "the number of the first: preprocess.disfa.first_frame=0 or =1.",
+                f"the number of the first: {option}=0 or =1.",
             )
-    videos = [
-        Recording(
-            recordings.videos[s]
-            if s in recordings.videos
-            else recordings.pictures[s][0].parent,
-            s,
-            int(counts[s]),
-            camera,
-            None if s in recordings.videos else recordings.pictures[s],
-            tolerance,
-        )
-        for s in counts.index
-    ]
-    return DisfaPlan(videos, labels, excluded, left_out, skipped)
+    return CodedData(
+        frames,
+        {
+            (subject, RECORDING): _media(subject, recordings, camera, tolerance)
+            for subject in counts.index
+        },
+        images=partial(_image, camera),
+        left_out={*left_out} & {*coded.files, *recorded},
+        skipped=tuple(skipped),
+    )
+
+
+def _media(subject: str, found: Recordings, camera: str, tolerance: int) -> Media:
+    name = f"{camera}Video{subject}"
+    if subject in found.videos:
+        return Media(found.videos[subject], tolerance=tolerance, id=name)
+    pictures = found.pictures[subject]
+    numbered = dict(enumerate(pictures, 1))
+    return Media(pictures[0].parent, numbered, tolerance=tolerance, id=name)
+
+
+def _image(camera: str, subject: str, recording: str, frame: int) -> str:
+    return disfa_image(subject, frame, camera, suffix="")
 
 
 def _raise_missing(
-    folder: Path | str, subjects: list[str], lacks: str, skipped: list[Path]
+    folder: Path, subjects: list[str], lacks: str, skipped: list[Path], name: str
 ) -> NoReturn:
     similar = [p for p in skipped if any(subject in p.name for subject in subjects)]
     named = first_names(str(path) for path in similar or skipped)
@@ -193,8 +170,9 @@ def _raise_missing(
     raise LabelError(
         folder,
         f"{first_names(subjects)} {'has' if len(subjects) == 1 else 'have'} {lacks}; put it "
-        f"there, or leave subjects out by this line in {hints.own_settings('parameters.yml')}: "
-        f"preprocess: {{disfa: {{exclude: [{entries}]}}}}."
+        "there, or leave subjects out by this line in "
+        f"{hints.own_settings('parameters_data.yml')}: "
+        f"coded_sets: {{{name}: {{exclude: [{entries}]}}}}."
         + (f" Skipped: {named}." if named else ""),
     )
 
@@ -204,6 +182,7 @@ def find_recordings(
     camera: str = "Right",
     first_frame: int | None = None,
     left_out: Collection[str] = (),
+    of_set: Path | None = None,
 ) -> Recordings:
     """Find a camera's videos or, where a subject has none, its extracted frames.
 
@@ -217,11 +196,14 @@ def find_recordings(
         first_frame: The number of the first extracted frame, 0 or 1; None takes the
             lowest.
         left_out: Subjects whose files are not checked.
+        of_set: The folder that has the name of the set; None: `folder`.
 
     Raises:
         LabelError: No recording, two of one subject, or a missing or repeated frame.
     """
     folder = Path(folder)
+    of_set = of_set or folder
+    option = setting(of_set, "first_frame")
     videos: dict[str, Path] = {}
     groups: dict[str, list[_Pictures]] = {}
     skipped: list[Path] = []
@@ -264,7 +246,7 @@ def find_recordings(
         else:
             strange += [path for path in rest if path.suffix.lower() in (*VIDEOS, *PICTURES)]
     pictures = {
-        subject: _choose(subject, candidates, first_frame, skipped)
+        subject: _choose(subject, candidates, skipped).in_order(first_frame, option)
         for subject, candidates in groups.items()
         if subject not in videos and subject not in left_out
     }
@@ -275,7 +257,7 @@ def find_recordings(
         if n_other:
             there = (
                 f"there are {n_other:,} files of the {other.lower()} camera, which "
-                f"preprocess.disfa.camera={other} takes"
+                f"{setting(of_set, 'camera')}={other} takes"
             )
         elif strange:
             there += f"; names not understood: {first_names(map(str, strange))}"
@@ -288,9 +270,7 @@ def find_recordings(
     return Recordings(videos, pictures, {*groups} & {*left_out}, skipped)
 
 
-def _choose(
-    subject: str, candidates: list[_Pictures], first: int | None, skipped: list[Path]
-) -> tuple[Path, ...]:
+def _choose(subject: str, candidates: list[_Pictures], skipped: list[Path]) -> _Pictures:
     """Take the extracted frames among a subject's numbered pictures."""
     chosen, *others = sorted(candidates, key=lambda one: -len(one.names))
     if others and 2 * len(others[0].names) > len(chosen.names):
@@ -301,7 +281,7 @@ def _choose(
             "keep one of the two.",
         )
     skipped += [one.folder / name for one in others for _, name in one.names]
-    return chosen.in_order(first)
+    return chosen
 
 
 def _subject(names: Iterable[str]) -> str | None:

@@ -7,14 +7,16 @@ import cv2
 import pytest
 import yaml
 
+from action_units.coded_sets.disfa import find_recordings
+from action_units.coded_sets.plan import plan_coded_set
+from action_units.config.data import CodedSetSettings
 from action_units.errors import ConfigurationError, LabelError
-from action_units.faces.disfa_recordings import find_recordings, plan_recordings
-from action_units.faces.preprocess import Recording, check_recording, crop_videos
+from action_units.faces.preprocess import check_recording, crop_videos
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import DISFA_AUS
-from action_units.labels.exclusions import parse_exclusions
 from action_units.media.video import ContainerInfo, read_frames
 from action_units.media.video_stream import Undecodable, decode_video
+from tests.faces.recordings import recording
 from tests.faces.test_crop_videos import files, write_video
 
 
@@ -84,9 +86,7 @@ def test_without_a_recording_the_sentence_says_what_is_there(tmp_path):
     assert "there is ActionUnit_Labels/, clips/; names not understood: " in str(error.value)
     assert "clips/person1.avi" in str(error.value)
     touch(tmp_path, "Videos_LeftCamera/LeftVideoSN001_comp.avi")
-    with pytest.raises(
-        LabelError, match=r"1 files of the left .*preprocess\.disfa\.camera=Left"
-    ):
+    with pytest.raises(LabelError, match=r"1 files of the left .*coded_sets\.\S+\.camera=Left"):
         find_recordings(tmp_path)
     assert list(find_recordings(tmp_path, "Left").videos) == ["SN001"]
 
@@ -175,10 +175,15 @@ def extract(disfa, name, first):
     shutil.rmtree(disfa / "Videos_RightCamera")
 
 
+def plan_disfa(disfa, **options):
+    settings = CodedSetSettings(reader="disfa", protocol="fg2020", **options)
+    return plan_coded_set("disfa", settings, disfa)
+
+
 def crop(disfa, out, **options):
-    plan = plan_recordings(disfa, **options)
+    plan = plan_disfa(disfa, **options)
     plan.check()
-    done = crop_videos(plan.videos, out, out.with_suffix(".work"), workers=Workers(0))
+    done = crop_videos(plan.recordings, out, out.with_suffix(".work"), workers=Workers(0))
     return plan, done
 
 
@@ -193,8 +198,10 @@ def test_extracted_frames_give_the_crops_of_the_video_under_the_same_labels(
     after, from_pictures = crop(disfa, tmp_path / "2")
     assert from_pictures.table.equals(from_video.table)
     assert files(tmp_path / "1") == files(tmp_path / "2")
-    assert after.labels.equals(before.labels)
-    again = crop_videos(after.videos, tmp_path / "2", tmp_path / "2.work", workers=Workers(0))
+    assert after.frames.equals(before.frames)
+    again = crop_videos(
+        after.recordings, tmp_path / "2", tmp_path / "2.work", workers=Workers(0)
+    )
     assert again.new == 0
 
 
@@ -210,7 +217,7 @@ def test_a_damaged_extracted_frame_is_set_aside_and_shifts_nothing(disfa, tmp_pa
     del lost["RightVideoSN001_00000001.jpg"]
     assert files(tmp_path / "2") == lost
     (disfa / "img/SN001/1.png").write_bytes((disfa / "img/SN001/0.png").read_bytes())
-    assert len(crop_videos(plan.videos, tmp_path / "2", tmp_path / "2.work",
+    assert len(crop_videos(plan.recordings, tmp_path / "2", tmp_path / "2.work",
                            workers=Workers(0)).table) == 8  # fmt: skip
 
 
@@ -229,16 +236,16 @@ def test_a_frame_more_or_less_than_labels_has_a_way_on_that_shifts_nothing(
         options = {"first_frame": 0}
     with pytest.raises(LabelError, match=rf"4 frames .* {labels} have labels") as error:
         crop(disfa, tmp_path / "2", **options)
-    assert "preprocess.disfa.frame_count_tolerance=1" in str(error.value)
+    assert "frame_count_tolerance: 1 in the set's entry" in str(error.value)
     if extracted:
-        with pytest.raises(LabelError, match=r"preprocess\.disfa\.first_frame=0 or =1"):
-            plan_recordings(disfa, tolerance=1)
-    plan, done = crop(disfa, tmp_path / "3", tolerance=1, **options)
+        with pytest.raises(LabelError, match=r"coded_sets\.disfa\.first_frame=0 or =1"):
+            plan_disfa(disfa, frame_count_tolerance=1)
+    plan, done = crop(disfa, tmp_path / "3", frame_count_tolerance=1, **options)
     kept = whole.table.query(f"subject != 'SN001' or frame <= {labels}")
     assert done.table.equals(kept.reset_index(drop=True))
-    assert (plan.labels["subject"] == "SN001").sum() == labels
+    assert (plan.frames["subject"] == "SN001").sum() == labels
     row = done.quarantine.table().iloc[0]
-    surplus = {3: ("RightVideoSN001_00000003.jpg", "no label"),
+    surplus = {3: (str(plan.recordings[0].path), "no label"),
                5: ("RightVideoSN001_00000004.jpg", "no frame")}  # fmt: skip
     assert (row["path"], row["reason"]) == surplus[labels]
     crops = files(tmp_path / "1")
@@ -250,7 +257,7 @@ def test_a_frame_more_or_less_than_labels_has_a_way_on_that_shifts_nothing(
 def test_more_than_the_tolerance_is_refused_after_cropping_too(disfa, tmp_path):
     video = find_recordings(disfa).videos["SN001"]
     for frames in (2, 6):
-        job = Recording(video, "SN001", frames, tolerance=1)
+        job = recording(video, "SN001", frames, tolerance=1)
         with pytest.raises(LabelError, match=f"4 frames are in the file, but {frames} have"):
             crop_videos([job], tmp_path / "out", tmp_path / "work", workers=Workers(0))
 
@@ -272,11 +279,11 @@ def test_more_than_the_tolerance_is_refused_after_cropping_too(disfa, tmp_path):
 def test_what_does_not_fit_is_refused_before_anything_is_cropped(disfa, fault, words):
     fault(disfa)
     with pytest.raises(LabelError, match=words):
-        plan_recordings(disfa).check()
-    left_out = parse_exclusions([{"subject": "SN002", "reason": "x"}])
-    plan = plan_recordings(disfa, exclusions=left_out)
+        plan_disfa(disfa).check()
+    left_out = [{"subject": "SN002", "reason": "x"}]
+    plan = plan_disfa(disfa, exclude=left_out)
     plan.check()
-    assert [video.subject for video in plan.videos] == ["SN001"]
+    assert [one.subject for one in plan.recordings] == ["SN001"]
     assert plan.left_out == {"SN002": "x"}
 
 
@@ -290,11 +297,11 @@ def test_of_many_subjects_without_a_video_one_line_leaves_all_out(disfa):
         for path in renamed.iterdir():
             path.rename(path.with_name(path.name.replace("SN001", renamed.name)))
     with pytest.raises(LabelError, match="SN003, .* and 6 more have no video") as error:
-        plan_recordings(disfa)
-    [line] = re.findall(r"parameters\.yml: (.*\}\})\.", str(error.value))
-    entries = yaml.safe_load(line)["preprocess"]["disfa"]["exclude"]
-    plan = plan_recordings(disfa, exclusions=parse_exclusions(entries))
-    assert [video.subject for video in plan.videos] == ["SN001", "SN002"]
+        plan_disfa(disfa)
+    [line] = re.findall(r"parameters_data\.yml: (.*\}\})\.", str(error.value))
+    entries = yaml.safe_load(line)["coded_sets"]["disfa"]["exclude"]
+    plan = plan_disfa(disfa, exclude=entries)
+    assert [one.subject for one in plan.recordings] == ["SN001", "SN002"]
 
 
 @pytest.mark.parametrize(
@@ -307,11 +314,11 @@ def test_of_many_subjects_without_a_video_one_line_leaves_all_out(disfa):
 )
 def test_exclusions_of_what_is_not_there_are_refused(disfa, exclusion, words):
     with pytest.raises(ConfigurationError, match=words):
-        plan_recordings(disfa, exclusions=parse_exclusions([{**exclusion, "reason": "x"}]))
+        plan_disfa(disfa, exclude=[{**exclusion, "reason": "x"}])
 
 
 def test_a_container_that_lists_a_wrong_length_is_counted(disfa, monkeypatch):
-    plan = plan_recordings(disfa)
+    plan = plan_disfa(disfa)
     for said in (7, None):
         answer = ContainerInfo(20.0, said)
         monkeypatch.setattr(
@@ -332,13 +339,13 @@ def test_a_tolerance_lets_no_frame_at_the_beginning_be_lost(portraits, tmp_path,
 
     monkeypatch.setattr("action_units.media.video.decode_video", without_the_first)
     with pytest.raises(LabelError, match="frame 1 cannot be decoded, but frames after it can"):
-        check_recording(Recording(path, "SN001", 4, tolerance=1), None)
+        check_recording(recording(path, "SN001", 4, tolerance=1), None)
 
 
 @pytest.mark.parametrize("labels", [3, 5])
 def test_the_length_of_any_container_is_known_before_cropping(portraits, tmp_path, labels):
     path = tmp_path / "RightVideoSN001.mp4"
     write_video(path, [portraits[0]] * 4, "mp4v")
-    check_recording(Recording(path, "SN001", 4), None)
+    check_recording(recording(path, "SN001", 4), None)
     with pytest.raises(LabelError, match=f"4 frames can be decoded, but {labels} have labels"):
-        check_recording(Recording(path, "SN001", labels), None)
+        check_recording(recording(path, "SN001", labels), None)
