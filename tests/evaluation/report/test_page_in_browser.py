@@ -11,6 +11,7 @@ import pytest
 
 from action_units.evaluation.report.comparison import render_comparison
 from tests.evaluation.report.test_comparison import compared
+from tests.evaluation.report.test_cross import whole_page as cross_page
 from tests.evaluation.report.test_report import whole_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -76,11 +77,12 @@ def pages() -> dict[str, str]:
     return {
         "report": whole_page(rendered=False),
         "comparison": render_comparison([compared("a", 0.5)], {"a": {"seed": 1}}),
+        "cross": cross_page(),
     }
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the path")
-@pytest.mark.parametrize("name", ["report", "comparison"])
+@pytest.mark.parametrize("name", ["report", "comparison", "cross"])
 @pytest.mark.parametrize(
     ("scheme", "paper"),
     [(1, "rgb(255, 255, 255)"), (0, "rgb(18, 22, 27)")],

@@ -81,7 +81,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             metrics=tables.metric_tables(summary),
             heat=tables.subject_rows(summary),
             gains=tables.gain_tables(extras.gains),
-            au_plots=_au_plots(pooled) if pooled else [],
+            au_plots=au_plots(pooled) if pooled else [],
             intensities=pooled is not None and pooled.intensities is not None,
             co_occurrences=_co_occurrences(pooled) if pooled else [],
             timeline=_timeline(summary, extras.predictions),
@@ -144,7 +144,7 @@ def _fold(fold: FoldEvaluation) -> dict[str, Any]:
     }
 
 
-def _au_plots(pooled: Predictions) -> list[dict[str, Any]]:
+def au_plots(pooled: Predictions) -> list[dict[str, Any]]:
     """Each AU's precision against recall, confusion, reliability and intensities."""
     parts = []
     for column, au in enumerate(pooled.aus):
