@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
+from action_units.sample import disfa, studio
 from action_units.sample.canvas import Bytes, Floats, Pose
-from action_units.sample.disfa import write_subject
 from action_units.sample.identity import Identity, draw_identity
 from action_units.sample.muscles import RENDERED_AUS
 from action_units.sample.render import render_face
@@ -50,12 +50,14 @@ def digest(faces: list[Bytes]) -> str:
 
 
 def written_bytes(folder: Path) -> str:
-    """Digest of a small web sample and of one short DISFA video as they lie on disk."""
+    """Digest of a small web sample and of one subject of DISFA and the studio, on disk."""
     photographs = WebSampleConfig(photographs=8, identities=8, size=160)
     write_web_sample(folder / "web", photographs, workers=1)
     (folder / "Videos_RightCamera").mkdir()
     frames = DisfaSampleConfig(frames_per_subject=24, width=176, height=160)
-    write_subject(folder, frames, "SN001")
+    disfa.write_subject(folder, frames, "SN001")
+    pictures = StudioSampleConfig(frames_per_subject=24, width=176, height=160)
+    studio.write_subject(folder / "frames", pictures, "P01")
     sha = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         sha.update(str(path.relative_to(folder)).encode() + path.read_bytes())

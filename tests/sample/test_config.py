@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
 from action_units.errors import ConfigurationError
 
 
-@pytest.mark.parametrize("kind", [DisfaSampleConfig, WebSampleConfig])
+@pytest.mark.parametrize("kind", [DisfaSampleConfig, StudioSampleConfig, WebSampleConfig])
 def test_the_defaults_survive_a_round_trip_through_json(
-    kind: type[DisfaSampleConfig] | type[WebSampleConfig],
+    kind: type[DisfaSampleConfig] | type[StudioSampleConfig] | type[WebSampleConfig],
 ) -> None:
     plain = json.loads(json.dumps(kind().model_dump()))
     assert kind.read(plain) == kind()

@@ -39,7 +39,12 @@ from action_units.config.recipe import (
     Schedule,
     SoftTargets,
 )
-from action_units.config.sample import DisfaSampleConfig, SampleSettings, WebSampleConfig
+from action_units.config.sample import (
+    DisfaSampleConfig,
+    SampleSettings,
+    StudioSampleConfig,
+    WebSampleConfig,
+)
 
 __all__ = [
     "Augmentation",
@@ -75,6 +80,7 @@ __all__ = [
     "Seed",
     "Settings",
     "SoftTargets",
+    "StudioSampleConfig",
     "TrainingConfig",
     "WebSampleConfig",
 ]

@@ -38,6 +38,26 @@ class DisfaSampleConfig(Settings):
     """Factor on how often the uncoded AUs 7, 10, 14, 23, 28, 45 appear."""
 
 
+class StudioSampleConfig(Settings):
+    """A rendered studio: 12 subjects, one folder of frames each."""
+
+    seed: SampleSeed = 1911
+    """Decides everything that is drawn."""
+    frames_per_subject: Annotated[int, Field(ge=24, le=9999)] = 80
+    width: Side = 320
+    height: Side = 240
+    strength: Annotated[Number, Field(ge=0.1, le=2)] = 1.7
+    """Factor on how far every face moves; lower is harder."""
+    expressiveness: Part = 0.15
+    """Spread (log) between subjects in how far a face moves at the same coded intensity."""
+    turn: Annotated[Number, Field(ge=0, le=2)] = 1.0
+    """Factor on how far the heads turn; at 1 twice as far as in the rendered DISFA."""
+    occlusion: Part = 0.08
+    """Share of images in which something hides AUs, which are then not scored."""
+    noise: Annotated[Number, Field(ge=0, le=0.1)] = 0.02
+    """Of the sensor, as a standard deviation where white is 1."""
+
+
 _WEB_AUS = au_columns(PRETRAIN_AUS)
 
 
@@ -111,3 +131,4 @@ class SampleSettings(Settings):
     render: bool
     web: WebSampleConfig
     disfa: DisfaSampleConfig
+    studio: StudioSampleConfig
