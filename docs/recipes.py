@@ -61,10 +61,10 @@ goes into the model's provenance, and a run whose file has changed is not resume
 
 ## Noisy labels
 
-OpenFace wrote the web set's labels. Three options are made for that: `loss: {name: generalized_ce}`
+Another program wrote the web set's labels. Three options are made for that: `loss: {name: generalized_ce}`
 forgives labels that stay hard, `loss: {label_smoothing: 0.1}` asks for less certainty, and
-`soft_targets: {curve: linear}` learns from OpenFace's intensities in place of its 0/1 labels where the
-face store has them (columns `AU01_r` …). Validation and selection always go by the labels. None of
+`soft_targets: {curve: linear}` learns from the program's intensities or probabilities in place of 0/1
+labels where the face store has them (columns `AU01_r` …, `AU01_p` …). Validation and selection always go by the labels. None of
 them has been shown here to help on real faces.
 
 ## Chance

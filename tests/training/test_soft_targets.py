@@ -1,4 +1,4 @@
-"""Soft targets from OpenFace's intensities."""
+"""Soft targets from intensities and probabilities."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from action_units.config import SoftTargets
 from action_units.errors import ConfigurationError
-from action_units.training.data import intensities_of, soften
+from action_units.training.data import intensities_of, probabilities_of, soften
 
 LABELS = np.array([[1, 0], [0, 1], [-1, 1], [1, -1]], np.float32)
 INTENSITIES = np.array([[2.5, 0.0], [1.0, np.nan], [4.0, 5.0], [5.0, 3.0]])
@@ -37,6 +37,20 @@ def test_logistic_targets_are_their_formula():
     assert np.isfinite(extreme).all()
 
 
+@pytest.mark.parametrize("curve", ["linear", "logistic"])
+def test_a_probability_is_a_target_as_it_is(curve):
+    options, p = SoftTargets(curve=curve), np.array([[0.3, np.nan]] * 3 + [[np.nan, 0.9]])
+    soft = soften(options, LABELS, None, p)
+    assert soft == pytest.approx(np.array([[0.3, 0], [0.3, 1], [-1, 1], [1, -1]]))
+    both = soften(options, LABELS, INTENSITIES, p)
+    assert both[:2, 0] == pytest.approx([0.3, 0.3])
+    assert both[0, 1] == soften(options, LABELS, INTENSITIES)[0, 1]
+    with pytest.raises(
+        ConfigurationError, match=r"probabilities go from 0\.3 to 1\.3; .* 0 to 1"
+    ):
+        soften(options, LABELS, None, p + [[0, 0.4]])
+
+
 @pytest.mark.parametrize(
     ("intensities", "sentence"),
     [
@@ -59,3 +73,6 @@ def test_intensities_are_read_from_a_table():
     assert values[:, 0].tolist() == [1.5, 0.0]
     assert np.isnan(values[:, 1]).all()
     assert intensities_of(table, (28,)) is None
+    assert probabilities_of(table, (4,)) is None
+    more = table.assign(AU28_p=[0.5, np.nan])
+    assert probabilities_of(more, (4, 28))[0, 1] == 0.5

@@ -100,12 +100,13 @@ class LossOptions(Settings):
 
 
 class SoftTargets(Settings):
-    """How an intensity from 0 to 5 becomes a target from 0 to 1."""
+    """How an annotating program's values become targets from 0 to 1."""
 
     curve: Literal["none", "linear", "logistic"] = "none"
-    """Learn from the 0/1 labels, or from intensities: linear is intensity / full up to 1,
-    logistic is 1 / (1 + exp(-steepness (intensity - centre))). AUs without an intensity keep
-    their label; validation always uses labels."""
+    """Learn from the 0/1 labels, or from intensities of 0 to 5: linear is intensity / full up
+    to 1, logistic is 1 / (1 + exp(-steepness (intensity - centre))). With either, an AU with a
+    probability is learned from that as it is, and one with neither keeps its label; validation
+    always uses labels."""
     full: Annotated[float, Field(gt=0, le=5)] = 5.0
     """linear: the intensity from which the target is 1."""
     centre: Annotated[float, Field(ge=0, le=5)] = 1.0
@@ -238,7 +239,7 @@ class RecipeConfig(Settings):
     network: NetworkSpec
     """The network, the same in all stages."""
     pretrain: Recipe
-    """How it learns 18 AUs from the web set."""
+    """How it learns the AUs of the web set."""
     finetune: Annotated[Recipe, AfterValidator(_without_weights)]
     """How it learns 12 AUs from DISFA, starting from the pre-trained weights."""
     from_scratch: Recipe

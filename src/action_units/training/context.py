@@ -87,7 +87,7 @@ class TrainingContext:
             job.faces, job.labels, job.train_rows, job.validation_rows, job.aus, job.images
         )
         if recipe.soft_targets.curve != "none":
-            soft = soften(recipe.soft_targets, data.targets, job.intensities)
+            soft = soften(recipe.soft_targets, data.targets, job.intensities, job.probabilities)
             data = replace(data, soft=soft)
         name = {"subjects": "subjects", "both": "subjects", "sets": "sets"}.get(recipe.balance)
         if name is not None and (groups := getattr(job, name)) is not None:

@@ -15,7 +15,6 @@ from torch.nn import functional
 from action_units.config import SoftTargets
 from action_units.errors import ConfigurationError
 from action_units.labels.action_units import au_column
-from action_units.labels.coded_frames import MISSING
 
 READ = 4096
 """Faces that are hashed or uploaded at once."""
@@ -24,9 +23,10 @@ Faces = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-_NO_INTENSITIES = (
-    "soft_targets needs the columns AU01_r … of OpenFace's files, which the web set's crops "
-    "carry only when they were cut from raw photographs; set soft_targets.curve to none"
+_NO_VALUES = (
+    "soft_targets needs the columns AU01_r … (intensities) or AU01_p … (probabilities) of an "
+    "annotating program, which the web set's crops carry only when they were cut from raw "
+    "photographs; set soft_targets.curve to none"
 )
 
 
@@ -177,56 +177,81 @@ def _check_rows(rows: npt.ArrayLike, n: int, name: str) -> Rows:
     return array
 
 
-def soften(options: SoftTargets, targets: Floats, intensities: npt.ArrayLike | None) -> Floats:
+def soften(
+    options: SoftTargets,
+    targets: Floats,
+    intensities: npt.ArrayLike | None,
+    probabilities: npt.ArrayLike | None = None,
+) -> Floats:
     """The targets to learn from.
 
     Args:
         options: How an intensity becomes a target.
         targets: float32 (N, A), labels in [0, 1]; negative where missing.
-        intensities: (N, A) from 0 to 5; NaN where missing; the label then stays.
+        intensities: (N, A) from 0 to 5; NaN where missing.
+        probabilities: (N, A) from 0 to 1, targets as they are; NaN where missing.
 
     Returns:
-        float32 (N, A); a missing label stays missing.
+        float32 (N, A): a probability, else what its intensity becomes, else the label. A
+        missing label stays missing.
 
     Raises:
-        ConfigurationError: Intensities are needed and missing, or not intensities.
+        ConfigurationError: Both are missing, or they are not what they should be.
     """
     if options.curve == "none":
         return targets
-    if intensities is None:
-        raise ConfigurationError(f"No intensities were given: {_NO_INTENSITIES}.")
-    values = np.asarray(intensities, np.float64)
+    if intensities is None and probabilities is None:
+        raise ConfigurationError(f"No intensities were given: {_NO_VALUES}.")
+    values = _checked("intensities", intensities, targets, 5)
+    soft = _checked("probabilities", probabilities, targets, 1)
+    if np.isnan(values).all() and np.isnan(soft).all():
+        raise ConfigurationError(f"All intensities are missing: {_NO_VALUES}.")
+    if options.curve == "linear":
+        curved = np.minimum(values / options.full, 1.0)
+    else:
+        curved = 1.0 / (1.0 + np.exp(-options.steepness * (values - options.centre)))
+    soft = np.where(np.isnan(soft), curved, soft)
+    return np.where(~np.isnan(soft) & (targets >= 0), soft, targets).astype(np.float32)
+
+
+def _checked(
+    name: str, given: npt.ArrayLike | None, targets: Floats, highest: int
+) -> npt.NDArray[np.float64]:
+    """Values (N, A), NaN where missing; ConfigurationError where they are out of range."""
+    if given is None:
+        return np.full(targets.shape, np.nan)
+    values = np.asarray(given, np.float64)
     if values.shape != targets.shape:
         raise ConfigurationError(
-            f"intensities are {values.shape} and labels {targets.shape}; they must be alike."
+            f"{name} are {values.shape} and labels {targets.shape}; they must be alike."
         )
-    given = ~np.isnan(values)
-    if not given.any():
-        raise ConfigurationError(f"All intensities are missing: {_NO_INTENSITIES}.")
-    if values[given].min() < 0 or values[given].max() > 5:
+    low, high = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
+    if low < 0 or high > highest:
         raise ConfigurationError(
-            f"intensities go from {values[given].min():g} to {values[given].max():g}; they "
-            "must lie in 0 to 5, NaN where missing."
+            f"{name} go from {low:g} to {high:g}; they must lie in 0 to {highest}, NaN where "
+            "missing."
         )
-    if options.curve == "linear":
-        soft = np.minimum(values / options.full, 1.0)
-    else:
-        soft = 1.0 / (1.0 + np.exp(-options.steepness * (values - options.centre)))
-    return np.where(given & (targets >= 0), soft, targets).astype(np.float32)
+    return values
 
 
 def intensities_of(table: pd.DataFrame, aus: Sequence[int]) -> Floats | None:
     """The intensities in the columns ``AU01_r`` … of a face store's table.
 
     Returns:
-        float32 (N, A), NaN where an AU has no column or was not scored; None where no AU
-        has one.
+        float32 (N, A), NaN where an AU has no column; None where no AU has one.
     """
-    columns = [f"{au_column(au)}_r" for au in aus]
+    return _values_of(table, [f"{au_column(au)}_r" for au in aus])
+
+
+def probabilities_of(table: pd.DataFrame, aus: Sequence[int]) -> Floats | None:
+    """The probabilities in the columns ``AU01_p`` …, as ``intensities_of`` gives those."""
+    return _values_of(table, [f"{au_column(au)}_p" for au in aus])
+
+
+def _values_of(table: pd.DataFrame, columns: list[str]) -> Floats | None:
     if not any(column in table for column in columns):
         return None
-    values = table.reindex(columns=columns).to_numpy(np.float32)
-    return np.where(values == MISSING, np.nan, values)
+    return table.reindex(columns=columns).to_numpy(np.float32)
 
 
 def upload(faces: Faces, rows: Rows, size: int, device: torch.device) -> Tensor:

@@ -24,7 +24,15 @@ from action_units.training.data import Faces
 NAME = "job.json"
 _SCHEMA = 3
 _GROUPS = ("subjects", "sets")
-_ARRAYS = ("labels", "train_rows", "validation_rows", *_GROUPS, "intensities", "images")
+_ARRAYS = (
+    "labels",
+    "train_rows",
+    "validation_rows",
+    *_GROUPS,
+    "intensities",
+    "probabilities",
+    "images",
+)
 _PLAIN = ("seed", "checkpoint_seconds", "description", "provenance", "replaces")
 _INITIAL = "initial.safetensors"
 
@@ -46,8 +54,9 @@ class TrainingJob:
         machine: Where and how to compute.
         subjects: (N,), the subject of each face; needed where the recipe balances subjects.
         sets: (N,), the set of each face; needed where the recipe balances sets.
-        intensities: (N, A) from 0 to 5, NaN where missing; needed if the recipe
-            has soft targets.
+        intensities: (N, A) from 0 to 5, NaN where missing; these or `probabilities` are
+            needed if the recipe has soft targets.
+        probabilities: (N, A) of presence, NaN where missing.
         images: (N,), the name of each face in error messages.
         initial: A pre-trained model; it gets a new head for ``aus`` and all its layers
             are trained.
@@ -76,6 +85,7 @@ class TrainingJob:
     subjects: npt.ArrayLike | None = None
     sets: npt.ArrayLike | None = None
     intensities: npt.ArrayLike | None = None
+    probabilities: npt.ArrayLike | None = None
     images: npt.ArrayLike | None = None
     initial: TrainedModel | None = None
     checkpoint_folder: Path | str | None = None

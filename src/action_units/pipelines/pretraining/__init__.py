@@ -1,4 +1,4 @@
-"""A network that learns 18 AUs from many faces and noisy labels."""
+"""A network that learns AUs from many faces and noisy labels."""
 
 from action_units.pipelines.pretraining.pipeline import create_pipeline
 

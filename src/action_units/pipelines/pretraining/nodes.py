@@ -21,13 +21,13 @@ def pretrain(
         training: The recipe, the seed and the machine.
 
     Returns:
-        The model of 18 AUs, its training curve, and who it was trained with:
-        ``identity, split, photographs``.
+        The model of the AUs that the faces are labelled with, its training curve, and who it
+        was trained with: ``identity, split, photographs``.
 
     Raises:
         ConfigurationError: The faces were packed with another ``face_size``.
     """
-    from action_units.training.data import intensities_of
+    from action_units.training.data import intensities_of, probabilities_of
     from action_units.training.job import TrainingJob
     from action_units.training.train import train
 
@@ -46,6 +46,7 @@ def pretrain(
         images=faces.table["image"],
         subjects=faces.subjects,
         intensities=intensities_of(faces.table, faces.aus),
+        probabilities=probabilities_of(faces.table, faces.aus),
         checkpoint_folder=checkpoints / "pretrain",
         description="Pre-training",
         provenance={

@@ -1,4 +1,4 @@
-"""faces of the web set -> a network that knows 18 AUs, roughly."""
+"""faces of the web set -> a network that knows their AUs, roughly."""
 
 from kedro.pipeline import Node, Pipeline
 
