@@ -48,7 +48,7 @@ def test_a_probability_is_a_target_as_it_is(curve):
     with pytest.raises(
         ConfigurationError, match=r"probabilities go from 0\.3 to 1\.3; .* 0 to 1"
     ):
-        soften(options, LABELS, None, p + [[0, 0.4]])
+        soften(options, LABELS, None, p + np.array([0, 0.4]))
 
 
 @pytest.mark.parametrize(

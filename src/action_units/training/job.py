@@ -24,15 +24,8 @@ from action_units.training.data import Faces
 NAME = "job.json"
 _SCHEMA = 3
 _GROUPS = ("subjects", "sets")
-_ARRAYS = (
-    "labels",
-    "train_rows",
-    "validation_rows",
-    *_GROUPS,
-    "intensities",
-    "probabilities",
-    "images",
-)
+_VALUES = ("intensities", "probabilities")
+_ARRAYS = ("labels", "train_rows", "validation_rows", *_GROUPS, *_VALUES, "images")
 _PLAIN = ("seed", "checkpoint_seconds", "description", "provenance", "replaces")
 _INITIAL = "initial.safetensors"
 
