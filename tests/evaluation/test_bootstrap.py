@@ -120,7 +120,7 @@ def test_what_is_undefined_says_why():
     assert said[1] == dict.fromkeys(
         ["f1_norm", "balanced_accuracy", "mcc", "auc"], "no negative frame"
     )
-    assert set(said[2].values()) == {"no frame with a label"}
+    assert set(said[2].values()) == {"not scored in any frame"}
     assert said[3] == {"precision": "never called present", "mcc": "never called present"}
     always = np.ones_like(predicted)
     assert reasons(replace(given, predicted=always))[0] == {"mcc": "always called present"}

@@ -319,7 +319,7 @@ def test_no_frames_make_a_table_of_undefined_figures():
     table, _, _ = report_of(made_up_predictions().iloc[:0])
     assert table[["f1", "auc", "brier", "prevalence", "f1_low"]].isna().all(axis=None)
     assert (table["n"] == 0).all()
-    assert reasons(table.iloc[0])["f1"] == "no frame with a label"
+    assert reasons(table.iloc[0])["f1"] == "not scored in any frame"
 
 
 def table_of(predictions: pd.DataFrame) -> pd.DataFrame:

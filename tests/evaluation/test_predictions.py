@@ -41,7 +41,7 @@ def test_what_the_data_has_is_taken_too():
     assert table["AU01_r"].tolist() == [0.0, -1.0, 5.0] * 40  # not changed by reading it
     np.testing.assert_array_equal(found.intensities[:3, 0], [0.0, np.nan, 5.0])
     assert np.isnan(found.intensities[:, 1]).all()  # this AU has none
-    assert set(found.recordings) == {"left"}
+    assert set(found.recordings) == {f"{subject}/left" for subject in GROUPS[0]}
 
 
 def test_frames_without_numbers_have_none():

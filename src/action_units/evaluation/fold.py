@@ -260,8 +260,9 @@ def au_report(
         n_resamples: Resamples of the subjects; with 0 there are no intervals.
 
     Returns:
-        * One row per AU: ``au, name, n, support, n_subjects, n_subjects_with_positives,
-          threshold, threshold_fallback``; each metric of `METRICS`, NaN where undefined; its
+        * One row per AU: ``au, name``; ``n`` frames in which it is scored and ``support``
+          that show it, of ``n_subjects`` and ``n_subjects_with_positives``; ``threshold,
+          threshold_fallback``; each metric of `METRICS`, NaN where undefined; its
           95 % interval as ``f1_low``, ``f1_high`` and the number of resamples that it is over
           as ``f1_kept``, and so on; and ``why``, which `reasons` splits.
         * Plain means over AUs, one row per set of `average_sets`: ``average, n_aus,
@@ -280,7 +281,7 @@ def au_report(
         "name": [AU_NAMES.get(au, f"AU {au}") for au in aus],
         "n": counts.n,
         "support": counts.support,
-        "n_subjects": len(people.subjects),
+        "n_subjects": people.scored,
         "n_subjects_with_positives": people.with_positives,
         "threshold": np.asarray(thresholds),
         "threshold_fallback": list(fallback or [False] * len(aus)),

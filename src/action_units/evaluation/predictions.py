@@ -39,7 +39,8 @@ class Predictions:
         predicted: Whether each AU was called present, (N, A).
         subjects: Each frame's subject, (N,).
         frames: Each frame's number in its video, (N,); without them there are no events.
-        recordings: Each frame's video, (N,).
+        recordings: Each frame's video, named with its subject, (N,).
+        sets: Each frame's coded set, (N,); where the data says.
         intensities: Coded 0 to 5, NaN where missing, (N, A); where the data has them.
     """
 
@@ -50,6 +51,7 @@ class Predictions:
     subjects: NDArray[np.str_]
     frames: Ints | None = None
     recordings: NDArray[np.str_] | None = None
+    sets: NDArray[np.str_] | None = None
     intensities: Floats | None = None
 
     @property
@@ -65,7 +67,7 @@ class Predictions:
 
         Args:
             table: Columns subject, ``AU01`` … (1, 0, −1), ``AU01_p`` …; where the data has
-                them frame, recording (the video; the subject by default) and ``AU01_r`` …
+                them frame, recording (one of the subject's videos), set, and ``AU01_r`` …
                 (intensity).
             thresholds: Present means probability ≥ threshold, (A,).
             aus: All that have a label column by default.
@@ -84,15 +86,20 @@ class Predictions:
             raise PredictionError(
                 f"{limits.size} thresholds for {len(chosen)} AUs: expected one for each."
             )
-        video = "recording" if "recording" in table else "subject"
+        subjects = check_subjects(table["subject"].to_numpy(), len(y))
+        videos = subjects
+        if "recording" in table:  # other subjects may have recordings of the same names
+            names = table["recording"].fillna("").to_numpy().astype(str)
+            videos = np.char.add(np.char.add(subjects, "/"), names)
         return cls(
             aus=chosen,
             labels=y,
             probabilities=p,
             predicted=p >= limits,
-            subjects=check_subjects(table["subject"].to_numpy(), len(y)),
+            subjects=subjects,
             frames=_frames(table),
-            recordings=table[video].to_numpy().astype(str),
+            recordings=videos,
+            sets=table["set"].to_numpy().astype(str) if "set" in table else None,
             intensities=_intensities(table, [f"{name}_r" for name in au_columns(chosen)]),
         )
 

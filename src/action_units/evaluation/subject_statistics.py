@@ -39,15 +39,18 @@ class SubjectCounts:
     counts: Confusion
 
     @property
+    def scored(self) -> Ints:
+        """How many subjects each AU is scored for at all, (A,)."""
+        return np.asarray(np.count_nonzero(self.counts.n > 0, axis=0), np.int64)
+
+    @property
     def with_positives(self) -> Ints:
         """How many subjects show each AU at all, (A,)."""
         return np.asarray(np.count_nonzero(self.counts.support > 0, axis=0), np.int64)
 
     def has_interval(self, metric: str) -> Bools:
         """Which AUs have an interval: at least `MIN_SUBJECTS` contribute to them, (A,)."""
-        contribute = self.with_positives
-        if not METRICS[metric].of_positives:
-            contribute = np.asarray(np.count_nonzero(self.counts.n > 0, axis=0), np.int64)
+        contribute = self.with_positives if METRICS[metric].of_positives else self.scored
         return np.asarray(contribute >= MIN_SUBJECTS, np.bool_)
 
 
@@ -137,7 +140,7 @@ class SubjectStatistics:
                 return "no frame with an intensity"
             return "the same intensity in every frame, coded or predicted"
         if counts.n[au] == 0:
-            return "no frame with a label"
+            return "not scored in any frame"
         if name == "precision":
             return "never called present"
         if counts.support[au] == 0:

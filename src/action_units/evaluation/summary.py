@@ -26,6 +26,7 @@ from action_units.evaluation.subject_statistics import (
     subject_counts,
 )
 from action_units.hints import command
+from action_units.labels.action_units import au_columns
 
 NETWORKS = ("finetuned", "scratch")
 
@@ -36,6 +37,12 @@ _SHARED = {
     "packages": "package versions",
 }
 """The entries of a fold's provenance that all folds of a run should share."""
+
+_NOT_SCORED = {
+    "training": "so its network does not know it and it is not tested there",
+    "validation": "so its threshold is the median of the other AUs'",
+}
+"""What follows where an AU has no label in a part of a fold's data."""
 
 _METRICS = TypeAdapter(dict[str, dict[str, MetricScores]])
 _GAINS = TypeAdapter(dict[str, MetricScores])
@@ -269,8 +276,24 @@ def warnings_of(folds: Sequence[FoldEvaluation], n_folds: int) -> Iterator[str]:
     for key, what in _SHARED.items():
         if any(fold.provenance.get(key) != folds[0].provenance.get(key) for fold in folds):
             yield f"The folds were run with different {what}, so their average mixes them."
+    for part, problem in _NOT_SCORED.items():
+        for aus, numbers in _never_scored(folds, part).items():
+            named = ", ".join(au_columns(aus))
+            where = ", ".join(str(number) for number in numbers)
+            yield f"{named}: not scored in any {part} frame of fold {where}, {problem}."
     if 0 < sum(fold.scratch is not None for fold in folds) < len(folds):
         yield "Not every fold has a network trained from scratch, so none is compared."
+
+
+def _never_scored(
+    folds: Sequence[FoldEvaluation], part: str
+) -> dict[tuple[int, ...], list[int]]:
+    """The AUs without a label in a part of the data, and the folds where that is so."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for fold in folds:
+        if aus := tuple(fold.finetuned.provenance.get("not_scored", {}).get(part, ())):
+            found.setdefault(aus, []).append(fold.fold)
+    return found
 
 
 def _score(

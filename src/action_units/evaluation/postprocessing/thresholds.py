@@ -82,8 +82,9 @@ def choose_thresholds(
     middle of the best one is taken, which leaves the same margin on both sides. Of several
     best intervals the widest is taken, of equally wide ones the highest.
 
-    With `subjects` the threshold is fitted to `RESAMPLES` draws of as many of them, with
-    replacement, and the median is taken, so that no single person decides.
+    With `subjects` the threshold is fitted to `RESAMPLES` draws of as many of those who are
+    scored for the AU, with replacement, and the median is taken, so that no single person
+    decides.
 
     Args:
         labels: Validation labels 1, 0 or −1, (N, A).
@@ -100,14 +101,19 @@ def choose_thresholds(
         PredictionError: As `check_arrays` and `check_subjects`.
     """
     y, p = check_arrays(labels, probabilities)
-    subject, times, fitted_on = np.zeros(len(y), np.intp), np.ones((1, 1), np.int64), ()
+    subject, fitted_on, n_draws = np.zeros(len(y), np.intp), (), 0
     if subjects is not None:
         ids, subject = np.unique(check_subjects(subjects, len(y)), return_inverse=True)
-        times = np.concatenate([np.ones((1, ids.size), np.int64), _draws(ids.size, seed)])
-        fitted_on = tuple(ids.tolist())
-    cuts = np.full((len(times), y.shape[1]), np.nan)  # (R + 1, A)
+        fitted_on, n_draws = tuple(ids.tolist()), RESAMPLES
+    cuts = np.full((n_draws + 1, y.shape[1]), np.nan)  # (R + 1, A)
     for column in range(y.shape[1]):
-        cuts[:, column] = _best(y[:, column], p[:, column], subject, times, minimum_positives)
+        scored = y[:, column] != MISSING
+        who, index = np.unique(subject[scored], return_inverse=True)
+        times = np.ones((1, who.size), np.int64)
+        if n_draws and who.size:
+            times = np.concatenate([times, _draws(who.size, seed)])
+        best = _best(y[scored, column], p[scored, column], index, times, minimum_positives)
+        cuts[: len(best), column] = best
     fallback = np.isnan(cuts[0])  # an AU is fitted where all the frames together allow it
     values = np.full(y.shape[1], DEFAULT_THRESHOLD)
     values[~fallback] = np.nanmedian(cuts[:, ~fallback], axis=0)
@@ -138,14 +144,13 @@ def _best(
     *steps*, are compared. Frames are sorted once; a draw weights each subject's counts.
 
     Args:
-        labels: 1, 0 or −1 (left out), (N,).
+        labels: 1 or 0, (N,).
         scores: Higher is more positive, (N,).
         subject: Index of each frame's subject, (N,).
         times: How often each subject is drawn, (R, S).
         minimum_positives: As in `choose_thresholds`.
     """
     order = np.argsort(scores)[::-1]
-    order = order[labels[order] != MISSING]
     falling, who, positive = scores[order], subject[order], np.flatnonzero(labels[order] == 1)
     ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))[: falling.size]
     steps = ends[np.unique(np.searchsorted(ends, positive))]  # (K,), last frame at each score
