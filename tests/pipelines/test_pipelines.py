@@ -3,6 +3,8 @@
 Inputs and outputs are MemoryDatasets, except where a pipeline works in folders.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -44,6 +46,7 @@ from action_units.pipelines import (
     sample,
     withdrawal,
 )
+from action_units.pipelines.evaluation.nodes import predict_test_subjects
 from action_units.pipelines.selection import Selection
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
 from tests.export.synthetic import CARD, synthetic_faces, synthetic_model, synthetic_store
@@ -241,7 +244,31 @@ def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, disf
         assert set(validated["subject"]) == subjects["validation"]
         thresholds = finetuned[f"fold1.{network}_thresholds"]
         assert set(thresholds["fitted_on"]) == subjects["validation"]
+        assert "not_scored" not in model.provenance
     assert not {name for name in finetuned if name.startswith(("fold2", "fold3"))}
+
+
+def test_an_au_that_only_test_subjects_are_scored_for_is_neither_learned_nor_tested(
+    disfa_faces, tmp_path
+):
+    tested = np.isin(disfa_faces.subjects, fold_protocol("fg2020").test_subjects(1))
+    table = disfa_faces.table.assign(set="disfa", AU05_r=2.0)
+    table.loc[~tested, "AU05"] = -1
+    faces = replace(disfa_faces, table=table)
+    data = {
+        "disfa_faces": faces,
+        "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+        **folders(tmp_path, "checkpoints"),
+    }
+    made = run(finetuning.create_pipeline(), data, fold=1)
+    model = made["fold1.finetuned_model"]
+    assert model.provenance["not_scored"] == {"training": [5]}
+    assert made["fold1.finetuned_thresholds"]["5"]["fallback"]
+    predictions = predict_test_subjects(model, faces, model.provenance["subjects"], "cpu")
+    assert set(predictions["AU05"]) == {-1}
+    assert set(predictions["AU06"]) == {0, 1}
+    assert "AU05_r" not in predictions
+    assert set(predictions["set"]) == {"disfa"}
 
 
 # -------------------------------------------------------- evaluation and comparison

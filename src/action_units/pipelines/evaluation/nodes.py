@@ -45,7 +45,12 @@ def predict_test_subjects(
     tested = faces.select(np.isin(faces.subjects, split["test"]))
     # As the thresholds were fitted: a threshold holds for one way of asking.
     flip = bool(model.provenance["flip_average"])
-    return predictions_of(tested, model.aus, predict(model, tested.faces, device, flip=flip))
+    return predictions_of(
+        tested,
+        model.aus,
+        predict(model, tested.faces, device, flip=flip),
+        model.provenance.get("not_scored", {}).get("training", ()),
+    )
 
 
 def postprocess(

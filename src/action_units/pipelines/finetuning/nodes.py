@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from action_units.config import FinetuneSettings, TrainingConfig
@@ -15,6 +16,8 @@ from action_units.evaluation.postprocessing.thresholds import choose_thresholds
 from action_units.evaluation.predictions import check_no_duplicate_images
 from action_units.faces.store import FaceStore
 from action_units.hints import command
+from action_units.labels.action_units import au_columns
+from action_units.labels.coded_frames import MISSING
 from action_units.labels.folds import split_subjects as split_protocol
 from action_units.models.trained import TrainedModel
 from action_units.pipelines.parameters import check_face_size
@@ -116,6 +119,7 @@ def _train(
     # Test subjects are excluded here.
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
+    not_scored = _not_scored(known, ~validation)
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
     state = checkpoints / split["protocol"] / f"fold{split['fold']}_{network}"
     job = TrainingJob(
@@ -130,6 +134,7 @@ def _train(
         machine=training.machine,
         images=known.table["image"],
         subjects=known.subjects,
+        sets=known.table.get("set"),
         intensities=intensities_of(known.table, known.aus),
         initial=pretrained,
         checkpoint_folder=state,
@@ -142,6 +147,7 @@ def _train(
             "protocol": split["protocol"],
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
+            **({"not_scored": not_scored} if not_scored else {}),
         },
     )
     result = train(job, restart=training.restart)
@@ -151,11 +157,25 @@ def _train(
         training.machine.device,
         flip=training.recipe.flip_average,
     )
+    predictions = predictions_of(
+        known.select(validation), known.aus, probabilities, not_scored.get("training", ())
+    )
     thresholds = choose_thresholds(
-        known.labels[validation],
+        predictions[au_columns(known.aus)],
         probabilities,
         subjects=known.subjects[validation],
         seed=training.seed,
     )
-    predictions = predictions_of(known.select(validation), known.aus, probabilities)
     return result.model, thresholds.to_json(known.aus), result.curve, predictions
+
+
+def _not_scored(faces: FaceStore, training: npt.NDArray[np.bool_]) -> dict[str, list[int]]:
+    """The AUs without a label in ``training`` and, of the others, in ``validation``."""
+    known = faces.labels != MISSING  # (N, A)
+    learned, checked = known[training].any(axis=0), known[~training].any(axis=0)
+    missing = {"training": ~learned, "validation": learned & ~checked}
+    return {
+        part: [au for au, absent in zip(faces.aus, columns, strict=True) if absent]
+        for part, columns in missing.items()
+        if columns.any()
+    }

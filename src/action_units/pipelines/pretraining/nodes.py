@@ -45,6 +45,7 @@ def pretrain(
         machine=training.machine,
         images=faces.table["image"],
         subjects=faces.subjects,
+        sets=faces.table.get("set"),
         intensities=intensities_of(faces.table, faces.aus),
         probabilities=probabilities_of(faces.table, faces.aus),
         checkpoint_folder=checkpoints / "pretrain",
