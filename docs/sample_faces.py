@@ -1,22 +1,22 @@
 """Draws the pages of rendered faces in ``docs/images``: ``python -m docs.sample_faces``.
 
 Every action unit alone, combinations, one person through all of them, and a page of the
-photographs and of the recordings that the sample has.
+photographs, and the subjects of the coded sets that the sample has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
 from action_units.files import write_bytes
 from action_units.labels.action_units import AU_NAMES, au_column
+from action_units.sample import disfa, disfa_plan, studio, studio_plan
 from action_units.sample.canvas import Bytes, Floats, Pose
 from action_units.sample.contact_sheet import contact_sheet
-from action_units.sample.disfa import render_frame
-from action_units.sample.disfa_plan import SUBJECTS, intensities
 from action_units.sample.identity import draw_identity
 from action_units.sample.muscles import RENDERED_AUS
 from action_units.sample.render import render_face
@@ -80,13 +80,22 @@ def web_page(config: WebSampleConfig, count: int = 48) -> Bytes:
 
 def disfa_page(config: DisfaSampleConfig) -> Bytes:
     """Each subject at the picture of their video with the most AUs, captioned with them."""
-    images, captions = [], []
-    for subject in SUBJECTS:
-        course = intensities(config, subject)
-        index = int((course >= 1.5).sum(axis=1).argmax())
-        images.append(render_frame(config, subject, index, course[index]))
-        captions.append(f"{subject} {_present(course[index])}")
-    return contact_sheet(images, captions, 7)
+    return _subjects(disfa, config, disfa_plan.SUBJECTS, 7)
+
+
+def both_coded_sets(videos: DisfaSampleConfig, frames: StudioSampleConfig) -> Bytes:
+    """A few subjects of the rendered DISFA, and below them some of the studio."""
+    pages = (
+        _subjects(disfa, videos, disfa_plan.SUBJECTS[:10], 5),
+        _subjects(studio, frames, studio_plan.SUBJECTS[:8], 4),
+    )
+    width = 960
+    sizes = [(width, width * page.shape[0] // page.shape[1]) for page in pages]
+    scaled = [
+        cv2.resize(page, size, interpolation=cv2.INTER_AREA)
+        for page, size in zip(pages, sizes, strict=True)
+    ]
+    return np.concatenate(scaled)
 
 
 def shown(levels: Mapping[int, float]) -> Floats:
@@ -103,6 +112,7 @@ def write_pages(folder: Path) -> list[Path]:
         "one_person": one_person(),
         "web_photographs": web_page(WebSampleConfig()),
         "disfa_subjects": disfa_page(DisfaSampleConfig()),
+        "both_coded_sets": both_coded_sets(DisfaSampleConfig(), StudioSampleConfig()),
     }
     written = []
     for name, page in pages.items():
@@ -112,6 +122,17 @@ def write_pages(folder: Path) -> list[Path]:
         )
         written.append(path)
     return written
+
+
+def _subjects(sample: Any, config: Any, subjects: Sequence[str], columns: int) -> Bytes:
+    """Subjects of a coded set at their pictures with the most AUs."""
+    images, captions = [], []
+    for subject in subjects:
+        course = sample.intensities(config, subject)
+        index = int((course >= 1.5).sum(axis=1).argmax())
+        images.append(sample.render_frame(config, subject, index, course[index]))
+        captions.append(f"{subject} {_present(course[index])}")
+    return contact_sheet(images, captions, columns)
 
 
 def _portrait(number: int, levels: Mapping[int, float]) -> Bytes:
