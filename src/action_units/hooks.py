@@ -207,13 +207,13 @@ def check_recordings(
     folds: tuple[int, ...],
 ) -> None:
     """Check recordings, labels, exclusions and the folds to train; raises ActionUnitsError."""
-    from action_units.labels.folds import check_folds
+    from action_units.labels.folds import check_folds, fold_protocol
     from action_units.pipelines.preprocessing.nodes import disfa_plan
 
     plan = disfa_plan(recordings, parameters.preprocess, withdrawn)
     if folds:
         check_folds(
-            parameters.protocol,
+            fold_protocol(parameters.protocol),
             folds,
             plan.frames["subject"],
             parameters.finetune.validation_subjects,

@@ -19,7 +19,7 @@ from action_units.datasets.folds import EvaluatedFoldsDataset
 from action_units.datasets.raw import DisfaRecordingsDataset, WebPhotographsDataset
 from action_units.datasets.verified import CSV, JSON, TableCSVDataset, VerifiedDataset
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
-from action_units.labels.folds import DISFA_SUBJECTS, fold_protocol
+from action_units.labels.folds import DISFA_SUBJECTS, FG2020
 
 TABLE = pd.DataFrame({"au": [1, 2], "f1": [0.123456789012345, np.nan], "name": ["a", "n, b"]})
 
@@ -162,7 +162,7 @@ def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
     assert files == {f"fold{k}_{part}.csv" for k in (1, 2, 3) for part in ("train", "test")}
     for fold in (1, 2, 3):
         test = pd.read_csv(tmp_path / f"fold{fold}_test.csv", header=None)[0]
-        assert set(test.str[10:15]) == set(fold_protocol("fg2020").test_subjects(fold))
+        assert set(test.str[10:15]) == set(FG2020.test_subjects(fold))
     back = dataset.load()
     assert (back.origin, back.provenance) == ("rendered", {"crop": {"margin": 0.1}})
     columns = ["image", *au_columns(DISFA_AUS)]

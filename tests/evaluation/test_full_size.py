@@ -13,7 +13,7 @@ from action_units.evaluation.fold import FoldEvaluation, evaluate_predictions
 from action_units.evaluation.report.report import render_report
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_columns
-from action_units.labels.folds import DISFA_SUBJECTS, split_subjects
+from action_units.labels.folds import DISFA_SUBJECTS, FG2020, split_subjects
 from action_units.labels.tables import read_finetune_labels
 from tests.evaluation.made_up import thresholds_at
 from tests.evaluation.report.test_report import Page
@@ -41,7 +41,7 @@ def run():
     predictions = {fold: simulated(fold) for fold in FILES}
     folds = []
     for fold, table in predictions.items():
-        split = split_subjects("fg2020", fold, DISFA_SUBJECTS, 3, 0)
+        split = split_subjects(FG2020, fold, DISFA_SUBJECTS, 3, 0)
         model = evaluate_predictions(table, thresholds_at(0.5))
         folds.append(
             FoldEvaluation(

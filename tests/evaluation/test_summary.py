@@ -157,7 +157,7 @@ def test_scratch_is_compared_only_where_every_fold_has_it(folds):
 
 def test_folds_of_one_run_pass_without_a_word(folds):
     check_folds_agree(folds)
-    assert list(warnings_of(folds, 3)) == []
+    assert list(warnings_of(folds)) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_folds_of_one_run_pass_without_a_word(folds):
 )
 def test_folds_run_differently_are_told(folds, key, value, what):
     odd = dataclasses.replace(folds[2], provenance={**folds[2].provenance, key: value})
-    (warning,) = warnings_of([*folds[:2], odd], 3)
+    (warning,) = warnings_of([*folds[:2], odd])
     assert warning.startswith(f"The folds were run with different {what}")
 
 

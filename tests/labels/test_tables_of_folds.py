@@ -3,7 +3,7 @@
 import pytest
 
 from action_units.errors import LabelError
-from action_units.labels.folds import fold_protocol
+from action_units.labels.folds import FG2020, STANDARD
 from action_units.labels.tables import read_fold_tables, read_web_tables
 from tests.conftest import REAL_LABELS
 from tests.labels.test_tables import disfa_line, web_line
@@ -104,14 +104,14 @@ def test_rows_missing_from_one_file_are_told(folds):
 
 
 def test_folds_are_compared_with_a_protocol(real_tables):
-    assert real_tables.differences_from(fold_protocol("fg2020")) == []
-    assert len(real_tables.differences_from(fold_protocol("standard"))) == 2
+    assert real_tables.differences_from(FG2020) == []
+    assert len(real_tables.differences_from(STANDARD)) == 2
 
 
 def test_a_few_subjects_are_compared_with_those_of_a_protocol_who_are_there(folds):
     tables = read_fold_tables(folds)
-    assert tables.differences_from(fold_protocol("fg2020")) == []
-    first, second = tables.differences_from(fold_protocol("standard"))
+    assert tables.differences_from(FG2020) == []
+    first, second = tables.differences_from(STANDARD)
     assert "fold 1 of the files tests on SN002, but" in first
     assert "on SN001, SN002" in first
     assert "fold 2 of the files tests on SN001, but" in second

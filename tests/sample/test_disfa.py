@@ -7,7 +7,7 @@ import pytest
 from action_units.config import DisfaSampleConfig
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.labels.disfa import read_disfa
-from action_units.labels.folds import PROTOCOLS
+from action_units.labels.folds import FG2020, STANDARD, FoldProtocol
 from action_units.sample.disfa import write_disfa_sample, write_subject
 from action_units.sample.disfa_plan import (
     COMBINATIONS,
@@ -104,12 +104,14 @@ def test_the_combinations_make_up_the_prevalences() -> None:
         assert having == pytest.approx(100 * PREVALENCE[au], abs=0.02)
 
 
-@pytest.mark.parametrize("protocol", ["fg2020", "standard"])
+@pytest.mark.parametrize("protocol", [FG2020, STANDARD])
 @pytest.mark.parametrize("frames", [24, 40, 100])
 @pytest.mark.parametrize("seed", [0, 1911, 77])
-def test_every_fold_tests_and_trains_on_every_au(protocol: str, frames: int, seed: int) -> None:
+def test_every_fold_tests_and_trains_on_every_au(
+    protocol: FoldProtocol, frames: int, seed: int
+) -> None:
     labels = occurrences(DisfaSampleConfig(seed=seed, frames_per_subject=frames))
-    for group in PROTOCOLS[protocol].groups:
+    for group in protocol.groups:
         test = np.array([labels[s].any(axis=0) for s in group])
         train = np.array([labels[s].any(axis=0) for s in SUBJECTS if s not in group])
         assert test.any(axis=0).all()

@@ -28,7 +28,7 @@ from action_units.files import (
 )
 from action_units.hints import command
 from action_units.labels.action_units import DISFA_AUS, au_columns, aus_of_columns
-from action_units.labels.folds import PROTOCOLS
+from action_units.labels.folds import FG2020
 from action_units.labels.tables import (
     read_fold_tables,
     read_web_tables,
@@ -197,14 +197,12 @@ class DisfaCropsDataset(_Crops):
     its own protocol.
     """
 
-    _PROTOCOL = PROTOCOLS["fg2020"]
-
     def _export(self, table: pd.DataFrame) -> Iterable[Path]:
-        return write_fold_tables(table, self.path, self._PROTOCOL)
+        return write_fold_tables(table, self.path, FG2020)
 
     def _import(self) -> tuple[pd.DataFrame, list[str]]:
         tables = read_fold_tables(self.path)
-        return tables.table, tables.warnings + tables.differences_from(self._PROTOCOL)
+        return tables.table, tables.warnings + tables.differences_from(FG2020)
 
     def _warnings(self, table: pd.DataFrame) -> list[str]:
         return disfa_warnings(table, DISFA_AUS)

@@ -38,6 +38,18 @@ def resample(n_subjects: int, seed: Sequence[int], n_resamples: int = RESAMPLES)
     return generator.multinomial(n_subjects, shares, n_resamples).astype(np.float64)
 
 
+def draw_folds(n_folds: int, seed: Sequence[int], n_resamples: int = RESAMPLES) -> Ints:
+    """Which folds are in each resample of folds, (R, F): indices from 0.
+
+    Args:
+        n_folds: F of them, and as many are drawn, with replacement.
+        seed: Numbers that name the draw.
+        n_resamples: R.
+    """
+    generator = np.random.default_rng([n_folds, *seed])
+    return generator.integers(n_folds, size=(n_resamples, n_folds))
+
+
 def interval(resampled: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """The percentile interval along the first axis, over the resamples that are defined.
 

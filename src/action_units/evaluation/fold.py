@@ -89,6 +89,7 @@ class FoldEvaluation:
     Attributes:
         fold: Its number, from 1.
         protocol: The fold protocol's name.
+        n_folds: How many folds it has.
         rendered: The faces are rendered, not people's.
         train: Subjects trained on.
         validation: Subjects that chose epoch and thresholds.
@@ -113,6 +114,7 @@ class FoldEvaluation:
     finetuned: ModelEvaluation
     scratch: ModelEvaluation | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    n_folds: int = 3
 
     def __post_init__(self) -> None:
         """Check the subjects."""
@@ -168,6 +170,7 @@ class FoldEvaluation:
         return {
             "fold": self.fold,
             "protocol": self.protocol,
+            "n_folds": self.n_folds,
             "rendered": self.rendered,
             "subjects": {
                 "train": list(self.train),
@@ -190,6 +193,7 @@ class FoldEvaluation:
             return cls(
                 fold=int(content["fold"]),
                 protocol=content["protocol"],
+                n_folds=int(content.get("n_folds", 3)),  # earlier versions had no others
                 rendered=bool(content["rendered"]),
                 **{part: tuple(names) for part, names in content["subjects"].items()},
                 finetuned=models["finetuned"],

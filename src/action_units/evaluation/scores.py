@@ -109,7 +109,7 @@ class BootstrapScores:
         folds: The folds' numbers.
         subject_counts: Of the subjects of all folds.
         by_fold: Each metric in each fold, (F, A).
-        by_fold_resampled: In resamples of each fold's subjects, (R, F, A).
+        by_fold_resampled: In resamples of each fold's subjects, or of the folds, (R, F, A).
         by_fold_why: Why metrics are undefined, of each fold.
         pooled: Each metric of all folds together, (A,).
         pooled_resampled: In resamples of all subjects, (R, A).
@@ -215,6 +215,10 @@ def bootstrap_scores(
 ) -> BootstrapScores:
     """All metrics of one network and their resamples.
 
+    Subjects are resampled within their fold. Where a fold tests fewer subjects than there are
+    folds, whole folds are resampled instead: of n units, resampling shows (n − 1)/n of the
+    variance, so a fold of one subject would have an interval without any width.
+
     Args:
         folds: What each test subject contributes, by fold.
         pooled: The same of all folds together.
@@ -222,16 +226,21 @@ def bootstrap_scores(
         seed: Of the bootstrap; each fold has draws of its own.
     """
     values = [part.values for part in folds.values()]
-    resampled = [part.resampled([seed, fold]) for fold, part in folds.items()]
     whole = pooled.values
+    by_fold = {name: np.stack([part[name] for part in values]) for name in whole}
+    smallest = min(len(part.subject_counts.subjects) for part in folds.values())
+    if smallest < len(folds):
+        drawn = bootstrap.draw_folds(len(folds), [seed])  # (R, F)
+        resampled = {name: by_fold[name][drawn] for name in whole}
+    else:
+        within = [part.resampled([seed, fold]) for fold, part in folds.items()]
+        resampled = {name: np.stack([part[name] for part in within], axis=1) for name in whole}
     return BootstrapScores(
         aus=tuple(aus),
         folds=tuple(folds),
         subject_counts=pooled.subject_counts,
-        by_fold={name: np.stack([part[name] for part in values]) for name in whole},
-        by_fold_resampled={
-            name: np.stack([part[name] for part in resampled], axis=1) for name in whole
-        },
+        by_fold=by_fold,
+        by_fold_resampled=resampled,
         by_fold_why=tuple(
             part.why_undefined(own) for part, own in zip(folds.values(), values, strict=True)
         ),

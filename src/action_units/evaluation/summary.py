@@ -54,7 +54,6 @@ class RunSummary:
 
     Attributes:
         folds: The folds that are evaluated, by number.
-        n_folds: How many the protocol has.
         metrics: Every metric of each network; ``finetuned``, and ``scratch`` if every fold has
             it.
         gains: Pre-trained minus from scratch, by metric, paired over subjects; empty without
@@ -63,7 +62,6 @@ class RunSummary:
     """
 
     folds: tuple[FoldEvaluation, ...]
-    n_folds: int
     metrics: dict[str, dict[str, MetricScores]]
     gains: dict[str, MetricScores]
     warnings: tuple[str, ...]
@@ -87,6 +85,11 @@ class RunSummary:
     def protocol(self) -> str:
         """The fold protocol's name."""
         return self.folds[0].protocol
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds the protocol has."""
+        return self.folds[0].n_folds
 
     @property
     def pretrained(self) -> bool:
@@ -184,7 +187,6 @@ class RunSummary:
                 )
             return cls(
                 folds=ordered,
-                n_folds=int(content["n_folds"]),
                 metrics=_METRICS.validate_python(content["measures"]),
                 gains=_GAINS.validate_python(content["gains"]),
                 warnings=tuple(content["warnings"]),
@@ -198,7 +200,6 @@ class RunSummary:
 
 def summarise(
     folds: Iterable[FoldEvaluation],
-    n_folds: int = 3,
     seed: int = 0,
     predictions: Mapping[str, Mapping[int, pd.DataFrame]] | None = None,
 ) -> RunSummary:
@@ -206,7 +207,6 @@ def summarise(
 
     Args:
         folds: One to all of a protocol's folds.
-        n_folds: How many the protocol has.
         seed: Of the bootstrap.
         predictions: By network and fold, as `Predictions.read` takes them. Without it there
             are only the metrics of confusion counts: AUC and the like need the frames.
@@ -225,20 +225,25 @@ def summarise(
     both = len(scored) == len(NETWORKS)
     return RunSummary(
         folds=ordered,
-        n_folds=n_folds,
         metrics={name: network.scores() for name, network in scored.items()},
         gains=(scored["finetuned"] - scored["scratch"]).scores() if both else {},
-        warnings=tuple(warnings_of(ordered, n_folds)),
+        warnings=tuple(warnings_of(ordered)),
     )
+
+
+_CHANGED = (
+    "the protocol or the data was changed after the first was trained, so train all folds with "
+    "another `run` name"
+)
 
 
 def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
     """Check that folds, in the order of their numbers, may be averaged.
 
     Raises:
-        ConfigurationError: No fold, a fold twice, another protocol, other AUs, rendered faces
-            with people's, a pre-trained network with one that is not, or a subject tested in
-            two folds.
+        ConfigurationError: No fold, a fold twice, another protocol or number of folds, other
+            AUs, rendered faces with people's, a pre-trained network with one that is not, or a
+            subject tested in two folds.
     """
     if not folds:
         raise ConfigurationError(f"no fold has been evaluated yet: run {command('evaluate')}.")
@@ -256,22 +261,34 @@ def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
                     f"folds {first.fold} and {fold.fold} cannot be averaged: their {what} "
                     f"differs, {getattr(first, what)} and {getattr(fold, what)}."
                 )
+        if fold.n_folds != first.n_folds:
+            raise ConfigurationError(
+                f"folds {first.fold} and {fold.fold} cannot be averaged: the protocol had "
+                f"{first.n_folds} folds for one and {fold.n_folds} for the other; {_CHANGED}."
+            )
         for subject in fold.test:
             if subject in tested:
                 raise ConfigurationError(
                     f"{subject} is tested in fold {tested[subject]} and in fold {fold.fold}: "
-                    "each subject is tested once."
+                    f"each subject is tested once; {_CHANGED}."
                 )
             tested[subject] = fold.fold
 
 
-def warnings_of(folds: Sequence[FoldEvaluation], n_folds: int) -> Iterator[str]:
-    """Sentences that a reader of these folds must know; the protocol has `n_folds`."""
+def warnings_of(folds: Sequence[FoldEvaluation]) -> Iterator[str]:
+    """Sentences that a reader of these folds must know."""
+    n_folds = folds[0].n_folds
     if len(folds) < n_folds:
         evaluated = ", ".join(str(fold.fold) for fold in folds)
         yield (
             f"{len(folds)} of {n_folds} folds are evaluated (fold {evaluated}): "
             "the averages run over these alone."
+        )
+    if n_folds > 1 and all(len(fold.test) == 1 for fold in folds):
+        yield (
+            "Each fold tests one subject, so the mean of folds is a mean over subjects. F1 "
+            "leaves out those who never show an AU, with their false positives; the pooled "
+            "score counts all frames."
         )
     for key, what in _SHARED.items():
         if any(fold.provenance.get(key) != folds[0].provenance.get(key) for fold in folds):

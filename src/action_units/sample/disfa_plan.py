@@ -10,7 +10,7 @@ import numpy as np
 
 from action_units.config import DisfaSampleConfig
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
-from action_units.labels.folds import PROTOCOLS
+from action_units.labels.folds import DISFA_SUBJECTS, FG2020, STANDARD
 from action_units.sample.canvas import Floats
 from action_units.sample.course import Event, play
 
@@ -46,7 +46,7 @@ PREVALENCE: dict[int, float] = {
 }  # fmt: skip
 """Share of frames with intensity 2 or more, from the same sources."""
 
-SUBJECTS = PROTOCOLS["fg2020"].subjects
+SUBJECTS = DISFA_SUBJECTS
 
 
 @dataclass
@@ -150,7 +150,7 @@ def _rarity(event: Event) -> float:
 
 def _interleaved(rng: np.random.Generator) -> list[int]:
     """Subject indices such that any three in a row test all folds of both protocols."""
-    groups = [PROTOCOLS[name].groups for name in ("fg2020", "standard")]
+    groups = [FG2020.groups, STANDARD.groups]
     cells = [(row, (row + shift) % 3) for shift in range(3) for row in range(3)]
     members = {
         cell: [int(k) for k in rng.permutation(len(SUBJECTS))

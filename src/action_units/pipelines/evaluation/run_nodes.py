@@ -23,7 +23,6 @@ from action_units.evaluation.report.tables import latex_table, markdown_table
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.faces.store import FaceStore
-from action_units.labels.folds import fold_protocol
 from action_units.progress import clock
 
 logger = logging.getLogger(__name__)
@@ -56,13 +55,12 @@ def summarise(
         and as Markdown.
     """
     evaluations = [fold.evaluation for fold in folds.values()]
-    n_folds = len(fold_protocol(evaluations[0].protocol).folds) if evaluations else 3
     predictions = {
         name: {number: fold.predictions[name] for number, fold in folds.items()}
         for name in ("finetuned", "scratch")
         if all(name in fold.predictions for fold in folds.values())
     }
-    summary = summarise_folds(evaluations, n_folds, predictions=predictions)
+    summary = summarise_folds(evaluations, predictions=predictions)
     for warning in summary.warnings:
         logger.warning(warning)
     return (

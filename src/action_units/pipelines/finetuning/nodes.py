@@ -18,6 +18,7 @@ from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.action_units import au_columns
 from action_units.labels.coded_frames import MISSING
+from action_units.labels.folds import fold_protocol
 from action_units.labels.folds import split_subjects as split_protocol
 from action_units.models.trained import TrainedModel
 from action_units.pipelines.parameters import check_face_size
@@ -47,7 +48,11 @@ def split_subjects(
         ConfigurationError: A picture is on both sides under two subjects' names.
     """
     split = split_protocol(
-        protocol, fold, set(faces.subjects.tolist()), finetune.validation_subjects, seed
+        fold_protocol(protocol),
+        fold,
+        set(faces.subjects.tolist()),
+        finetune.validation_subjects,
+        seed,
     )
     who = {part: list(subjects) for part, subjects in asdict(split).items()}
     check_no_duplicate_images(
