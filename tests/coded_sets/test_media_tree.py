@@ -12,7 +12,7 @@ from action_units.errors import LabelError
 FILES = (
     "anna/smile.mp4", "anna/talk.AVI", "bo/smile.mp4", "bo/frames/1.png", "bo/frames/2.PNG",
     "cleo/img_0001.jpg", "cleo/img_0001.png", "cleo/notes.txt", ".hidden/a.mp4", "cleo/.b.mp4",
-    "Jörg/a.jpg", "jörg/a.jpg", "dora.jpg",
+    "Jörg/a.jpg", "jörg/a.jpg", "dora.jpg", "top.mp4", "bo/top.mp4",
 )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def root(tmp_path):
         ("frames", "x", "bo/frames"),
         ("bo/frames", "x", "bo/frames"),
         ("cleo", "cleo", "cleo"),
+        ("top", "anna", "top.mp4"),
         ("b", "x", None),
         ("a", "x", None),
     ],

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 
 from action_units.errors import LabelError
@@ -64,7 +65,7 @@ class MediaTree:
         self.root = Path(root)
         self.videos: list[str] = []
         self.pictures: dict[str, list[str]] = {}  # the names in each folder
-        self._pictures: dict[str, list[str]] = defaultdict(list)
+        self._paths: dict[str, str] = {}  # of the pictures, by the same with composed letters
         self._recordings: dict[str, list[str]] = defaultdict(list)
         for branch in walk(self.root):
             if branch.error is not None:
@@ -75,12 +76,19 @@ class MediaTree:
             for name, kind in kinds.items():
                 if kind == "picture":
                     self.pictures.setdefault(folder, []).append(name)
-                    self._pictures[_key(name)].append(branch.name + name)
+                    self._paths[composed(branch.name + name)] = branch.name + name
                 elif kind == "video" and not name.startswith("."):
                     self.videos.append(branch.name + name)
                     self._recordings[_key(name)].append(branch.name + name)
             if folder and folder in self.pictures:
                 self._recordings[_key(folder)].append(folder)
+
+    @cached_property
+    def _by_end(self) -> dict[str, list[str]]:
+        paths: dict[str, list[str]] = defaultdict(list)
+        for path in self._paths.values():
+            paths[_key(path)].append(path)
+        return paths
 
     def picture(self, name: str, subject: str) -> str | None:
         """A picture's path below the folder; None where it is not there.
@@ -92,7 +100,9 @@ class MediaTree:
         Raises:
             ValueError: It fits several.
         """
-        return _choose(self._pictures.get(_key(name), []), name, subject)
+        if (path := self._paths.get(name)) is not None:
+            return path
+        return _choose(self._by_end.get(_key(name), []), name, subject)
 
     def recording(self, name: str, subject: str) -> str | None:
         """The path of a video, or of a folder that has pictures; else as ``picture``."""
@@ -141,7 +151,7 @@ def _choose(paths: list[str], name: str, subject: str) -> str | None:
     folded = f"/{name.casefold()}"
     fits = [path for path in paths if is_end(composed(path).casefold(), folded)]
     if len(fits) > 1:
-        whole = [path for path in fits if composed(path) in (name, without_suffix(name))]
+        whole = [p for p in fits if name in (composed(p), without_suffix(composed(p)))]
         same = [path for path in fits if is_end(composed(path), f"/{name}")]
         own = [path for path in same or fits if subject in composed(path).split("/")]
         fits = whole or own or same or fits

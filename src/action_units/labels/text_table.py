@@ -2,10 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -109,19 +108,20 @@ def _fitted(path: Path, cells: list[str], width: int, line: int) -> list[str]:
 
 def _read_parquet(path: Path, content: bytes) -> TextTable:
     table = pq.read_table(pa.BufferReader(content))
-    columns = [
-        list(map(_writer(column.type), column.to_pylist())) for column in table.itercolumns()
-    ]
+    columns = [_written(column.combine_chunks()) for column in table.itercolumns()]
     lines = np.arange(1, table.num_rows + 1)
     names = [name.strip() for name in table.column_names]
     return TextTable(path, names, columns, lines, header=None)
 
 
-def _writer(kind: pa.DataType) -> Callable[[Any], str]:
-    """How values of a Parquet column are written; those of nested types are not."""
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-        return lambda value: ""
-    return lambda value: "" if value is None else str(value).strip()
+def _written(column: pa.Array) -> list[str]:
+    """The values of a Parquet column as text; those of nested types and bytes are not read."""
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+        return [""] * len(column)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    texts = [str(value).strip() for value in column.dictionary.to_pylist()]
+    return ["" if place is None else texts[place] for place in column.indices.to_pylist()]
 
 
 def column_of(table: TextTable, names: Sequence[str], what: str) -> int | None:
