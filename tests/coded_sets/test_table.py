@@ -110,7 +110,9 @@ def test_videos_with_or_without_suffix(tmp_path):
 )
 def test_the_first_frame_of_videos(tmp_path, frames, first_frame, expected):
     touch(tmp_path, "a.mp4")
-    text = "subject,frame,AU1\n" + "".join(f"a,{frame},{n % 2}\n" for n, frame in enumerate(frames))
+    text = "subject,frame,AU1\n" + "".join(
+        f"a,{frame},{n % 2}\n" for n, frame in enumerate(frames)
+    )
     (media,) = read(tmp_path, text, first_frame=first_frame).media.values()
     assert media.first_frame == expected
 
@@ -158,15 +160,31 @@ def test_pictures_without_codes_are_left_to_the_plan(tmp_path):
         ("subject,frame,AU1\na,1,0\na,x,0", 3, "frame is 'x'; expected a whole number"),
         ("subject,frame,AU1\na,1,0\na,1.5,0", 3, "frame is '1.5'"),
         ("subject,frame,AU1\na,1,0\na,-1,0", 3, "frame is '-1'"),
-        ("subject,frame,AU1\na,1,0\na,2,0\na,01,0", 4, "frame 1 of a of a is on line 2 already"),
-        ("subject,image,AU1\na,p/1.png,0\na,2.png,0\nb,p/../p/1.png,0", 4, "is on line 2 already"),
+        (
+            "subject,frame,AU1\na,1,0\na,2,0\na,01,0",
+            4,
+            "frame 1 of a of a is on line 2 already",
+        ),
+        (
+            "subject,image,AU1\na,p/1.png,0\na,2.png,0\nb,p/../p/1.png,0",
+            4,
+            "is on line 2 already",
+        ),
         ("subject,image,AU1\na,2.png,0\na,1.png,0\nb,p/1.png,0", 4, "'p/1.png' is on line 3"),
         ("subject,image,AU1\na,,0", 2, "image '' is empty; expected a path below"),
         ("subject,image,AU1\na,/x/1.png,0", 2, "'/x/1.png' is absolute; expected a path below"),
         ("subject,image,AU1\na,p/../../1.png,0", 2, "leads out of it; expected a path below"),
         ("subject,video,frame,AU1\na,C:\\a.mp4,1,0", 2, "is absolute"),
-        ("subject,video,frame,AU1\nx,same,1,0", 2, "fits both u/same.mp4 and v/same.mp4; write"),
-        ("subject,video,frame,AU1\nx,a,1,0\ny,a,1,0", 3, "is a.mp4, which is 'a' of x on other"),
+        (
+            "subject,video,frame,AU1\nx,same,1,0",
+            2,
+            "fits both u/same.mp4 and v/same.mp4; write",
+        ),
+        (
+            "subject,video,frame,AU1\nx,a,1,0\ny,a,1,0",
+            3,
+            "is a.mp4, which is 'a' of x on other",
+        ),
         ("subject,video,frame,AU1\nx,a,1,0\nx,X/a.mp4,1,0\nx,x/a,1,0", 4, "has the same name"),
     ],
 )
@@ -181,7 +199,9 @@ def test_names_match_whatever_the_form_of_their_letters(tmp_path):
     """NFC as Linux and Windows write it, NFD as macOS does."""
     nfc, nfd = (unicodedata.normalize(form, "Jörg/läuft.mp4") for form in ("NFC", "NFD"))
     touch(tmp_path, nfd)
-    data = read(tmp_path, f"subject,video,frame,AU1\n{nfc[:4]},{nfc},1,0\n{nfd[:5]},{nfd},2,1\n")
+    data = read(
+        tmp_path, f"subject,video,frame,AU1\n{nfc[:4]},{nfc},1,0\n{nfd[:5]},{nfd},2,1\n"
+    )
     assert rows_of(data) == [["Jörg", "läuft", 1, 0], ["Jörg", "läuft", 2, 1]]
     assert {media.path for media in data.media.values()} == {tmp_path / nfd}
 
@@ -216,7 +236,9 @@ def test_where_the_table_lies(tmp_path):
         changes = {name: str(path) for name, path in changes.items()}
         return read_table(CodedSetSettings(**values, **changes), media, ()).frames.source
 
-    with pytest.raises(LabelError, match=r"expected one table of codes.*there is a.mp4. .*study"):
+    with pytest.raises(
+        LabelError, match=r"expected one table of codes.*there is a.mp4. .*study"
+    ):
         table()
     (media / "codes.csv").write_text(text)
     assert table() == media / "codes.csv"
@@ -225,7 +247,9 @@ def test_where_the_table_lies(tmp_path):
     (tables / "one.tsv").write_text(text.replace(",", "\t"))
     assert table(labels=tables) == tables / "one.tsv"
     (tables / "two.csv").write_text(text)
-    with pytest.raises(LabelError, match=r"there are one.tsv, two.csv. .*coded_sets.study.labels"):
+    with pytest.raises(
+        LabelError, match=r"there are one.tsv, two.csv. .*coded_sets.study.labels"
+    ):
         table(labels=tables)
     assert table(labels=tables / "two.csv", media=media) == tables / "two.csv"
 

@@ -17,7 +17,7 @@ from action_units.labels.text_table import column_of, read_text_table
 NOT_SCORED = ["", "nan", "-1", "9", "999"]
 SPELLINGS = (
     "AU{:02d}", "AU{}", "au_{}", "AU {}", "Au-{:02d}", "AU{:02d}_r", "au{}_c", " AU{:02d} ",
-    "Action Unit {}", "au_{}_intensity", "{}",
+    "au_{}_intensity", "{}",
 )  # fmt: skip
 LETTERS = "0ABCDE"
 

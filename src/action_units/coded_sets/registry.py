@@ -5,11 +5,13 @@ from pathlib import Path
 
 from action_units.coded_sets.disfa import read_disfa_set
 from action_units.coded_sets.reader import CodedData, Reader, setting
+from action_units.coded_sets.table import read_table
 from action_units.config.data import CodedSetSettings
 from action_units.errors import ConfigurationError
 
 READERS: dict[str, Reader] = {
     "disfa": read_disfa_set,
+    "table": read_table,
 }
 """A new reader is a file of this package and a line here."""
 

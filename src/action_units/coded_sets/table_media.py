@@ -143,12 +143,11 @@ def _number_images(groups: Iterable[list[int]], paths: Sequence[str]) -> np.ndar
     """
     frames = np.zeros(len(paths), np.int64)
     for members in groups:
-        numbers = [number_of(paths[row]) for row in members]
-        if None in numbers or len(set(numbers)) < len(numbers):
+        numbers = [n for row in members if (n := number_of(paths[row])) is not None]
+        if len(set(numbers)) < len(members):
             members = sorted(members, key=lambda row: paths[row])
-            frames[members] = range(1, len(members) + 1)
-        else:
-            frames[members] = numbers
+            numbers = list(range(1, len(members) + 1))
+        frames[members] = numbers
     return frames
 
 

@@ -1,8 +1,8 @@
 """AU columns of a table, however they are spelled, as codes.
 
-A column is named ``AU01``, ``AU1``, ``au_1``, ``AU 1``, ``Action Unit 1`` or, where no column
-is named so, ``1``. ``_r`` or ``_intensity`` behind it says that it has intensities, ``_c``,
-``_presence`` or ``_occurrence`` that it has presence. A cell is 0 or 1, 0 to 5 (also ``3.0``
+A column is named ``AU01``, ``AU1``, ``au_1``, ``AU 1`` or, where no column is named so, ``1``.
+``_r`` or ``_intensity`` after it says that it has intensities, ``_c``, ``_presence`` or
+``_occurrence`` that it has presence. A cell is 0 or 1, 0 to 5 (also ``3.0``
 and ``3,0``), or one of FACS's letters A to E for 1 to 5; ``true`` and ``false`` are 1 and 0.
 """
 
@@ -15,16 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from action_units.labels.action_units import AU_NAMES, au_column, au_columns
+from action_units.labels.action_units import (
+    AU_NAMES,
+    au_column,
+    au_columns,
+    parse_au_column,
+)
 from action_units.labels.coded_frames import MISSING
 from action_units.labels.text_table import TextTable
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(
-    r"(au|action[ _]?unit)?[ _.-]*0*([1-9]\d?)(?:[ _.-]*(r|intensity|c|presence|occurrence))?",
-    re.ASCII | re.IGNORECASE,
-)
+_BARE = re.compile(r"\s*0*([1-9]\d?)\s*", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0*)?", re.ASCII)
 _LETTERS = {letter: code for code, letter in enumerate("abcde", 1)}
 _NUMBERS = {**{str(code): code for code in range(6)}, "false": 0, "true": 1}
@@ -38,7 +40,7 @@ class AUColumn:
     Attributes:
         place: Among the columns of the table, from 0.
         name: As it is written.
-        kind: ``intensity``, ``presence``, or nothing where the name does not say.
+        kind: ``c`` of presence, ``r`` of intensities, or nothing where the name does not say.
     """
 
     place: int
@@ -77,24 +79,25 @@ def find_au_columns(table: TextTable) -> dict[int, list[AUColumn]]:
         LabelError: Two columns are readings of one AU. One may have its presence and one
             its intensities.
     """
-    matches = [_NAME.fullmatch(name) for name in table.names]
-    has_prefix = any(match and match[1] for match in matches)
+    parsed = [parse_au_column(name) for name in table.names]
+    if not any(parsed):
+        matches = [_BARE.fullmatch(name) for name in table.names]
+        parsed = [(int(match[1]), "") if match else None for match in matches]
     columns: dict[int, list[AUColumn]] = {}
-    for place, match in enumerate(matches):
-        if match is None or (has_prefix and not match[1]) or int(match[2]) not in AU_NAMES:
+    for place, au_and_kind in enumerate(parsed):
+        au, kind = au_and_kind or (0, "")
+        if au not in AU_NAMES or kind == "p":
             continue
-        suffix = (match[3] or "").lower()
-        kind = {"": "", "r": "intensity", "intensity": "intensity"}.get(suffix, "presence")
         one = AUColumn(place, table.names[place], kind)
-        for other in columns.setdefault(int(match[2]), []):
-            if {one.kind, other.kind} != {"intensity", "presence"}:
+        for other in columns.setdefault(au, []):
+            if {one.kind, other.kind} != {"c", "r"}:
                 raise table.fault(
-                    f"{other.name} and {one.name} are two readings of AU {match[2]}; remove "
-                    "one of the two columns."
+                    f"{other.name} and {one.name} are two readings of AU {au}; remove one of "
+                    "the two columns."
                 )
-        columns[int(match[2])].append(one)
+        columns[au].append(one)
     for each in columns.values():
-        each.sort(key=lambda one: one.kind != "presence")
+        each.sort(key=lambda one: one.kind)
     return dict(sorted(columns.items()))
 
 
@@ -159,7 +162,7 @@ def _read_column(table: TextTable, column: AUColumn, not_scored: Collection[str]
     index, texts = pd.factorize(np.array(table.columns[column.place], dtype=object))
     plain = [whole_number(text) for text in texts]
     values = {**_NUMBERS, **_LETTERS, "": 0}
-    if column.kind == "presence":
+    if column.kind == "c":
         values = {cell: code for cell, code in values.items() if cell not in _LETTERS}
         values = {cell: code for cell, code in values.items() if code <= 1}
     values |= dict.fromkeys(not_scored, MISSING)
@@ -185,7 +188,7 @@ def _check_cells(
     """Raise LabelError for the first row with a cell that is no code of its scale."""
     faults = []
     for one in columns:
-        is_presence = present_from is None or one.column.kind == "presence"
+        is_presence = present_from is None or one.column.kind == "c"
         is_wrong = one.codes == _WRONG
         if is_presence:
             is_wrong |= one.codes > 1
@@ -264,7 +267,7 @@ def _check_scales(
     present_from: int,
 ) -> None:
     """Check that all AUs have intensities, and that these are all letters or all numbers."""
-    columns = [one for au in codes for one in read[au] if one.column.kind != "presence"]
+    columns = [one for au in codes for one in read[au] if one.column.kind != "c"]
     lettered = [one for one in columns if one.letter is not None]
     numbered = [one for one in columns if one.number is not None]
     if lettered and numbered:
