@@ -299,6 +299,19 @@ def test_web_crops_keep_their_split(tmp_path):
     }
 
 
+@pytest.mark.parametrize("change", [{"AU45": -1}, {"AU24": 1}, "AU45"])
+def test_labels_that_the_papers_files_cannot_hold_are_in_one_table_alone(tmp_path, change):
+    table = web_table([("m.0a", "train"), ("m.0b_", "test")])
+    dataset = WebCropsDataset(path=str(tmp_path))
+    dataset.save(CropSet(tmp_path, table, "own"))
+    other = table.drop(columns=change) if isinstance(change, str) else table.assign(**change)
+    dataset.save(CropSet(tmp_path, other, "own"))
+    assert not list(tmp_path.glob("*.csv"))
+    pd.testing.assert_frame_equal(
+        dataset.load().table, other[dataset.load().table.columns], check_dtype=False
+    )
+
+
 def test_a_person_in_both_web_files_is_refused_unless_allowed(tmp_path):
     people = [("m.0a", "train"), ("m.0a", "test")]
     WebCropsDataset(path=str(tmp_path)).save(CropSet(tmp_path, web_table(people), "own"))

@@ -1,12 +1,13 @@
 """Which data there is: coded sets, web sets, and who annotated them."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from action_units.config.base import Number, Part, PartBetween, PathText, Settings
 from action_units.config.preprocessing import FaceSampleSettings, exclusions
 from action_units.labels.action_units import AU_NAMES
+from action_units.labels.annotations.registry import DEFAULT, PROGRAMS
 
 
 def _aus(aus: list[int]) -> list[int]:
@@ -58,19 +59,42 @@ class CodedSetSettings(Settings):
     """Frames or subjects that are left out, each with its reason."""
 
 
+RUN = "run"
+"""The annotator that is a finished run of this project."""
+
+
+def _program(name: str) -> str:
+    if name not in (*PROGRAMS, RUN):
+        raise ValueError(f"must be one of: {', '.join((*PROGRAMS, RUN))}")
+    return name
+
+
 class AnnotationSettings(Settings):
     """Who annotated the web photographs, and how that is read."""
 
-    program: str = "openface2"
+    program: Annotated[str, AfterValidator(_program)] = DEFAULT
     """openface2, openface3, pyfeat, libreface, pyfaceau, table, or run: a finished run."""
     path: PathText | None = None
-    """The program's CSV or a folder of its CSVs, or the finished run; null: ``openface.csv``
-    in the web set's folder."""
+    """The program's CSV or a folder of its CSVs, or the finished run: its name or its folder of
+    models; null: ``openface.csv`` of openface2, ``pyfeat.csv`` of pyfeat and so on in the web
+    set's folder."""
+    scale: Literal[1, 5] | None = None
+    """table: what AU columns without a kind hold, 1 presence or probabilities, 5 intensities.
+    libreface: the highest intensity, where no value above 1 says that it is 5."""
     min_confidence: Part = 0.5
     """Rows below this confidence are dropped."""
     present_from: Annotated[Number, Field(gt=0, le=5)] | None = None
-    """Where there is no presence: the value from which an AU is present; null: the program's
-    own threshold."""
+    """Where there is no presence: the value, as the file has it, from which an AU is present;
+    null: intensity 1 of 5, or probability 0.5; of a run its own thresholds."""
+
+    @model_validator(mode="after")
+    def _run_is_named(self) -> Self:
+        if self.program == RUN and self.path is None:
+            raise ValueError(
+                "program is run and path is null; path must be the run's name, or the folder "
+                "of its models, such as data/06_models/sample/main/disfa/fg2020"
+            )
+        return self
 
 
 class WebSetSettings(Settings):
@@ -88,7 +112,8 @@ class WebSetSettings(Settings):
     second_annotations: AnnotationSettings | None = None
     """Of another program; null: one annotator."""
     combine: Literal["mean", "agreement"] = "mean"
-    """Of two annotators: mean is a soft target, agreement leaves out labels that differ."""
+    """Of two annotators: mean is a soft target (AU01_p), which the recipe's soft_targets
+    learns; of agreement, labels that differ are missing."""
     held_out: PartBetween = 0.15
     """The part of the identities that is held out of pre-training."""
     sample: FaceSampleSettings

@@ -158,7 +158,10 @@ class _Crops(AbstractDataset[CropSet, CropSet]):
 
 
 class WebCropsDataset(_Crops):
-    """Web faces; ``train_label.csv`` and ``test_label.csv`` have 18 AUs, 0 or 1."""
+    """Web faces; ``train_label.csv`` and ``test_label.csv`` have the paper's 18 AUs, 0 or 1.
+
+    Faces of other AUs, or with missing labels, are in ``labels.parquet`` alone.
+    """
 
     def __init__(
         self,

@@ -414,11 +414,23 @@ def write_fold_tables(table: pd.DataFrame, folder: Path, protocol: FoldProtocol)
 
 
 def write_web_tables(table: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write web faces as the paper's two files, by their ``split``; returns their paths."""
-    aus = aus_of_columns(table.columns)
+    """Write web faces as the paper's two files, by their ``split``; returns their paths.
+
+    The files have the paper's 18 AUs and no missing label. Of other AUs, or where a label is
+    missing, none are written, and those of labels before are deleted.
+    """
     paths = {split: folder / f"{split}_label.csv" for split in ("train", "test")}
+    aus = aus_of_columns(table.columns)
+    if set(aus) != set(PRETRAIN_AUS) or not table[au_columns(aus)].isin((0, 1)).all(axis=None):
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+        logger.info(
+            "%s are not written: the paper's files have 18 AUs without missing labels",
+            " and ".join(map(str, paths.values())),
+        )
+        return []
     for split, path in paths.items():
-        write_pretrain_labels(table[table["split"] == split], path, aus)
+        write_pretrain_labels(table[table["split"] == split], path)
     return list(paths.values())
 
 
