@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation import bootstrap
-from action_units.evaluation.metrics import Bools, Confusion, average_sets, mean_defined
+from action_units.evaluation.metrics import Bools, Confusion, Floats, average_sets, mean_defined
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.predictions import (
     Predictions,
@@ -317,12 +317,17 @@ def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def from_records(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """The table of `to_records`; None becomes NaN in columns of numbers."""
-    table = pd.DataFrame(list(rows))
-    for column in table.columns:
-        if table[column].map(lambda v: v is None or isinstance(v, (int, float))).all():
-            whole = table[column].map(lambda v: isinstance(v, (bool, int))).all()
-            table[column] = table[column] if whole else table[column].astype(np.float64)
-    return table
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return pd.DataFrame({name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: list[Any]) -> list[Any] | Floats:
+    if all(isinstance(value, (bool, int)) for value in values):
+        return values
+    if all(value is None or isinstance(value, (int, float)) for value in values):
+        return np.array(values, np.float64)
+    return values
 
 
 def _averages(
