@@ -5,10 +5,20 @@ import shutil
 import pytest
 
 from action_units.errors import LabelError
-from action_units.labels.bp4d import BP4D_AUS, read_bp4d, read_bp4d_intensities
+from action_units.labels import bp4d
+from action_units.labels.bp4d import find_bp4d
 from action_units.labels.coded_frames import MISSING
 
 HEADER = (0, *range(1, 40), 99)
+AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+
+
+def read_bp4d(folder, aus=AUS):
+    return bp4d.read_bp4d(find_bp4d(folder), aus)
+
+
+def read_bp4d_intensities(folder, aus, **options):
+    return bp4d.read_bp4d_intensities(find_bp4d(folder), aus, **options)
 
 
 def occurrence(frame, au):
@@ -48,7 +58,7 @@ def test_occurrence_is_read_by_the_numbers_in_the_first_row(occ):
         *(["F001", "T1", frame] for frame in range(100, 104)),
         *(["M002", "T10", frame] for frame in range(5, 8)),
     ]
-    for au in BP4D_AUS:
+    for au in AUS:
         expected = [
             MISSING if occurrence(frame, au) == 9 else int(occurrence(frame, au))
             for frame in found.table["frame"]
@@ -130,27 +140,43 @@ def test_a_missing_or_doubled_intensity_file_is_named(intensities):
 
 
 def test_a_folder_without_codes_is_named(tmp_path):
-    for read in (read_bp4d, read_bp4d_intensities):
-        with pytest.raises(LabelError, match="no recording with codes"):
-            read(tmp_path)
+    with pytest.raises(LabelError, match="no recording with codes .*expected AU_OCC/F001_T1"):
+        find_bp4d(tmp_path)
 
 
-def test_copies_and_other_files_are_named_and_never_read(occ, intensities, caplog):
+def test_copies_and_other_files_are_named_and_never_read(occ, intensities):
     before = read_bp4d(occ).table, read_bp4d_intensities(intensities, (6, 12)).table
     write_occurrence(occ / "F001_T1 (1).csv", range(100, 104))
     write_occurrence(occ / "F003_T1 - Copy.csv", range(3))
     (intensities / "AU06/F001_T1_AU06 2.csv").write_text("100,5\n")
     shutil.copytree(intensities / "AU06", intensities / "AU06 (1)")
-    caplog.clear()
     assert read_bp4d(occ).table.equals(before[0])
-    assert "Skipped 3 files or folders" in caplog.text
-    assert "F001_T1 (1).csv" in caplog.text
-    assert "F003_T1 - Copy.csv" in caplog.text
-    caplog.clear()
+    assert {path.name for path in find_bp4d(occ).skipped} == {
+        "readme.csv", "F001_T1 (1).csv", "F003_T1 - Copy.csv"}  # fmt: skip
     assert read_bp4d_intensities(intensities, (6, 12)).table.equals(before[1])
-    assert "Skipped 2 files or folders" in caplog.text
-    assert "F001_T1_AU06 2.csv" in caplog.text
-    assert "AU06 (1)" in caplog.text
+    assert {path.name for path in find_bp4d(intensities).skipped} == {
+        "F001_T1_AU06 2.csv", "AU06 (1)"}  # fmt: skip
+
+
+def test_without_a_list_all_that_is_scored_is_read(occ, caplog):
+    """BP4D+ names its AUs, and calls the frames 1; BP4D counts to 99."""
+    text = "1,1,4,12,99\n5,0,1,9,9\n6,1,0,9,9\n"
+    (occ / "F001_T1.csv").write_text(text)
+    (occ / "M002_T10.csv").write_text("0,1,24,45,70\n5,0,1,9,1\n")
+    found = read_bp4d(occ, None)
+    assert found.aus == (1, 4, 24)
+    assert found.table[["AU01", "AU04", "AU24"]].to_numpy().tolist() == [
+        [0, 1, -1], [1, 0, -1], [0, -1, 1]]  # fmt: skip
+    assert "skipped codes of ['AU70']" in caplog.text
+
+
+def test_an_au_without_a_file_may_be_taken_as_not_scored(intensities):
+    (intensities / "AU12/F001_T1_AU12.csv").unlink()
+    (intensities / "AU12/M001_T1_AU12.csv").write_text("1,3\n")
+    found = read_bp4d_intensities(intensities, None, partly=True)
+    assert found.aus == (6, 12)
+    assert found.table[["subject", "AU06", "AU12"]].to_numpy().tolist() == [
+        ["F001", 1, -1], ["F001", -1, -1], ["F001", 5, -1], ["M001", -1, 3]]  # fmt: skip
 
 
 def test_a_doubled_folder_and_other_case_are_read(occ, intensities):

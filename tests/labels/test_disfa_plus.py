@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 def test_every_trial_is_read(folder):
-    found = read_disfa_plus(folder, AUS)
+    found = read_disfa_plus(folder, AUS).frames
     assert (found.scale, found.aus) == ("intensity", AUS)
     counts = found.table.groupby(["subject", "recording"]).size().to_dict()
     assert counts == TRIALS
@@ -47,7 +47,7 @@ def test_every_trial_is_read(folder):
 )  # fmt: skip
 def test_what_is_uncertain_is_taken_widely(folder, text):
     (folder / "SN001/A1_AU1_TrailNo_1/AU1.txt").write_bytes(text.encode())
-    assert read_disfa_plus(folder, AUS).table["AU01"][:4].tolist() == [1, 2, 3, 4]
+    assert read_disfa_plus(folder, AUS).frames.table["AU01"][:4].tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,6 @@ def test_what_is_uncertain_is_taken_widely(folder, text):
         ("000.jpg 1\nx", 2, "'x' is not a picture and its intensity"),
         ("a\nb\nc\n000.jpg 1", 3, "'c' is not a picture"),
         ("000.jpg 1\n001.jpg 2.5", 2, "'001.jpg 2.5' is not a picture"),
-        ("000.jpg 1\n001.jpg 1", None, "picture 002 is in only one of AU12.txt and AU1.txt"),
         ("a\nb\n", None, "no line is a picture"),
         (b"\xff\xfe", None, "cannot be read as text"),
     ],
@@ -74,12 +73,31 @@ def test_a_fault_is_named_with_its_line(folder, text, line, words):
     assert (error.value.path, error.value.line) == (path, line)
 
 
-def test_a_missing_au_file_is_not_all_zeros(folder):
-    (folder / "SN027/A1_AU1_TrailNo_1/AU12.txt").unlink()
-    with pytest.raises(
-        LabelError, match=r"SN027/.*AU12\.txt: the label file of this AU is mis"
-    ):
-        read_disfa_plus(folder, AUS)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "AU12.txt is missing"),
+        ("000.jpg 1\n001.jpg 1", "picture 002 is in only one of AU12.txt and AU1.txt"),
+    ],
+)
+def test_a_trial_that_lacks_something_is_set_aside(folder, text, reason):
+    path = folder / "SN027/A1_AU1_TrailNo_1/AU12.txt"
+    path.unlink() if text is None else path.write_text(text)
+    found = read_disfa_plus(folder)
+    assert found.frames.aus == AUS
+    assert found.set_aside == {"SN027/A1_AU1_TrailNo_1": reason}
+    assert set(found.frames.table["subject"]) == {"SN001"}
+    with pytest.raises(LabelError, match=f"none of its 1 trials can be used: SN027/.*{reason}"):
+        read_disfa_plus(folder, left_out={"SN001"})
+
+
+def test_without_a_list_the_aus_are_those_of_most_trials(folder):
+    path = folder / "SN027/A1_AU1_TrailNo_1/AU7.txt"
+    path.write_text("000.jpg 1")
+    found = read_disfa_plus(folder)
+    assert (found.frames.aus, found.set_aside, found.skipped) == (AUS, {}, [path])
+    assert list(read_disfa_plus(folder, (7,)).set_aside) == [
+        "SN001/A1_AU1_TrailNo_1", "SN001/B2_Happy_TrailNo_2"]  # fmt: skip
 
 
 def test_a_folder_without_trials_is_named(tmp_path):
@@ -88,32 +106,29 @@ def test_a_folder_without_trials_is_named(tmp_path):
 
 
 def test_presence_is_from_2_as_for_disfa(folder):
-    raw, present = read_disfa_plus(folder, AUS), read_disfa_plus(folder, AUS).present(2)
+    raw = read_disfa_plus(folder, AUS).frames
+    present = raw.present(2)
     assert (present.table["AU12"] == (raw.table["AU12"] >= 2)).all()
     assert present.table["AU12"].dtype == np.int8
 
 
-def test_copies_and_other_files_are_named_and_never_read(folder, caplog):
-    before = read_disfa_plus(folder, AUS).table
+def test_copies_and_other_files_are_named_and_never_read(folder):
+    before = read_disfa_plus(folder, AUS).frames.table
     trial = folder / "SN001/A1_AU1_TrailNo_1"
     shutil.copytree(trial, trial.with_name(trial.name + " 2"))
     shutil.copytree(folder / "SN001", folder / "SN001 - Copy")
     (trial / "AU1 (1).txt").write_text("000.jpg 5\n")
     (trial / ".DS_Store").touch()
-    caplog.clear()
-    assert read_disfa_plus(folder, AUS).table.equals(before)
-    assert "Skipped 4 files or folders" in caplog.text
-    for name in ("TrailNo_1 2", "SN001 - Copy", "AU1 (1).txt", ".DS_Store"):
-        assert name in caplog.text
-    (trial / "AU1.txt").unlink()
-    with pytest.raises(LabelError, match=r"AU1\.txt: the label file of this AU is missing"):
-        read_disfa_plus(folder, AUS)
+    found = read_disfa_plus(folder, AUS)
+    assert found.frames.table.equals(before)
+    assert {path.name for path in found.skipped} == {
+        "A1_AU1_TrailNo_1 2", "SN001 - Copy", "AU1 (1).txt", ".DS_Store"}  # fmt: skip
 
 
 def test_a_doubled_folder_other_case_and_pictures_beside_are_no_obstacle(
     folder, tmp_path_factory
 ):
-    before = read_disfa_plus(folder, AUS).table
+    before = read_disfa_plus(folder, AUS).frames.table
     outer = tmp_path_factory.mktemp("outer")
     shutil.copytree(folder, outer / "Labels/Labels")
     (outer / "Labels/Labels/SN027").rename(outer / "Labels/Labels/sn27")
@@ -121,4 +136,4 @@ def test_a_doubled_folder_other_case_and_pictures_beside_are_no_obstacle(
         path.rename(path.with_name("au01.TXT"))
     (outer / "Images/SN001/A1_AU1_TrailNo_1").mkdir(parents=True)
     (outer / "Images/SN001/A1_AU1_TrailNo_1/000.jpg").touch()
-    assert read_disfa_plus(outer, AUS).table.equals(before)
+    assert read_disfa_plus(outer, AUS).frames.table.equals(before)

@@ -111,9 +111,9 @@ class CodedPlan:
                 raise LabelError(
                     self.source,
                     f"{n:,} of {total:,} {_UNUSED[kind]} ({_by_subject(unused[kind])})"
-                    f"{example}. Are all files there, and numbered alike? "
-                    f"coded_sets.{self.name}.{option} is the share that may be so, "
-                    f"{allowed:g}.",
+                    f"{example}. Are all files there, and numbered alike? If so, leave "
+                    f"subjects out by coded_sets.{self.name}.exclude, or raise the share that "
+                    f"may be so, coded_sets.{self.name}.{option}, from {allowed:g}.",
                 )
 
     def _first_without_picture(self) -> str:
@@ -158,7 +158,7 @@ def plan_coded_set(
     """
     folder = Path(folder)
     exclusions = parse_exclusions(settings.exclude)
-    left_out = {one.subject: one.reason for one in exclusions if one.frames is None}
+    left_out = {one.subject: one.reason for one in exclusions if one.whole_subject}
     data = read_coded_set(settings, folder, {*left_out, *withdrawn})
     coded = data.frames.present(settings.present_from)
     known = {*data.left_out, *coded.table["subject"]}
@@ -175,7 +175,7 @@ def plan_coded_set(
     if frames.empty:
         raise LabelError(coded.source, "no AU was scored in any of its frames.")
     frames.insert(0, "image", name_images(frames, data.images, suffix, coded.source))
-    _, excluded = exclude(frames, [one for one in exclusions if one.frames is not None])
+    _, excluded = exclude(frames, [one for one in exclusions if not one.whole_subject])
     unused = {kind: Counter[str]() for kind in _UNUSED}
     unused["no_score"].update(rows.loc[~has_score, "subject"])
     recordings, skipped = [], [*data.skipped]

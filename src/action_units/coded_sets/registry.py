@@ -3,7 +3,9 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from action_units.coded_sets.bp4d import read_bp4d_set
 from action_units.coded_sets.disfa import read_disfa_set
+from action_units.coded_sets.disfa_plus import read_disfa_plus_set
 from action_units.coded_sets.reader import CodedData, Reader, setting
 from action_units.coded_sets.table import read_table
 from action_units.config.data import CodedSetSettings
@@ -11,6 +13,8 @@ from action_units.errors import ConfigurationError
 
 READERS: dict[str, Reader] = {
     "disfa": read_disfa_set,
+    "disfa_plus": read_disfa_plus_set,
+    "bp4d": read_bp4d_set,
     "table": read_table,
 }
 """A new reader is a file of this package and a line here."""

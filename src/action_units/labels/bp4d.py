@@ -1,120 +1,187 @@
 """BP4D's codes: ``AU_OCC/F001_T1.csv`` and ``AU_INT/AU06/F001_T1_AU06.csv``.
 
 Spontaneous expressions of 41 subjects in 8 tasks (Zhang et al., Image and Vision Computing
-2014); BP4D+ has the same layout. Occurrence: one file a subject and task, the first row
-AU numbers above a first column of frame numbers, cells 0, 1, or 9 where the AU could not be
-scored. Intensity: one file a subject, task and AU (06, 10, 12, 14, 17), lines
-``frame,intensity`` with 0 to 5, or 9; only some frames of a task are coded.
+2014); BP4D+ (140 subjects, 10 tasks, of which 4 are coded) has the same layout. Occurrence: one
+file a subject and task, the first row AU numbers above a first column of frame numbers, cells
+0, 1, or 9 where the AU could not be scored. The literature reports AU 1, 2, 4, 6, 7, 10, 12,
+14, 15, 17, 23 and 24. Intensity: one file a subject, task and AU (6, 10, 12, 14, 17), lines
+``frame,intensity`` with 0 to 5, or 9. Only some frames of a task are coded.
 
-The layout follows public code (the FERA 2015 baseline and several training repositories);
-it was not compared with the distributed files. What is uncertain is read in both forms:
-intensity files lie below ``AU06/`` or side by side, with or without one line of header.
-Frames are numbered as the pictures of the task are.
+The layout follows public code (the FERA 2015 baseline, Py-Feat and several training
+repositories); it was not compared with the distributed files. What is uncertain is read in
+every form: intensity files lie below ``AU06/`` or side by side, with or without one line of
+header; the first row of occurrences counts 0 to 99, or names some AUs, and what stands above
+the frame numbers does not matter. Frames are numbered as the pictures of the task are.
 """
 
 import csv
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from action_units.errors import LabelError
-from action_units.labels.action_units import AUSet, au_column
+from action_units.labels.action_units import AU_NAMES, au_column, au_columns
 from action_units.labels.coded_frames import MISSING, CodedFrames, Recording, coded_frames
-from action_units.labels.label_files import log_skipped, read_codes, walk
+from action_units.labels.label_files import read_codes, walk
 
-BP4D_AUS: AUSet = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
-"""The twelve AUs whose occurrence the literature on BP4D reports."""
-
-BP4D_INTENSITY_AUS: AUSet = (6, 10, 12, 14, 17)
-"""The five AUs that are coded with intensities."""
+logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"([FM]\d{3})_(T\d{1,2})(?:_AU(\d\d))?\.csv", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d{1,9})\s*", re.ASCII)
 _LINE = re.compile(rf"{_NUMBER.pattern},{_NUMBER.pattern}", re.ASCII)
 _NOT_SCORED = 9
+_CODES = {"0": 0, "1": 1, str(_NOT_SCORED): MISSING}
 
 
-def read_bp4d(folder: Path | str, aus: Sequence[int] = BP4D_AUS) -> CodedFrames:
+@dataclass(frozen=True)
+class BP4DFiles:
+    """Where BP4D's files of codes lie.
+
+    Attributes:
+        folder: In which they were looked for.
+        occurrences: The files of each subject and task.
+        intensities: The same of each AU; all by subject, task and AU.
+        skipped: Other files in their folders.
+    """
+
+    folder: Path
+    occurrences: list[tuple[str, str, Path]]
+    intensities: list[tuple[str, str, int, Path]]
+    skipped: list[Path]
+
+    def subjects(self) -> set[str]:
+        """Whose files there are."""
+        return {one[0] for one in self.occurrences} | {one[0] for one in self.intensities}
+
+    def without(self, subjects: Collection[str]) -> "BP4DFiles":
+        """The files of the other subjects."""
+        return BP4DFiles(
+            self.folder,
+            [one for one in self.occurrences if one[0] not in subjects],
+            [one for one in self.intensities if one[0] not in subjects],
+            self.skipped,
+        )
+
+
+def find_bp4d(folder: Path | str) -> BP4DFiles:
+    """Find the files of codes, at any depth and in upper or lower case.
+
+    Args:
+        folder: BP4D's ``AUCoding``, ``AU_OCC`` or ``AU_INT``, or a folder that contains it.
+
+    Raises:
+        LabelError: There is none.
+    """
+    files = BP4DFiles(Path(folder), [], [], [])
+    for place, names in walk(folder, files.skipped):
+        matches = {name: _NAME.fullmatch(name) for name in names}
+        for name, match in matches.items():
+            if match and match[3]:
+                found = match[1].upper(), match[2].upper(), int(match[3]), place / name
+                files.intensities.append(found)
+            elif match:
+                files.occurrences.append((match[1].upper(), match[2].upper(), place / name))
+            elif any(matches.values()):
+                files.skipped.append(place / name)
+    if not files.occurrences and not files.intensities:
+        raise LabelError(
+            folder,
+            "no recording with codes is in this folder; expected AU_OCC/F001_T1.csv or "
+            "AU_INT/AU06/F001_T1_AU06.csv and so on, at any depth.",
+        )
+    return files
+
+
+def read_bp4d(files: BP4DFiles, aus: Sequence[int] | None = None) -> CodedFrames:
     """Read the occurrence of AUs in every task; cells of 9 become ``MISSING``.
 
     Args:
-        folder: BP4D's ``AU_OCC``.
-        aus: The AUs to read; the files have more.
+        files: From ``find_bp4d``.
+        aus: The AUs to read. None: all that are scored in any frame, ``MISSING`` where a file
+            has no column of one; numbers that FACS does not give to a movement of the face
+            are skipped.
 
     Raises:
-        LabelError: A file lacks an AU, or a cell is not 0, 1 or 9; names file and line.
+        LabelError: A file lacks an AU of `aus` or has one twice, or a cell is not 0, 1 or 9;
+            names file and line.
     """
+    read = [
+        (subject, task, path, *_read_occurrence(path, aus))
+        for subject, task, path in files.occurrences
+    ]
+    if aus is None:
+        scored = {
+            au
+            for *_, columns in read
+            for au, codes in columns.items()
+            if (codes != MISSING).any()
+        }
+        if unknown := sorted(scored - {*AU_NAMES}):
+            logger.warning("%s: skipped codes of %s", files.folder, au_columns(unknown))
+        aus = sorted(scored & {*AU_NAMES})
     recordings = []
-    for path, subject, task, _ in _find_files(folder, with_au=False):
-        frames, codes = _read_occurrence(path, aus)
+    for subject, task, path, frames, columns in read:
+        none = np.full(len(frames), MISSING)
+        codes = np.stack([columns.get(au, none) for au in aus], axis=1)  # (N, A)
         recordings.append(Recording(subject, task, frames, codes, path))
-    return coded_frames(recordings, aus, "presence", folder)
+    return coded_frames(recordings, aus, "presence", files.folder)
 
 
 def read_bp4d_intensities(
-    folder: Path | str, aus: Sequence[int] = BP4D_INTENSITY_AUS
+    files: BP4DFiles, aus: Sequence[int] | None = None, partly: bool = False
 ) -> CodedFrames:
     """Read the intensities of AUs in every task; a frame that an AU lacks is ``MISSING``.
 
     Args:
-        folder: BP4D's ``AU_INT``.
-        aus: The AUs to read; a task whose files have none of them is skipped.
+        files: From ``find_bp4d``.
+        aus: The AUs to read; None: all of which there is a file. A task whose files have none
+            of them is skipped.
+        partly: Take an AU as not scored in a task that lacks its file.
 
     Raises:
         LabelError: A task lacks the file of an AU, or a line is not a frame and 0–5 or 9.
     """
+    if aus is None:
+        aus = sorted({au for *_, au, _ in files.intensities})
     tasks: dict[tuple[str, str], dict[int, Path]] = {}
-    for path, subject, task, au in _find_files(folder, with_au=True):
+    for subject, task, au, path in files.intensities:
         if au in aus:
-            files = tasks.setdefault((subject, task), {})
-            if au in files:
-                raise LabelError(path, f"the same file lies in {files[au].parent}.")
-            files[au] = path
+            own = tasks.setdefault((subject, task), {})
+            if au in own:
+                raise LabelError(path, f"the same file lies in {own[au].parent}.")
+            own[au] = path
     recordings = []
-    for (subject, task), files in tasks.items():
-        if missing := [au for au in aus if au not in files]:
-            path = next(iter(files.values()))
+    for (subject, task), own in tasks.items():
+        path = next(iter(own.values()))
+        missing = [au for au in aus if au not in own]
+        if missing and not partly:
             name = f"{subject}_{task}_{au_column(missing[0])}.csv"
             raise LabelError(path.parent, f"{name} is missing, and {path.name} is there.")
-        columns = [
-            read_codes(
-                files[au],
-                _LINE,
-                "frame,intensity in whole numbers",
-                header_lines=1,
-                not_scored=(_NOT_SCORED, MISSING),
-            )
-            for au in aus
-        ]
+        columns = [_read_intensities(own[au]) if au in own else {} for au in aus]
         frames = sorted({frame for column in columns for frame in column})
         codes = [[column.get(frame, (MISSING,))[0] for column in columns] for frame in frames]
-        path = files[aus[0]]
         recordings.append(Recording(subject, task, np.array(frames), np.array(codes), path))
-    return coded_frames(recordings, aus, "intensity", folder)
+    return coded_frames(recordings, aus, "intensity", files.folder)
 
 
-def _find_files(folder: Path | str, with_au: bool) -> list[tuple[Path, str, str, int]]:
-    """Files of codes with their subject, task and AU (0 without); logs the other files."""
-    files: list[tuple[Path, str, str, int]] = []
-    skipped: list[Path] = []
-    for place, names in walk(folder, skipped):
-        matches = {name: _NAME.fullmatch(name) for name in names}
-        here = [
-            (place / name, match[1].upper(), match[2].upper(), int(match[3] or 0))
-            for name, match in matches.items()
-            if match and bool(match[3]) == with_au
-        ]
-        if here:
-            skipped += [place / name for name, match in matches.items() if match is None]
-        files += here
-    log_skipped(skipped, "files of codes")
-    return files
+def _read_intensities(path: Path) -> Mapping[int, tuple[int, int]]:
+    return read_codes(
+        path,
+        _LINE,
+        "frame,intensity in whole numbers",
+        header_lines=1,
+        not_scored=(_NOT_SCORED, MISSING),
+    )
 
 
-def _read_occurrence(path: Path, aus: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The frames, (N,), and the codes, (N, A)."""
+def _read_occurrence(
+    path: Path, aus: Sequence[int] | None
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """The frames, (N,), and the codes of each AU, (N,)."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
@@ -124,29 +191,46 @@ def _read_occurrence(path: Path, aus: Sequence[int]) -> tuple[np.ndarray, np.nda
     if len(rows) < 2:
         raise LabelError(path, "the file has fewer than two lines.")
     (_, header), *rows = rows
-    numbers = [int(cell) if _NUMBER.fullmatch(cell) else None for cell in header[1:]]
-    if missing := [au for au in aus if numbers.count(au) != 1]:
-        raise LabelError(
-            path,
-            f"the first row has AU {missing[0]} {numbers.count(missing[0])} times; expected "
-            "every AU number once.",
-            1,
-        )
-    places = [0, *(1 + numbers.index(au) for au in aus)]
-    table = []
-    for line, cells in rows:
+    places: dict[int, list[int]] = {}
+    for place, cell in enumerate(header[1:], 1):
+        if match := _NUMBER.fullmatch(cell):
+            places.setdefault(int(match[1]), []).append(place)
+    aus = [au for au in places if au] if aus is None else aus
+    for au in aus:
+        if (n := len(places.get(au, ()))) != 1:
+            raise LabelError(
+                path,
+                f"the first row has AU {au} {n} times; expected every AU number once.",
+                1,
+            )
+    own = [places[au][0] for au in aus]
+    frames = np.empty(len(rows), np.int64)
+    codes = np.empty((len(aus), len(rows)), np.int8)
+    for row, (line, cells) in enumerate(rows):
         if len(cells) != len(header):
             raise LabelError(
                 path, f"{len(cells)} columns, but the first row has {len(header)}.", line
             )
-        if odd := [cells[p] for p in places if not _NUMBER.fullmatch(cells[p])]:
-            raise LabelError(path, f"{odd[0]!r} is not a whole number.", line)
-        frame, *codes = (int(cells[p]) for p in places)
-        for au, code in zip(aus, codes, strict=True):
-            if code not in (0, 1, _NOT_SCORED):
-                raise LabelError(
-                    path, f"AU {au} is {code}; occurrence is 0, 1 or {_NOT_SCORED}.", line
-                )
-        table.append([frame, *(MISSING if code == _NOT_SCORED else code for code in codes)])
-    frames_and_codes = np.array(table)
-    return frames_and_codes[:, 0], frames_and_codes[:, 1:]
+        frames[row] = _number(cells[0], path, line)
+        for column, place in enumerate(own):
+            code = _CODES.get(cells[place])
+            if code is None:
+                code = _code(cells[place], aus[column], path, line)
+            codes[column, row] = code
+    return frames, dict(zip(aus, codes, strict=True))
+
+
+def _code(cell: str, au: int, path: Path, line: int) -> int:
+    number = str(_number(cell, path, line))
+    if number not in _CODES:
+        raise LabelError(
+            path, f"AU {au} is {number}; occurrence is 0, 1 or {_NOT_SCORED}.", line
+        )
+    return _CODES[number]
+
+
+def _number(cell: str, path: Path, line: int) -> int:
+    match = _NUMBER.fullmatch(cell)
+    if match is None:
+        raise LabelError(path, f"{cell!r} is not a whole number.", line)
+    return int(match[1])

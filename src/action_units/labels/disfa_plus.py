@@ -4,24 +4,27 @@ Posed and spontaneous expressions of nine subjects (Mavadati, Sanger & Mahoor, C
 A folder a trial, a file an AU; in a file two lines of header, then a line a picture: its name
 and the intensity 0–5, separated by spaces (``000.jpg     0``).
 
-The layout follows public code (FERGI's data loader); it was not compared with the
-distributed files. What is uncertain is read in several forms: no, one or two lines of header;
-spaces, tabs or a comma between; any picture's suffix. A frame is the number in its picture's
-name, which the trial's folder of pictures uses too.
+The layout follows public code (FERGI's and Py-Feat's data loaders); it was not compared with
+the distributed files. What is uncertain is read in several forms: no, one or two lines of
+header; spaces, tabs or a comma between; any picture's suffix; a subject's folder once or twice
+(``SN001/SN001``). A frame is the number in its picture's name, which the trial's folder of
+pictures uses too. Py-Feat passes over trials that lack a file, so there may be some; here they
+are set aside by name.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from action_units.errors import LabelError
-from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.coded_frames import CodedFrames, Recording, coded_frames
 from action_units.labels.label_files import (
+    Scale,
     check_same_content,
-    log_skipped,
     read_codes,
     subject_of,
     walk,
@@ -31,20 +34,46 @@ _LINE = re.compile(r"\s*(\d{1,9})\.(?:jpg|jpeg|png|bmp)[\s,]+(-?\d{1,9})\s*", re
 _FILE = re.compile(r"AU[ _-]?0*(\d{1,2})\.txt", re.ASCII | re.IGNORECASE)
 
 
-def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> CodedFrames:
-    """Read the intensities of every trial.
+@dataclass(frozen=True)
+class Trials:
+    """The codes of DISFA+, read.
+
+    Attributes:
+        frames: The codes of the sound trials.
+        set_aside: The other trials, such as ``SN001/A1_AU1_TrailNo_1``, and what they lack.
+        left_out: The subjects that were left out and have files.
+        skipped: Other files in the folders, not read.
+    """
+
+    frames: CodedFrames
+    set_aside: dict[str, str]
+    left_out: set[str]
+    skipped: list[Path]
+
+
+def read_disfa_plus(
+    folder: Path | str,
+    aus: Sequence[int] | None = None,
+    scale: Scale = "intensity",
+    left_out: Collection[str] = (),
+) -> Trials:
+    """Read the codes of every trial.
+
+    A trial that lacks the file of an AU, or whose files differ in their pictures, is set
+    aside.
 
     Args:
-        folder: DISFA+'s ``Labels``, or a folder that contains it. Other files in it,
-            and copies of trials, are named in the log.
-        aus: The AUs to read.
+        folder: DISFA+'s ``Labels``, or a folder that contains it.
+        aus: The AUs to read; None: those of which at least half of the trials have a file.
+        scale: ``intensity``, or ``presence`` for files of somebody's own with 0 and 1.
+        left_out: Subjects whose files are not read.
 
     Raises:
-        LabelError: A file is missing or has a line that is not a picture and an intensity
-            0–5, a picture occurs twice, or files of a trial differ in their pictures.
+        LabelError: A line is not a picture and a code on the scale, a picture occurs twice,
+            or no trial is sound.
     """
-    recordings = []
     skipped: list[Path] = []
+    trials: list[tuple[str, Path, dict[int, Path]]] = []
     for trial, names in walk(folder, skipped):
         subject = subject_of(trial.parent.name)
         pictures_only = names and not any(name.lower().endswith(".txt") for name in names)
@@ -57,24 +86,48 @@ def read_disfa_plus(folder: Path | str, aus: Sequence[int] = DISFA_AUS) -> Coded
                 skipped.append(trial / name)
             elif (first := files.setdefault(int(match[1]), trial / name)) != trial / name:
                 check_same_content(first, trial / name)
-        recordings.append(_read_trial(subject, trial, files, aus))
-    log_skipped(skipped, "label files")
-    return coded_frames(recordings, aus, "intensity", folder)
+        trials.append((subject, trial, files))
+    if aus is None:
+        counts = Counter(au for _, _, files in trials for au in files)
+        aus = sorted(au for au, count in counts.items() if 2 * count >= len(trials))
+        rare = counts.keys() - set(aus)
+        skipped += [files[au] for _, _, files in trials for au in files.keys() & rare]
+    recordings = []
+    set_aside: dict[str, str] = {}
+    seen = {subject for subject, _, _ in trials}
+    for subject, trial, files in trials:
+        if subject in left_out:
+            continue
+        read = _read_trial(subject, trial, files, aus, scale)
+        if isinstance(read, Recording):
+            recordings.append(read)
+        else:
+            set_aside[f"{subject}/{trial.name}"] = read
+    if set_aside and not recordings:
+        name, reason = next(iter(set_aside.items()))
+        raise LabelError(
+            folder, f"none of its {len(set_aside):,} trials can be used: {name}: {reason}."
+        )
+    frames = coded_frames(recordings, aus, scale, folder)
+    return Trials(frames, set_aside, seen & {*left_out}, skipped)
 
 
 def _read_trial(
-    subject: str, trial: Path, files: Mapping[int, Path], aus: Sequence[int]
-) -> Recording:
-    paths = [files.get(au, trial / f"AU{au}.txt") for au in aus]
+    subject: str, trial: Path, files: Mapping[int, Path], aus: Sequence[int], scale: Scale
+) -> Recording | str:
+    """The codes of a trial, or what it lacks."""
+    if missing := [au for au in aus if au not in files]:
+        return f"AU{missing[0]}.txt is missing"
     expected = "a picture and its intensity"
-    columns = [read_codes(path, _LINE, expected, header_lines=2) for path in paths]
+    columns = [
+        read_codes(files[au], _LINE, expected, header_lines=2, scale=scale) for au in aus
+    ]
     frames = sorted(columns[0])
-    for path, column in zip(paths, columns, strict=True):
+    for au, column in zip(aus, columns, strict=True):
         if different := sorted(set(column) ^ set(frames)):
-            raise LabelError(
-                path,
-                f"picture {different[0]:03d} is in only one of {path.name} and "
-                f"{paths[0].name}; every AU of a trial must have the same pictures.",
+            return (
+                f"picture {different[0]:03d} is in only one of {files[au].name} and "
+                f"{files[aus[0]].name}"
             )
     codes = np.array([[column[frame][0] for column in columns] for frame in frames])
     return Recording(subject, trial.name, np.array(frames), codes, trial)

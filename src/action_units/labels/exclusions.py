@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError
+from action_units.labels.label_files import first_names
 
 _RANGE = re.compile(r"\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?", re.ASCII)
+_KEYS = {"subject", "recording", "frames", "reason"}
 _HINT = "expected such as {subject: SN029, frames: 4330-4536, reason: bad landmarks}"
 
 
@@ -21,17 +22,26 @@ class Exclusion:
 
     Attributes:
         subject: Such as ``SN029``.
-        frames: The first and the last frame; None excludes the whole subject.
+        frames: The first and the last frame; None excludes the whole subject or recording.
         reason: Kept in the output.
+        recording: Which of the subject's recordings; None: all, or the only one.
     """
 
     subject: str
     frames: tuple[int, int] | None
     reason: str
+    recording: str | None = None
+
+    @property
+    def whole_subject(self) -> bool:
+        """Whether nothing of the subject is used."""
+        return self.frames is None and self.recording is None
 
     def overlaps(self, other: "Exclusion") -> bool:
         """Whether both exclude the same frame."""
         if self.subject != other.subject:
+            return False
+        if None not in (self.recording, other.recording) and self.recording != other.recording:
             return False
         if self.frames is None or other.frames is None:
             return True
@@ -40,15 +50,17 @@ class Exclusion:
     def __str__(self) -> str:
         """The entry as a person wrote it."""
         frames = "" if self.frames is None else f", frames: {self.frames[0]}-{self.frames[1]}"
-        return f"{{subject: {self.subject}{frames}, reason: {self.reason}}}"
+        recording = "" if self.recording is None else f", recording: {self.recording}"
+        return f"{{subject: {self.subject}{recording}{frames}, reason: {self.reason}}}"
 
 
 def parse_exclusions(entries: Iterable[Mapping[str, Any]] | None) -> tuple[Exclusion, ...]:
     """Read the entries of a parameter.
 
     Args:
-        entries: Each with ``subject``, ``reason`` and perhaps ``frames``: one number, or
-            the first and the last as ``4330-4536`` or ``[4330, 4536]``. None for no entries.
+        entries: Each with ``subject``, ``reason`` and perhaps ``recording`` and ``frames``:
+            one number, or the first and the last as ``4330-4536`` or ``[4330, 4536]``. None
+            for no entries.
 
     Raises:
         ConfigurationError: An entry is malformed, gives no reason, or overlaps another.
@@ -68,7 +80,7 @@ def exclude(
     """Divide a table of frames into those that are kept and those that are excluded.
 
     Args:
-        table: With ``subject`` and ``frame``.
+        table: With ``subject`` and ``frame``, and perhaps ``recording``.
         exclusions: From ``parse_exclusions``.
 
     Returns:
@@ -87,14 +99,28 @@ def exclude(
                 f"exclude: {entry} names a subject that is not in the data, which has "
                 f"{', '.join(known)}."
             )
+        names = table["recording"][rows].unique() if "recording" in table else [""]
+        if entry.recording is not None:
+            if entry.recording not in names:
+                raise ConfigurationError(
+                    f"exclude: {entry} names a recording that is not in the data; "
+                    f"{entry.subject} has {first_names(sorted(names))}."
+                )
+            rows = rows & (table["recording"] == entry.recording).to_numpy()
         if entry.frames is not None:
+            if entry.recording is None and len(names) > 1:
+                raise ConfigurationError(
+                    f"exclude: {entry} names frames, and {entry.subject} has several "
+                    f"recordings; add `recording`, one of {first_names(sorted(names))}."
+                )
             frames = table["frame"].to_numpy()
             first, last = entry.frames
             inside = rows & (frames >= first) & (frames <= last)
-            if len(np.unique(frames[inside])) != last - first + 1:
+            lowest, highest = frames[rows].min(), frames[rows].max()
+            if not inside.any() or first < lowest or last > highest:
                 raise ConfigurationError(
                     f"exclude: {entry} names frames that do not exist; {entry.subject} has "
-                    f"frames {frames[rows].min():,} to {frames[rows].max():,}."
+                    f"frames {lowest:,} to {highest:,}."
                 )
             rows = inside
         reason[rows] = entry.reason
@@ -109,7 +135,7 @@ def _parse(entry: Mapping[str, Any]) -> Exclusion:
     if not isinstance(entry, Mapping):
         raise ConfigurationError(f"exclude: {entry!r} is not an entry; {_HINT}.")
     shown = "{" + ", ".join(f"{key}: {value}" for key, value in entry.items()) + "}"
-    if unknown := sorted(set(map(str, entry)) - {"subject", "frames", "reason"}):
+    if unknown := sorted(set(map(str, entry)) - _KEYS):
         raise ConfigurationError(f"exclude: {shown} has {unknown[0]!r}; {_HINT}.")
     subject, reason = entry.get("subject"), entry.get("reason")
     if not isinstance(subject, str) or not subject.strip():
@@ -118,9 +144,14 @@ def _parse(entry: Mapping[str, Any]) -> Exclusion:
         raise ConfigurationError(
             f"exclude: {shown} gives no reason; add a short one, which the output then lists."
         )
-    frames = entry.get("frames")
+    frames, recording = entry.get("frames"), entry.get("recording")
+    if recording is not None and (not isinstance(recording, str) or not recording.strip()):
+        raise ConfigurationError(f"exclude: {shown} names no recording; {_HINT}.")
     return Exclusion(
-        subject.strip(), None if frames is None else _frames(frames, shown), reason.strip()
+        subject.strip(),
+        None if frames is None else _frames(frames, shown),
+        reason.strip(),
+        recording and recording.strip(),
     )
 
 
