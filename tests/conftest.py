@@ -1,10 +1,12 @@
 """What all tests share."""
 
 import os
+import re
 import socket
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,25 @@ from tests.portraits import portrait
 PROJECT = Path(__file__).parents[1]
 REAL_LABELS = PROJECT.parent / "shared" / "data"
 GUARD = Path(__file__).parent / "guard"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With ``-n``: a file's tests run in one process, and so do all that share ``finished``."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "finished" if _uses_finished(PROJECT / file) else file
+
+    return Scheduling(config, log)
+
+
+@cache
+def _uses_finished(file: Path) -> bool:
+    """Whether a file's tests use the project that has been run once."""
+    return re.search(r"\b(finished|copied)\b", file.read_text()) is not None
 
 
 @pytest.fixture(scope="session")
