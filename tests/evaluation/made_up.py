@@ -1,6 +1,6 @@
 """Predictions and folds made up for the tests of the evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +26,17 @@ def made_up_predictions(
     seed: int = 0,
     skill: float = 0.4,
     absent: Sequence[int] = (),
+    missing: float = 0.05,
+    not_scored: Mapping[str, Sequence[int]] | None = None,
 ) -> pd.DataFrame:
-    """Predictions better than chance by `skill`; `absent` AUs are never present."""
+    """Predictions better than chance by `skill`; `absent` AUs are never present.
+
+    A part of the labels is `missing`, and so are the AUs `not_scored` of a subject.
+    """
     random = np.random.default_rng([3, seed])
     n = len(subjects) * frames
     labels = (random.random((n, len(aus))) < 0.3).astype(np.int8)  # (N, A)
-    labels[random.random(labels.shape) < 0.05] = -1
+    labels[random.random(labels.shape) < missing] = -1
     for au in absent:
         labels[:, list(aus).index(au)] = 0
     noise = random.random(labels.shape)
@@ -43,6 +48,8 @@ def made_up_predictions(
     columns = au_columns(aus)
     table = pd.DataFrame(labels, columns=columns)
     table[[f"{column}_p" for column in columns]] = probabilities
+    for subject, some in (not_scored or {}).items():
+        table.loc[who == subject, au_columns(some)] = -1
     table.insert(0, "image", [f"{s}_{f:05d}.jpg" for s, f in zip(who, frame, strict=True)])
     table.insert(1, "subject", who)
     table.insert(2, "frame", frame)

@@ -15,7 +15,7 @@ from action_units import __version__
 from action_units.errors import ArtifactError
 from action_units.evaluation import bootstrap
 from action_units.evaluation.postprocessing import thresholds
-from action_units.evaluation.report.tables import au_rows, average_rows, metric_tables
+from action_units.evaluation.report.tables import au_rows, average_rows, metric_tables, scored
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.export.fold_models import FoldModel
@@ -64,6 +64,7 @@ def render_card(
             flip=first.flip,
             faces=first.model.provenance.get("faces"),
             rows=au_rows(summary),
+            scored=scored(summary),
             tested=sum(len(fold.test) for fold in summary.folds),
             averages=average_rows(summary),
             by_au={

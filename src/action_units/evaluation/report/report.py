@@ -77,6 +77,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             scratch=summary.scores.get("scratch"),
             n_tested=sum(len(fold.test) for fold in summary.folds),
             rows=tables.au_rows(summary),
+            scored=tables.scored(summary),
             averages=tables.average_rows(summary),
             metrics=tables.metric_tables(summary),
             heat=tables.subject_rows(summary),
@@ -208,7 +209,7 @@ def _timeline(
     names = ", ".join(au_column(au) for au in video.aus)
     description = (
         f"Probabilities of {names} by frame for subject {video.subject}, coded events shaded, "
-        "thresholds dashed"
+        f"thresholds dashed{', frames that are not scored grey' * video.not_scored}"
     )
     figure = draw_timeline(predictions[video.fold], video)
     return {"video": video, "figure": _svg(figure, "timeline", description)}

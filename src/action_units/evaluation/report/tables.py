@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from action_units.evaluation import metrics
@@ -35,6 +36,7 @@ def au_rows(summary: RunSummary) -> list[dict[str, Any]]:
         row |= {
             "au": au_column(au),
             "name": AU_NAMES[au],
+            "n": int(sum(table["n"] for table in tables)),
             "support": int(sum(table["support"] for table in tables)),
             "with_positives": int(sum(table["n_subjects_with_positives"] for table in tables)),
             "subjects": int(sum(table["n_subjects"] for table in tables)),
@@ -65,11 +67,28 @@ def metric_tables(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def subject_rows(summary: RunSummary) -> list[tuple[str, list[float]]]:
-    """F1 of each test subject, by AU; NaN where the subject never shows it."""
-    counts = pool_subjects([fold.finetuned.subject_counts for fold in summary.folds])
-    values = metrics.f1(counts.counts)  # (S, A)
-    return sorted(zip(counts.subjects, values.tolist(), strict=True))
+def subject_rows(summary: RunSummary) -> list[dict[str, Any]]:
+    """Of each subject ``f1`` by AU, NaN where it is not shown, and ``not_scored`` columns."""
+    people = pool_subjects([fold.finetuned.subject_counts for fold in summary.folds])
+    f1, n = metrics.f1(people.counts), people.counts.n  # (S, A)
+    return [
+        {"subject": subject, "f1": values, "not_scored": np.flatnonzero(frames == 0).tolist()}
+        for subject, values, frames in zip(people.subjects, f1.tolist(), n, strict=True)
+    ]
+
+
+def scored(summary: RunSummary) -> str:
+    """Over how many frames and subjects each AU stands; empty where all stand over the same."""
+    aus: dict[tuple[int, int], list[str]] = {}
+    for row in au_rows(summary):
+        aus.setdefault((row["n"], row["subjects"]), []).append(row["au"])
+    if len(aus) < 2:
+        return ""
+    parts = [
+        f"{', '.join(names)} in {frames:,} frames of {subjects} subjects"
+        for (frames, subjects), names in sorted(aus.items(), reverse=True)
+    ]
+    return f"Scored: {'; '.join(parts)}."
 
 
 def gain_tables(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -218,6 +237,8 @@ def _caption(summary: RunSummary) -> str:
             f"n/a: not defined, no tested frame shows the AU; averages leave such AUs out "
             f"({defined} of {pairs} AUs × folds are defined)."
         )
+    if stands := scored(summary):
+        parts.append(stands)
     if summary.gains:
         parts.append("Gain: pre-trained minus from scratch, paired over subjects.")
     if summary.rendered:

@@ -2,23 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from action_units.evaluation import metrics
 from action_units.evaluation.events import frame_order, runs
 from action_units.evaluation.fold import FoldEvaluation
-from action_units.evaluation.metrics import Floats, Ints, mean_defined
+from action_units.evaluation.metrics import Bools, Floats, mean_defined
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.theme import LIGHT, style
 from action_units.evaluation.subject_statistics import SubjectCounts, pool_subjects
 from action_units.labels.action_units import au_column
 
+_CODED: dict[str, Any] = {"color": LIGHT.scratch, "alpha": 0.3, "lw": 0}
+_NOT_SCORED: dict[str, Any] = {"color": LIGHT.muted, "alpha": 0.2, "lw": 0}
+
 
 @dataclass(frozen=True)
 class SubjectVideo:
-    """A test subject's video and the AUs to draw.
+    """A test subject's video, the longest one, and the AUs to draw.
 
     Attributes:
         subject: The subject.
@@ -26,6 +31,7 @@ class SubjectVideo:
         fold: In which the subject was tested.
         aus: Those that the subject shows most.
         thresholds: Of these AUs in this fold.
+        not_scored: Whether one of them is not scored in some frames.
     """
 
     subject: str
@@ -33,6 +39,7 @@ class SubjectVideo:
     fold: int
     aus: tuple[int, ...]
     thresholds: tuple[float, ...]
+    not_scored: bool = False
 
 
 def median_video(
@@ -56,7 +63,15 @@ def median_video(
         return None
     aus = most_shown(part, subject, n)
     limits = dict(zip(fold.aus, fold.finetuned.au_table["threshold"], strict=True))
-    return SubjectVideo(subject, f1, fold.fold, aus, tuple(float(limits[au]) for au in aus))
+    labels = part.labels[longest_video(part, subject)]
+    return SubjectVideo(
+        subject,
+        f1,
+        fold.fold,
+        aus,
+        tuple(float(limits[au]) for au in aus),
+        bool((labels[:, [part.aus.index(au) for au in aus]] == metrics.MISSING).any()),
+    )
 
 
 def median_subject(counts: SubjectCounts) -> tuple[str, float]:
@@ -74,9 +89,20 @@ def median_subject(counts: SubjectCounts) -> tuple[str, float]:
     return (ranked[0][1], ranked[0][2]) if ranked else ("", float("nan"))
 
 
+def longest_video(predictions: Predictions, subject: str) -> NDArray[np.intp]:
+    """The rows of the subject's video that has most frames; of equals the first by name."""
+    rows = np.flatnonzero(predictions.subjects == subject)
+    if predictions.recordings is None or not rows.size:
+        return rows
+    own = predictions.recordings[rows]
+    names, frames = np.unique(own, return_counts=True)
+    longest: Bools = own == names[frames.argmax()]
+    return rows[longest]
+
+
 def most_shown(predictions: Predictions, subject: str, n: int = 6) -> tuple[int, ...]:
-    """The `n` AUs that a subject shows in most frames, in the order of the columns."""
-    own = predictions.labels[predictions.subjects == subject]
+    """The `n` AUs that a subject's video shows in most frames, in the order of the columns."""
+    own = predictions.labels[longest_video(predictions, subject)]
     frames = (own == 1).sum(axis=0)  # (A,)
     often = sorted(np.flatnonzero(frames), key=lambda column: -frames[column])[:n]
     return tuple(predictions.aus[column] for column in sorted(often))
@@ -86,6 +112,8 @@ def most_shown(predictions: Predictions, subject: str, n: int = 6) -> tuple[int,
 def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 500) -> Figure:
     """Probabilities of several AUs by frame; coded events shaded, thresholds dashed.
 
+    Frames in which an AU was not scored are grey; a line breaks where frames are left out.
+
     Args:
         predictions: With frame numbers, the subject among them.
         video: A row of the figure for each of its AUs.
@@ -93,22 +121,24 @@ def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 5
             each stretch of frames.
     """
     assert predictions.frames is not None  # or there would be no video
-    order = np.flatnonzero(predictions.subjects == video.subject)
-    recordings = predictions.recordings
-    recordings = predictions.subjects if recordings is None else recordings
-    by_time, follows = frame_order(recordings[order], predictions.frames[order])
+    order = longest_video(predictions, video.subject)
+    by_time, follows = frame_order(np.zeros(order.size), predictions.frames[order])
     order = order[by_time]
     frames = predictions.frames[order]
+    piece = np.cumsum(~follows)  # of consecutive frames
     figure = Figure(figsize=(9, 0.72 * len(video.aus) + 0.6), layout="constrained")
     rows = figure.subplots(len(video.aus), 1, sharex=True, squeeze=False)[:, 0]
     for au, threshold, axes in zip(video.aus, video.thresholds, rows, strict=True):
         column = predictions.aus.index(au)
-        starts, stops = runs(predictions.labels[order, column] == 1, follows)
-        for start, stop in zip(starts, stops, strict=True):
-            ends = frames[start] - 0.5, frames[stop - 1] + 0.5
-            axes.axvspan(*ends, color=LIGHT.scratch, alpha=0.3, lw=0)
-        x, y = _thinned(frames, predictions.probabilities[order, column], points)
-        axes.plot(x, y, color=LIGHT.ours, lw=1.3)
+        labels = predictions.labels[order, column]
+        for shown, look in ((labels == 1, _CODED), (labels == metrics.MISSING, _NOT_SCORED)):
+            for start, stop in zip(*runs(shown, follows), strict=True):
+                axes.axvspan(frames[start] - 0.5, frames[stop - 1] + 0.5, **look)
+        values = predictions.probabilities[order, column]
+        at = _thinned(values, points)
+        breaks = np.flatnonzero(np.diff(piece[at])) + 1
+        x = np.insert(frames[at].astype(np.float64), breaks, np.nan)
+        axes.plot(x, np.insert(values[at], breaks, np.nan), color=LIGHT.ours, lw=1.3)
         axes.axhline(threshold, color=LIGHT.ink, lw=0.9, ls=(0, (4, 3)))
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 1])
@@ -119,13 +149,12 @@ def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 5
     return figure
 
 
-def _thinned(frames: Ints, values: Floats, points: int) -> tuple[Ints, Floats]:
+def _thinned(values: Floats, points: int) -> NDArray[np.intp]:
     """At most about `points` frames, every peak and every valley among them."""
-    if frames.size <= points:
-        return frames, values
-    parts = np.array_split(np.arange(frames.size), max(points // 2, 1))
+    if values.size <= points:
+        return np.arange(values.size)
+    parts = np.array_split(np.arange(values.size), max(points // 2, 1))
     ends = [
         (part[0] + values[part].argmin(), part[0] + values[part].argmax()) for part in parts
     ]
-    shown = np.unique(np.array(ends))
-    return frames[shown], values[shown]
+    return np.unique(np.array(ends))
