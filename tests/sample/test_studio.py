@@ -4,7 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from action_units.coded_sets.table import read_table
 from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
+from action_units.config.data import CodedSetSettings
+from action_units.labels.action_units import au_columns
 from action_units.labels.coded_frames import MISSING
 from action_units.sample import disfa
 from action_units.sample.disfa_plan import SUBJECTS as DISFA_SUBJECTS
@@ -68,6 +71,25 @@ def test_the_table_has_the_shown_intensities_as_letters() -> None:
     scored = written.reshape(shown.shape) <= 5
     np.testing.assert_array_equal(written.reshape(shown.shape)[scored], np.rint(shown)[scored])
     assert 0.8 < scored.mean() < 0.97
+
+
+def test_the_reader_of_tables_reads_back_what_the_coders_wrote(small: Path) -> None:
+    settings = CodedSetSettings(reader="table", present_from=2, protocol="studio_folds")
+    left_out = set(SUBJECTS) - set(RENDERED)
+    read = read_table(settings, small, left_out)
+    assert read.frames.aus == STUDIO_AUS
+    table = read.frames.table
+    assert list(table["subject"]) == [subject for subject in RENDERED for _ in range(24)]
+    planned = np.concatenate([codes(SMALL, subject) for subject in RENDERED])
+    np.testing.assert_array_equal(table[au_columns(STUDIO_AUS)], planned)
+    assert not read.set_aside
+    assert not read.skipped
+    for subject in RENDERED:
+        pictures = read.media[subject, subject].pictures
+        assert pictures is not None
+        assert dict(pictures) == {
+            frame: small / f"frames/{subject}/{frame:04d}.png" for frame in range(1, 25)
+        }
 
 
 def test_what_cannot_be_seen_is_not_scored() -> None:
