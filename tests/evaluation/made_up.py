@@ -109,6 +109,50 @@ def made_up_fold(
     )
 
 
+def made_up_run(
+    n_folds: int,
+    per_fold: int = 2,
+    protocol: str = "made_up",
+    scratch: bool = True,
+    absent_in: Mapping[int, Sequence[int]] | None = None,
+    **options: Any,
+) -> tuple[list[FoldEvaluation], dict[int, pd.DataFrame]]:
+    """Folds of a protocol of any number of folds, and their predictions.
+
+    `absent_in` has AUs that are never present, by fold.
+    """
+    subjects = [f"P{k:02d}" for k in range(n_folds * per_fold)]
+    limits = thresholds_at(0.5, len(options.get("aus", DISFA_AUS)))
+    folds, tables = [], {}
+    for fold in range(1, n_folds + 1):
+        test = tuple(subjects[(fold - 1) * per_fold : fold * per_fold])
+        others = [name for name in subjects if name not in test] or ["Q1", "Q2"]
+        own = {"absent": (absent_in or {}).get(fold, ()), **options, "seed": fold}
+        predictions = [
+            made_up_predictions(test, **own | {"skill": skill}) for skill in (0.4, 0.1)
+        ]
+        models = [
+            evaluate_predictions(table, limits, (fold,), made_up_curve(), {"seed": fold})
+            for table in predictions[: 1 + scratch]
+        ]
+        tables[fold] = predictions[0]
+        folds.append(
+            FoldEvaluation(
+                fold=fold,
+                protocol=protocol,
+                rendered=False,
+                train=tuple(others[1:]),
+                validation=tuple(others[:1]),
+                test=test,
+                finetuned=models[0],
+                scratch=models[1] if scratch else None,
+                provenance={"config_hash": "c", "data_sha256": "d"},
+                n_folds=n_folds,
+            )
+        )
+    return folds, tables
+
+
 def from_scratch(fold: FoldEvaluation) -> FoldEvaluation:
     """The same, of a run without pre-training."""
     model = replace(

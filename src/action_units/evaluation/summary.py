@@ -92,6 +92,18 @@ class RunSummary:
         return self.folds[0].n_folds
 
     @property
+    def few_folds(self) -> bool:
+        """Whether a table has room for a column for each fold."""
+        return len(self.folds) <= 5
+
+    @property
+    def mean_of_folds(self) -> str:
+        """What its averages run over, in words."""
+        if self.n_folds == 1:
+            return "one fold"
+        return f"mean of {len(self.folds)} of {self.n_folds} folds"
+
+    @property
     def pretrained(self) -> bool:
         """Whether the networks were pre-trained."""
         return self.folds[0].pretrained

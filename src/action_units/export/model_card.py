@@ -5,9 +5,11 @@ Markdown with Hugging Face's front matter. Every number in it comes from the run
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -81,6 +83,8 @@ def render_card(
                 for average, table in tables.items()
             },
             undefined=_undefined(summary),
+            threshold_ranges=_threshold_ranges(models, summary.aus),
+            before_thresholds=_before_thresholds(models, summary),
             shared=summary.folds[0].provenance,
             recipe=first.model.provenance.get("training", {}).get("recipe", {}),
             wall_time=clock(seconds),
@@ -97,7 +101,7 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
         if rendered
         else {"name": "DISFA", "type": "disfa"}
     )
-    folds = f"mean of {len(summary.folds)} of {summary.n_folds} folds ({summary.protocol})"
+    folds = f"{summary.mean_of_folds} ({summary.protocol})"
     metrics = []
     for kind, measure, title in (("f1", "f1", "F1"), ("roc_auc", "auc", "AUC")):
         if measure not in summary.metrics["finetuned"]:
@@ -198,11 +202,56 @@ def _undefined(summary: RunSummary) -> list[str]:
         for line in scores.lines if scores else ():
             title = f"{measure.upper()} of {line.name}"
             if line.why:
-                folds = "; ".join(f"fold {fold}: {why}" for fold, why in line.why.items())
-                sentences.append(f"{title} is not defined in some folds ({folds}).")
+                sentences.append(f"{title} is not defined {_where(line.why, summary)}.")
             elif math.isnan(line.mean_of_folds.low):
                 sentences.append(f"{title} has no interval ({line.mean_of_folds.why}).")
     return sentences
+
+
+def _threshold_ranges(
+    models: Mapping[int, FoldModel], aus: Sequence[int]
+) -> dict[int, list[float]]:
+    """The lowest, the median and the highest threshold of each AU."""
+    values = np.array([one.postprocessing.thresholds.values for one in models.values()])
+    ranges = [values.min(axis=0), np.median(values, axis=0), values.max(axis=0)]  # (A,) each
+    return dict(zip(aus, np.stack(ranges, axis=1).tolist(), strict=True))
+
+
+def _before_thresholds(
+    models: Mapping[int, FoldModel], summary: RunSummary
+) -> list[tuple[str, str]]:
+    """Smoothing and calibration of each fold; many folds that have the same in one entry."""
+    folds_of: dict[str, list[int]] = {}
+    entries = []
+    for fold, one in models.items():
+        smoothing, calibration = one.postprocessing.smoothing, one.postprocessing.calibration
+        kind = one.postprocessing.to_json(summary.aus)["calibration"]
+        steps = (
+            "no smoothing"
+            if smoothing.kind == "none"
+            else f"{smoothing.kind} smoothing over {smoothing.window} frames"
+        ) + (
+            " and no calibration"
+            if calibration is None
+            else f" and calibration ({kind['kind']})"
+        )
+        entries.append((f"fold {fold}", steps))
+        folds_of.setdefault(steps, []).append(fold)
+    if summary.few_folds:
+        return entries
+    if len(folds_of) == 1:
+        return [("in every fold", next(iter(folds_of)))]
+    return [(f"folds {', '.join(map(str, of))}", steps) for steps, of in folds_of.items()]
+
+
+def _where(why: Mapping[int, str], summary: RunSummary) -> str:
+    """In which folds something is undefined, and why; of many folds, in how many."""
+    if summary.few_folds:
+        each = "; ".join(f"fold {fold}: {reason}" for fold, reason in why.items())
+        return f"in some folds ({each})"
+    reasons = Counter(why.values()).most_common()
+    each = "; ".join(f"{n}: {reason}" for reason, n in reasons) if len(reasons) > 1 else ""
+    return f"in {len(why)} of {len(summary.folds)} folds ({each or reasons[0][0]})"
 
 
 def _templates() -> Environment:

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from action_units.evaluation.scores import Estimate
+from action_units.evaluation.scores import Estimate, ScoreLine
 from action_units.evaluation.subject_statistics import METRICS
 from action_units.labels.action_units import au_column
 
@@ -30,6 +30,7 @@ def templates() -> Environment:
         "signed": signed,
         "percent": percent,
         "ends": ends,
+        "fold_range": fold_range,
         "interval": interval,
     }
     environment.globals |= {"au_column": au_column, "registry": METRICS}
@@ -62,6 +63,14 @@ def ends(value: Estimate | Mapping[str, Any], signs: bool = False) -> str | Mark
     if signs:
         return f"{signed(value.low)} to {signed(value.high)}"
     return f"{score(value.low)}–{score(value.high)}"
+
+
+def fold_range(line: ScoreLine) -> str | Markup:
+    """The lowest and the highest score of a fold, of those where it is defined."""
+    values = [value for value in line.by_fold.values() if not math.isnan(value)]
+    if not values:
+        return undefined(next(iter(line.why.values()), ""))
+    return f"{score(min(values))}–{score(max(values))}"
 
 
 def interval(value: Estimate, signs: bool = False) -> str | Markup:

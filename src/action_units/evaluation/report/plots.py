@@ -232,7 +232,7 @@ def draw_f1_by_au(summary: RunSummary) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.grid(axis="x")
-    axes.set_xlabel("F1 on test subjects, mean of folds")
+    axes.set_xlabel(f"F1 on test subjects{', mean of folds' if summary.n_folds > 1 else ''}")
     parts = ["bar: pre-trained", "line: 95 % over subjects", "orange tick: all-positive"]
     parts += ["diamond: from scratch"] if scratch else []
     axes.set_title(" · ".join(parts), loc="left", fontsize=9, color=LIGHT.muted)
@@ -241,15 +241,27 @@ def draw_f1_by_au(summary: RunSummary) -> Figure:
 
 @style()
 def draw_prevalence(summary: RunSummary) -> Figure:
-    """The share of positive frames of each AU in each fold's test subjects."""
+    """The share of positive frames of each AU in each fold's test subjects.
+
+    Of up to five folds a bar each; of more a dot each, beside a line for all frames.
+    """
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(summary.folds)
-    colours = (LIGHT.ours, LIGHT.scratch, LIGHT.good)
+    colours = (LIGHT.ours, LIGHT.scratch, LIGHT.good, LIGHT.muted, LIGHT.bad)
     for i, fold in enumerate(summary.folds):
         x = np.arange(len(summary.aus)) + (i - (len(summary.folds) - 1) / 2) * width
         share = fold.finetuned.au_table["prevalence"].to_numpy(np.float64)
-        axes.bar(x, share, width * 0.9, color=colours[i % 3], label=f"fold {fold.fold}")
+        if summary.few_folds:
+            axes.bar(x, share, width * 0.9, color=colours[i], label=f"fold {fold.fold}")
+        else:
+            label = "each fold" if i == 0 else None
+            axes.plot(x, share, "o", ms=3, color=LIGHT.ours, alpha=0.6, label=label)
+    if not summary.few_folds:
+        counts = pool_subjects([fold.finetuned.subject_counts for fold in summary.folds]).counts
+        overall = ratio(counts.support.sum(axis=0), counts.n.sum(axis=0))
+        at = np.arange(len(summary.aus))
+        axes.hlines(overall, at - 0.4, at + 0.4, color=LIGHT.bad, lw=1.6, label="all frames")
     axes.set_xticks(range(len(summary.aus)), [au_column(au) for au in summary.aus])
     axes.set_ylabel("positive frames")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -312,10 +324,14 @@ def draw_training_curves(curves: Mapping[str, pd.DataFrame], title: str = "") ->
 
 @style()
 def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
-    """The validation F1 of every fold, one panel each."""
-    figure = Figure(figsize=(3.4 * len(folds), 2.8), layout="constrained")
-    grid = figure.subplots(1, len(folds), sharey=True, squeeze=False)[0]
-    for axes, fold in zip(grid, folds, strict=True):
+    """The validation F1 of every fold, one panel each, at most five side by side."""
+    columns = min(len(folds), 5)
+    rows = math.ceil(len(folds) / columns)
+    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes in grid.flat[len(folds) :]:
+        axes.set_visible(False)
+    for axes, fold in zip(grid.flat, folds, strict=False):
         for name, model in fold.models.items():
             if model.curve.empty:
                 continue
@@ -328,9 +344,10 @@ def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_ylim(0, 1)
         axes.grid(axis="y")
-    grid[0].set_ylabel("validation macro F1")
-    if grid[0].get_legend_handles_labels()[0]:
-        grid[0].legend(frameon=False, loc="lower right")
+    for row in grid:
+        row[0].set_ylabel("validation macro F1")
+    if grid[0, 0].get_legend_handles_labels()[0]:
+        grid[0, 0].legend(frameon=False, loc="lower right")
     return figure
 
 

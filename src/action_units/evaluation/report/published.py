@@ -4,9 +4,12 @@ F1 × 100 over frames, positive at intensity 2 and above, three folds, as the
 authors print it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from action_units.evaluation.fold import FoldEvaluation
 from action_units.labels.action_units import EIGHT_AUS
+from action_units.labels.folds import FG2020, STANDARD
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,27 @@ class PublishedResult:
     def by_au(self) -> dict[int, float]:
         """F1 × 100 by AU, empty where it was not printed."""
         return dict(zip(EIGHT_AUS, self.f1, strict=True)) if self.f1 else {}
+
+
+PROTOCOLS = (STANDARD, FG2020)
+"""Whose folds they were measured on."""
+
+
+def results_on(folds: Sequence[FoldEvaluation]) -> tuple[PublishedResult, ...]:
+    """The published results that folds may stand beside, none where they test other people.
+
+    Folds of another protocol, or with subjects missing, measure something else. So do those of
+    another data set; DISFA+ has nine people of DISFA, under the same names.
+    """
+    for protocol in PROTOCOLS:
+        if all(
+            fold.protocol == protocol.name
+            and fold.fold in protocol.folds
+            and set(fold.test) == set(protocol.test_subjects(fold.fold))
+            for fold in folds
+        ):
+            return PUBLISHED_DISFA
+    return ()
 
 
 _A = "README of ME-GraphAU"

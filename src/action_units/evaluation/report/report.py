@@ -17,7 +17,7 @@ from action_units.evaluation.predictions import Predictions, pool
 from action_units.evaluation.report import plots, provenance, tables
 from action_units.evaluation.report.examples import KINDS, Example
 from action_units.evaluation.report.formatting import templates
-from action_units.evaluation.report.published import PUBLISHED_DISFA
+from action_units.evaluation.report.published import results_on
 from action_units.evaluation.report.theme import to_inline_svg
 from action_units.evaluation.report.timeline import draw_timeline, median_video
 from action_units.evaluation.summary import RunSummary
@@ -74,6 +74,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
         .render(
             title=extras.title,
             summary=summary,
+            mean_name="mean of folds" if summary.n_folds > 1 else "one fold",
             scratch=summary.scores.get("scratch"),
             n_tested=sum(len(fold.test) for fold in summary.folds),
             rows=tables.au_rows(summary),
@@ -111,7 +112,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             ),
             quarantine=provenance.quarantine_rows(extras.quarantine),
             lost=provenance.lost_rows(extras.lost),
-            published=[] if summary.rendered else PUBLISHED_DISFA,
+            published=[] if summary.rendered else results_on(summary.folds),
             eight=EIGHT_AUS,
             ours={au: line.mean_of_folds.value for au, line in ours.aus.items()},
             latex=tables.latex_table(summary),

@@ -226,9 +226,8 @@ def _caption(summary: RunSummary) -> str:
     lines = summary.scores["finetuned"].aus.values()
     defined, pairs = sum(line.defined for line in lines), sum(line.possible for line in lines)
     parts = [
-        f"F1 × 100 over frames of unseen subjects, mean of {len(summary.folds)} of "
-        f"{summary.n_folds} folds ({summary.protocol}), with 95 % intervals from 1,000 draws "
-        "of the subjects.",
+        f"F1 × 100 over frames of unseen subjects, {summary.mean_of_folds} "
+        f"({summary.protocol}), with 95 % intervals from 1,000 draws of the subjects.",
         "All-positive: every frame called positive.",
         "Pooled: one F1 over the frames of all folds.",
     ]
