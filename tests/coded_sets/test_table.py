@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from action_units.coded_sets.plan import plan_coded_set
 from action_units.coded_sets.table import COLUMNS, read_table
 from action_units.config.data import CodedSetSettings
-from action_units.errors import LabelError
+from action_units.errors import ConfigurationError, LabelError
 
 
 def touch(folder, *names):
@@ -285,3 +286,38 @@ def test_the_same_table_from_csv_and_parquet_in_any_order(tmp_path_factory, data
         read = read_table(given_settings, Path("study"), ()).frames
         assert read.aus == (1, 12)
         assert [[row[0], *row[2:]] for row in read.table.to_numpy().tolist()] == expected
+
+
+def test_cells_not_scored_are_written_in_yaml_as_one_likes():
+    values = {"reader": "table", "protocol": "own"}
+    given = CodedSetSettings.read(values | {"not_scored": [9, -1, None, float("nan"), "x"]})
+    assert given.not_scored == ["9", "-1", "", "nan", "x"]
+    with pytest.raises(ConfigurationError, match="not_scored.*True is not the text of a cell"):
+        CodedSetSettings.read(values | {"not_scored": [True]})
+
+
+def test_rows_become_a_plan(tmp_path):
+    """Not scored rows are dropped, and what has no picture is counted by subject."""
+    touch(tmp_path, "a/1.png", "a/2.png", "a/4.png", "b.mp4")
+    text = "subject,frame,AU1,AU2\na,1,0,3\na,2,,9\na,3,2,1\nb,1,5,\n"
+    (tmp_path / "codes.csv").write_text(text)
+    values = {"reader": "table", "protocol": "own"}
+    with pytest.raises(
+        LabelError,
+        match=r"1 of 3 frames with codes have no picture \(a 1\); the first is frame 3",
+    ):
+        plan_coded_set("own", CodedSetSettings(**values), tmp_path)
+    plan = plan_coded_set("own", CodedSetSettings(**values, unmatched=0.5), tmp_path)
+    assert plan.frames["image"].tolist() == [
+        "a_a_00000001.jpg", "a_a_00000003.jpg", "b_b_00000001.jpg",
+    ]  # fmt: skip
+    assert plan.frames[["AU01", "AU02", "AU01_r", "AU02_r"]].to_numpy().tolist() == [
+        [0, 1, 0, 3],
+        [1, 0, 2, 1],
+        [1, -1, 5, -1],
+    ]
+    assert {kind: dict(counts) for kind, counts in plan.unused.items()} == {
+        "no_score": {"a": 1},
+        "no_picture": {"a": 1},
+        "no_codes": {"a": 2},
+    }

@@ -20,6 +20,14 @@ def _aus(aus: list[int]) -> list[int]:
     return aus
 
 
+def _cells(cells: list[Any]) -> list[str]:
+    """Cells as text; YAML reads 9 as a number, .nan as one too, and null as nothing."""
+    for cell in cells:
+        if isinstance(cell, bool) or not isinstance(cell, str | int | float | None):
+            raise ValueError(f"{cell!r} is not the text of a cell")
+    return ["" if cell is None else str(cell) for cell in cells]
+
+
 AUList: TypeAlias = Annotated[list[int], AfterValidator(_aus)]
 Scale: TypeAlias = Literal["presence", "intensity", "letters"]
 
@@ -53,8 +61,11 @@ class CodedSetSettings(Settings):
     """The share of the coded frames that may have no picture."""
     unlabelled: Part = 1.0
     """The share of the pictures that may have no codes."""
-    not_scored: list[str] = Field(default_factory=lambda: ["", "nan", "-1", "9", "999"])
-    """table: cells that mean that an AU was not scored."""
+    not_scored: Annotated[list[Any], AfterValidator(_cells)] = Field(
+        default_factory=lambda: ["", "nan", "-1", "9", "999"]
+    )
+    """table: cells that mean that an AU was not scored, in upper or lower case. Without the
+    empty text, an empty cell means that the AU is absent."""
     exclude: Annotated[list[Any], AfterValidator(exclusions)] | None = None
     """Frames or subjects that are left out, each with its reason."""
 
