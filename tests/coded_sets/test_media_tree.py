@@ -67,6 +67,8 @@ def test_a_name_that_fits_several_is_refused(root):
     tree = MediaTree(root)
     with pytest.raises(ValueError, match="fits both anna/smile.mp4 and bo/smile.mp4"):
         tree.recording("smile", "cleo")
+    with pytest.raises(ValueError, match="fits both anna/smile.mp4 and bo/smile.mp4"):
+        tree.recording("SMILE", "cleo")
     with pytest.raises(ValueError, match=r"fits both cleo/img_0001.jpg and cleo/img_0001.png"):
         tree.picture("img_0001", "cleo")
     found = tree.picture(path_below("Jörg/a.jpg"), "x")

@@ -73,6 +73,7 @@ def test_every_way_of_writing_gives_the_same_codes(
     (read,) = codes_of(table, None if scale == "presence" else 2).values()
     assert read == codes
     assert table.lines.tolist() == list(range(2, len(cells) + 2))
+    assert table.names[0] == "subject"
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,7 +101,7 @@ def test_the_first_fault_of_all_columns_is_named(tmp_path):
 
 def test_lines_are_those_of_the_file(tmp_path):
     path = tmp_path / "codes.csv"
-    path.write_text('sep=;\nsubject;"AU 1";note\n\np;0;"two\nlines"\n;;\np;7;\n')
+    path.write_text('sep=;\nsubject;"AU 1";note\n\np;0;"two\nlines"\n; ;\np;7;\n')
     table = read_text_table(path)
     assert (table.names, table.header) == (["subject", "AU 1", "note"], 2)
     assert table.lines.tolist() == [4, 7]
@@ -180,6 +181,10 @@ def test_presence_beside_intensities_must_fit(tmp_path):
     table = write(tmp_path / "codes.csv", [*rows, ["", "1"]])
     with pytest.raises(LabelError, match="line 7: AU01_c is '1', but AU01_r is ''"):
         codes_of(table)
+    for cell in ("2", "A"):
+        table = write(tmp_path / "codes.csv", [*rows, ["2", cell]])
+        with pytest.raises(LabelError, match=f"line 7: AU01_c is '{cell}'; expected 0 or 1.$"):
+            codes_of(table, not_scored=[])
     table = write(tmp_path / "codes.csv", [rows[0], ["0", "0"], ["1", "1"]])
     with pytest.raises(LabelError, match="two readings of AU 1; with present_from: null"):
         codes_of(table, present_from=None)
@@ -200,6 +205,7 @@ def test_numbers_are_aus_where_no_column_is_named_so(tmp_path):
         (["0 1", "1 3"], None, 3, "AU02 is '3'; expected 0 or 1, because present_from is null"),
         (["0 1", "B 0"], None, 3, "AU01 is 'B'; expected 0 or 1, because present_from is null"),
         (["A B", " C", "E "], 2, 1, "no code is 0, and 2 empty cells are read as not scored"),
+        (["0 1", "A 0"], None, 3, "AU01 is 'A'; expected 0 or 1, because present_from is null"),
         (["9 9", "9 9"], 2, 1, "AU01 is not scored in any row: its cells are 2 '9'"),
     ],
 )  # fmt: skip

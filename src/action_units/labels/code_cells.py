@@ -161,11 +161,7 @@ def read_au_columns(
 def _read_column(table: TextTable, column: AUColumn, not_scored: Collection[str]) -> _Column:
     index, texts = pd.factorize(np.array(table.columns[column.place], dtype=object))
     plain = [whole_number(text) for text in texts]
-    values = {**_NUMBERS, **_LETTERS, "": 0}
-    if column.kind == "c":
-        values = {cell: code for cell, code in values.items() if cell not in _LETTERS}
-        values = {cell: code for cell, code in values.items() if code <= 1}
-    values |= dict.fromkeys(not_scored, MISSING)
+    values = {**_NUMBERS, **_LETTERS, "": 0} | dict.fromkeys(not_scored, MISSING)
     codes = np.array([values.get(cell, _WRONG) for cell in plain], np.int8)
     counts = np.bincount(index, minlength=len(texts))
     missing: Counter[str] = Counter()
@@ -201,7 +197,7 @@ def _check_cells(
     row, place, one, is_presence = min(faults, key=lambda fault: fault[:2])
     expected = "0 or 1" if is_presence else "a whole number from 0 to 5, or A to E"
     problem = f"{one.column.name} is {table.columns[place][row]!r}; expected {expected}"
-    if one.codes[row] != _WRONG:
+    if present_from is None and one.codes[row] != _WRONG:
         problem += (
             ", because present_from is null; of intensities it is the one from which an AU is "
             "present, such as present_from: 2"
