@@ -11,12 +11,14 @@ import pytest
 
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.report import published
 from action_units.evaluation.report.examples import KINDS, Example
 from action_units.evaluation.report.report import PageExtras, render_report
 from action_units.evaluation.report.tables import latex_table, markdown_table
 from action_units.evaluation.report.theme import LIGHT
 from action_units.evaluation.summary import RunSummary, summarise
 from action_units.labels.action_units import AU_NAMES, DISFA_AUS, au_column, au_columns
+from action_units.labels.folds import FoldProtocol
 from tests.evaluation.made_up import (
     GROUPS,
     from_scratch,
@@ -24,6 +26,15 @@ from tests.evaluation.made_up import (
     made_up_fold,
     made_up_predictions,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def made_up_folds_are_published():
+    """Published results stand beside their own folds alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(published, "PROTOCOLS", (FoldProtocol("standard", GROUPS),))
+        yield
+
 
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta"}
 
