@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
+from action_units.config.data import CodedSetSettings
 from action_units.datasets.crops import DisfaCropsDataset, WebCropsDataset
 from action_units.datasets.faces import FaceStoreDataset
 from action_units.datasets.folder import FolderDataset
@@ -29,6 +30,9 @@ from action_units.datasets.raw import (
     WebPhotographsDataset,
 )
 from action_units.datasets.verified import JSON, VerifiedDataset, WithdrawnDataset
+from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.export.package import read_package
 from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
@@ -37,6 +41,7 @@ from action_units.labels.folds import fold_protocol
 from action_units.models.model_files import save_model
 from action_units.pipelines import (
     comparison,
+    cross,
     evaluation,
     export,
     finetuning,
@@ -46,7 +51,9 @@ from action_units.pipelines import (
     sample,
     withdrawal,
 )
+from action_units.pipelines.cross.nodes import check_cross
 from action_units.pipelines.evaluation.nodes import predict_test_subjects
+from action_units.pipelines.predictions import predictions_of
 from action_units.pipelines.selection import Selection
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
 from tests.export.synthetic import CARD, synthetic_faces, synthetic_model, synthetic_store
@@ -107,11 +114,11 @@ def folders(tmp_path, *names):
     return {name: FolderDataset(path=str(tmp_path / name)) for name in names}
 
 
-def face_store(subjects, aus, each=4):
+def face_store(subjects, aus, each=4, seed=0):
     """`each` labelled faces of 32 pixels for each subject; AU12 makes a face bright."""
-    n, random = len(subjects) * each, np.random.default_rng(0)
+    n, random = len(subjects) * each, np.random.default_rng(seed)
     labels = (random.random((n, len(aus))) < 0.5).astype(np.int8)
-    faces = synthetic_faces(n, 32)
+    faces = synthetic_faces(n, 32, seed)
     faces[labels[:, aus.index(12)] == 1] |= 128
     table = pd.DataFrame(labels, columns=[f"AU{au:02d}" for au in aus])
     who = np.repeat(np.array(subjects), each)
@@ -121,7 +128,7 @@ def face_store(subjects, aus, each=4):
         "subject": who,
         "frame": frames,
         "origin": RENDERED,
-        "sha256": [f"{row:064x}" for row in range(n)],
+        "sha256": [f"{seed:032x}{row:032x}" for row in range(n)],
     }
     return FaceStore(faces, pd.concat([pd.DataFrame(about), table], axis=1), aus)
 
@@ -327,6 +334,128 @@ def test_compare_sets_the_better_run_beside_the_first():
     assert f1["difference"] == pytest.approx(f1["value"] - f1["first"])
     assert 0 < f1["low"] < f1["difference"] < f1["high"]
     assert "wide" in made["comparison_report"]
+
+
+@pytest.fixture
+def one_network(finetuned, tmp_path):
+    """The run's folder with the network of fold 1, evaluated."""
+    model = finetuned["fold1.finetuned_model"]
+    save_model(model, tmp_path / "models/fold1/finetuned.safetensors")
+    fitted = FittedThresholds.from_json(finetuned["fold1.finetuned_thresholds"], model.aus)
+    treatment = VerifiedDataset(
+        filepath=str(tmp_path / "models/fold1/finetuned_treatment.json"), dataset=JSON
+    )
+    treatment.save(Postprocessing(fitted).to_json(model.aus))
+    return tmp_path / "models"
+
+
+def on_another_set(models, faces, disfa_faces, people=None, web=None, within=None, **changed):
+    """Run the pipeline `cross` on faces of a set ``studio``."""
+    sets = {
+        "disfa": CodedSetSettings(reader="disfa", protocol="fg2020"),
+        "studio": CodedSetSettings(reader="table", protocol="own", people=people),
+    }
+    data = {
+        "run_models": models,
+        "new_faces": faces,
+        "coded_faces": disfa_faces,
+        "pretraining_faces": AbsentDataset() if web is None else web,
+        "within_folds": within or {},
+        "params:on": "studio",
+        "params:coded": "disfa",
+        "params:coded_sets": sets,
+    }
+    # The page and its plots take seconds; `finished` has them.
+    wanted = cross.create_pipeline().to_outputs("cross_measures")
+    return run(wanted, data, **changed)
+
+
+def test_cross_tests_the_network_on_another_set(one_network, disfa_faces):
+    people = ["P1", "P2", "P3"]
+    faces = face_store(people, (4, 7, 12), seed=1)
+    made = on_another_set(one_network, faces, disfa_faces, cross={"refit_subjects": 1})
+    table = made["cross_measures"].set_index(["scores", "measure", "name"])
+    assert table.loc[("cross", "f1", "AU12"), "network1"] >= 0
+    assert {name for _, _, name in table.index} == {"AU04", "AU12", "2 AUs"}
+    test = made["cross_test"]
+    assert (test.subjects, test.left_out, test.frames) == ({1: tuple(people)}, (), 12)
+    assert (test.aus, test.aus_of_set, len(test.aus_of_networks)) == ((4, 12), (7,), 10)
+    assert (test.rendered, test.rendered_training, test.within) == (True, True, None)
+    assert len(test.refitted.fitted_on) == 1
+    assert test.protocol == "fg2020"
+
+
+def test_cross_compares_with_the_run_that_was_trained_on_the_set(one_network, disfa_faces):
+    faces = face_store(["P1", "P2", "P3"], DISFA_AUS, seed=1)
+    own = predictions_of(faces, DISFA_AUS, np.random.default_rng(1).random((12, 12)))
+    evaluation = made_up_fold(1)
+    within = {1: EvaluatedFold(evaluation, {"finetuned": own}, {}, {})}
+    made = on_another_set(one_network, faces, disfa_faces, within=within)
+    assert made["cross_test"].within.paired.frames == 12
+    assert "cross minus within-set" in set(made["cross_measures"]["scores"])
+    assert "follow another recipe" in made["cross_test"].warnings[0]
+
+
+def test_cross_tests_the_same_people_only_where_they_are_new(one_network, disfa_faces):
+    tested = sorted(set(fold_protocol("fg2020").test_subjects(1)) & set(disfa_faces.subjects))
+    faces = face_store(sorted(set(disfa_faces.subjects)), (4, 12), seed=1)
+    made = on_another_set(one_network, faces, disfa_faces, people="disfa")
+    assert made["cross_test"].subjects == {1: tuple(tested)}
+    assert set(made["cross_test"].left_out) == set(disfa_faces.subjects) - set(tested)
+    with pytest.raises(ConfigurationError, match="both have a subject SN001"):
+        on_another_set(one_network, faces, disfa_faces)
+    made = on_another_set(one_network, faces, disfa_faces, people="own")
+    assert set(made["cross_test"].subjects[1]) == set(disfa_faces.subjects)
+
+
+def planted(faces, row, source, source_row):
+    faces.faces[row] = source.faces[source_row]
+    return faces
+
+
+def test_cross_refuses_faces_that_the_network_has_learned_from(one_network, disfa_faces):
+    known = np.flatnonzero(disfa_faces.subjects == "SN001")[0]
+    new = np.flatnonzero(disfa_faces.subjects == "SN002")[0]  # whom fold 1 tests
+    faces = planted(face_store(["P1", "P2"], (4, 12), seed=1), 5, disfa_faces, known)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"P2_0002.jpg of P2 in studio, .* of SN001 in disfa, who fold 1 is trained or val",
+    ):
+        on_another_set(one_network, faces, disfa_faces)
+    faces = planted(face_store(["P1", "P2"], (4, 12), seed=1), 5, disfa_faces, new)
+    assert on_another_set(one_network, faces, disfa_faces)["cross_test"].frames == 8
+    web = planted(face_store(["w1"], (12,), seed=2), 3, faces, 0)
+    with pytest.raises(
+        ConfigurationError, match=r"P1_0001.jpg of P1 .* of w1 in the web set, who is in pre-tr"
+    ):
+        on_another_set(one_network, faces, disfa_faces, web=web)
+
+
+def test_cross_refuses_a_network_that_names_nobody_and_faces_of_another_size(
+    one_network, finetuned, disfa_faces
+):
+    faces = face_store(["P1", "P2"], (4, 12), seed=1)
+    large = replace(faces, faces=np.repeat(np.repeat(faces.faces, 2, axis=1), 2, axis=2))
+    with pytest.raises(
+        ConfigurationError, match=r"32 × 32 .* studio were packed with 64; .*32"
+    ):
+        on_another_set(one_network, large, disfa_faces)
+    model = finetuned["fold1.finetuned_model"]
+    nobody = replace(model, provenance={**model.provenance, "subjects": {}})
+    save_model(nobody, one_network / "fold1/finetuned.safetensors")
+    with pytest.raises(ArtifactError, match="does not record whom it was trained with"):
+        on_another_set(one_network, faces, disfa_faces)
+
+
+def test_cross_is_refused_before_anything_is_done(one_network, tmp_path):
+    sets = {"disfa": None, "studio": None}
+    check_cross("studio", "disfa", sets, one_network)
+    with pytest.raises(
+        ArtifactError, match=r"no trained network to test on studio; `kedro run"
+    ):
+        check_cross("studio", "disfa", sets, tmp_path / "nothing")
+    with pytest.raises(ConfigurationError, match="were trained on disfa"):
+        check_cross("disfa", "disfa", sets, one_network)
 
 
 # ------------------------------------------------------------- use of the networks

@@ -10,6 +10,7 @@ from action_units.config.machine import (
     Precision,
 )
 from action_units.config.parameters import (
+    CrossSettings,
     EvaluationSettings,
     ExportSettings,
     FacesMode,
@@ -52,6 +53,7 @@ __all__ = [
     "ClusterSettings",
     "Compilation",
     "CropSettings",
+    "CrossSettings",
     "DetectorSettings",
     "DisfaSampleConfig",
     "EvaluationSettings",

@@ -76,6 +76,12 @@ class EvaluationSettings(Settings):
     treatment: PostprocessingOption
 
 
+class CrossSettings(Settings):
+    """Tests on another coded set."""
+
+    refit_subjects: Count | PartBetween | None
+
+
 class PredictSettings(Settings):
     """Prediction on other images and videos."""
 
@@ -127,6 +133,7 @@ class Parameters(MachineConfig):
     preprocess: PreprocessSettings
     finetune: FinetuneSettings
     evaluation: EvaluationSettings
+    cross: CrossSettings
     source: PathText | None
     model: PathText | None
     predict: PredictSettings

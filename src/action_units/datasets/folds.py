@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from action_units.datasets.verified import CSV, JSON, VerifiedDataset
+from action_units.evaluation.cross.result import CrossTest
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.run_folder import fold_files
@@ -103,6 +104,24 @@ class RunSummaryDataset(VerifiedDataset):
 
     def save(self, data: RunSummary) -> None:
         """Write the summary without its folds."""
+        super().save(data.to_json())
+
+
+class CrossTestDataset(VerifiedDataset):
+    """The scores of a test on another coded set, as JSON."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the JSON file."""
+        super().__init__(filepath=filepath, dataset=JSON, metadata=metadata)
+
+    def load(self) -> CrossTest:
+        """The test."""
+        content = super().load()
+        with reading(self.path, command("cross")):
+            return CrossTest.from_json(content)
+
+    def save(self, data: CrossTest) -> None:
+        """Write it."""
         super().save(data.to_json())
 
 
