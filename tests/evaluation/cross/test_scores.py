@@ -116,7 +116,7 @@ def test_a_subject_is_drawn_once_for_all_networks(networks):
     one = networks[1]
     alone = score_networks({1: one})["f1"].aus[12].mean
     thrice = score_networks(dict.fromkeys((1, 2, 3), one))["f1"].aus[12].mean
-    assert (thrice.low, thrice.high) == (alone.low, alone.high)
+    assert [thrice.low, thrice.high] == pytest.approx([alone.low, alone.high])
     assert alone.low < alone.value < alone.high
 
 

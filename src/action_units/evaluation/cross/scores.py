@@ -138,7 +138,6 @@ def ensemble(networks: Networks) -> NetworkPredictions:
                 shape = (len(names), *value.shape[1:])
                 first.setdefault(name, np.empty(shape, value.dtype))[own] = value
     p, limits = expit(sums / count[None, :, None])
-    p = np.where(count[:, None] == 1, first["probabilities"], p)  # bit for bit
     rounded = p.astype(np.float32)  # as prediction does, so that calls are the same
     values = first | {"probabilities": rounded.astype(np.float64)}
     alone = np.asarray(first["predicted"])
