@@ -60,10 +60,16 @@ def values_of(groups: Mapping[str, Any]) -> dict[str, str]:
 def metrics_of(measures: pd.DataFrame) -> dict[str, float]:
     """The means of folds of every defined average, by names such as ``finetuned.f1.12 AUs``.
 
+    Of several sets ``studio.finetuned.f1.12 AUs`` is that of one.
+
     Args:
         measures: From ``RunSummary.metrics_table``.
     """
     averages = measures[measures["name"].str.contains(" AUs")]
     named = averages["model"] + "." + averages["measure"] + "." + averages["name"]
+    if "set" in averages:
+        from action_units.evaluation.summary import ALL_SETS
+
+        named = (averages["set"] + ".").where(averages["set"] != ALL_SETS, "") + named
     values = pd.Series(averages["mean_of_folds"].to_numpy(float), index=named).dropna()
     return {_UNTAKEN.sub("_", str(name)): float(value) for name, value in values.items()}

@@ -1,8 +1,8 @@
 """A run over its folds: its scores, what pre-training gains, and warnings for its reader."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -38,6 +38,9 @@ _SHARED = {
 }
 """The entries of a fold's provenance that all folds of a run should share."""
 
+ALL_SETS = "all"
+"""What all sets together are called in tables."""
+
 _NOT_SCORED = {
     "training": "so its network does not know it and it is not tested there",
     "validation": "so its threshold is the median of the other AUs'",
@@ -59,12 +62,14 @@ class RunSummary:
         gains: Pre-trained minus from scratch, by metric, paired over subjects; empty without
             scratch.
         warnings: Sentences that a reader must know.
+        sets: Of a run on several coded sets the same of each, by name; else empty.
     """
 
     folds: tuple[FoldEvaluation, ...]
     metrics: dict[str, dict[str, MetricScores]]
     gains: dict[str, MetricScores]
     warnings: tuple[str, ...]
+    sets: Mapping[str, "RunSummary"] = field(default_factory=dict)
 
     @property
     def scores(self) -> dict[str, MetricScores]:
@@ -114,7 +119,21 @@ class RunSummary:
         return self.folds[0].rendered
 
     def table(self) -> pd.DataFrame:
-        """F1, one row per AU and average: baseline, folds, mean of folds, pooled, scratch."""
+        """F1, one row per AU and average: baseline, folds, mean of folds, pooled, scratch.
+
+        Of several sets, those of all together come first; ``set`` has their names.
+        """
+        return self._with_sets(RunSummary._table)
+
+    def _with_sets(self, table_of: Callable[["RunSummary"], pd.DataFrame]) -> pd.DataFrame:
+        if not self.sets:
+            return table_of(self)
+        parts = {ALL_SETS: self, **self.sets}
+        tables = [table_of(part).assign(set=name) for name, part in parts.items()]
+        whole = pd.concat(tables, ignore_index=True)
+        return whole[["set", *whole.columns.drop("set")]]
+
+    def _table(self) -> pd.DataFrame:
         lines = [self.scores["finetuned"].lines, self.all_positive.lines]
         nothing = [None] * len(lines[0])
         scratch = self.scores["scratch"].lines if "scratch" in self.scores else nothing
@@ -143,7 +162,13 @@ class RunSummary:
         return pd.DataFrame(rows)
 
     def metrics_table(self) -> pd.DataFrame:
-        """Every metric, one row per network, metric, and AU or average."""
+        """Every metric, one row per network, metric, and AU or average.
+
+        ``set`` is as in `table`.
+        """
+        return self._with_sets(RunSummary._metrics_table)
+
+    def _metrics_table(self) -> pd.DataFrame:
         return pd.DataFrame(
             [
                 {
@@ -170,6 +195,10 @@ class RunSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary without the folds, JSON values, null for what is undefined."""
+        sets = {
+            name: {"evaluations": [fold.to_json() for fold in one.folds], **one.to_json()}
+            for name, one in self.sets.items()
+        }
         return {
             "protocol": self.protocol,
             "rendered": self.rendered,
@@ -178,6 +207,7 @@ class RunSummary:
             "measures": _METRICS.dump_python(self.metrics, mode="json", by_alias=True),
             "gains": _GAINS.dump_python(self.gains, mode="json", by_alias=True),
             "warnings": list(self.warnings),
+            **({"sets": sets} if sets else {}),
         }
 
     @classmethod
@@ -202,6 +232,10 @@ class RunSummary:
                 metrics=_METRICS.validate_python(content["measures"]),
                 gains=_GAINS.validate_python(content["gains"]),
                 warnings=tuple(content["warnings"]),
+                sets={
+                    name: cls.from_json(one, map(FoldEvaluation.from_json, one["evaluations"]))
+                    for name, one in content.get("sets", {}).items()
+                },
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(

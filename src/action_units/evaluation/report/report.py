@@ -79,6 +79,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             n_tested=sum(len(fold.test) for fold in summary.folds),
             rows=tables.au_rows(summary),
             scored=tables.scored(summary),
+            sets={name: _set(one) for name, one in summary.sets.items()},
             averages=tables.average_rows(summary),
             metrics=tables.metric_tables(summary),
             heat=tables.subject_rows(summary),
@@ -120,6 +121,17 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             provenance=provenance.provenance(extras.provenance, summary.folds),
         )
     )
+
+
+def _set(summary: RunSummary) -> dict[str, Any]:
+    """One of several sets that were trained on together."""
+    return {
+        "subjects": len({subject for fold in summary.folds for subject in fold.test}),
+        "summary": summary,
+        "rows": tables.au_rows(summary),
+        "averages": tables.average_rows(summary),
+        "scored": tables.scored(summary),
+    }
 
 
 def _fold(fold: FoldEvaluation) -> dict[str, Any]:

@@ -130,13 +130,19 @@ class PaperTable:
     blocks: list[list[list[str]]]
 
 
-def paper_table(summary: RunSummary) -> PaperTable:
-    """The table of a run as text, independent of the format."""
+def paper_tables(summary: RunSummary) -> list[PaperTable]:
+    """The table of a run, and of several sets one more for each."""
+    sets = [paper_table(one, name) for name, one in summary.sets.items()]
+    return [paper_table(summary, "all sets together" if sets else ""), *sets]
+
+
+def paper_table(summary: RunSummary, of: str = "") -> PaperTable:
+    """The table of a run as text, independent of the format; `of` one set of several."""
     aus, averages = _f1_rows(summary, "aus"), _f1_rows(summary, "averages")
     titles = summary.folds[0].titles
     heads = ["AU", "All-positive", *(titles[name] for name in summary.scores)]
     return PaperTable(
-        caption=_caption(summary),
+        caption=f"{of}: {_caption(summary)}" if of else _caption(summary),
         heads=heads + (["Gain"] if summary.gains else []),
         blocks=[
             [_cells(row, row["line"].name, "mean_of_folds") for row in aus],
@@ -147,9 +153,11 @@ def paper_table(summary: RunSummary) -> PaperTable:
 
 
 def latex_table(summary: RunSummary) -> str:
-    """The table as a LaTeX float; it needs the package booktabs."""
-    table = paper_table(summary)
+    """The table as a LaTeX float, of several sets one each; it needs the package booktabs."""
+    return "\n".join(map(_latex_float, paper_tables(summary)))
 
+
+def _latex_float(table: PaperTable) -> str:
     def lines(rows: list[list[str]]) -> str:
         return "".join(" & ".join(map(escape_latex, row)) + " \\\\\n" for row in rows)
 
@@ -163,8 +171,11 @@ def latex_table(summary: RunSummary) -> str:
 
 
 def markdown_table(summary: RunSummary) -> str:
-    """The table in Markdown, its caption below."""
-    table = paper_table(summary)
+    """The table in Markdown, its caption below; of several sets one for each."""
+    return "\n".join(map(_markdown, paper_tables(summary)))
+
+
+def _markdown(table: PaperTable) -> str:
     lines = [table.heads, ["---", *["---:"] * (len(table.heads) - 1)]]
     lines += [row for block in table.blocks for row in block]
     cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)

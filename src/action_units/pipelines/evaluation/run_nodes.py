@@ -20,6 +20,7 @@ from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.examples import Example, gather_examples
 from action_units.evaluation.report.tables import latex_table, markdown_table
+from action_units.evaluation.sets import with_sets
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.faces.store import FaceStore
@@ -60,7 +61,7 @@ def summarise(
         for name in ("finetuned", "scratch")
         if all(name in fold.predictions for fold in folds.values())
     }
-    summary = summarise_folds(evaluations, predictions=predictions)
+    summary = with_sets(summarise_folds(evaluations, predictions=predictions), predictions)
     for warning in summary.warnings:
         logger.warning(warning)
     return (
