@@ -8,7 +8,7 @@ with ranges found in each batch (dynamic quantisation, which an export does not 
 The first way again is the noise.
 
     OMP_NUM_THREADS=1 python -m benchmarks.onnx --rounds 15 \
-        --run data/06_models/sample/main/fg2020 --store data/04_feature/sample/disfa_faces
+        --run data/06_models/sample/main/disfa/fg2020 --store data/04_feature/sample/disfa
 """
 
 import argparse

@@ -9,7 +9,7 @@ first way's two medians is the noise.
 F1 is the validation macro F1 of a small network, trained with either precision from the same
 seeds on a face store whose last third of subjects is held out.
 
-    OMP_NUM_THREADS=1 python benchmarks/precision.py --store data/04_feature/sample/disfa_faces
+    OMP_NUM_THREADS=1 python benchmarks/precision.py --store data/04_feature/sample/disfa
 """
 
 import argparse

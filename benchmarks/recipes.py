@@ -172,15 +172,13 @@ def show(runs: Mapping[str, Mapping[int, BootstrapScores]]) -> None:
 def main() -> None:
     """Read the command line, train what is not there, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("stores", type=Path, help="folder of web_faces and disfa_faces")
+    parser.add_argument("stores", type=Path, help="folder of the stores web and disfa")
     parser.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folder", type=Path, default=Path("data/recipes"))
     parser.add_argument("--threads", type=int, default=None)
     arguments = parser.parse_args()
-    web, disfa = (
-        FaceStore.open(arguments.stores / name) for name in ("web_faces", "disfa_faces")
-    )
+    web, disfa = (FaceStore.open(arguments.stores / name) for name in ("web", "disfa"))
     for way in arguments.ways:
         name, network = WAYS[way]
         base = yaml.safe_load(RECIPES.read_text())["recipes"][name]["network"]

@@ -25,8 +25,16 @@ _FREE = {
     "recipes",
     "cluster.options",
     "preprocess.openface.arguments",
-    "preprocess.disfa.exclude",
+    "coded_sets.disfa.aus",
+    "coded_sets.disfa.exclude",
 }
+_SETS = ("coded_sets.", "web_sets.")
+
+
+_SET_TEXTS = (
+    *("reader", "labels", "media", "protocol", "people", "photographs", "identities"),
+    *("annotations.program", "annotations.path"),
+)
 
 
 def loader(env="base"):
@@ -65,6 +73,9 @@ def wrong(name):
     values = [-1, math.nan, [1], {"x": 1}, 2.5e300, 10**400, "abc def", "yes", "3", ""]
     texts = {"source", "model", "preprocess.detector.model", "preprocess.openface.binary"}
     texts |= {"cluster.address", "recipe", "run", "runs", "person"}  # any text may be one
+    texts |= {"coded", "web", "on"}
+    texts |= {f"coded_sets.disfa.{key}" for key in _SET_TEXTS}
+    texts |= {f"web_sets.web.{key}" for key in _SET_TEXTS}
     return [value for value in values if name not in texts or not isinstance(value, str)]
 
 
@@ -86,15 +97,19 @@ def test_each_field_is_a_parameter_of_the_files_and_each_parameter_a_field():
 
     of_code_alone = {"stride", "width", "height", "jpeg_quality", "mean_event", "size"}
     known = {name for name in fields(Parameters) if name.split(".")[-1] not in of_code_alone}
+    known -= {"coded_sets", "web_sets"}  # by name; not every setting is of every set
     rates = ("sample.web.sensitivity", "sample.web.false_alarms")
     in_files = {
         next((rate for rate in rates if name.startswith(rate)), name)
         for name in leaves(configured())
+        if not name.startswith(_SETS)
     }
     assert known == in_files
 
 
-@pytest.mark.parametrize("name", [name for name in leaves(_CONFIGURED) if name not in _FREE])
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(leaves(_CONFIGURED)) if name not in _FREE]
+)
 def test_each_wrong_value_is_refused_with_its_full_name(name):
     for value in wrong(name):
         with pytest.raises(ConfigurationError) as refused:
@@ -105,7 +120,9 @@ def test_each_wrong_value_is_refused_with_its_full_name(name):
         assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("name", [name for name in leaves(_CONFIGURED) if ".AU" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(leaves(_CONFIGURED)) if ".AU" not in name]
+)
 def test_each_misspelt_name_is_told_with_its_neighbour(name):
     with pytest.raises(ConfigurationError) as refused:
         Parameters.read(changed(f"{name}_", 1))
@@ -126,9 +143,9 @@ def test_each_misspelt_name_is_told_with_its_neighbour(name):
             "preprocess.max_megapixels is -1; it must be a number above 0 and at most 1000000, or null.",
         ),
         (
-            "preprocess.web.sample.n",
+            "web_sets.web.sample.n",
             "abc",
-            "preprocess.web.sample.n is 'abc'; it must be a whole number from 1, or null.",
+            "web_sets.web.sample.n is 'abc'; it must be a whole number from 1, or null.",
         ),
         ("fold", 3.0, "fold is 3.0; it must be a whole number from 1 to 3, or null."),
         ("restart", "yes", "restart is 'yes'; it must be true or false."),
@@ -143,9 +160,9 @@ def test_each_misspelt_name_is_told_with_its_neighbour(name):
             "preprocess.openface.arguments[1] is 3; it must be text.",
         ),
         (
-            "preprocess.disfa.exclude",
+            "coded_sets.disfa.exclude",
             [{"subject": "SN001"}],
-            "preprocess.disfa.exclude: ",
+            "coded_sets.disfa.exclude: ",
         ),
         (
             "preprocess.crop",
@@ -159,6 +176,46 @@ def test_sentences(name, value, sentence):
     with pytest.raises(ConfigurationError) as refused:
         Parameters.read(changed(name, value))
     assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("coded", "disfa+", "coded is 'disfa+'; it must be the name of a set, or several"),
+        ("coded", "disfa+disfa", "coded: 'disfa+disfa' has one name twice."),
+        ("coded", "study", "coded='study' is unknown; choose one of disfa"),
+        ("web", "disfa", "web='disfa' is unknown; choose one of web, or add it to `web_sets`"),
+        ("on", "study", "on='study' is unknown; "),
+        ("web_sets.disfa", None, "'disfa' is in coded_sets and in web_sets; their folders"),
+        ("coded_sets.a+b", None, "'a+b' cannot be the name of a set: expected 1 to 64 let"),
+        ("coded_sets.7", None, "'7' cannot be the name of a set"),
+        ("coded_sets.Checkpoints", None, "'Checkpoints' cannot be the name of a set"),
+    ],
+)
+def test_sets_are_chosen_by_names_that_can_be_folders(name, value, sentence):
+    given = configured()
+    group, _, key = name.partition(".")
+    if key:
+        given[group][key] = next(iter(given[group].values()))
+    else:
+        given[name] = value
+    with pytest.raises(ConfigurationError) as refused:
+        Parameters.read(given)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_the_order_of_sets_is_that_of_their_names():
+    given = configured()
+    given["coded_sets"]["b"] = given["coded_sets"]["disfa"] | {"protocol": "standard"}
+    chosen = Parameters.read(given | {"coded": "disfa+b"})
+    assert list(chosen.chosen_coded) == ["b", "disfa"]
+    assert chosen.names_in_paths()["protocol"] == "standard+fg2020"
+    assert (
+        Parameters.read(given | {"coded": "disfa+b", "protocol": "standard"}).names_in_paths()[
+            "protocol"
+        ]
+        == "standard"
+    )
 
 
 def test_null_is_no_limit_where_the_files_say_so():
@@ -192,8 +249,8 @@ def test_a_run_cannot_be_called(name):
     with pytest.raises(ConfigurationError, match="^run"):
         Parameters.read(configured() | {"run": name})
     with pytest.raises(ConfigurationError, match="^data"):
-        taken = "web" if name in ("quarantine", "Comparisons", "checkpoints", "a_b") else name
-        Globals.read({"data": taken, "run": "main", "protocol": "fg2020"})
+        others = ("quarantine", "Comparisons", "checkpoints", "a_b")
+        Globals.read({"data": "Fine_tune_images" if name in others else name})
 
 
 def test_no_run_and_no_data_has_the_name_of_a_folder_that_lies_beside_it():
@@ -209,8 +266,11 @@ def test_no_run_and_no_data_has_the_name_of_a_folder_that_lies_beside_it():
         } - {place}
         assert beside
         for taken in beside:
-            with pytest.raises(ConfigurationError):
-                Globals.read({"data": "a", "run": "a", "protocol": "fg2020"} | {name: taken})
+            with pytest.raises(ConfigurationError, match=f"^{name}"):
+                if name == "data":
+                    Globals.read({"data": taken})
+                else:
+                    Parameters.read(configured() | {"run": taken})
 
 
 def test_the_protocols_are_those_that_the_folds_know():

@@ -5,6 +5,7 @@ import shutil
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import get_args, get_origin
 
 import pytest
 import yaml
@@ -13,14 +14,14 @@ from kedro.framework.project import configure_project
 from kedro.io import AbstractDataset
 
 from action_units import datasets
-from action_units.config import Parameters
+from action_units.config import CodedSetSettings, Parameters, WebSetSettings
 from action_units.config_loader import PATHS, ProjectConfigLoader, ProjectContext
 from action_units.errors import ConfigurationError
 from action_units.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 
 ENVIRONMENTS = [None, "base", "raw", "paper", "tiny", "mine", "local"]
-NO_PATHS = {"kind", "protocol"}
+NO_PATHS = {"coded", "protocol", "sets"}
 
 
 @pytest.fixture
@@ -52,19 +53,23 @@ def context_of(conf, env=None, project=None, **params):
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_own_settings_hold_in_every_environment_and_params_over_them(conf, env):
-    write(conf / "local/parameters.yml", {"threads": 5, "face_size": 48})
+    write(conf / "local/parameters.yml", {"threads": 5, "face_size": 48, "run": "own"})
     write(
         conf / "local/parameters_recipes.yml",
         {"recipes": {"modern": {"pretrain": {"epochs": 7}}}},
     )
-    write(conf / "local/globals.yml", {"protocol": "standard", "run": "own"})
+    write(
+        conf / "local/parameters_data.yml",
+        {
+            "protocol": "standard",
+            "coded_sets": {"own": {"reader": "table", "protocol": "fg2020"}},
+            "web_sets": {"web": {"annotations": {"path": "/a.csv"}}},
+        },
+    )
     write(
         conf / "local/parameters_sample.yml", {"sample": {"disfa": {"frames_per_subject": 31}}}
     )
-    write(
-        conf / "local/catalog.yml",
-        {"web_photographs": {"annotations": "/a.csv"}},
-    )
+    write(conf / "local/catalog.yml", {"{set}.crop_folder": {"path": "/crops/{set}"}})
     write(conf / "local/credentials.yml", {"store": {"key": "k"}})
     loader = context_of(conf, env, threads=6).config_loader
     parameters, catalog = loader["parameters"], loader["catalog"]
@@ -73,8 +78,11 @@ def test_own_settings_hold_in_every_environment_and_params_over_them(conf, env):
     assert parameters["recipes"]["modern"]["pretrain"]["epochs"] == 7
     assert parameters["recipes"]["modern"]["pretrain"]["schedule"]["name"] == "cosine"
     assert (parameters["protocol"], parameters["run"]) == ("standard", "own")
-    assert catalog["web_photographs"]["annotations"] == "/a.csv"
-    assert "own/standard" in catalog["report"]["filepath"]
+    assert catalog["{set}.crop_folder"]["path"] == "/crops/{set}"
+    assert "own/disfa/standard" in catalog["report"]["filepath"]
+    web = parameters["web_sets"]["web"]
+    assert (web["annotations"]["path"], web["held_out"]) == ("/a.csv", 0.15)
+    assert {"disfa", "own"} <= set(parameters["coded_sets"])
     assert loader["credentials"] == {"store": {"key": "k"}}
     assert parameters["sample"]["disfa"]["frames_per_subject"] == 31
 
@@ -115,11 +123,16 @@ def test_paths_of_the_configuration_count_from_the_project(conf, monkeypatch, tm
     elsewhere = tmp_path / "elsewhere"
     shutil.move(conf, elsewhere / "conf")
     write(elsewhere / "conf/local/catalog.yml", {
-        "web_photographs": {"photographs": "~/faces", "annotations": "openface",
-                            "identities": "s3://bucket/i.csv", "path": "~/web"},
-        "web_crops": {"images": "crops"},
+        "{set}.raw": {"path": "~/{set}"},
+        "{set}.web_crops": {"images": "crops"},
         "evaluated_folds": {"predictions": "C:/data"},
         "other": {"type": "pandas.CSVDataset", "filepath": "~/t.csv"},
+    })  # fmt: skip
+    write(elsewhere / "conf/local/parameters_data.yml", {
+        "coded_sets": {"disfa": {"labels": "codes", "media": "~/videos"}},
+        "web_sets": {"web": {"photographs": "~/faces", "identities": "s3://bucket/i.csv",
+                             "annotations": {"path": "openface"},
+                             "second_annotations": {"path": "pyfeat.csv"}}},
     })  # fmt: skip
     write(elsewhere / "conf/local/parameters.yml", {
         "source": "videos/a.mp4", "model": "~/m",
@@ -132,19 +145,19 @@ def test_paths_of_the_configuration_count_from_the_project(conf, monkeypatch, tm
     project = tmp_path / "project"
     loader = context_of(elsewhere / "conf", "raw", project).config_loader
     catalog, parameters = loader["catalog"], loader["parameters"]
-    photographs = catalog["web_photographs"]
-    assert {
-        key: photographs[key] for key in photographs if key not in ("type", "metadata")
-    } == {
-        "photographs": "/home/somebody/faces",
-        "annotations": f"{project}/openface",
-        "identities": "s3://bucket/i.csv",
-        "path": "/home/somebody/web",
-        "kind": "auto",
-    }
-    assert catalog["web_crops"]["images"] == f"{project}/crops"
+    coded, web = parameters["coded_sets"]["disfa"], parameters["web_sets"]["web"]
+    assert (coded["labels"], coded["media"]) == (f"{project}/codes", "/home/somebody/videos")
+    assert web["photographs"] == "/home/somebody/faces"
+    assert web["identities"] == "s3://bucket/i.csv"
+    assert web["annotations"]["path"] == f"{project}/openface"
+    assert web["second_annotations"]["path"] == f"{project}/pyfeat.csv"
+    assert catalog["{set}.raw"]["path"] == "/home/somebody/{set}"
+    assert catalog["{set}.web_crops"]["images"] == f"{project}/crops"
     assert catalog["evaluated_folds"]["predictions"] == "C:/data"
-    assert catalog["evaluated_folds"]["path"] == f"{project}/data/08_reporting/raw/main/fg2020"
+    assert (
+        catalog["evaluated_folds"]["path"]
+        == f"{project}/data/08_reporting/raw/main/disfa/fg2020"
+    )
     assert catalog["evaluated_runs"]["predictions"] == f"{project}/data/07_model_output/raw"
     assert catalog["other"]["filepath"] == "/home/somebody/t.csv"
     assert parameters["source"] == f"{project}/videos/a.mp4"
@@ -195,11 +208,11 @@ def test_kedro_viz_which_runs_no_hooks_reads_the_same(conf, monkeypatch):
     shutil.copy(PROJECT / "pyproject.toml", conf.parent)
     (conf.parent / "src").mkdir()
     (conf.parent / "notebooks").mkdir()
-    write(conf / "local/globals.yml", {"run": "own"})
+    write(conf / "local/parameters.yml", {"run": "own"})
     monkeypatch.chdir(conf.parent / "notebooks")
     catalog = load_data(conf.parent, env="tiny")[0]
     place = catalog.get("evaluated_folds").predictions
-    assert place == conf.parent / "data/07_model_output/tiny/own/fg2020"
+    assert place == conf.parent / "data/07_model_output/tiny/own/disfa/fg2020"
 
 
 def test_every_path_that_a_dataset_takes_is_known_to_be_one():
@@ -213,16 +226,22 @@ def test_every_path_that_a_dataset_takes_is_known_to_be_one():
 
 
 def test_every_parameter_that_is_a_path_is_known_to_be_one():
+    named = {"coded_sets.*.": CodedSetSettings, "web_sets.*.": WebSetSettings}
     known = [name for name in PATHS["parameters"] if not name.startswith("recipes.")]
-    assert sorted(_path_fields(Parameters)) == sorted(known)
+    found = [*_path_fields(Parameters)]
+    for above, group in named.items():
+        found += _path_fields(group, above)
+    assert sorted(found) == sorted(known)
 
 
 def _path_fields(model, above=""):
     for name, field in model.model_fields.items():
         if "a path as text" in repr(field.annotation):
             yield f"{above}{name}"
-        if hasattr(field.annotation, "model_fields"):
-            yield from _path_fields(field.annotation, f"{above}{name}.")
+        inner = () if get_origin(field.annotation) is dict else get_args(field.annotation)
+        for kind in (field.annotation, *inner):
+            if hasattr(kind, "model_fields"):
+                yield from _path_fields(kind, f"{above}{name}.")
 
 
 def test_the_catalog_and_parameters_have_no_other_paths(conf):

@@ -65,11 +65,11 @@ def test_to_start_over_names_the_stage_and_fold_of_now(monkeypatch):
 
 
 def test_an_option_that_cannot_be_typed_is_named(monkeypatch):
-    given = {"run": "a", "preprocess": {"disfa": {"exclude": [{"subject": "SN001", "x": 1}]}}}
+    given = {"run": "a", "coded_sets": {"disfa": {"exclude": [{"subject": "SN001", "x": 1}]}}}
     monkeypatch.setattr(hints, "current", hints.Run(Path("/"), params=given))
     command = hints.command("finetune")
     assert parsed(command)["params"] == {"run": "a"}
-    assert command.endswith("(with the same preprocess.disfa.exclude)")
+    assert command.endswith("(with the same coded_sets.disfa.exclude)")
 
 
 def test_from_elsewhere_it_goes_to_the_project_first(monkeypatch, tmp_path):

@@ -79,8 +79,10 @@ class _Chunk:
 def layers_in(folder: Path) -> Layers:
     """Empty layers."""
     made = {field.name: folder / field.name for field in fields(Layers)}
+    made["crops"] = folder / "primary" / "web"
     for path in made.values():
         path.mkdir()
+    del made["crops"]
     return Layers(**made)
 
 
@@ -91,7 +93,7 @@ def test_a_part_of_a_name_is_refused(tmp_path):
         (raw / "photographs" / person / "1.jpg").touch()
     assert check_person("p0", layers, raw, []) == "p0"  # nothing is made of either yet
     for person in ("train~p0", "test~p0", "Ann=20Bo"):
-        (layers.web_crops / f"{person}_7-FaceId-0.jpg").touch()
+        (layers.primary / "web" / f"{person}_7-FaceId-0.jpg").touch()
     with pytest.raises(ConfigurationError, match="give one of them whole: test/p0, train/p0"):
         check_person("p0", layers, raw, [])
     for name in ("train/p0", "train~p0", "Ann Bo", "Ann=20Bo"):
@@ -100,7 +102,9 @@ def test_a_part_of_a_name_is_refused(tmp_path):
 
 def test_what_was_predicted_of_the_person_is_deleted(tmp_path):
     layers = layers_in(tmp_path)
-    run = layers.predictions / "Adriana Lima" / "fg2020"  # a run may be called as a person is
+    run = (
+        layers.predictions / "Adriana Lima" / "disfa" / "fg2020"
+    )  # a run may be called as a person is
     of_her = (
         "web~Adriana Lima~1.jpg_annotated.png", "Adriana Lima.csv",
         "Adriana Lima_annotated.webm", "Adriana Lima_timeline_face2.png",
@@ -120,7 +124,7 @@ def test_what_was_predicted_of_the_person_is_deleted(tmp_path):
 
 def test_a_removal_is_refused_while_a_run_is_at_work(tmp_path):
     layers = layers_in(tmp_path)
-    crop = layers.web_crops / "anna_1-FaceId-0.jpg"
+    crop = layers.primary / "web" / "anna_1-FaceId-0.jpg"
     crop.touch()
     with locked(layers.models / "main", name=RUN_LOCK):
         with pytest.raises(ArtifactError, match="models/main is in use by"):

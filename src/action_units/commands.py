@@ -61,14 +61,14 @@ def main() -> None:
 
     \b
     Examples:
-      action-units predict holiday.mp4 --model data/06_models/sample/main/fg2020
+      action-units predict holiday.mp4 --model data/06_models/sample/main/disfa/fg2020
       action-units predict photographs/ --model MODELS --fold 3 --out tables --annotate
-      action-units live --model data/06_models/sample/main/fg2020
-      action-units export data/06_models/sample/main/fg2020 --out exported
+      action-units live --model data/06_models/sample/main/disfa/fg2020
+      action-units export data/06_models/sample/main/disfa/fg2020 --out exported
       action-units run --pipeline evaluate --params fold=3
 
-    A model is the folder of a run (MODELS, such as data/06_models/sample/main/fg2020), one
-    .safetensors file in it, or an exported folder. `action-units COMMAND --help` says more.
+    A model is the folder of a run (MODELS, such as data/06_models/sample/main/disfa/fg2020),
+    one .safetensors file in it, or an exported folder. `action-units COMMAND --help` says more.
     """  # noqa: D301 - \b is click's
 
 
@@ -174,7 +174,7 @@ def live(model: Path, fold: int | None, device: str, **options: Any) -> None:
 
     \b
     Example:
-      action-units live --model data/06_models/sample/main/fg2020 --open
+      action-units live --model data/06_models/sample/main/disfa/fg2020 --open
     """  # noqa: D301
     _log()
     server = import_extra("action_units.live.server", "live", "The live view")
@@ -203,7 +203,7 @@ def export(
 
     \b
     Example:
-      action-units export data/06_models/sample/main/fg2020 --out exported
+      action-units export data/06_models/sample/main/disfa/fg2020 --out exported
     """  # noqa: D301
     _log()
     from action_units.export.package import export_run

@@ -3,7 +3,7 @@
 The last one of the same setting holds: conf/base, the environment of --env, conf/local (the
 user's own settings), --params. Kedro itself reads one folder besides conf/base, so with --env
 it would not read conf/local. It makes only some paths absolute; the others would be relative
-to the current folder.
+to the current folder. In the catalog, ``${chosen:run}`` is the run of the checked parameters.
 """
 
 import os
@@ -18,6 +18,7 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from omegaconf import DictConfig, OmegaConf
 
+from action_units.config import Parameters
 from action_units.errors import ConfigurationError
 from action_units.hints import leaves
 from action_units.pipelines.parameters import read_parameters
@@ -29,13 +30,14 @@ PATHS = {
     "catalog": [
         f"*.{name}"
         for name in (
-            "path", "filepath", "filename", "images", "predictions", "photographs",
-            "annotations", "identities",
+            "path", "filepath", "filename", "images", "predictions", "stores",
         )
     ],
     "parameters": [
         "source", "model", "preprocess.detector.model", "preprocess.openface.binary",
-        "recipes.*.backbone_weights",
+        "recipes.*.backbone_weights", "coded_sets.*.labels", "coded_sets.*.media",
+        "web_sets.*.photographs", "web_sets.*.identities", "web_sets.*.annotations.path",
+        "web_sets.*.second_annotations.path",
     ],
     "mlflow": ["server.mlflow_*_uri"],
 }  # fmt: skip
@@ -89,9 +91,14 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
         Raises:
             MissingConfigException: There is none.
+            ConfigurationError: Of the catalog, a parameter is unknown, missing or wrong.
         """
         if key in self.data or key not in self.config_patterns:
             return super().__getitem__(key)
+        if key == "catalog":
+            OmegaConf.register_new_resolver(
+                "chosen", self.parameters().names_in_paths().__getitem__, replace=True
+            )
         shared: dict[str, Any] = {}
         missing = None
         try:
@@ -111,6 +118,10 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if self.project is not None and key in PATHS:
             _replace(merged, PATHS[key], self._absolute)
         return merged
+
+    def parameters(self) -> Parameters:
+        """All parameters, checked; raises ConfigurationError."""
+        return read_parameters(self["parameters"], self["globals"], self.runtime_params or {})
 
     def load_and_merge_dir_config(self, conf_path: str, *args: Any, **options: Any) -> Any:
         """As Kedro's, which does not name a damaged file, or counts its lines from 0.

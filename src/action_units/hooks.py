@@ -23,13 +23,14 @@ from action_units.files import share
 from action_units.locks import RUN_LOCK, locked
 from action_units.pipelines.parameters import check_stages
 from action_units.pipelines.selection import SAMPLE, Selection
+from action_units.pipelines.shape import Shape
 from action_units.threads import limited
 from action_units.training.launchers import check_launcher
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from action_units.datasets.raw import DisfaRecordings
+    from action_units.datasets.raw import RawFolder
 
 logger = logging.getLogger(__name__)
 
@@ -168,9 +169,9 @@ class CheckRun:
         """Check what the stages need; optional inputs that this run does not use become None.
 
         Raises:
-            ActionUnitsError: An input is missing; a parameter is impossible; the raw data of
-                DISFA are incomplete, damaged or do not fit the folds; or the session does not
-                choose nodes by parameters.
+            ActionUnitsError: An input is missing; a parameter is impossible; raw data of a
+                coded set are incomplete, damaged or do not fit the folds; or the session does
+                not choose nodes by parameters.
         """
         parameters = Parameters.from_params(catalog.load("parameters"))
         selection = Selection.of(parameters)
@@ -180,69 +181,83 @@ class CheckRun:
                     f"{reason} leaves out the node {node.name}, but this session runs all "
                     "nodes; use action_units.session.ProjectSession in place of KedroSession."
                 )
-        absent = selection.absent(pipeline.inputs(), pipelines["__default__"])
+        shape = Shape.of(parameters)
+        absent = selection.absent(pipeline.inputs(), pipelines[shape.name("__default__")])
         catalog_log = logging.getLogger("kedro.io.data_catalog")
         catalog_log.disabled = True  # it warns that a dataset is replaced
         for name in absent:
             catalog[name] = AbsentDataset()
         catalog_log.disabled = False
-        _check_inputs(pipeline, catalog, selection)
+        _check_inputs(pipeline, catalog, parameters)
         tags = {tag for node in pipeline.nodes for tag in node.tags}
         check_stages(parameters, tags)
-        if catalog.exists("disfa_recordings") and any(
-            node.short_name == "crop_recordings" for node in pipeline.nodes
-        ):
-            check_recordings(
-                parameters,
-                catalog.load("disfa_recordings"),
-                catalog.load("withdrawn"),
-                selection.folds if "finetune" in tags else (),
-            )
+        for name, coded in parameters.chosen_coded.items():
+            own = f"{name}.read_labels"
+            if any(node.name.endswith(f".{own}") for node in pipeline.nodes) and (
+                coded.media is not None or catalog.exists(f"{name}.raw")
+            ):
+                check_recordings(
+                    parameters,
+                    name,
+                    catalog.load(f"{name}.raw"),
+                    catalog.load("withdrawn"),
+                    selection.folds if "finetune" in tags else (),
+                )
 
 
 def check_recordings(
     parameters: Parameters,
-    recordings: "DisfaRecordings",
+    name: str,
+    raw: "RawFolder",
     withdrawn: "pd.DataFrame",
     folds: tuple[int, ...],
 ) -> None:
-    """Check recordings, labels, exclusions and the folds to train; raises ActionUnitsError."""
+    """Check a set's recordings, labels, exclusions and the folds; raises ActionUnitsError."""
     from action_units.labels.folds import check_folds, fold_protocol
-    from action_units.pipelines.preprocessing.nodes import disfa_plan
+    from action_units.pipelines.preprocessing.nodes import read_coded_labels
 
-    plan = disfa_plan(recordings, parameters.preprocess, withdrawn)
+    preprocess = parameters.preprocess
+    settings = parameters.coded_sets[name]
+    plan = read_coded_labels(name, raw, withdrawn, settings, preprocess)
     if folds:
         check_folds(
-            fold_protocol(parameters.protocol),
+            fold_protocol(parameters.protocols_of_sets[name]),
             folds,
             plan.frames["subject"],
             parameters.finetune.validation_subjects,
         )
-    plan.check(parameters.preprocess.max_megapixels)
+    plan.check(preprocess.max_megapixels)
 
 
 def _check_inputs(
-    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], selection: Selection
+    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], parameters: Parameters
 ) -> None:
     """Refuse missing inputs, with the commands that make them, in their order."""
+    elsewhere = {
+        *(f"{name}.raw" for name, one in parameters.chosen_coded.items() if one.media),
+        *(f"{name}.raw" for name, one in parameters.chosen_web.items() if one.photographs),
+    }
     missing = [
         name
-        for name in sorted(pipeline.inputs())
+        for name in sorted(pipeline.inputs() - elsewhere)
         if not name.startswith("params:") and name != "parameters" and not catalog.exists(name)
     ]
     if not missing:
         return
+    shape, selection = Shape.of(parameters), Selection.of(parameters)
     makers = {
         name: stage
         for stage in reversed(_STAGES)
-        for node in selection.nodes(pipelines[stage])
+        for node in selection.nodes(pipelines[shape.name(stage)])
         for name in node.outputs
     }
     order = [None, *_STAGES]
     paths: dict[str, set[str]] = {}
     for name in sorted(missing, key=lambda name: (order.index(makers.get(name)), name)):
-        path = str(getattr(catalog.get(name), "path", name))
-        paths.setdefault(_advice(name, makers.get(name)), set()).add(path)
+        place = catalog.get(name)
+        some = getattr(place, "missing", None) or [getattr(place, "path", name)]
+        advice = _advice(name, makers.get(name), parameters)
+        paths.setdefault(advice, set()).update(map(str, some))
     raise ArtifactError(
         " ".join(
             f"Not there yet: {_listed(sorted(of_one))}; {advice}."
@@ -256,13 +271,14 @@ def _listed(paths: list[str]) -> str:
     return " and ".join(paths if len(paths) <= 4 else [*paths[:3], f"{len(paths) - 3} more"])
 
 
-def _advice(name: str, stage: str | None) -> str:
+def _advice(name: str, stage: str | None, parameters: Parameters) -> str:
     """How to get a dataset, which a stage makes or a person provides."""
     if stage is not None:
         return f"{hints.command(stage)} makes that"
     advice = "put the data there (README, section “Your own data”)"
-    if name in ("web_photographs", "web_crops"):
-        advice += f", or do without by {hints.command(pretraining=False)}, on DISFA alone"
+    if name.partition(".")[0] in parameters.chosen_web:
+        alone = hints.command(pretraining=False)
+        advice += f", or do without by {alone}, on {parameters.coded} alone"
     return advice
 
 

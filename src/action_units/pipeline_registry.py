@@ -13,10 +13,34 @@ from action_units.pipelines import (
     sample,
     withdrawal,
 )
+from action_units.pipelines.shape import DEFAULT, Shape
+
+
+class Pipelines(dict[str, Pipeline]):
+    """The pipelines of the default shape; those of others are built when asked for.
+
+    A name of another shape is ``finetune[coded=disfa+studio]``; see ``Shape``.
+    """
+
+    def __missing__(self, name: str) -> Pipeline:
+        """Build the pipelines of the shape in the name; raises KeyError for other names."""
+        try:
+            plain, shape = Shape.parse(name)
+        except ValueError:
+            raise KeyError(name) from None
+        if shape == DEFAULT or plain not in self:
+            raise KeyError(name)
+        self_of_shape = build_pipelines(shape)
+        return self_of_shape[plain]
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """All pipelines, with all folds; `Selection` has what a run does of them.
+    """All pipelines of the default shape, with all folds; `Selection` has what a run does."""
+    return Pipelines(build_pipelines(DEFAULT))
+
+
+def build_pipelines(shape: Shape) -> dict[str, Pipeline]:
+    """All pipelines for some sets and a number of folds.
 
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
@@ -24,17 +48,17 @@ def register_pipelines() -> dict[str, Pipeline]:
         ``predict``, ``export`` and ``withdraw``.
     """
     stages = {
-        "preprocess": sample.create_pipeline() + preprocessing.create_pipeline(),
+        "preprocess": sample.create_pipeline(shape) + preprocessing.create_pipeline(shape),
         "pretrain": pretraining.create_pipeline(),
-        "finetune": finetuning.create_pipeline(),
-        "evaluate": evaluation.create_pipeline(),
+        "finetune": finetuning.create_pipeline(shape),
+        "evaluate": evaluation.create_pipeline(shape),
     }
     return {
         **stages,
-        "sample": sample.create_pipeline(),
+        "sample": sample.create_pipeline(shape),
         "compare": comparison.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
-        "withdraw": withdrawal.create_pipeline(),
+        "withdraw": withdrawal.create_pipeline(shape),
         "__default__": sum(stages.values(), Pipeline([])),
     }

@@ -11,15 +11,17 @@ from kedro.runner import AbstractRunner
 from action_units.config import Parameters
 from action_units.errors import ConfigurationError
 from action_units.pipelines.selection import Selection
+from action_units.pipelines.shape import Shape
 
 
 class ProjectSession(KedroSession):
     """Kedro's session; ``settings.SESSION_CLASS``, so also ``session`` in a notebook.
 
     Kedro's pipelines are fixed before parameters are known, and no hook can change the one
-    that runs. A run can select nodes by name, though, and this selects those that the
-    parameters ask for. A plain ``KedroSession`` runs all registered nodes; where the
-    parameters ask for fewer, the hook ``CheckRun`` raises an error.
+    that runs. This takes the pipelines in the shape that the parameters need (``Shape``), and
+    selects of their nodes, by name, those that the parameters ask for. A plain
+    ``KedroSession`` runs all registered nodes; where the parameters ask for others, the hook
+    ``CheckRun`` raises an error.
     """
 
     def run(
@@ -37,11 +39,15 @@ class ProjectSession(KedroSession):
         Raises:
             ConfigurationError: The parameters are wrong, or leave nothing to do.
         """
-        selection = Selection.of(Parameters.from_params(self.load_context().params))
+        parameters = Parameters.from_params(self.load_context().params)
         names = [pipeline_name] if pipeline_name else pipeline_names or ["__default__"]
         if all(name in pipelines for name in names):
-            chosen = sum((pipelines[name] for name in names), Pipeline([]))
+            selection, shape = Selection.of(parameters), Shape.of(parameters)
+            shaped = [shape.name(name) for name in names]
+            chosen = sum((pipelines[name] for name in shaped), Pipeline([]))
             node_names = _selected(chosen, selection, tuple(node_names or ()), names)
+            if shaped != names:
+                pipeline_name, pipeline_names = None, shaped
         return super().run(
             pipeline_name, pipeline_names, tags, runner, node_names, *more, **options
         )

@@ -45,6 +45,9 @@ from action_units.media.paths import AnyPath, names_in
 from action_units.media.photograph_names import folder_of, identity_of
 from action_units.media.photographs import Chunk, Photograph, PhotographSource
 
+QUARANTINE = "quarantine"
+"""In the reports: a folder of tables for each set."""
+
 PRETRAINED, PEOPLE, CHECKPOINTS = (
     "pretrained.safetensors",
     "pretrained_people.csv",
@@ -64,7 +67,7 @@ _RECORDING = re.compile(r"(?:Right|Left)Video(SN\d+)(?!\d)", re.ASCII)
 
 @dataclass(frozen=True)
 class People:
-    """Subjects of the coded set, such as ``SN010``, and identities of the web set.
+    """Subjects of coded sets, such as ``SN010``, and identities of web sets.
 
     Attributes:
         names: As in the label tables, as folders of photographs, and as in names of crops.
@@ -76,6 +79,10 @@ class People:
     def named(cls, *names: str) -> Self:
         """The people of these names, each in both spellings."""
         return cls(frozenset({*names, *map(identity_of, names)}))
+
+    def include(self, subject: str) -> bool:
+        """Whether a subject is one of them; in several sets as one it is ``set/subject``."""
+        return not self.names.isdisjoint((subject, subject.rpartition("/")[2]))
 
     def appear_in(self, path: str) -> bool:
         """Whether a path leads to a picture, recording or folder of one of them."""
@@ -134,32 +141,39 @@ class Layers:
     """Where the products of one set of data are.
 
     Attributes:
-        web_cropping: The journal of the web set's cropping.
-        coded_cropping: The journal of the coded set's cropping.
-        openface: OpenFace's files, where its program was run.
-        web_crops: Crops and label CSVs of the web set.
-        coded_crops: Crops and label CSVs of the coded set.
-        web_store: The face store of the web set.
-        coded_store: The face store of the coded set.
-        intermediate: Intermediate tables.
-        primary: Tables beside the crops.
+        intermediate: A folder for each set, with the journal of its cropping and OpenFace's
+            files, where its program was run.
+        primary: A folder for each set, with crops and label CSVs, and tables beside them.
+        features: The face store of each set.
         models: A folder for each run.
         predictions: A folder for each run.
         reports: A folder for each run, and what belongs to no run.
+        crops: Folders of crops that lie elsewhere, perhaps in a remote store.
     """
 
-    web_cropping: Path
-    coded_cropping: Path
-    openface: Path
-    web_crops: AnyPath
-    coded_crops: AnyPath
-    web_store: Path
-    coded_store: Path
     intermediate: Path
     primary: Path
+    features: Path
     models: Path
     predictions: Path
     reports: Path
+    crops: tuple[AnyPath, ...] = ()
+
+    @property
+    def journals(self) -> list[Path]:
+        """The journals of the cropping of all sets."""
+        return sorted(self.intermediate.glob("*/cropping/"))
+
+    @property
+    def crop_folders(self) -> list[AnyPath]:
+        """The folders of crops of all sets."""
+        return [*sorted(self.primary.glob("*/")), *self.crops]
+
+    @property
+    def stores(self) -> dict[str, Path]:
+        """The face stores, by the name of their set."""
+        indexes = sorted(self.features.glob(f"*/{INDEX_NAME}"))
+        return {index.parent.name: index.parent for index in indexes}
 
 
 @dataclass
@@ -170,7 +184,7 @@ class Removal:
         person: Who has withdrawn.
         layers: Where the products are.
         reason: Who and when; kept in the marks of models.
-        coded: Whether the person is a subject of the coded set, in any fold's part.
+        sets: The sets that the person is in.
         rows: How many rows were removed, by file.
         deleted: Files that were deleted.
         models: Models that were trained with the person.
@@ -179,10 +193,14 @@ class Removal:
     person: People
     layers: Layers
     reason: str
-    coded: bool = False
+    sets: set[str] = field(default_factory=set)
     rows: dict[str, int] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     models: list[Path] = field(default_factory=list)
+
+    def is_in(self, sets: str) -> bool:
+        """Whether the person is in one of some sets, as folders of runs name them."""
+        return not self.sets.isdisjoint(sets.split("+"))
 
     def __bool__(self) -> bool:
         """Whether anything of the person was found."""
@@ -204,7 +222,7 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
     removal = Removal(People.named(name), layers, f"{name}, on {date}")
     roots = [folder for folder in vars(layers).values() if isinstance(folder, Path)]
     with ExitStack() as stack:
-        for folder in (layers.web_cropping, layers.coded_cropping):
+        for folder in layers.journals:
             stack.enter_context(locked(folder))
         # A run that is at work could bring the person back.
         for folder in sorted({path.parent for root in roots for path in root.rglob(RUN_LOCK)}):
@@ -237,8 +255,8 @@ def check_person(name: object, layers: Layers, raw: Path, withdrawn: Iterable[st
         )
     name = name.strip()
     person = People.named(name)
-    known = _subjects(layers.web_store) | _subjects(layers.coded_store)
-    crops = [*names_in(layers.web_crops), *names_in(layers.coded_crops)]
+    known = {subject for store in layers.stores.values() for subject in _subjects(store)}
+    crops = [name for folder in layers.crop_folders for name in names_in(folder)]
     if person.names & (known | set(withdrawn)) or any(map(person.appear_in, crops)):
         return name
     known |= {_FACE.sub("", PurePosixPath(crop).stem) for crop in crops}
@@ -268,8 +286,10 @@ def files_of(person: People, folder: Path) -> list[Path]:
 
 def _mark_models(removal: Removal) -> None:
     """Mark every model trained with the person, and delete the states it was trained from."""
-    names = removal.person.names
-    removal.coded = bool(names & _subjects(removal.layers.coded_store))
+    person = removal.person
+    removal.sets = {
+        name for name, store in removal.layers.stores.items() if person.names & _subjects(store)
+    }
     for run in sorted(path for path in removal.layers.models.glob("*") if path.is_dir()):
         in_web = _pretrained_with(run, removal)
         marked: set[Path] = set()
@@ -278,9 +298,11 @@ def _mark_models(removal: Removal) -> None:
                 continue
             provenance = _provenance(path)
             parts = {
-                part: names & {*who} for part, who in provenance.get("subjects", {}).items()
+                part: any(map(person.include, who))
+                for part, who in provenance.get("subjects", {}).items()
             }
-            removal.coded |= any(parts.values())
+            if any(parts.values()):
+                removal.sets |= {*path.relative_to(run).parts[0].split("+")}
             from_web = in_web and provenance.get("stage") != "scratch"
             if parts.get("train") or parts.get("validation") or from_web:
                 marked.add(path)
@@ -294,32 +316,31 @@ def _mark_models(removal: Removal) -> None:
 
 def _pretrained_with(run: Path, removal: Removal) -> bool:
     """Whether a run's pre-training saw the person, or may have where that is not recorded."""
-    path, names = run / PEOPLE, removal.person.names
+    path, person = run / PEOPLE, removal.person
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
-            return any(row["identity"] in names for row in csv.DictReader(file))
-    return (run / PRETRAINED).is_file() and bool(names & _subjects(removal.layers.web_store))
+            return any(person.include(row["identity"]) for row in csv.DictReader(file))
+    return (run / PRETRAINED).is_file() and bool(removal.sets)
 
 
 def _delete_states(run: Path, marked: set[Path], in_web: bool, removal: Removal) -> None:
     """Delete the training states that hold such weights or name the person."""
     folder = run / CHECKPOINTS
-    for state in sorted([*folder.glob("pretrain"), *folder.glob("*/fold*_*")]):
+    for state in sorted([*folder.glob("pretrain"), *folder.glob("*/*/fold*_*")]):
         if state.name == "pretrain":
             stale = in_web or not (run / PRETRAINED).is_file()
         else:
             fold, _, variant = state.name.partition("_")
-            model = run / state.parent.name / fold / f"{variant}.safetensors"
-            stale = removal.coded or model in marked or not model.is_file()
+            coded = state.parent.parent.name
+            model = run / coded / state.parent.name / fold / f"{variant}.safetensors"
+            stale = removal.is_in(coded) or model in marked or not model.is_file()
         if stale:
             with locked(state):
                 _delete_tree(state, removal)
 
 
 def _subjects(store: Path) -> set[str]:
-    """The people of a face store; empty where there is no store."""
-    if not (store / INDEX_NAME).is_file():
-        return set()
+    """The people of a face store."""
     return set(FaceStore.open(store).subjects.tolist())
 
 
@@ -349,7 +370,7 @@ def _filter_journals(removal: Removal) -> None:
             return None
         return Entry(entry.id, entry.fingerprint, rows, quarantined)
 
-    for folder in (removal.layers.web_cropping, removal.layers.coded_cropping):
+    for folder in removal.layers.journals:
         if count := forget(folder, without):
             removal.rows[str(folder)] = count
 
@@ -357,7 +378,7 @@ def _filter_journals(removal: Removal) -> None:
 def _delete_crops(removal: Removal) -> None:
     """Delete the person's crops and OpenFace's files, and their rows in the tables there."""
     layers = removal.layers
-    for folder in (layers.web_crops, layers.coded_crops, layers.openface):
+    for folder in (*layers.crop_folders, *sorted(layers.intermediate.glob("*/openface/"))):
         if not isinstance(folder, Path):  # a remote store, of crops alone
             for crop in folder.iterdir():
                 if removal.person.appear_in(crop.name) and crop.is_file():
@@ -373,9 +394,7 @@ def _delete_crops(removal: Removal) -> None:
 
 def _filter_stores(removal: Removal) -> None:
     person = removal.person
-    for folder in (removal.layers.web_store, removal.layers.coded_store):
-        if not (folder / INDEX_NAME).is_file():
-            continue
+    for folder in removal.layers.stores.values():
         store = FaceStore.open(folder)
         keep = ~store.table["subject"].isin(person.names).to_numpy()
         set_aside = [
@@ -391,15 +410,16 @@ def _filter_stores(removal: Removal) -> None:
 
 
 def _delete_scores(removal: Removal) -> None:
-    """Delete all metrics and plots of the coded set: each of them counts the person."""
-    if removal.coded:
-        for folder in sorted(removal.layers.reports.glob("*/*/")):
+    """Delete all metrics and plots of the person's coded sets: each counts the person."""
+    for folder in sorted(removal.layers.reports.glob("*/*/")):
+        if folder.parent.name != QUARANTINE and removal.is_in(folder.name):
             _delete_tree(folder, removal)
 
 
 def _delete_predictions(removal: Removal) -> None:
     """Delete what `predict` made of the person's own pictures and videos, by their names."""
-    for root in sorted(removal.layers.predictions.glob("*/*/")):  # a run's, of one protocol
+    # A run's, of some coded sets and one protocol.
+    for root in sorted(removal.layers.predictions.glob("*/*/*/")):
         for path in list(_files(root)):
             source = _DRAWN.sub("", path.relative_to(root).as_posix()).replace("~", "/")
             if removal.person.appear_in(source):
@@ -500,7 +520,7 @@ def _own_rows(
     named = [k for k, name in enumerate(columns) if name in _PERSON_COLUMNS]
     paths = [k for k, name in enumerate(columns) if name in _PATH_COLUMNS]
     return [
-        any(row[k] in person.names for k in named if k < len(row))
+        any(person.include(str(row[k])) for k in named if k < len(row))
         or any(person.appear_in(str(row[k])) for k in paths if k < len(row))
         for row in rows
     ]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from action_units.datasets.crops import CropSet, DisfaCropsDataset
+from action_units.datasets.crops import CodedCropsDataset, CropSet
 from action_units.datasets.faces import FaceStoreDataset
 from action_units.datasets.folds import EvaluatedFoldsDataset
 from action_units.datasets.verified import CSV, JSON, VerifiedDataset
@@ -93,7 +93,7 @@ def test_an_artifact(tmp_path, name, damage):
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["origin.json", "labels.parquet", "SHA256SUMS"])
 def test_what_lies_beside_crops(tmp_path, name, damage):
-    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset = CodedCropsDataset(path=str(tmp_path))
     dataset.save(CropSet(tmp_path, disfa_table().assign(score=0.9), "mine"))
     sums = tmp_path / "SHA256SUMS"
     if name != sums.name:

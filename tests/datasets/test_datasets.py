@@ -13,11 +13,13 @@ import pytest
 from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
 
-from action_units.datasets.crops import CropSet, DisfaCropsDataset, WebCropsDataset
+from action_units.datasets.crops import CodedCropsDataset, CropSet, WebCropsDataset
+from action_units.datasets.faces import ChosenFacesDataset
 from action_units.datasets.folder import FolderDataset
 from action_units.datasets.folds import EvaluatedFoldsDataset
-from action_units.datasets.raw import DisfaRecordingsDataset, WebPhotographsDataset
+from action_units.datasets.raw import RawFolder, RawFolderDataset
 from action_units.datasets.verified import CSV, JSON, TableCSVDataset, VerifiedDataset
+from action_units.faces.store import FaceStore
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, FG2020
 
@@ -155,7 +157,7 @@ def disfa_table():
 
 
 def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
-    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset = CodedCropsDataset(path=str(tmp_path))
     assert not dataset.exists()
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered", {"crop": {"margin": 0.1}}))
     files = {path.name for path in tmp_path.glob("*.csv")}
@@ -176,7 +178,7 @@ def test_disfa_crops_are_written_as_the_papers_six_files(tmp_path):
 )
 def test_of_a_few_subjects_only_folds_that_have_some_are_written(tmp_path, subjects, caplog):
     """SN001 and SN003 test fold 2, SN002 and SN006 fold 1, and nobody of them fold 3."""
-    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset = CodedCropsDataset(path=str(tmp_path))
     dataset.save(CropSet(tmp_path, disfa_table(), "own"))  # whose files of fold 3 must go
     table = disfa_table()
     dataset.save(CropSet(tmp_path, table[table["subject"].isin(subjects)], "own"))
@@ -195,7 +197,7 @@ def as_downloaded(folder):
 
 def test_the_paper_s_files_are_imported_as_the_same_table(tmp_path):
     table = disfa_table().sort_values(["subject", "frame"], ignore_index=True)
-    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset = CodedCropsDataset(path=str(tmp_path))
     dataset.save(CropSet(tmp_path, table.assign(score=0.5), "own"))
     saved = dataset.load().table
     assert saved["score"].eq(0.5).all()  # the working table holds more than the CSVs can
@@ -205,7 +207,7 @@ def test_the_paper_s_files_are_imported_as_the_same_table(tmp_path):
 
 
 def test_labels_of_an_earlier_version_are_not_read_without_their_details(tmp_path):
-    dataset = DisfaCropsDataset(path=str(tmp_path))
+    dataset = CodedCropsDataset(path=str(tmp_path))
     dataset.save(CropSet(tmp_path, disfa_table(), "own"))
     (tmp_path / "SHA256SUMS").unlink()
     (tmp_path / "labels.parquet").rename(tmp_path / "details.parquet")
@@ -214,7 +216,7 @@ def test_labels_of_an_earlier_version_are_not_read_without_their_details(tmp_pat
 
 
 def test_whose_crops_they_are_is_known_without_a_note_of_it(tmp_path):
-    dataset = DisfaCropsDataset(path=str(tmp_path / "fine_tune_images"))
+    dataset = CodedCropsDataset(path=str(tmp_path / "fine_tune_images"))
     dataset.save(CropSet(tmp_path, disfa_table(), "rendered"))
     as_downloaded(tmp_path / "fine_tune_images")
     assert dataset.load().origin == "fine_tune_images"
@@ -322,25 +324,34 @@ def test_a_person_in_both_web_files_is_refused_unless_allowed(tmp_path):
     assert len(allowed.load().table) == 2
 
 
-@pytest.mark.parametrize("kind", [WebPhotographsDataset, DisfaRecordingsDataset])
-def test_raw_data_is_read_and_never_written(tmp_path, kind):
+def test_raw_data_is_read_and_never_written(tmp_path):
     folder = tmp_path / "mine"
-    dataset = kind(path=str(folder))
+    dataset = RawFolderDataset(path=str(folder))
     assert not dataset.exists()
-    with pytest.raises(DatasetError, match="put the raw data there"):
-        dataset.load()
     folder.mkdir()
+    assert not dataset.exists()
     (folder / "notes.txt").write_text("mine")
     assert dataset.exists()
-    assert dataset.load().origin == "mine"
+    assert dataset.load() == RawFolder(folder, "mine")
     with pytest.raises(DatasetError, match="never write"):
         dataset.save("anything")
 
 
-def test_photographs_elsewhere_need_no_folder(tmp_path):
-    dataset = WebPhotographsDataset(path=str(tmp_path / "web"), photographs="s3://b/set.tar")
-    assert dataset.exists()
-    assert dataset.load().origin == "web"
+def test_the_chosen_sets_faces_are_read_from_their_stores(tmp_path):
+    for name, aus in (("a", (1, 12)), ("b", (12, 17))):
+        table = pd.DataFrame({"image": ["1.jpg"], "subject": ["p0"]})
+        labels = {f"AU{au:02d}": np.ones(1, np.int8) for au in aus}
+        faces = np.full((1, 8, 8), ord(name), np.uint8)
+        FaceStore(faces, table.assign(**labels), aus).save(tmp_path / name)
+    one = ChosenFacesDataset(stores=str(tmp_path), sets="b")
+    assert one.load().table[["set", "subject"]].to_numpy().tolist() == [["b", "p0"]]
+    assert isinstance(one.load().faces, np.memmap)
+    both = ChosenFacesDataset(stores=str(tmp_path), sets="a+b", people={"b": "own"})
+    assert both.load().aus == (1, 12, 17)
+    assert both.load().table["subject"].tolist() == ["a/p0", "b/p0"]
+    missing = ChosenFacesDataset(stores=str(tmp_path), sets="a+c")
+    assert not missing.exists()
+    assert missing.missing == [tmp_path / "c"]
 
 
 def test_folds_that_are_not_there_yet_are_no_error(tmp_path):

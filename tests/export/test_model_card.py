@@ -52,7 +52,7 @@ def made_up_card(web_rendered=True, **options):
     return (
         summary,
         members,
-        render_card(summary, members, "mine/main/standard", 3725.0, web_rendered),
+        render_card(summary, members, "mine/main/disfa/standard", 3725.0, web_rendered),
     )
 
 
@@ -78,7 +78,7 @@ def test_the_front_matter_parses_and_holds_the_runs_figures(made):
     assert front["library_name"] == "action-units"
     assert {"facs", "rendered-data"} <= set(front["tags"])
     (model,) = front["model-index"]
-    assert model["name"] == "mine/main/standard"
+    assert model["name"] == "mine/main/disfa/standard"
     (result,) = model["results"]
     assert result["dataset"]["type"] == "rendered-sample"
     told = {

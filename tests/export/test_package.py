@@ -28,7 +28,7 @@ from tests.export.synthetic import (
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return write_run(tmp_path_factory.mktemp("runs") / "06_models/sample/main/fg2020")
+    return write_run(tmp_path_factory.mktemp("runs") / "06_models/sample/main/disfa/fg2020")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_every_file_is_there_with_its_hash(ensemble):
 
 def test_the_configuration_says_what_was_checked_and_measured(ensemble):
     config = json.loads((ensemble / "config.json").read_text())
-    assert config["name"] == "sample/main/fg2020/ensemble"
+    assert config["name"] == "sample/main/disfa/fg2020/ensemble"
     assert config["au_columns"][:2] == ["AU01", "AU02"]
     assert config["onnx"]["check"]["faces"] == 200
     assert config["onnx"]["check"]["max_difference"] <= 1e-5
@@ -82,7 +82,7 @@ def test_the_configuration_says_what_was_checked_and_measured(ensemble):
 def test_networks_come_back_as_they_were(run, ensemble):
     package = read_package(ensemble)
     assert [member.name for member in package.fold_models] == ["fold1", "fold2", "fold3"]
-    assert package.name == "sample/main/fg2020/ensemble"
+    assert package.name == "sample/main/disfa/fg2020/ensemble"
     assert package.faces is None
     assert package.sha256 == hashlib.sha256((ensemble / "config.json").read_bytes()).hexdigest()
     faces = synthetic_faces(20, 32)
@@ -179,7 +179,7 @@ def test_what_is_missing_in_a_run_is_named_with_the_command(tmp_path):
     (tmp_path / "a/fold1/finetuned_treatment.json").unlink()
     with pytest.raises(ArtifactError, match="kedro run --pipeline evaluate"):
         export_run(tmp_path / "a", tmp_path / "out", card=CARD)
-    run = write_run(tmp_path / "06_models/d/main/fg2020", (1,))
+    run = write_run(tmp_path / "06_models/d/main/disfa/fg2020", (1,))
     with pytest.raises(ArtifactError, match=r"08_reporting.*model_card\.md.*evaluate"):
         export_run(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -187,11 +187,11 @@ def test_what_is_missing_in_a_run_is_named_with_the_command(tmp_path):
 
 def test_card_and_faces_are_found_beside_the_run(tmp_path):
     data = tmp_path / "data"
-    run = write_run(data / "06_models/mine/main/fg2020", (1,))
-    synthetic_store().save(data / "04_feature/mine/disfa_faces")
+    run = write_run(data / "06_models/mine/main/disfa/fg2020", (1,))
+    synthetic_store().save(data / "04_feature/mine/disfa")
     from action_units.datasets.verified import VerifiedDataset
 
-    card = data / "08_reporting/mine/main/fg2020/model_card.md"
+    card = data / "08_reporting/mine/main/disfa/fg2020/model_card.md"
     VerifiedDataset(filepath=str(card), dataset="text.TextDataset").save(CARD)
     out = export_run(run, tmp_path / "out", fold=1)
     assert (out / "model-int8.onnx").is_file()

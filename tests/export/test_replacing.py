@@ -15,7 +15,7 @@ from tests.export.synthetic import CARD, write_run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return write_run(tmp_path_factory.mktemp("runs") / "06_models/sample/main/fg2020")
+    return write_run(tmp_path_factory.mktemp("runs") / "06_models/sample/main/disfa/fg2020")
 
 
 @pytest.fixture

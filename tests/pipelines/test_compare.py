@@ -30,12 +30,12 @@ def two_runs(finished, tmp_path_factory):
 def test_all_finished_runs_are_compared_with_the_first(two_runs):
     printed = two_runs.run("--env", "tiny", "--pipelines", "compare")
     assert "main against earlier, 12 AUs: F1" in printed
-    folder = two_runs.path / "data/08_reporting/tiny/comparisons/fg2020"
+    folder = two_runs.path / "data/08_reporting/tiny/comparisons/disfa/fg2020"
     table = pd.read_csv(folder / "comparison.csv", na_values="n/a")
     row = table[(table["measure"] == "f1") & (table["name"] == "12 AUs")].iloc[0]
     assert (row["run"], row["against"]) == ("main", "earlier")
     for name, column in (("main", "value"), ("earlier", "first")):
-        path = two_runs.path / f"data/08_reporting/tiny/{name}/fg2020/summary.csv"
+        path = two_runs.path / f"data/08_reporting/tiny/{name}/disfa/fg2020/summary.csv"
         summary = pd.read_csv(path, na_values="n/a")
         scores = summary[summary["name"] == "12 AUs"]
         assert row[column] == pytest.approx(scores["mean_of_folds"].iloc[0])

@@ -30,7 +30,7 @@ def test_folds_and_runs_are_found_with_their_predictions(from_elsewhere):
     assert sorted(folds) == [1, 2, 3]
     wanted = pd.read_parquet(
         project.path
-        / "data/07_model_output/tiny/main/fg2020/fold2/scratch_raw_predictions.parquet"
+        / "data/07_model_output/tiny/main/disfa/fg2020/fold2/scratch_raw_predictions.parquet"
     )
     pd.testing.assert_frame_equal(folds[2].raw["scratch"], wanted)
     runs = catalog.load("evaluated_runs")
@@ -39,7 +39,7 @@ def test_folds_and_runs_are_found_with_their_predictions(from_elsewhere):
 
 def test_missing_predictions_are_an_error_by_name(from_elsewhere):
     project, catalog = from_elsewhere
-    folder = project.path / "data/07_model_output/tiny/main/fg2020/fold1"
+    folder = project.path / "data/07_model_output/tiny/main/disfa/fg2020/fold1"
     for file, stage in (
         ("finetuned_predictions", "evaluate"),
         ("scratch_raw_predictions", "evaluate"),
@@ -54,7 +54,7 @@ def test_missing_predictions_are_an_error_by_name(from_elsewhere):
 
 def test_a_run_from_a_folder_within_reads_and_writes_the_same_files(copied):
     project = copied
-    summary = "data/08_reporting/tiny/main/fg2020/summary.csv"
+    summary = "data/08_reporting/tiny/main/disfa/fg2020/summary.csv"
     before = project.bytes_of(summary)
     (project.path / summary).unlink()
     (project.path / "notebooks").mkdir(exist_ok=True)
@@ -72,5 +72,5 @@ def test_a_path_that_is_typed_there_counts_from_there(copied):
         f"source={video.name},fold=3", within=str(video.parent),
     )  # fmt: skip
     assert f"Predictions: {project.path}" in printed.replace("\n", "")
-    folder = project.path / "data/07_model_output/tiny/main/fg2020/predicted"
+    folder = project.path / "data/07_model_output/tiny/main/disfa/fg2020/predicted"
     assert Path(pd.read_csv(folder / "sources.csv")["source"][0]) == video

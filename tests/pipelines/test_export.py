@@ -21,7 +21,7 @@ from action_units.training.inference import predict
 from tests.export.synthetic import synthetic_store, write_run
 from tests.export.test_model_card import made_up_summary
 
-RUN = "tiny/main/fg2020"
+RUN = "tiny/main/disfa/fg2020"
 
 
 def test_one_fold_is_exported_with_its_card(copied):
@@ -32,7 +32,7 @@ def test_one_fold_is_exported_with_its_card(copied):
     package = read_package(folder)
     (member,) = package.fold_models
     assert package.faces == member.model.provenance["faces"]
-    store = FaceStore.open(project.path / "data/04_feature/tiny/disfa_faces")
+    store = FaceStore.open(project.path / "data/04_feature/tiny/disfa")
     faces = np.array(store.faces[:200])
     wanted = predict(member.model, faces, "cpu", flip=member.flip)
     found = OnnxNetwork(folder / "model.onnx").probabilities(faces)
@@ -68,13 +68,13 @@ def summary():
 @pytest.fixture
 def judged(tmp_path, summary):
     """A run of two folds on disk, with what its card is made of."""
-    models = write_run(tmp_path / "data/06_models/mine/main/standard", (1, 2))
+    models = write_run(tmp_path / "data/06_models/mine/main/disfa/standard", (1, 2))
     folds = {fold.fold: EvaluatedFold(fold, {}, {}, {}) for fold in summary.folds}
-    return folds, summary, models, pd.DataFrame({"seconds": [1.0]})
+    return folds, summary, models, pd.DataFrame({"seconds": [1.0]}), ["web"]
 
 
 def test_a_fold_trained_again_is_not_taken_for_the_one_that_was_judged(judged, caplog):
-    *_, models, _ = judged
+    models = judged[2]
     export_run(models, models / "exported/both", onnx=False, card=write_model_card(*judged))
     write_run(models, (2,), evaluated=False, recipe="another")
     card = write_model_card(*judged)
@@ -106,6 +106,6 @@ def test_the_card_knows_whose_the_web_photographs_were(judged, origins, licence)
     if origins:
         store = synthetic_store(n=4)
         store.table["origin"] = np.resize(origins, 4)
-        store.save(models.parents[3] / "04_feature/mine/web_faces")
+        store.save(models.parents[4] / "04_feature/mine/web")
     front = yaml.safe_load(write_model_card(*judged).split("---\n")[1])
     assert front["license"] == licence

@@ -77,8 +77,8 @@ def test_following_the_hints_makes_the_run_that_was_asked_for(elsewhere, monkeyp
     assert done[-1] == asked
     models = project.path / "data/06_models/tiny"
     assert sorted(str(path.relative_to(models)) for path in models.rglob("*.safetensors")) == [
+        "wide/disfa/standard/fold2/finetuned.safetensors",
         "wide/pretrained.safetensors",
-        "wide/standard/fold2/finetuned.safetensors",
     ]
 
     # Another length of the same training: starting over is named with all that was told.
@@ -88,7 +88,7 @@ def test_following_the_hints_makes_the_run_that_was_asked_for(elsewhere, monkeyp
     assert (models / "wide/pretrained.safetensors").read_bytes() != before
     if asked == "finetune":
         return
-    report = project.path / "data/08_reporting/tiny/wide/standard/fold2/evaluation.json"
+    report = project.path / "data/08_reporting/tiny/wide/disfa/standard/fold2/evaluation.json"
     assert json.loads(report.read_text())["provenance"]["recipe"] == "short"
     # A network that the pre-trained one is not.
     wider = params + ",recipes.short.network.width=0.5"
@@ -96,4 +96,4 @@ def test_following_the_hints_makes_the_run_that_was_asked_for(elsewhere, monkeyp
         run.main(["--pipeline", "finetune", *common, wider], standalone_mode=False)
     hint = re.search(r"`kedro run ([^`]*)`", refused.value.message)[1]
     do(*shlex.split(hint))
-    assert (models / "short/standard/fold2/finetuned.safetensors").is_file()
+    assert (models / "short/disfa/standard/fold2/finetuned.safetensors").is_file()

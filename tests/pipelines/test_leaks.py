@@ -28,7 +28,7 @@ def store(copy_from=None, copy_to=None):
 def split(faces):
     return split_subjects(
         faces,
-        "fg2020",
+        {"disfa": "fg2020"},
         FinetuneSettings(validation_subjects=3, also_from_scratch=True),
         20,
         fold=1,

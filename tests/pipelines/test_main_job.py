@@ -9,7 +9,7 @@ import pytest
 from action_units.labels.action_units import DISFA_AUS
 from action_units.labels.folds import fold_protocol
 
-REPORTING = "data/08_reporting/tiny/main/fg2020"
+REPORTING = "data/08_reporting/tiny/main/disfa/fg2020"
 
 
 def test_the_run_ends_by_naming_the_report(finished):
@@ -40,13 +40,13 @@ def test_each_fold_reports_every_au_as_csv_and_json(finished):
 def test_test_subjects_are_the_protocols_and_nobody_else_was_learned_from(finished):
     project, _ = finished
     for fold in (1, 2, 3):
-        path = project.path / f"data/06_models/tiny/main/fg2020/fold{fold}/subjects.json"
+        path = project.path / f"data/06_models/tiny/main/disfa/fg2020/fold{fold}/subjects.json"
         split = json.loads(path.read_text())
         assert set(split["test"]) == set(fold_protocol("fg2020").test_subjects(fold))
         assert not set(split["test"]) & set(split["train"] + split["validation"])
         predictions = pd.read_parquet(
             project.path
-            / f"data/07_model_output/tiny/main/fg2020/fold{fold}/finetuned_predictions.parquet"
+            / f"data/07_model_output/tiny/main/disfa/fg2020/fold{fold}/finetuned_predictions.parquet"
         )
         assert set(predictions["subject"]) == set(split["test"])
 
@@ -54,16 +54,18 @@ def test_test_subjects_are_the_protocols_and_nobody_else_was_learned_from(finish
 def test_the_interchange_format_is_the_papers(finished):
     project, _ = finished
     folder = project.path / "data/03_primary/tiny"
-    web = (folder / "pre_train_images/train_label.csv").read_text().splitlines()
+    web = (folder / "web/train_label.csv").read_text().splitlines()
     assert re.fullmatch(r'm\.\w+_\d+-FaceId-\d\.jpg,"\(0,0,\d+,\d+\)",[01](,[01]){18}', web[0])
-    disfa = (folder / "fine_tune_images/fold1_test.csv").read_text().splitlines()
+    disfa = (folder / "disfa/fold1_test.csv").read_text().splitlines()
     assert re.fullmatch(r'RightVideoSN\d{3}_\d{8}\.jpg,"\(0,0,\d+,\d+\)"(,[01]){12}', disfa[0])
 
 
 def test_a_fold_alone_is_trained_to_the_same_bytes_as_in_the_full_run(copied):
     project = copied
     before = project.bytes_of("data/06_models/**/*.safetensors")
-    for path in (project.path / "data/06_models/tiny/main/fg2020/fold3").glob("*.safetensors*"):
+    for path in (project.path / "data/06_models/tiny/main/disfa/fg2020/fold3").glob(
+        "*.safetensors*"
+    ):
         path.unlink()
     # The option's old name, which Kedro deprecates and users know; tests below use the new one.
     project.run("--env", "tiny", "--pipeline", "finetune", "--params", "fold=3,restart=true")
@@ -94,13 +96,13 @@ def _reports(project):
 @pytest.mark.slow
 def test_another_protocol_has_files_of_its_own(copied):
     project = copied
-    before = project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*")
+    before = project.bytes_of("data/0[678]*/tiny/main/disfa/fg2020/**/*")
     project.run("--env", "tiny", "--pipelines", "finetune,evaluate",
         "--params", "fold=2,protocol=standard",
     )  # fmt: skip
-    assert project.bytes_of("data/0[678]*/tiny/main/fg2020/**/*") == before
+    assert project.bytes_of("data/0[678]*/tiny/main/disfa/fg2020/**/*") == before
     summary = json.loads(
-        (project.path / "data/08_reporting/tiny/main/standard/summary.json").read_text()
+        (project.path / "data/08_reporting/tiny/main/disfa/standard/summary.json").read_text()
     )
     assert summary["protocol"] == "standard"
     assert summary["folds"] == [2]
@@ -137,7 +139,7 @@ def test_a_pipeline_before_its_inputs_names_them_and_the_command(empty_project):
     )
     assert "data/06_models/tiny/main/pretrained.safetensors; `kedro run --pipeline" in printed
     assert "`kedro run --pipeline pretrain --env tiny" in printed
-    assert "data/04_feature/tiny/disfa_faces" in printed
+    assert "data/04_feature/tiny/disfa" in printed
     assert "`kedro run --pipeline preprocess --env tiny`" in printed
     assert "Traceback" not in printed
 

@@ -47,7 +47,7 @@ def test_runs_stand_side_by_side_in_one_database(copied):
             " where m.key = 'finetuned.f1.12 AUs'"
         ).fetchall()
     summary = pd.read_csv(
-        project.path / "data/08_reporting/tiny/main/fg2020/summary.csv", na_values="n/a"
+        project.path / "data/08_reporting/tiny/main/disfa/fg2020/summary.csv", na_values="n/a"
     )
     expected = summary.loc[summary["name"] == "12 AUs", "mean_of_folds"].iloc[0]
     assert len({run for run, _ in found}) >= 2

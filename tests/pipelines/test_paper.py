@@ -34,11 +34,11 @@ def paper(tmp_path_factory):
 def test_the_whole_job_runs_on_it_without_detection(paper):
     project, printed = paper
     assert "crop_photographs" not in printed
-    report = project.path / "data/08_reporting/paper/main/fg2020/report.html"
+    report = project.path / "data/08_reporting/paper/main/disfa/fg2020/report.html"
     assert report.is_file()
     predictions = pd.read_parquet(
         project.path
-        / "data/07_model_output/paper/main/fg2020/fold1/finetuned_predictions.parquet"
+        / "data/07_model_output/paper/main/disfa/fg2020/fold1/finetuned_predictions.parquet"
     )
     assert set(predictions["subject"]) == {
         f"SN{number:03d}" for number in (2, 5, 6, 7, 12, 13, 16, 18, 26)
@@ -48,12 +48,14 @@ def test_the_whole_job_runs_on_it_without_detection(paper):
 def test_labels_in_the_report_are_the_files_own(paper, real_labels):
     project, _ = paper
     evaluation = json.loads(
-        (project.path / "data/08_reporting/paper/main/fg2020/fold1/evaluation.json").read_text()
+        (
+            project.path / "data/08_reporting/paper/main/disfa/fg2020/fold1/evaluation.json"
+        ).read_text()
     )
     files = pd.read_csv(real_labels / "fold1_test.csv.gz", header=None)
     tested = pd.read_parquet(
         project.path
-        / "data/07_model_output/paper/main/fg2020/fold1/finetuned_predictions.parquet"
+        / "data/07_model_output/paper/main/disfa/fg2020/fold1/finetuned_predictions.parquet"
     )
     chosen = files[files[0].isin(tested["image"])]
     support = [row["support"] for row in evaluation["models"]["finetuned"]["aus"]]
@@ -86,5 +88,5 @@ def test_a_missing_crop_is_set_aside_and_the_run_goes_on(paper):
         project.run(*TINY, "--pipelines", "preprocess")
     finally:
         (folder / image).write_bytes(crop)
-    table = pd.read_csv(project.path / "data/08_reporting/paper/quarantine/disfa_packing.csv")
+    table = pd.read_csv(project.path / "data/08_reporting/paper/quarantine/disfa/packing.csv")
     assert [row.endswith(image) for row in table["path"]] == [True]

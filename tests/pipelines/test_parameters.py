@@ -17,7 +17,7 @@ from tests.test_config import configured
 
 CONFIGURED = configured()
 STAGES = {"preprocess", "pretrain", "finetune", "evaluate"}
-PATHS = {"data": "sample", "run": "main", "protocol": "fg2020", "sample": {}}
+PATHS = {"data": "sample"}
 
 
 def test_what_is_configured_is_taken():
@@ -36,13 +36,26 @@ def test_what_the_catalog_reads_from_files_is_not_taken_from_params(given, sente
         read_parameters(CONFIGURED | given, PATHS, given)
 
 
-@pytest.mark.parametrize(("name", "value"), [("run", "wide"), ("protocol", "standard")])
-def test_a_run_is_called_in_its_parameters_as_in_its_paths(name, value):
-    told = CONFIGURED | {name: value}
-    assert getattr(read_parameters(told, PATHS, {name: value}), name) == value
-    assert getattr(read_parameters(told, PATHS | {name: value}, {}), name) == value
-    with pytest.raises(ConfigurationError, match=f"{name} is {value} in a .*conf/local/glob"):
-        read_parameters(told, PATHS, {})
+@pytest.mark.parametrize(
+    ("parameters", "paths", "sentence"),
+    [
+        (
+            {},
+            {"run": "own"},
+            r"^run is no longer read from globals.yml; .*local/parameters.yml",
+        ),
+        ({}, {"protocol": "standard"}, r"^protocol is no .*conf/local/parameters_data\.yml"),
+        ({"preprocess": {"disfa": {}}}, {}, r"^preprocess.disfa is now coded_sets.disfa; set "),
+        ({"preprocess": {"web": {}}}, {}, r"^preprocess.web is now web_sets.web \(min_conf"),
+        ({"preprocess": {"start_from": "raw"}}, {}, "^preprocess.start_from is now start_fr"),
+        ({}, {"data": "disfa"}, "^data is 'disfa' .* also the name of a set"),
+    ],
+)
+def test_what_has_moved_is_told(parameters, paths, sentence):
+    given = deepcopy(CONFIGURED)
+    given["preprocess"] |= parameters.get("preprocess", {})
+    with pytest.raises(ConfigurationError, match=sentence):
+        read_parameters(given, PATHS | paths, {})
 
 
 def changed(place, value):
@@ -217,8 +230,8 @@ def test_a_wrong_value_of_a_file_stops_every_pipeline_before_its_first_node(empt
     ("options", "sentence"),
     [
         (
-            ["--nodes", "preprocess.pack_disfa_face"],
-            "no node 'preprocess.pack_disfa_face'. Did you mean preprocess.pack_disfa_fac",
+            ["--nodes", "preprocess.disfa.pack_face"],
+            "no node 'preprocess.disfa.pack_face'. Did you mean preprocess.disfa.pack_fac",
         ),
         (["--tags", "evaluat"], "There is no tag 'evaluat'. Did you mean evaluate? There are "),
         (["--pipeline", "preproces"], "no pipeline 'preproces'. Did you mean preprocess?"),

@@ -15,7 +15,7 @@ from kedro.runner import SequentialRunner
 
 from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.config.data import CodedSetSettings
-from action_units.datasets.crops import DisfaCropsDataset, WebCropsDataset
+from action_units.datasets.crops import CodedCropsDataset, WebCropsDataset
 from action_units.datasets.faces import FaceStoreDataset
 from action_units.datasets.folder import FolderDataset
 from action_units.datasets.folds import (
@@ -24,11 +24,7 @@ from action_units.datasets.folds import (
     EvaluatedFoldsDataset,
     FoldEvaluationDataset,
 )
-from action_units.datasets.raw import (
-    RENDERED,
-    DisfaRecordingsDataset,
-    WebPhotographsDataset,
-)
+from action_units.datasets.raw import RENDERED, RawFolderDataset
 from action_units.datasets.verified import JSON, VerifiedDataset, WithdrawnDataset
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
@@ -94,6 +90,8 @@ def run(pipeline, datasets, **changed):
         **{f"params:{name}": value for name, value in values.items()},
         "params:sample.web": values["sample"].web,
         "params:sample.disfa": values["sample"].disfa,
+        "params:web_sets.web": values["web_sets"]["web"],
+        "params:coded_sets.disfa": values["coded_sets"]["disfa"],
         **dict.fromkeys(selection.absent(selected.inputs(), pipeline), AbsentDataset()),
         **datasets,
     }
@@ -138,21 +136,20 @@ def face_store(subjects, aus, each=4, seed=0):
 
 def raw_data(tmp_path):
     return {
-        "web_photographs": WebPhotographsDataset(path=str(tmp_path / "web")),
-        "disfa_recordings": DisfaRecordingsDataset(path=str(tmp_path / "disfa")),
+        f"{name}.raw": RawFolderDataset(path=str(tmp_path / name)) for name in ("web", "disfa")
     }
 
 
 def render(tmp_path):
     """The sample of eight photographs and one recording of 24 frames."""
-    config = {
+    config = configured()["sample"] | {
         "render": True,
         "web": WebSampleConfig(photographs=8, identities=8, size=160).model_dump(),
         "disfa": DisfaSampleConfig(frames_per_subject=24, width=160, height=160).model_dump(),
     }
     data = {
-        "web_sample_folder": FolderDataset(path=str(tmp_path / "web")),
-        "disfa_sample_folder": FolderDataset(path=str(tmp_path / "disfa")),
+        "web.sample_folder": FolderDataset(path=str(tmp_path / "web")),
+        "disfa.sample_folder": FolderDataset(path=str(tmp_path / "disfa")),
     }
     return run(sample.create_pipeline(), data | raw_data(tmp_path), sample=config)
 
@@ -188,17 +185,27 @@ def test_preprocess_makes_labelled_faces_of_raw_data(one_subject, tmp_path):
     render(tmp_path)
     data = folders(
         tmp_path,
-        *("web_cropping", "web_openface", "web_crop_folder", "web_faces_before"),
-        *("disfa_cropping", "disfa_crop_folder", "disfa_faces_before"),
+        *(
+            "web.cropping",
+            "web.openface",
+            "web.openface_before",
+            "web.crop_folder",
+            "web.faces_before",
+        ),
+        *("disfa.cropping", "disfa.crop_folder", "disfa.faces_before"),
     )
-    data["web_crops"] = WebCropsDataset(path=str(tmp_path / "web_crop_folder"))
-    data["disfa_crops"] = DisfaCropsDataset(path=str(tmp_path / "disfa_crop_folder"))
+    data["web.web_crops"] = WebCropsDataset(path=str(tmp_path / "web.crop_folder"))
+    data["disfa.coded_crops"] = CodedCropsDataset(path=str(tmp_path / "disfa.crop_folder"))
     data["withdrawn"] = WithdrawnDataset(filepath=str(tmp_path / "withdrawn.csv"))
-    for name in ("web_faces", "disfa_faces"):
-        data[name] = FaceStoreDataset(path=str(tmp_path / name))
+    for name in ("web", "disfa"):
+        data[f"{name}.faces"] = FaceStoreDataset(path=str(tmp_path / name / "faces"))
     made = run(preprocessing.create_pipeline(), data | raw_data(tmp_path))
     assert len(made["quarantines"]) == 0
-    web, disfa = data["web_faces"].load(), data["disfa_faces"].load()
+    assert made["lost_frames"][["subject", "frames", "lost"]].to_numpy().tolist() == [
+        ["SN001", 24, 0]
+    ]
+    web, disfa = made["web_faces"], made["coded_faces"]
+    assert (set(web.table["set"]), set(disfa.table["set"])) == ({"web"}, {"disfa"})
     assert (len(web), web.aus) == (8, PRETRAIN_AUS)
     assert (len(disfa), disfa.aus) == (24, DISFA_AUS)
     assert disfa.faces.shape[1:] == (32, 32)
@@ -213,7 +220,7 @@ def test_pretrain_learns_from_those_who_are_not_held_out(tmp_path):
     faces.table["split"] = np.where(faces.subjects < "p6", "train", "test")
     made = run(
         pretraining.create_pipeline(),
-        {"web_faces": faces, **folders(tmp_path, "checkpoints")},
+        {"web_faces": faces, **folders(tmp_path, "pretrain_checkpoints")},
     )
     assert made["pretrained_model"].aus == PRETRAIN_AUS
     assert made["pretraining_curve"]["epoch"].tolist() == [1]
@@ -223,30 +230,30 @@ def test_pretrain_learns_from_those_who_are_not_held_out(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def disfa_faces():
+def coded_faces():
     protocol = fold_protocol("fg2020")
     return face_store([s for group in protocol.groups for s in group[:3]], DISFA_AUS)
 
 
 @pytest.fixture(scope="module")
-def finetuned(disfa_faces, tmp_path_factory):
+def finetuned(coded_faces, tmp_path_factory):
     """What the pipeline `finetune` makes for fold 1."""
     data = {
-        "disfa_faces": disfa_faces,
+        "coded_faces": coded_faces,
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
-        **folders(tmp_path_factory.mktemp("finetune"), "checkpoints"),
+        **folders(tmp_path_factory.mktemp("finetune"), "fold_checkpoints"),
     }
     return run(finetuning.create_pipeline(), data, fold=1)
 
 
-def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, disfa_faces):
+def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, coded_faces):
     tested = set(fold_protocol("fg2020").test_subjects(1))
     for network, stage in (("finetuned", "finetune"), ("scratch", "scratch")):
         model = finetuned[f"fold1.{network}_model"]
         assert (model.aus, model.provenance["stage"]) == (DISFA_AUS, stage)
         subjects = {part: set(who) for part, who in model.provenance["subjects"].items()}
-        assert set.union(*subjects.values()) == set(disfa_faces.subjects)
-        assert subjects["test"] == tested & set(disfa_faces.subjects)
+        assert set.union(*subjects.values()) == set(coded_faces.subjects)
+        assert subjects["test"] == tested & set(coded_faces.subjects)
         validated = finetuned[f"fold1.{network}_validation_predictions"]
         assert set(validated["subject"]) == subjects["validation"]
         thresholds = finetuned[f"fold1.{network}_thresholds"]
@@ -256,16 +263,16 @@ def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, disf
 
 
 def test_an_au_that_only_test_subjects_are_scored_for_is_neither_learned_nor_tested(
-    disfa_faces, tmp_path
+    coded_faces, tmp_path
 ):
-    tested = np.isin(disfa_faces.subjects, fold_protocol("fg2020").test_subjects(1))
-    table = disfa_faces.table.assign(set="disfa", AU05_r=2.0)
+    tested = np.isin(coded_faces.subjects, fold_protocol("fg2020").test_subjects(1))
+    table = coded_faces.table.assign(set="disfa", AU05_r=2.0)
     table.loc[~tested, "AU05"] = -1
-    faces = replace(disfa_faces, table=table)
+    faces = replace(coded_faces, table=table)
     data = {
-        "disfa_faces": faces,
+        "coded_faces": faces,
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
-        **folders(tmp_path, "checkpoints"),
+        **folders(tmp_path, "fold_checkpoints"),
     }
     made = run(finetuning.create_pipeline(), data, fold=1)
     model = made["fold1.finetuned_model"]
@@ -281,14 +288,15 @@ def test_an_au_that_only_test_subjects_are_scored_for_is_neither_learned_nor_tes
 # -------------------------------------------------------- evaluation and comparison
 
 
-def test_evaluate_scores_the_test_subjects(finetuned, disfa_faces, tmp_path):
+def test_evaluate_scores_the_test_subjects(finetuned, coded_faces, tmp_path):
     models, output, reports = (tmp_path / name for name in ("models", "output", "reports"))
     subjects = finetuned["fold1.finetuned_model"].provenance["subjects"]
     data = {
-        "disfa_faces": disfa_faces,
+        "coded_faces": coded_faces,
         "fold1.split": {"protocol": "fg2020", "fold": 1, **subjects, "data_sha256": "0" * 64},
         "quarantines": pd.DataFrame(),
-        **dict.fromkeys(("disfa_lost_frames", "pretraining_curve"), AbsentDataset()),
+        "lost_frames": pd.DataFrame(),
+        "pretraining_curve": AbsentDataset(),
         **finetuned,
         # The report is of all folds on disk.
         "evaluated_folds": EvaluatedFoldsDataset(path=str(reports), predictions=str(output)),
@@ -349,7 +357,7 @@ def one_network(finetuned, tmp_path):
     return tmp_path / "models"
 
 
-def on_another_set(models, faces, disfa_faces, people=None, web=None, within=None, **changed):
+def on_another_set(models, faces, coded_faces, people=None, web=None, within=None, **changed):
     """Run the pipeline `cross` on faces of a set ``studio``."""
     sets = {
         "disfa": CodedSetSettings(reader="disfa", protocol="fg2020"),
@@ -358,7 +366,7 @@ def on_another_set(models, faces, disfa_faces, people=None, web=None, within=Non
     data = {
         "run_models": models,
         "new_faces": faces,
-        "coded_faces": disfa_faces,
+        "coded_faces": coded_faces,
         "pretraining_faces": AbsentDataset() if web is None else web,
         "within_folds": within or {},
         "params:on": "studio",
@@ -370,10 +378,10 @@ def on_another_set(models, faces, disfa_faces, people=None, web=None, within=Non
     return run(wanted, data, **changed)
 
 
-def test_cross_tests_the_network_on_another_set(one_network, disfa_faces):
+def test_cross_tests_the_network_on_another_set(one_network, coded_faces):
     people = ["P1", "P2", "P3"]
     faces = face_store(people, (4, 7, 12), seed=1)
-    made = on_another_set(one_network, faces, disfa_faces, cross={"refit_subjects": 1})
+    made = on_another_set(one_network, faces, coded_faces, cross={"refit_subjects": 1})
     table = made["cross_measures"].set_index(["scores", "measure", "name"])
     assert table.loc[("cross", "f1", "AU12"), "network1"] >= 0
     assert {name for _, _, name in table.index} == {"AU04", "AU12", "2 AUs"}
@@ -385,29 +393,29 @@ def test_cross_tests_the_network_on_another_set(one_network, disfa_faces):
     assert test.protocol == "fg2020"
 
 
-def test_cross_compares_with_the_run_that_was_trained_on_the_set(one_network, disfa_faces):
+def test_cross_compares_with_the_run_that_was_trained_on_the_set(one_network, coded_faces):
     faces = face_store(["P1", "P2", "P3"], DISFA_AUS, seed=1)
     own = predictions_of(faces, DISFA_AUS, np.random.default_rng(1).random((12, 12)))
     evaluation = made_up_fold(1)
     within = {1: EvaluatedFold(evaluation, {"finetuned": own}, {}, {})}
-    made = on_another_set(one_network, faces, disfa_faces, within=within)
+    made = on_another_set(one_network, faces, coded_faces, within=within)
     assert made["cross_test"].within.paired.frames == 12
     assert "cross minus within-set" in set(made["cross_measures"]["scores"])
     assert "follow another recipe" in made["cross_test"].warnings[0]
 
 
-def test_cross_tests_the_same_people_only_where_they_are_new(one_network, disfa_faces):
-    tested = sorted(set(fold_protocol("fg2020").test_subjects(1)) & set(disfa_faces.subjects))
-    faces = face_store(sorted(set(disfa_faces.subjects)), (4, 12), seed=1)
-    faces.faces[0] = disfa_faces.faces[0]  # of a person who is not tested, so no leak
-    made = on_another_set(one_network, faces, disfa_faces, people="disfa")
+def test_cross_tests_the_same_people_only_where_they_are_new(one_network, coded_faces):
+    tested = sorted(set(fold_protocol("fg2020").test_subjects(1)) & set(coded_faces.subjects))
+    faces = face_store(sorted(set(coded_faces.subjects)), (4, 12), seed=1)
+    faces.faces[0] = coded_faces.faces[0]  # of a person who is not tested, so no leak
+    made = on_another_set(one_network, faces, coded_faces, people="disfa")
     assert made["cross_test"].subjects == {1: tuple(tested)}
-    assert set(made["cross_test"].left_out) == set(disfa_faces.subjects) - set(tested)
+    assert set(made["cross_test"].left_out) == set(coded_faces.subjects) - set(tested)
     with pytest.raises(ConfigurationError, match="both have a subject SN001"):
-        on_another_set(one_network, faces, disfa_faces)
+        on_another_set(one_network, faces, coded_faces)
     faces.faces[0] = 255 - faces.faces[0]
-    made = on_another_set(one_network, faces, disfa_faces, people="own")
-    assert set(made["cross_test"].subjects[1]) == set(disfa_faces.subjects)
+    made = on_another_set(one_network, faces, coded_faces, people="own")
+    assert set(made["cross_test"].subjects[1]) == set(coded_faces.subjects)
 
 
 def planted(faces, row, source, source_row):
@@ -415,38 +423,38 @@ def planted(faces, row, source, source_row):
     return faces
 
 
-def test_cross_refuses_faces_that_the_network_has_learned_from(one_network, disfa_faces):
-    known = np.flatnonzero(disfa_faces.subjects == "SN001")[0]
-    new = np.flatnonzero(disfa_faces.subjects == "SN002")[0]  # whom fold 1 tests
-    faces = planted(face_store(["P1", "P2"], (4, 12), seed=1), 5, disfa_faces, known)
+def test_cross_refuses_faces_that_the_network_has_learned_from(one_network, coded_faces):
+    known = np.flatnonzero(coded_faces.subjects == "SN001")[0]
+    new = np.flatnonzero(coded_faces.subjects == "SN002")[0]  # whom fold 1 tests
+    faces = planted(face_store(["P1", "P2"], (4, 12), seed=1), 5, coded_faces, known)
     with pytest.raises(
         ConfigurationError,
         match=r"P2_0002.jpg of P2 in studio, .* of SN001 in disfa, who fold 1 is trained or val",
     ):
-        on_another_set(one_network, faces, disfa_faces)
-    faces = planted(face_store(["P1", "P2"], (4, 12), seed=1), 5, disfa_faces, new)
-    assert on_another_set(one_network, faces, disfa_faces)["cross_test"].frames == 8
+        on_another_set(one_network, faces, coded_faces)
+    faces = planted(face_store(["P1", "P2"], (4, 12), seed=1), 5, coded_faces, new)
+    assert on_another_set(one_network, faces, coded_faces)["cross_test"].frames == 8
     web = planted(face_store(["w1"], (12,), seed=2), 3, faces, 0)
     with pytest.raises(
         ConfigurationError, match=r"P1_0001.jpg of P1 .* of w1 in the web set, who is in pre-tr"
     ):
-        on_another_set(one_network, faces, disfa_faces, web=web)
+        on_another_set(one_network, faces, coded_faces, web=web)
 
 
 def test_cross_refuses_a_network_that_names_nobody_and_faces_of_another_size(
-    one_network, finetuned, disfa_faces
+    one_network, finetuned, coded_faces
 ):
     faces = face_store(["P1", "P2"], (4, 12), seed=1)
     large = replace(faces, faces=np.repeat(np.repeat(faces.faces, 2, axis=1), 2, axis=2))
     with pytest.raises(
         ConfigurationError, match=r"32 × 32 .* studio were packed with 64; .*32"
     ):
-        on_another_set(one_network, large, disfa_faces)
+        on_another_set(one_network, large, coded_faces)
     model = finetuned["fold1.finetuned_model"]
     nobody = replace(model, provenance={**model.provenance, "subjects": {}})
     save_model(nobody, one_network / "fold1/finetuned.safetensors")
     with pytest.raises(ArtifactError, match="does not record whom it was trained with"):
-        on_another_set(one_network, faces, disfa_faces)
+        on_another_set(one_network, faces, coded_faces)
 
 
 def test_cross_is_refused_before_anything_is_done(one_network, tmp_path):
@@ -479,7 +487,7 @@ def test_predict_writes_a_table_of_each_picture(tmp_path):
 def test_export_makes_a_package_that_can_be_read(tmp_path):
     data = folders(tmp_path, "exported_folder") | {
         "run_models": write_models(tmp_path / "models"),
-        "disfa_faces": synthetic_store(),
+        "coded_faces": synthetic_store(),
         "model_card": CARD,
     }
     run(export.create_pipeline(), data, export={"onnx": False, "int8": False})
@@ -489,16 +497,19 @@ def test_export_makes_a_package_that_can_be_read(tmp_path):
 
 def test_withdraw_removes_a_person_from_crops_and_faces(tmp_path):
     layers = folders(tmp_path, "raw_layer", *withdrawal.pipeline.LAYERS.values())
+    for name in ("web", "disfa"):
+        place = str(tmp_path / "primary_layer" / name)
+        layers[f"{name}.crop_folder"] = FolderDataset(path=place)
     for layer in layers.values():
         layer.load()
     store = face_store(["SN001", "SN002"], DISFA_AUS)
-    store.save(tmp_path / "disfa_faces_before")
-    crops = tmp_path / "disfa_crop_folder"
+    store.save(tmp_path / "feature_layer/disfa")
+    crops = tmp_path / "primary_layer/disfa"
     for subject in ("SN001", "SN002"):
         (crops / f"RightVideo{subject}_00000001.jpg").touch()
     listed = WithdrawnDataset(filepath=str(tmp_path / "withdrawn.csv"))
     data = layers | {"withdrawn_before": listed, "withdrawn": listed}
     run(withdrawal.create_pipeline(), data, person="SN002")
     assert listed.load()["person"].tolist() == ["SN002"]
-    assert set(FaceStore.open(tmp_path / "disfa_faces_before").subjects) == {"SN001"}
+    assert set(FaceStore.open(tmp_path / "feature_layer/disfa").subjects) == {"SN001"}
     assert [path.name for path in crops.glob("*.jpg")] == ["RightVideoSN001_00000001.jpg"]

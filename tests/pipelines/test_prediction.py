@@ -12,8 +12,8 @@ from action_units.config import PredictSettings
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.pipelines.prediction.nodes import predict_source
 
-OUTPUT = "data/07_model_output/tiny/main/fg2020"
-MODELS = "data/06_models/tiny/main/fg2020"
+OUTPUT = "data/07_model_output/tiny/main/disfa/fg2020"
+MODELS = "data/06_models/tiny/main/disfa/fg2020"
 VIDEOS = "data/01_raw/tiny/disfa/Videos_RightCamera"
 SETTINGS = PredictSettings(
     faces="all",
@@ -83,7 +83,7 @@ def test_a_folder_is_predicted_by_all_folds_once(finished, tmp_path, caplog):
     assert table["set_aside"].tolist() == [1, 0]
     assert table["faces"].tolist()[1] > 20
     record = json.loads((tmp_path / "out/one.json").read_text())
-    assert record["classifier"] == "tiny/main/fg2020 (fold1, fold2, fold3)"
+    assert record["classifier"] == "tiny/main/disfa/fg2020 (fold1, fold2, fold3)"
     again = by_node(project, tmp_path / "out", str(tmp_path / "in"))
     assert again["done_before"].tolist() == [False, True]
 
@@ -97,4 +97,4 @@ def test_what_is_missing_is_one_sentence(finished, tmp_path):
         by_node(project, tmp_path, None)
     videos = str(project.path / VIDEOS)
     with pytest.raises(ArtifactError, match="no model was found.*--pipeline finetune"):
-        by_node(project, tmp_path, videos, "data/06_models/tiny/other/fg2020")
+        by_node(project, tmp_path, videos, "data/06_models/tiny/other/disfa/fg2020")

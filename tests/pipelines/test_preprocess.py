@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
-from action_units.datasets.raw import DisfaRecordingsDataset
+from action_units.datasets.raw import RawFolderDataset
 from action_units.datasets.verified import WithdrawnDataset
 from action_units.errors import ActionUnitsError
 from action_units.hooks import check_recordings
@@ -59,20 +59,20 @@ def test_a_second_run_only_checks_and_changes_nothing(project):
     assert "60 of 60 photographs had been done before" in printed
     assert "Cropping" not in printed
     assert project.bytes_of("data/0[34]*/raw/**/*") == before
-    faces = table(project, "web_faces/table-*.parquet")
+    faces = table(project, "web/table-*.parquet")
     assert {"AU01", "AU01_r", "score", "photograph"} <= set(faces)
-    coded = table(project, "disfa_faces/table-*.parquet")
+    coded = table(project, "disfa/table-*.parquet")
     assert coded["AU12_r"].between(0, 5).all()
     assert ((coded["AU12_r"] >= 2) == (coded["AU12"] == 1)).all()
 
 
 def test_exclusions_keep_their_rows_and_reasons(project):
-    conf = project.path / "conf" / "raw" / "parameters_preprocess.yml"
+    conf = project.path / "conf" / "raw" / "parameters_data.yml"
     conf.write_text(
-        "preprocess:\n  disfa:\n    exclude:\n"
+        "coded_sets:\n  disfa:\n    exclude:\n"
         "    - {subject: SN029, frames: 2-4, reason: bad landmarks}\n"
         "    - {subject: SN010, reason: withdrew}\n"
-        "  web:\n    sample: {n: 20, per_identity: 2, even_gender: true}\n"
+        "web_sets:\n  web:\n    sample: {n: 20, per_identity: 2, even_gender: true}\n"
     )
     try:
         preprocess(project)
@@ -84,11 +84,11 @@ def test_exclusions_keep_their_rows_and_reasons(project):
     assert set(marked["reason"]) == {"excluded: bad landmarks"}
     lost = table(project, "disfa_lost_frames.csv").set_index("subject")
     assert lost.loc["SN029", "excluded"] == 3
-    faces = table(project, "disfa_faces/table-*.parquet")
+    faces = table(project, "disfa/table-*.parquet")
     assert "SN010" not in set(faces["subject"])
-    quarantine = table(project, "quarantine/disfa.csv")
+    quarantine = table(project, "quarantine/disfa/cropping.csv")
     assert "the whole subject: withdrew" in set(quarantine["detail"])
-    web = table(project, "web_faces/table-*.parquet")
+    web = table(project, "web/table-*.parquet")
     train = web[web["split"] == "train"]
     assert len(train) == 20
     assert train["gender"].sum() == 10
@@ -100,10 +100,10 @@ def test_exclusions_keep_their_rows_and_reasons(project):
     ("more", "sentence"),
     [
         (
-            ",preprocess.disfa.camera=Left",
+            ",coded_sets.disfa.camera=Left",
             "no video is there; expected LeftVideoSN001.*coded_sets.disfa.camera=Right",
         ),
-        (",preprocess.web.sample.n=9000", "9000|9,000"),
+        (",web_sets.web.sample.n=9000", "9000|9,000"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(project, more, sentence):
@@ -178,17 +178,15 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
     assert "Cropping" not in printed  # not even the photographs, which come first
     assert "24 frames are in the file, but 23 have labels" in printed
     assert "frame_count_tolerance: 1 in the set's entry of coded_sets" in printed
-    way = "preprocess.disfa.frame_count_tolerance=1"
+    way = "coded_sets.disfa.frame_count_tolerance=1"
     printed = preprocess(three, f",{way}")
     assert "Skipped 2 files or folders next to the recordings and label files" in printed
     assert "ActionUnit_Labels/SN001 2" in printed
     frames = table(three, "disfa_frames.parquet")
     assert frames.groupby("subject").size().to_dict() == {"SN001": 24, "SN002": 23, "SN003": 24}
-    assert "no label" in set(table(three, "quarantine/disfa.csv")["reason"])
+    assert "no label" in set(table(three, "quarantine/disfa/cropping.csv")["reason"])
     assert "fold3_test.csv is not written: the data has no subject of it" in printed
-    written = {
-        path.name for path in three.path.glob("data/03_primary/raw/fine_tune_images/*.csv")
-    }
+    written = {path.name for path in three.path.glob("data/03_primary/raw/disfa/*.csv")}
     assert written == {"fold1_train.csv", "fold1_test.csv", "fold2_train.csv",
                        "fold2_test.csv", "fold3_train.csv"}  # fmt: skip
 
@@ -213,14 +211,14 @@ def test_three_subjects_are_enough_and_what_lies_beside_them_is_named(three):
 def test_what_cannot_be_is_known_before_the_first_node(three, spoil, parameters, folds, words):
     disfa = three.path / "data/01_raw/disfa"
     given = configured()
-    raw = DisfaRecordingsDataset(path=str(disfa))
+    raw = RawFolderDataset(path=str(disfa))
     withdrawn = WithdrawnDataset(filepath=str(three.path / "data/withdrawn.csv")).load()
-    check_recordings(Parameters.read(given), raw.load(), withdrawn, ())
+    check_recordings(Parameters.read(given), "disfa", raw.load(), withdrawn, ())
     spoil(disfa)
-    given["preprocess"]["disfa"] |= parameters
+    given["coded_sets"]["disfa"] |= parameters
     changed = Parameters.read(given)
     with pytest.raises(ActionUnitsError, match=words):
-        check_recordings(changed, raw.load(), withdrawn, folds)
+        check_recordings(changed, "disfa", raw.load(), withdrawn, folds)
 
 
 @pytest.mark.slow
@@ -234,7 +232,7 @@ def test_disfa_alone_goes_from_recordings_to_a_report(three):
     assert "Cropping" not in said
     way = re.search(r"add `(fold=1,\S*?)`", said)[1]
     three.run("--env", "raw", "--params", f"{alone},{way}")
-    folder = three.path / "data/08_reporting/raw/main/fg2020"
+    folder = three.path / "data/08_reporting/raw/main/disfa/fg2020"
     fold = json.loads((folder / "fold1/evaluation.json").read_text())
     assert {part: len(who) for part, who in fold["subjects"].items()} == {
         "train": 1, "validation": 1, "test": 1
@@ -248,7 +246,7 @@ def test_disfa_alone_goes_from_recordings_to_a_report(three):
 @pytest.mark.slow
 def test_openface_s_program_is_run_where_it_is_configured(project):
     preprocess(project)
-    labels = project.bytes_of("data/03_primary/raw/pre_train_images/*_label.csv")
+    labels = project.bytes_of("data/03_primary/raw/web/*_label.csv")
     csv = project.path / "data" / "01_raw" / "web" / "openface.csv"
     away, program = csv.with_suffix(".away"), project.path / "FaceLandmarkImg"
     csv.rename(away)
@@ -259,7 +257,7 @@ def test_openface_s_program_is_run_where_it_is_configured(project):
         again = preprocess(project, f",preprocess.openface.binary={program}")
     finally:
         away.rename(csv)
-    assert project.bytes_of("data/03_primary/raw/pre_train_images/*_label.csv") == labels
+    assert project.bytes_of("data/03_primary/raw/web/*_label.csv") == labels
     assert "60 of 60 photographs had been done before" in again
 
 
@@ -269,9 +267,9 @@ def test_the_left_camera_is_taken_where_it_is_asked_for(project):
     (disfa / "Videos_LeftCamera").mkdir()
     for path in (disfa / "Videos_RightCamera").iterdir():
         os.link(path, disfa / "Videos_LeftCamera" / path.name.replace("Right", "Left"))
-    preprocess(project, ",preprocess.disfa.camera=Left")
-    faces = table(project, "disfa_faces/table-*.parquet")
+    preprocess(project, ",coded_sets.disfa.camera=Left")
+    faces = table(project, "disfa/table-*.parquet")
     assert faces["image"].str.startswith("LeftVideoSN").all()
     assert len(faces) > 6 * 20
-    crops = project.path / "data/03_primary/raw/fine_tune_images"
+    crops = project.path / "data/03_primary/raw/disfa"
     assert not list(crops.glob("RightVideo*.jpg"))

@@ -12,6 +12,11 @@ from action_units.pipelines.selection import Selection
 from tests.conftest import PROJECT
 from tests.test_config import configured
 
+FROM_CROPS = {
+    "coded_sets__disfa__start_from": "crops",
+    "web_sets__web__start_from": "crops",
+}
+
 
 def settings(name):
     return yaml.safe_load((PROJECT / f"conf/base/{name}.yml").read_text())
@@ -21,8 +26,10 @@ def selected(**parameters):
     """The nodes that a run with these parameters has, and their inputs from elsewhere."""
     given = configured()
     for name, value in parameters.items():
-        group, _, key = name.rpartition("__")
-        (given[group] if group else given)[key] = value
+        inner, (*above, key) = given, name.split("__")
+        for group in above:
+            inner = inner[group]
+        inner[key] = value
     return Pipeline(
         Selection.of(Parameters.read(given)).nodes(register_pipelines()["__default__"])
     )
@@ -46,16 +53,24 @@ def test_one_fold_leaves_out_the_others_alone():
 
 
 def test_crops_at_hand_need_no_detection():
-    crops = selected(preprocess__start_from="crops").inputs()
-    assert {"web_sample_folder", "disfa_sample_folder"} <= selected().inputs() - crops
+    crops = selected(**FROM_CROPS).inputs()
+    assert {"web.sample_folder", "disfa.sample_folder"} <= selected().inputs() - crops
     own = selected(sample__render=False).inputs()
-    assert {"web_photographs", "disfa_recordings"} <= own - crops
-    assert {"web_crops", "disfa_crops"} <= crops
+    assert {"web.raw", "disfa.raw"} <= own - crops
+    assert {"web.web_crops", "disfa.coded_crops"} <= crops
+    web = selected(web_sets__web__start_from="crops").inputs()
+    assert {"web.web_crops", "disfa.sample_folder"} <= web
 
 
-@pytest.mark.parametrize("start_from", ["raw", "crops"])
-def test_without_pre_training_the_whole_job_is_disfa_s_alone(start_from):
-    job = selected(pretraining=False, preprocess__start_from=start_from)
+def test_nothing_is_rendered_in_place_of_data_elsewhere():
+    own = selected(coded_sets__disfa__media="videos", web_sets__web__photographs="tars")
+    assert not [name for name in names(own) if "render" in name]
+    assert {"web.raw", "disfa.raw"} <= own.inputs()
+
+
+@pytest.mark.parametrize("start", [{}, FROM_CROPS])
+def test_without_pre_training_the_whole_job_is_the_coded_set_s_alone(start):
+    job = selected(pretraining=False, **start)
     made = job.all_outputs()
     assert not [name for name in made if "web" in name or "pretrain" in name]
     assert "quarantines" in made
@@ -76,17 +91,17 @@ def test_without_scratch_nothing_of_it_is_made():
         (
             {"start_from": "crops"},
             {
-                "web_quarantine",
-                "web_openface_quarantine",
-                "web_labels_quarantine",
-                "disfa_quarantine",
-                "disfa_lost_frames",
+                "web.cropping_quarantine",
+                "web.openface_quarantine",
+                "web.labels_quarantine",
+                "disfa.cropping_quarantine",
+                "disfa.frames",
             },
         ),
         (
             {"pretraining": False},
-            {"pretrained_model", "pretraining_curve", "web_quarantine"}
-            | {f"web_{part}_quarantine" for part in ("openface", "labels", "packing")}
+            {"pretrained_model", "pretraining_curve", "web.cropping_quarantine"}
+            | {f"web.{part}_quarantine" for part in ("openface", "labels", "packing")}
             | {
                 f"fold{fold}.scratch_{part}"
                 for fold in (1, 2, 3)
@@ -97,7 +112,9 @@ def test_without_scratch_nothing_of_it_is_made():
 )
 def test_inputs_that_a_run_does_without_are_absent(parameters, absent):
     given = configured()
-    given["preprocess"]["start_from"] = parameters.pop("start_from", "raw")
+    start_from = parameters.pop("start_from", "raw")
+    given["coded_sets"]["disfa"]["start_from"] = start_from
+    given["web_sets"]["web"]["start_from"] = start_from
     given |= parameters
     selection, everything = (
         Selection.of(Parameters.read(given)),

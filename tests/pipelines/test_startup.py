@@ -115,5 +115,5 @@ def test_kedros_plugin_reports_nothing_without_the_checkouts_file(
         timeout=120,
         check=False,
     )
-    assert "disfa_faces" in done.stdout + done.stderr  # it came as far as a catalog
+    assert "coded_faces" in done.stdout + done.stderr  # it came as far as a catalog
     assert "sent:" not in done.stdout

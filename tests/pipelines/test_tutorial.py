@@ -38,7 +38,7 @@ def test_the_tutorial_begins_with_the_whole_job(finished):
     """Its first block is what the shared project has run."""
     project, printed = finished
     assert BLOCKS[0] == ("bash", "kedro run --env tiny\n")
-    assert "08_reporting/tiny/main/fg2020/report.html" in printed.splitlines()[-1]
+    assert "08_reporting/tiny/main/disfa/fg2020/report.html" in printed.splitlines()[-1]
     named = re.findall(r"`(data/0[^`<>]*)`", TEXT.split("## Change something")[0])
     assert len(named) >= 6
     for path in named:

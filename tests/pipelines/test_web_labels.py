@@ -2,24 +2,22 @@
 
 import csv
 import logging
-from dataclasses import replace
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
-from action_units.config import ClusterSettings, PreprocessSettings
+from action_units.config import ClusterSettings, PreprocessSettings, WebSetSettings
 from action_units.config.preprocessing import OpenFaceSettings
-from action_units.datasets.raw import WebPhotographs
+from action_units.datasets.raw import RawFolder
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.pipelines.preprocessing import nodes
-from tests.conftest import PROJECT
 from tests.faces.scenes import face_and_box
 from tests.faces.test_openface_runner import Set
+from tests.test_config import configured
 
 PEOPLE = {"Adriana Lima": 0, "Müller": 1, "O'Neil, Pat (actor)": 1, "train/p0": 0}
 SUFFIXES = (".jpg", ".JPG", ".png", ".jpeg")
@@ -33,10 +31,7 @@ class WebSet:
     def __init__(self, folder):
         self.folder = folder
         self.photographs, self.annotations = folder / "photographs", folder / "openface.csv"
-        self.params = yaml.safe_load(
-            (PROJECT / "conf/base/parameters_preprocess.yml").read_text()
-        )["preprocess"]
-        self.params["web"]["held_out"] = 0.25
+        self.params = configured()["preprocess"]
         self.near, self.far = {}, {}
         for k in range(8):
             person = list(PEOPLE)[k % 4]
@@ -86,14 +81,15 @@ class WebSet:
         self.annotations.write_text("\n".join(lines) + "\n")
 
     def source(self):
-        return WebPhotographs(
-            str(self.photographs), "auto", self.annotations, self.folder / "identities.csv", "x"
-        )
+        return RawFolder(self.folder, "x")
 
     def read(self):
         return nodes.read_web_labels(
-            self.source(), self.folder / "files", NOBODY, self.settings()
+            self.source(), self.folder / "files", NOBODY, self.web(), self.settings()
         )
+
+    def web(self):
+        return WebSetSettings.read(configured()["web_sets"]["web"] | {"held_out": 0.25})
 
     def settings(self):
         return PreprocessSettings.read(self.params)
@@ -103,7 +99,7 @@ class WebSet:
         labels, cluster = self.read(), ClusterSettings()
         crops, aside = nodes.crop_photographs(
             self.source(), labels, self.folder / "crops", self.folder / "journal", NOBODY,
-            self.settings(), 0, cluster,
+            self.web(), self.settings(), 0, cluster,
         )  # fmt: skip
         assert aside.empty, aside
         made, aside = nodes.label_faces(
@@ -112,6 +108,7 @@ class WebSet:
             labels,
             self.source(),
             self.folder / "crops",
+            self.web(),
             self.settings(),
             1,
         )
@@ -221,10 +218,10 @@ def test_openface_does_not_see_photographs_of_people_who_have_withdrawn(tmp_path
         update={"openface": OpenFaceSettings(binary=str(files.binary), arguments=[])}
     )
     gone = pd.DataFrame({"person": ["Adriana Lima", "train/p0"]})
-    source = replace(made.source(), photographs=str(files.photographs))
+    web = made.web().model_copy(update={"photographs": str(files.photographs)})
     labels = nodes.WebLabels({})
     nodes.annotate_photographs(
-        source, labels, pd.DataFrame(), tmp_path, files.out, gone, settings, 1
+        made.source(), labels, pd.DataFrame(), tmp_path, files.out, gone, web, settings, 1
     )
     assert [photographs for _, photographs in files.calls()] == [["2.jpg"]]
     assert [path.name for path in files.out.rglob("*.csv")] == ["2.jpg.csv"]

@@ -60,13 +60,15 @@ def test_a_subject_is_removed_everywhere_and_stays_out(project):
 
     project.run("--env", "tiny", "--pipeline", "preprocess")
     assert {trace.split("/")[-1] for trace in _traces(project, "SN010")} == {
-        "disfa.csv",
-        "all.csv",
+        "cropping.csv",
+        "disfa+web.csv",
     }
-    rows = pd.read_csv(project.path / "data/08_reporting/tiny/quarantine/disfa.csv")
+    rows = pd.read_csv(project.path / "data/08_reporting/tiny/quarantine/disfa/cropping.csv")
     assert rows[rows["path"] == "SN010"]["reason"].tolist() == ["excluded"]
     project.run("--env", "tiny", "--pipeline", "finetune", "--params", "fold=1")
-    assert not list(project.path.glob("data/06_models/tiny/main/fg2020/fold1/*.withdrawn"))
+    assert not list(
+        project.path.glob("data/06_models/tiny/main/disfa/fg2020/fold1/*.withdrawn")
+    )
 
 
 def test_an_identity_is_removed_and_its_pretrained_models_are_refused(project):
@@ -76,15 +78,17 @@ def test_an_identity_is_removed_and_its_pretrained_models_are_refused(project):
     printed = _withdraw(project, name)
     assert _traces(project, re.escape(name)) == []
     # Other tests may have trained further runs in the project.
-    marked = r"tiny/main/((?:fg2020/fold\d/)?\w+)\.safetensors was trained with"
+    marked = r"tiny/main/((?:disfa/fg2020/fold\d/)?\w+)\.safetensors was trained with"
     assert set(re.findall(marked, printed)) == {
         "pretrained",
-        *(f"fg2020/fold{fold}/finetuned" for fold in (1, 2, 3)),
+        *(f"disfa/fg2020/fold{fold}/finetuned" for fold in (1, 2, 3)),
     }
     project.run("--env", "tiny", "--pipeline", "preprocess")
     assert _traces(project, re.escape(name)) == []
     # From scratch the network never saw the web set.
-    assert not list(project.path.glob("data/06_models/tiny/main/fg2020/*/scratch*.withdrawn"))
+    assert not list(
+        project.path.glob("data/06_models/tiny/main/disfa/fg2020/*/scratch*.withdrawn")
+    )
 
 
 def test_somebody_unknown_is_refused_and_not_listed(project):

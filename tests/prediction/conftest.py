@@ -56,7 +56,7 @@ def write_run(folder, folds=(1, 2, 3), faces=FACES):
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory):
-    return write_run(tmp_path_factory.mktemp("models") / "sample" / "main" / "fg2020")
+    return write_run(tmp_path_factory.mktemp("models") / "sample" / "main" / "disfa" / "fg2020")
 
 
 def write_video(path, frames, rate=20.0):

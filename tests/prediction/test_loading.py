@@ -25,7 +25,7 @@ SOME = np.random.default_rng(1).integers(0, 256, (21, 48, 48), dtype=np.uint8)
 def test_a_runs_folder_gives_all_folds_and_how_faces_are_cut(run_folder):
     found = load_classifier(run_folder, device="cpu")
     assert [member.name for member in found.predictors] == ["fold1", "fold2", "fold3"]
-    assert found.name == "sample/main/fg2020 (fold1, fold2, fold3)"
+    assert found.name == "sample/main/disfa/fg2020 (fold1, fold2, fold3)"
     assert found.aus == AUS
     assert found.faces.size == 48
     assert found.faces.settings.crop == FACES.crop
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_said_with_what_is(run_folder, tmp_path):
         load_classifier(run_folder, 9)
     with pytest.raises(ArtifactError, match=r"no model was found.*--pipeline finetune"):
         load_classifier(tmp_path)
-    with pytest.raises(ArtifactError, match=r"There is .*main/fg2020/fold1"):
+    with pytest.raises(ArtifactError, match=r"There is .*main/disfa/fg2020/fold1"):
         load_classifier(run_folder.parents[1])
     with pytest.raises(ConfigurationError, match=r"fold=1 was given.*one model"):
         load_classifier(run_folder / "fold2", 1)

@@ -1,6 +1,7 @@
 """Every setting of the project: its type, default, range and meaning, declared once."""
 
 from action_units.config.base import Seed, Settings
+from action_units.config.data import AnnotationSettings, CodedSetSettings, WebSetSettings
 from action_units.config.machine import (
     ClusterSettings,
     Compilation,
@@ -48,9 +49,11 @@ from action_units.config.sample import (
 )
 
 __all__ = [
+    "AnnotationSettings",
     "Augmentation",
     "Balance",
     "ClusterSettings",
+    "CodedSetSettings",
     "Compilation",
     "CropSettings",
     "CrossSettings",
@@ -85,4 +88,5 @@ __all__ = [
     "StudioSampleConfig",
     "TrainingConfig",
     "WebSampleConfig",
+    "WebSetSettings",
 ]

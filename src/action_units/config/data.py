@@ -1,10 +1,19 @@
 """Which data there is: coded sets, web sets, and who annotated them."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from action_units.config.base import Number, Part, PartBetween, PathText, Settings
+from action_units.config.base import (
+    Expected,
+    Number,
+    Part,
+    PartBetween,
+    PathText,
+    Settings,
+)
 from action_units.config.preprocessing import FaceSampleSettings, exclusions
 from action_units.labels.action_units import AU_NAMES
 from action_units.labels.annotations.registry import DEFAULT, PROGRAMS
@@ -28,7 +37,22 @@ def _cells(cells: list[Any]) -> list[str]:
     return ["" if cell is None else str(cell) for cell in cells]
 
 
+def _in_order(sets: str) -> str:
+    names = sets.split("+")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{sets!r} has one name twice")
+    return "+".join(sorted(names))
+
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
 AUList: TypeAlias = Annotated[list[int], AfterValidator(_aus)]
+ChosenSets: TypeAlias = Annotated[
+    str,
+    Field(pattern=rf"^{_NAME}(?:\+{_NAME})*$"),
+    Expected("the name of a set, or several with + between them, such as disfa+studio"),
+    AfterValidator(_in_order),
+]
+StartFrom: TypeAlias = Literal["raw", "crops"]
 Scale: TypeAlias = Literal["presence", "intensity", "letters"]
 
 
@@ -37,6 +61,8 @@ class CodedSetSettings(Settings):
 
     reader: str
     """What reads its files: disfa, disfa_plus, bp4d or table."""
+    start_from: StartFrom = "raw"
+    """crops: from a folder of crops and label CSVs, as the paper's authors share them."""
     labels: PathText | None = None
     """The codes: a file or a folder; null: in the folder of `media`."""
     media: PathText | None = None
@@ -111,6 +137,8 @@ class AnnotationSettings(Settings):
 class WebSetSettings(Settings):
     """A set of web photographs, labelled by a program."""
 
+    start_from: StartFrom = "raw"
+    """crops: from a folder of crops and label CSVs, as the paper's authors share them."""
     photographs: PathText | None = None
     """A folder tree, a TSV, or tars (a file, a folder or a pattern), also by URL; null: the
     folder ``photographs`` in the set's folder in ``data/01_raw``."""
@@ -128,3 +156,20 @@ class WebSetSettings(Settings):
     held_out: PartBetween = 0.15
     """The part of the identities that is held out of pre-training."""
     sample: FaceSampleSettings
+
+
+def check_set_names(coded: Iterable[str], web: Iterable[str]) -> None:
+    """Check the names of all sets, whose folders lie side by side; raises ValueError."""
+    coded, web = list(coded), list(web)
+    for name in (*coded, *web):
+        if not re.fullmatch(_NAME, name) or name.isdecimal() or name.lower() == "checkpoints":
+            raise ValueError(
+                f"{name!r} cannot be the name of a set: expected 1 to 64 letters, digits, "
+                "points, hyphens and underscores that begin and end with a letter or digit; "
+                "neither a number nor “checkpoints”"
+            )
+    if both := sorted(set(coded) & set(web)):
+        raise ValueError(
+            f"{both[0]!r} is in coded_sets and in web_sets; their folders would be the same, "
+            "so give one of the two another name"
+        )

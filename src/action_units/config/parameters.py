@@ -16,6 +16,12 @@ from action_units.config.base import (
     Seed,
     Settings,
 )
+from action_units.config.data import (
+    ChosenSets,
+    CodedSetSettings,
+    WebSetSettings,
+    check_set_names,
+)
 from action_units.config.machine import ClusterSettings, MachineConfig
 from action_units.config.preprocessing import DetectorName, PreprocessSettings
 from action_units.config.recipe import RecipeConfig
@@ -35,7 +41,7 @@ FacesMode = Literal["all", "one"]
 
 # What else lies where a run's folders and where a data set's folders are.
 RESERVED_RUNS = frozenset({"checkpoints", "comparisons", "quarantine"})
-RESERVED_DATA = frozenset({"disfa", "fine_tune_images", "pre_train_images", "web"})
+RESERVED_DATA = frozenset({"fine_tune_images", "pre_train_images"})
 
 
 def _not_reserved(reserved: frozenset[str]) -> AfterValidator:
@@ -64,7 +70,7 @@ DataName: TypeAlias = Annotated[
 
 
 class FinetuneSettings(Settings):
-    """Fine-tuning; DISFA has 27 subjects: 9 are tested and at least one trains."""
+    """Fine-tuning."""
 
     validation_subjects: Annotated[int, Field(ge=1, le=17)]
     also_from_scratch: bool
@@ -116,7 +122,12 @@ class TrainingConfig(Settings):
 class Parameters(MachineConfig):
     """All parameters of a run; those of the machine have no group of their own in the files."""
 
-    protocol: Protocol
+    coded: ChosenSets
+    coded_sets: dict[str, CodedSetSettings]
+    protocol: Protocol | None
+    on: str | None
+    web: ChosenSets
+    web_sets: dict[str, WebSetSettings]
     run: RunName
     runs: Annotated[str, Expected("names with colons between them: A:B")] | None
     pretraining: bool
@@ -139,6 +150,23 @@ class Parameters(MachineConfig):
     predict: PredictSettings
     export: ExportSettings
     sample: SampleSettings
+
+    @model_validator(mode="after")
+    def _sets_exist(self) -> Self:
+        check_set_names(self.coded_sets, self.web_sets)
+        for parameter, group, chosen in (
+            ("coded", self.coded_sets, self.coded.split("+")),
+            ("web", self.web_sets, self.web.split("+")),
+            ("on", self.coded_sets, [self.on] if self.on is not None else []),
+        ):
+            if unknown := [name for name in chosen if name not in group]:
+                raise ValueError(
+                    f"{parameter}={unknown[0]!r} is unknown; choose one of "
+                    f"{', '.join(sorted(group))}, or add it to "
+                    f"`{'web_sets' if parameter == 'web' else 'coded_sets'}` in "
+                    f"{own_settings('parameters_data.yml')}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _recipe_exists(self) -> Self:
@@ -164,16 +192,55 @@ class Parameters(MachineConfig):
                 )
         return self
 
+    @property
+    def chosen_coded(self) -> dict[str, CodedSetSettings]:
+        """The coded sets of the run, by name."""
+        return {name: self.coded_sets[name] for name in self.coded.split("+")}
+
+    @property
+    def chosen_web(self) -> dict[str, WebSetSettings]:
+        """The web sets of the run, by name."""
+        return {name: self.web_sets[name] for name in self.web.split("+")}
+
+    @property
+    def protocols_of_sets(self) -> dict[str, str]:
+        """The fold protocol of each coded set of the run."""
+        return {
+            name: self.protocol or settings.protocol
+            for name, settings in self.chosen_coded.items()
+        }
+
+    @property
+    def people(self) -> dict[str, str | None]:
+        """Of every set, its setting ``people``."""
+        sets: dict[str, CodedSetSettings | WebSetSettings] = {
+            **self.coded_sets,
+            **self.web_sets,
+        }
+        return {name: one.people for name, one in sets.items()}
+
+    def names_in_paths(self) -> dict[str, Any]:
+        """What the catalog's ``${chosen:…}`` stand for."""
+        return {
+            "run": self.run,
+            "coded": self.coded,
+            "protocol": "+".join(dict.fromkeys(self.protocols_of_sets.values())),
+            "web": self.web,
+            "people": self.people,
+        }
+
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:
         """Build from ``to_params``."""
         return cls.read({name: params[name] for name in cls.model_fields})
 
     def to_params(self) -> dict[str, Any]:
-        """What Kedro passes to nodes: every parameter by name, and the group ``training``.
+        """What Kedro passes to nodes: every parameter by name, and what is made of several.
 
-        That group has the chosen recipe, its network for faces of ``face_size``, and the
-        parameters of the machine, which stand at the top level of the files.
+        ``chosen_coded``, ``chosen_web``, ``people`` and ``protocols_of_sets`` are the
+        properties of these names. The group ``training`` has the chosen recipe, its network
+        for faces of ``face_size``, and the parameters of the machine, which stand at the top
+        level of the files.
         """
         values = {name: getattr(self, name) for name in Parameters.model_fields}
         machine = MachineConfig(**{name: values[name] for name in MachineConfig.model_fields})
@@ -186,12 +253,15 @@ class Parameters(MachineConfig):
             restart=self.restart,
             machine=machine,
         )
-        return {**values, "training": training}
+        made = ("chosen_coded", "chosen_web", "people", "protocols_of_sets")
+        return {
+            **values,
+            **{name: getattr(self, name) for name in made},
+            "training": training,
+        }
 
 
 class Globals(Settings):
-    """What the paths of the catalog are made of."""
+    """What the paths of the catalog are made of, besides parameters."""
 
     data: DataName
-    run: RunName
-    protocol: Protocol

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from action_units.config.base import Count, Number, Part, PartBetween, PathText, Settings
 from action_units.errors import ConfigurationError
@@ -74,15 +74,6 @@ class FaceSampleSettings(Settings):
     even_gender: bool
 
 
-class WebSettings(Settings):
-    """Labels and people of web photographs."""
-
-    min_confidence: Part
-    present_from: Annotated[Number, Field(gt=0, le=5)]
-    held_out: PartBetween
-    sample: FaceSampleSettings
-
-
 def exclusions(entries: list[Any]) -> list[Any]:
     """Check entries of ``exclude``; raises ValueError."""
     try:
@@ -92,22 +83,10 @@ def exclusions(entries: list[Any]) -> list[Any]:
     return entries
 
 
-class DisfaSettings(Settings):
-    """DISFA's recordings."""
-
-    camera: Literal["Right", "Left"]
-    first_frame: Annotated[int, Field(ge=0, le=1)] | None
-    frame_count_tolerance: Annotated[int, Field(ge=0, le=100)]
-    exclude: Annotated[list[Any], AfterValidator(exclusions)] | None
-
-
 class PreprocessSettings(Settings):
     """From raw data to crops and labels."""
 
-    start_from: Literal["raw", "crops"]
     detector: DetectorSettings
     crop: CropSettings
     max_megapixels: Annotated[Number, Field(gt=0, le=1_000_000)] | None
     openface: OpenFaceSettings
-    web: WebSettings
-    disfa: DisfaSettings

@@ -193,7 +193,7 @@ class WebCropsDataset(_Crops):
         return web_warnings(table)
 
 
-class DisfaCropsDataset(_Crops):
+class CodedCropsDataset(_Crops):
     """DISFA's frames; ``fold{1,2,3}_{train,test}.csv`` have 12 AUs, 0 or 1.
 
     The files are the paper's, so their folds are ``fg2020``'s. A run draws its folds from

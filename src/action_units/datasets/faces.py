@@ -1,6 +1,7 @@
-"""The packed face store on disk."""
+"""Face stores on disk."""
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from kedro.io import AbstractDataset
 
 from action_units.datasets.verified import ImagePreview
+from action_units.faces.join_sets import join_stores
 from action_units.faces.store import INDEX_NAME, FaceStore
 
 _PREVIEWED = 48
@@ -37,14 +39,68 @@ class FaceStoreDataset(AbstractDataset[FaceStore, FaceStore]):
 
     def preview(self) -> ImagePreview:
         """Faces drawn evenly from the store, for Kedro-Viz."""
-        faces = self.load().faces
-        chosen = np.asarray(faces[:: max(1, len(faces) // _PREVIEWED)][:_PREVIEWED])
-        rows = [np.hstack(list(row)) for row in np.array_split(chosen, 6) if len(row) == 8]
-        _, png = cv2.imencode(".png", np.vstack(rows))
-        return ImagePreview(base64.b64encode(png.tobytes()).decode())
+        return _preview(self.load())
 
     def _exists(self) -> bool:
         return (self.path / INDEX_NAME).is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self.path)}
+
+
+class ChosenFacesDataset(AbstractDataset[object, FaceStore]):
+    """The faces of the chosen sets, each from its own store; one store alone is mapped.
+
+    Nothing is written, as the sets' own datasets have written the stores.
+    """
+
+    def __init__(
+        self,
+        *,
+        stores: str,
+        sets: str,
+        people: Mapping[str, str | None] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the stores.
+
+        Args:
+            stores: The folder of all stores.
+            sets: The names of the sets, with ``+`` between them.
+            people: Which sets have the same people; see ``join_stores``.
+            metadata: Settings of Kedro-Viz; not used here.
+        """
+        self.folders = {name: Path(stores, name) for name in sets.split("+")}
+        self.people = people or {}
+        self.metadata = metadata
+
+    def load(self) -> FaceStore:
+        """Open the stores, once their hashes have been found right, and join them."""
+        stores = {name: FaceStore.open(folder) for name, folder in self.folders.items()}
+        return join_stores(stores, self.people)
+
+    def save(self, data: object) -> None:
+        """Nothing; see the class."""
+
+    def preview(self) -> ImagePreview:
+        """Faces drawn evenly from all, for Kedro-Viz."""
+        return _preview(self.load())
+
+    @property
+    def missing(self) -> list[Path]:
+        """The stores that are not there."""
+        return [path for path in self.folders.values() if not (path / INDEX_NAME).is_file()]
+
+    def _exists(self) -> bool:
+        return not self.missing
+
+    def _describe(self) -> dict[str, Any]:
+        return {"stores": [str(folder) for folder in self.folders.values()]}
+
+
+def _preview(store: FaceStore) -> ImagePreview:
+    faces = store.faces
+    chosen = np.asarray(faces[:: max(1, len(faces) // _PREVIEWED)][:_PREVIEWED])
+    rows = [np.hstack(list(row)) for row in np.array_split(chosen, 6) if len(row) == 8]
+    _, png = cv2.imencode(".png", np.vstack(rows))
+    return ImagePreview(base64.b64encode(png.tobytes()).decode())

@@ -184,6 +184,7 @@ class EvaluatedRunsDataset(_ReadOnly):
         *,
         path: str,
         predictions: str,
+        coded: str,
         protocol: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -192,23 +193,23 @@ class EvaluatedRunsDataset(_ReadOnly):
         Args:
             path: With a folder of evaluations for each run.
             predictions: With a folder of predictions for each run.
-            protocol: The fold protocol, whose folder is read in each run.
+            coded: The coded sets, whose folder is read in each run.
+            protocol: The fold protocol, whose folder is read in that.
             metadata: Settings of Kedro-Viz; not used here.
         """
         super().__init__(path=path, metadata=metadata)
-        self.predictions, self.protocol = Path(predictions), protocol
+        self.predictions, self.folder = Path(predictions), Path(coded, protocol)
 
     def load(self) -> dict[str, Callable[[], dict[int, EvaluatedFold]]]:
         """Of each run that has an evaluated fold, what reads its folds."""
         names = {
-            path.parents[2].name
-            for path in self.path.glob(f"*/{self.protocol}/fold*/evaluation.json")
+            path.parents[3].name
+            for path in self.path.glob(f"*/{self.folder}/fold*/evaluation.json")
         }
         return {name: partial(self._read, name) for name in sorted(names)}
 
     def _read(self, name: str) -> dict[int, EvaluatedFold]:
-        parts = (name, self.protocol)
-        return read_folds(self.path.joinpath(*parts), self.predictions.joinpath(*parts))
+        return read_folds(self.path / name / self.folder, self.predictions / name / self.folder)
 
 
 def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:

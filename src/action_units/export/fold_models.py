@@ -83,7 +83,7 @@ def read_run(run_folder: Path, fold: int | None = None) -> tuple[FoldModel, ...]
     """Read the fine-tuned networks of a run.
 
     Args:
-        run_folder: Such as ``data/06_models/sample/main/fg2020``.
+        run_folder: Such as ``data/06_models/sample/main/disfa/fg2020``.
         fold: One of them; None takes all that exist.
 
     Raises:

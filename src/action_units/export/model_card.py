@@ -44,7 +44,7 @@ def render_card(
     Args:
         summary: Its scores.
         models: The fine-tuned network of each of its folds.
-        name: Such as ``sample/main/fg2020``.
+        name: Such as ``sample/main/disfa/fg2020``.
         seconds: Of pre-training and fine-tuning, all its networks together.
         web_rendered: Whether pre-training saw rendered faces; None where it is unknown.
     """

@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Package:
         fold_models: Its networks.
         faces: How faces are found and cut out, as the networks' provenance has it; None where
             they were trained on crops made elsewhere.
-        name: Of the run and the folder, such as ``sample/main/fg2020/fold3``.
+        name: Of the run and the folder, such as ``sample/main/disfa/fg2020/fold3``.
         sha256: Of its ``config.json``, and so of everything in it.
     """
 
@@ -85,12 +85,12 @@ def export_run(
     """Write a run's networks as files for others.
 
     Args:
-        run_folder: Such as ``data/06_models/sample/main/fg2020``.
+        run_folder: Such as ``data/06_models/sample/main/disfa/fg2020``.
         out: The folder to write: a new or empty one, or an earlier export's.
         fold: One fold's network; None combines all that exist.
         onnx: Also as ONNX, which needs the extra ``onnx``.
         int8: That also in eight-bit integers.
-        calibration_faces: DISFA's faces with their labels: ranges of integers are measured
+        calibration_faces: The coded faces with their labels: ranges of integers are measured
             on the training and validation subjects', loss in F1 on the test subjects'.
             Default: those of the project that the run is in.
         card: The run's model card. Default: the one of the project's reports.
@@ -110,11 +110,11 @@ def export_run(
     card = find_card(run_folder) if card is None else card
     check_card(card, models)
     store = (
-        find_store(run_folder, "disfa_faces")
+        find_store(run_folder, run_folder.resolve().parent.name)
         if calibration_faces is None
         else calibration_faces
     )
-    name = "/".join([*run_folder.resolve().parts[-3:], out.resolve().name])
+    name = "/".join([*run_folder.resolve().parts[-4:], out.resolve().name])
     first = models[0].model
     weights = [f"{one.name if len(models) > 1 else 'model'}.safetensors" for one in models]
     with locked(out):
@@ -280,20 +280,23 @@ def read_package(folder: Path | str) -> Package:
 
 
 def find_store(run_folder: Path, name: str) -> FaceStore | None:
-    """A face store of the project that a run's models are in, such as ``disfa_faces``.
+    """A face store of the project that a run's models are in, such as ``disfa``.
 
     Raises:
         ArtifactError: It is damaged.
     """
     layer = _layer(run_folder, "04_feature")
-    path = None if layer is None else layer / run_folder.resolve().parts[-3] / name
+    path = None if layer is None else layer / run_folder.resolve().parts[-4] / name
     return FaceStore.open(path) if path and (path / INDEX_NAME).is_file() else None
 
 
-def web_rendered(run_folder: Path) -> bool | None:
-    """Whether the web set of a run's project is rendered; None where it does not exist."""
-    store = find_store(run_folder, "web_faces")
-    return None if store is None else bool((store.table["origin"] == "rendered").all())
+def web_rendered(run_folder: Path, sets: Iterable[str]) -> bool | None:
+    """Whether web sets of a run's project are rendered; None where one does not exist."""
+    stores = [find_store(run_folder, name) for name in sets]
+    origins = [store.table["origin"] for store in stores if store is not None]
+    if len(origins) < len(stores):
+        return None
+    return all(bool((origin == "rendered").all()) for origin in origins)
 
 
 def find_card(run_folder: Path) -> str:
@@ -309,14 +312,14 @@ def find_card(run_folder: Path) -> str:
             "cannot be found; name it: `--card model_card.md` of action-units export, or its "
             "text as `card` of export_run."
         )
-    path = layer.joinpath(*run_folder.resolve().parts[-3:], "model_card.md")
+    path = layer.joinpath(*run_folder.resolve().parts[-4:], "model_card.md")
     return verify(path, made_by=command("evaluate")).read_text()
 
 
 def _layer(run_folder: Path, name: str) -> Path | None:
     """Another layer of the project's ``data``; None outside of a project."""
-    parents = run_folder.resolve().parents  # run, data set, layer, data
-    return parents[3] / name if len(parents) > 3 and parents[2].name == "06_models" else None
+    parents = run_folder.resolve().parents  # coded sets, run, data, layer, all layers
+    return parents[4] / name if len(parents) > 4 and parents[3].name == "06_models" else None
 
 
 def _left_out(reason: str) -> dict[str, str]:

@@ -13,6 +13,13 @@ _IN_FILES = {
     "sample": ("parameters_sample.yml", " and delete the rendered folder"),
     "data": ("globals.yml", ""),
 }
+# Settings of earlier versions, by their full names, and where they are now.
+_MOVED = {
+    "preprocess.start_from": "start_from of each set in coded_sets and web_sets",
+    "preprocess.disfa": "coded_sets.disfa",
+    "preprocess.web": "web_sets.web (min_confidence and present_from in its annotations)",
+}
+_MOVED_GLOBALS = {"run": "parameters.yml", "protocol": "parameters_data.yml"}
 
 
 def read_parameters(
@@ -26,24 +33,32 @@ def read_parameters(
         given: Those of ``--params``.
 
     Raises:
-        ConfigurationError: A parameter is unknown, missing or wrong; must be set in a file;
-            or differs from the run or protocol of the catalog's paths.
+        ConfigurationError: A parameter is unknown, missing or wrong; must be set in a file,
+            or in another; or the data and a set have one name.
     """
     for name, (file, besides) in _IN_FILES.items():
         if name in given:
             raise ConfigurationError(
                 f"{name} is not taken from --params; set it in {own_settings(file)}{besides}."
             )
-    paths = {name: global_values.get(name) for name in Globals.model_fields}
-    in_paths = Globals.read(paths | {n: given[n] for n in paths if n in given})
-    read = Parameters.read(parameters)
-    for name in ("run", "protocol"):
-        if getattr(read, name) != getattr(in_paths, name):
+    for name, file in _MOVED_GLOBALS.items():
+        if name in global_values:
             raise ConfigurationError(
-                f"{name} is {getattr(read, name)} in a file of parameters, but the catalog's "
-                f"paths have {getattr(in_paths, name)}; set it in "
-                f"{own_settings('globals.yml')} instead."
+                f"{name} is no longer read from globals.yml; set it in {own_settings(file)}."
             )
+    for name, place in _MOVED.items():
+        group, _, last = name.partition(".")
+        if isinstance(parameters.get(group), Mapping) and last in parameters[group]:
+            raise ConfigurationError(
+                f"{name} is now {place}; set it in {own_settings('parameters_data.yml')}."
+            )
+    data = Globals.read({n: global_values.get(n) for n in Globals.model_fields}).data
+    read = Parameters.read(parameters)
+    if data in {*read.coded_sets, *read.web_sets}:
+        raise ConfigurationError(
+            f"data is {data!r} in globals.yml, which is also the name of a set in "
+            "parameters_data.yml, and both may be folders in data/01_raw; rename one of them."
+        )
     return read
 
 
@@ -64,7 +79,9 @@ def check_stages(parameters: Parameters, stages: Set[str]) -> None:
         from action_units.pipelines.prediction.nodes import check_source
 
         check_source(parameters.source)
-    if "preprocess" in stages and parameters.preprocess.start_from == "raw":
+    starts = {one.start_from for one in parameters.chosen_coded.values()}
+    starts |= {one.start_from for one in parameters.chosen_web.values()}
+    if "preprocess" in stages and "raw" in starts:
         from action_units.pipelines.preprocessing.nodes import face_settings
 
         with error_context("preprocess"):

@@ -1,7 +1,7 @@
 """Which part of the pipelines a run's parameters ask for.
 
-The registered pipelines hold everything: the sample, all folds, cropping, pre-training, and the
-comparison without pre-training. ``fold``, ``sample.render``, ``preprocess.start_from``,
+The pipelines hold everything for their sets: the sample, all folds, cropping, pre-training, and
+the comparison without pre-training. ``fold``, ``sample.render``, ``start_from`` of a set,
 ``pretraining`` and ``finetune.also_from_scratch`` leave parts out, by the tags of nodes.
 """
 
@@ -13,14 +13,11 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units.config import Parameters
-from action_units.labels.folds import fold_protocol
-from action_units.pipelines.folds import FOLDS, fold_tag
+from action_units.pipelines.folds import fold_tag
+from action_units.pipelines.shape import Shape
 
 SAMPLE = "sample"
 """Tag of nodes that render the sample."""
-
-CROPPING = "cropping"
-"""Tag of nodes that make crops of raw data."""
 
 PRETRAINING = "pretraining"
 """Tag of nodes that only pre-training needs: it, and all that is done with the web set."""
@@ -28,8 +25,18 @@ PRETRAINING = "pretraining"
 FROM_SCRATCH = "from_scratch"
 """Tag of nodes that train or evaluate the network that is compared with the pre-trained one."""
 
-_GIVEN = {"web_photographs", "disfa_recordings", "web_crops", "disfa_crops"}
-"""Datasets that a user may supply instead of the nodes that make them."""
+_GIVEN = (".raw", ".web_crops", ".coded_crops")
+"""Ends of the names of datasets that a user may supply instead of the nodes that make them."""
+
+
+def cropping_tag(name: str) -> str:
+    """Tag of nodes that make a set's crops of raw data."""
+    return f"crop-{name}"
+
+
+def rendering_tag(name: str) -> str:
+    """Tag of the node that renders a set."""
+    return f"render-{name}"
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,22 @@ class Selection:
     @classmethod
     def of(cls, parameters: Parameters) -> Self:
         """What a run with these parameters does."""
-        fold, protocol = parameters.fold, fold_protocol(parameters.protocol)
-        folds = protocol.folds if fold is None else (fold,)
-        reason = f"protocol={protocol.name}" if fold is None else f"fold={fold}"
-        reasons = {fold_tag(other): reason for other in FOLDS if other not in folds}
+        fold = parameters.fold
+        existing = range(1, Shape.of(parameters).folds + 1)
+        folds = tuple(existing) if fold is None else (fold,)
+        reasons = {fold_tag(other): f"fold={fold}" for other in existing if other not in folds}
         if not parameters.sample.render:
             reasons[SAMPLE] = "sample.render=false"
-        if parameters.preprocess.start_from == "crops":
-            reasons[CROPPING] = "preprocess.start_from=crops"
+        for name, coded in parameters.chosen_coded.items():
+            if coded.media is not None:
+                reasons[rendering_tag(name)] = f"coded_sets.{name}.media"
+            if coded.start_from == "crops":
+                reasons[cropping_tag(name)] = f"coded_sets.{name}.start_from=crops"
+        for name, web in parameters.chosen_web.items():
+            if web.photographs is not None:
+                reasons[rendering_tag(name)] = f"web_sets.{name}.photographs"
+            if web.start_from == "crops":
+                reasons[cropping_tag(name)] = f"web_sets.{name}.start_from=crops"
         if not parameters.finetune.also_from_scratch:
             reasons[FROM_SCRATCH] = "finetune.also_from_scratch=false"
         if not parameters.pretraining:
@@ -80,4 +95,4 @@ class Selection:
             everything: The pipeline of all stages.
         """
         made = {name for node in everything.nodes if self.reason(node) for name in node.outputs}
-        return (made - _GIVEN) & set(inputs)
+        return {name for name in made & set(inputs) if not name.endswith(_GIVEN)}

@@ -35,9 +35,10 @@ def load_classifier(
     """Load a classifier.
 
     Args:
-        place: The folder of a run's models, such as ``data/06_models/sample/main/fg2020``;
-            one model, such as ``…/fold3/finetuned.safetensors``, or the folder that it is
-            in; an exported folder, or the ONNX file in it.
+        place: The folder of a run's models, such as
+            ``data/06_models/sample/main/disfa/fg2020``; one model, such as
+            ``…/fold3/finetuned.safetensors``, or the folder that it is in; an exported folder,
+            or the ONNX file in it.
         fold: Which fold's network; None combines all that exist.
         device: Where to compute: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
 
@@ -106,18 +107,18 @@ def find_models(place: Path, fold: int | None = None) -> list[Path]:
         what = MODEL if fold is None else f"fold{fold}/{MODEL}"
         raise ArtifactError(
             f"{place}: no model was found; expected a run's folder with {what} in it, such as "
-            "data/06_models/sample/main/fg2020, or a .safetensors file; "
+            "data/06_models/sample/main/disfa/fg2020, or a .safetensors file; "
             f"{command('finetune')} makes them.{near}"
         )
     return paths
 
 
 def name_of(paths: list[Path]) -> str:
-    """The name of models: ``sample/main/fg2020/fold3``, or the run and its folds."""
+    """The name of models: ``sample/main/disfa/fg2020/fold3``, or the run and its folds."""
     folders = [path.resolve().parent for path in paths]
     if len(folders) == 1:
-        return "/".join(folders[0].parts[-4:])
-    return f"{'/'.join(folders[0].parts[-4:-1])} ({', '.join(f.name for f in folders)})"
+        return "/".join(folders[0].parts[-5:])
+    return f"{'/'.join(folders[0].parts[-5:-1])} ({', '.join(f.name for f in folders)})"
 
 
 def face_input(recorded: Mapping[str, Any] | None, place: Path) -> FaceInput:

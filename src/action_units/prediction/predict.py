@@ -49,9 +49,10 @@ def predict(
         source: A picture, a video, a folder of either, a text with one path a line, a URL of
             photographs, or several of these; or one picture's pixels, uint8 gray ``(H, W)`` or
             blue-green-red ``(H, W, 3)``, as OpenCV reads them.
-        model: The folder of a run's models, such as ``data/06_models/sample/main/fg2020``,
-            one ``.safetensors`` of it, an exported folder, or a classifier of
-            ``load_classifier``, which saves loading it again.
+        model: The folder of a run's models, such as
+            ``data/06_models/sample/main/disfa/fg2020``, one ``.safetensors`` of it, an
+            exported folder, or a classifier of ``load_classifier``, which saves loading it
+            again.
         fold: Which fold's network; None combines all that exist.
         out: A folder for tables, for sources of any length; see ``predict_files``.
         faces: ``all`` follows every face; ``one`` takes the face that preprocessing takes.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from action_units.config import WebSetSettings
 from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.summary import RunSummary
 from action_units.hints import command
@@ -23,6 +24,7 @@ def write_model_card(
     summary: RunSummary,
     models: Path,
     pretraining_curve: pd.DataFrame | None,
+    web_sets: Mapping[str, WebSetSettings],
 ) -> str:
     """Say what the run's networks are, how they did, and what they must not be used for.
 
@@ -31,6 +33,7 @@ def write_model_card(
         summary: Their summary.
         models: Folder of the run's models.
         pretraining_curve: Of the pre-trained network, if there is one.
+        web_sets: The settings of the web sets.
 
     Returns:
         Markdown with Hugging Face's front matter.
@@ -47,8 +50,8 @@ def write_model_card(
     pretraining = pd.DataFrame() if pretraining_curve is None else pretraining_curve
     curves = [pretraining, *(fold.finetuned.curve for fold in summary.folds)]
     seconds = sum(float(curve["seconds"].sum()) for curve in curves if "seconds" in curve)
-    name = "/".join(models.resolve().parts[-3:])
-    rendered = web_rendered(models) if summary.pretrained else summary.rendered
+    name = "/".join(models.resolve().parts[-4:])
+    rendered = web_rendered(models, web_sets) if summary.pretrained else summary.rendered
     return render_card(summary, members, name, seconds, rendered)
 
 

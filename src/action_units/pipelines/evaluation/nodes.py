@@ -33,7 +33,7 @@ def predict_test_subjects(
 
     Args:
         model: The network.
-        faces: DISFA's faces.
+        faces: Of the coded sets.
         split: The fold's subjects.
         device: Where to compute.
 

@@ -3,20 +3,24 @@
 from kedro.pipeline import Node, Pipeline
 
 from action_units.pipelines.evaluation import card, nodes, run_nodes
-from action_units.pipelines.folds import FOLDS, fold_pipelines, fold_tag
+from action_units.pipelines.folds import fold_pipelines, fold_tag
 from action_units.pipelines.selection import FROM_SCRATCH
+from action_units.pipelines.shape import DEFAULT, Shape
 
 _NETWORKS = {"finetuned": [], "scratch": [FROM_SCRATCH]}
 
 
-def create_pipeline() -> Pipeline:
+def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     """The scores of each fold, and the summary of every fold that lies on disk.
 
     A run of one fold writes that fold's files only; the summary and the page take
     the other folds as an earlier run left them; raises if there are none.
     """
-    folds = fold_pipelines(lambda _: _fold(), shared={"disfa_faces"}, tag="evaluate")
-    evaluations = {f"evaluation{fold}": f"{fold_tag(fold)}.evaluation" for fold in FOLDS}
+    folds = fold_pipelines(lambda _: _fold(), shape.folds, {"coded_faces"}, tag="evaluate")
+    evaluations = {
+        f"evaluation{fold}": f"{fold_tag(fold)}.evaluation"
+        for fold in range(1, shape.folds + 1)
+    }
     report = [
         Node(
             run_nodes.collect_folds, list(evaluations), "evaluated_folds", name="collect_folds"
@@ -35,7 +39,7 @@ def create_pipeline() -> Pipeline:
         ),
         Node(
             run_nodes.draw_figures,
-            ["evaluated_folds", "summary_json", "disfa_faces"],
+            ["evaluated_folds", "summary_json", "coded_faces"],
             "figures",
             name="draw_figures",
         ),
@@ -44,13 +48,15 @@ def create_pipeline() -> Pipeline:
             [
                 "evaluated_folds",
                 "summary_json",
-                "disfa_faces",
+                "coded_faces",
                 "quarantines",
-                "disfa_lost_frames",
+                "lost_frames",
                 "postprocessing_gains",
                 "pretraining_curve",
                 "params:run",
                 "params:training",
+                "params:chosen_coded",
+                "params:chosen_web",
                 "params:preprocess",
                 "params:finetune",
                 "params:evaluation",
@@ -60,7 +66,13 @@ def create_pipeline() -> Pipeline:
         ),
         Node(
             card.write_model_card,
-            ["evaluated_folds", "summary_json", "run_models", "pretraining_curve"],
+            [
+                "evaluated_folds",
+                "summary_json",
+                "run_models",
+                "pretraining_curve",
+                "params:chosen_web",
+            ],
             "model_card",
             name="write_model_card",
         ),
@@ -80,7 +92,7 @@ def _fold() -> list[Node]:
         nodes_ += [
             Node(
                 nodes.predict_test_subjects,
-                [f"{network}_model", "disfa_faces", "split", "params:device"],
+                [f"{network}_model", "coded_faces", "split", "params:device"],
                 f"{network}_raw_predictions",
                 name=f"predict_{network}",
                 tags=tags,

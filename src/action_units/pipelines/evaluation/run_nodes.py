@@ -9,10 +9,13 @@ from typing import Any
 import pandas as pd
 
 from action_units.config import (
+    CodedSetSettings,
     EvaluationSettings,
     FinetuneSettings,
     PreprocessSettings,
+    Settings,
     TrainingConfig,
+    WebSetSettings,
 )
 from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.comparison import gain_table
@@ -101,7 +104,7 @@ def draw_figures(folds: Folds, summary: RunSummary, faces: FaceStore) -> dict[st
     Args:
         folds: All folds on disk.
         summary: Their summary.
-        faces: DISFA's faces.
+        faces: Of the coded sets.
 
     Returns:
         Matplotlib figures by name.
@@ -116,11 +119,13 @@ def write_report(
     summary: RunSummary,
     faces: FaceStore,
     quarantine: pd.DataFrame,
-    lost: pd.DataFrame | None,
+    lost: pd.DataFrame,
     gains: pd.DataFrame,
     pretraining_curve: pd.DataFrame | None,
     run: str,
     training: TrainingConfig,
+    coded_sets: Mapping[str, CodedSetSettings],
+    web_sets: Mapping[str, WebSetSettings],
     preprocess: PreprocessSettings,
     finetune: FinetuneSettings,
     evaluation: EvaluationSettings,
@@ -130,13 +135,15 @@ def write_report(
     Args:
         folds: All folds on disk.
         summary: Their summary.
-        faces: DISFA's faces, to show those that went right and wrong.
+        faces: Of the coded sets, to show those that went right and wrong.
         quarantine: What could not be used.
-        lost: How many frames each subject lost, by reason; None where crops were given.
+        lost: How many frames each subject lost, by reason; empty where crops were given.
         gains: What calibration and smoothing gain.
         pretraining_curve: Of the pre-trained network, if there is one.
         run: The run's name.
         training: The recipe and the machine.
+        coded_sets: The settings of the coded sets.
+        web_sets: The settings of the web sets.
         preprocess: The parameters of preprocessing.
         finetune: The parameters of fine-tuning.
         evaluation: The parameters of evaluation.
@@ -178,6 +185,8 @@ def write_report(
                 "on this page together",
                 "configuration": {
                     "recipe": {training.name: recipe},
+                    "coded_sets": _to_json(coded_sets),
+                    "web_sets": _to_json(web_sets),
                     "preprocess": preprocess.to_json(),
                     "finetune": finetune.to_json(),
                     "evaluation": evaluation.to_json(),
@@ -190,10 +199,14 @@ def write_report(
     )
 
 
-def _lost_frames(lost: pd.DataFrame | None) -> pd.DataFrame:
+def _to_json(groups: Mapping[str, Settings]) -> dict[str, Any]:
+    return {name: group.to_json() for name, group in groups.items()}
+
+
+def _lost_frames(lost: pd.DataFrame) -> pd.DataFrame:
     """``subject, frames, lost, reasons``; the reasons are text."""
-    if lost is None:
-        return pd.DataFrame()
+    if lost.empty:
+        return lost
     kinds = lost.columns.drop(["subject", "frames", "lost"])
     reasons = [
         ", ".join(f"{row[kind]:,} {kind}" for kind in kinds if row[kind])

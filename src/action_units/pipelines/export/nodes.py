@@ -18,7 +18,7 @@ def export(
 
     Args:
         models: Folder of the run's models.
-        faces: DISFA's faces, on which the files are checked and measured.
+        faces: Of the coded sets, on which the files are checked and measured.
         card: The run's model card.
         exported: Where the folder is made: ``fold3``, or ``ensemble`` of all folds.
         fold: Whose network; None for all.

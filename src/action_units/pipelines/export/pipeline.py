@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
                 nodes.export,
                 [
                     "run_models",
-                    "disfa_faces",
+                    "coded_faces",
                     "model_card",
                     "exported_folder",
                     "params:fold",

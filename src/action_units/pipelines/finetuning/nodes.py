@@ -1,6 +1,7 @@
 """Nodes of fine-tuning: all of one fold."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -29,13 +30,18 @@ Tuned = tuple[TrainedModel, dict[str, Any], pd.DataFrame, pd.DataFrame]
 
 
 def split_subjects(
-    faces: FaceStore, protocol: str, finetune: FinetuneSettings, seed: int, *, fold: int
+    faces: FaceStore,
+    protocols: Mapping[str, str],
+    finetune: FinetuneSettings,
+    seed: int,
+    *,
+    fold: int,
 ) -> Split:
     """Say who trains, who validates and who tests in a fold.
 
     Args:
-        faces: DISFA's faces.
-        protocol: The fold protocol.
+        faces: Of the coded sets.
+        protocols: The fold protocol of each coded set.
         finetune: The parameters of fine-tuning.
         seed: Of the draw of validation subjects.
         fold: The fold.
@@ -47,6 +53,7 @@ def split_subjects(
     Raises:
         ConfigurationError: A picture is on both sides under two subjects' names.
     """
+    protocol = "+".join(dict.fromkeys(protocols.values()))
     split = split_protocol(
         fold_protocol(protocol),
         fold,
@@ -72,15 +79,15 @@ def finetune(
     """Give the pre-trained network a new head and train all of it on expert codes.
 
     Args:
-        faces: DISFA's faces.
+        faces: Of the coded sets.
         split: The fold's subjects.
         pretrained: The network to start from; None, without pre-training, starts from random
             weights.
-        checkpoints: Folder of the states of all networks of the run.
+        checkpoints: Folder of the states of all folds' networks.
         training: The recipe, the seed and the machine.
 
     Returns:
-        The model of 12 AUs, its thresholds, its training curve, and its predictions of
+        The model of the coded AUs, its thresholds, its training curve, and its predictions of
         the validation subjects, on whom epoch and thresholds were chosen.
 
     Raises:
@@ -126,7 +133,7 @@ def _train(
     validation = np.isin(known.subjects, split["validation"])
     not_scored = _not_scored(known, ~validation)
     what = "Training from scratch" if pretrained is None else "Fine-tuning"
-    state = checkpoints / split["protocol"] / f"fold{split['fold']}_{network}"
+    state = checkpoints / f"fold{split['fold']}_{network}"
     job = TrainingJob(
         training.recipe.network,
         training.recipe.from_scratch if pretrained is None else training.recipe.finetune,

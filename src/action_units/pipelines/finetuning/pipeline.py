@@ -7,16 +7,20 @@ from kedro.pipeline import Node, Pipeline
 from action_units.pipelines.finetuning import nodes
 from action_units.pipelines.folds import fold_pipelines
 from action_units.pipelines.selection import FROM_SCRATCH
+from action_units.pipelines.shape import DEFAULT, Shape
 
 
-def create_pipeline() -> Pipeline:
+def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     """For each fold: split its subjects, train, fit thresholds.
 
     Each fold also trains a second network with the same budget and without pre-training,
     so that the report can show the gain of pre-training.
     """
     return fold_pipelines(
-        _fold, shared={"disfa_faces", "pretrained_model", "checkpoints"}, tag="finetune"
+        _fold,
+        shape.folds,
+        shared={"coded_faces", "pretrained_model", "fold_checkpoints"},
+        tag="finetune",
     )
 
 
@@ -25,17 +29,17 @@ def _fold(fold: int) -> list[Node]:
     return [
         Node(
             split,
-            ["disfa_faces", "params:protocol", "params:finetune", "params:seed"],
+            ["coded_faces", "params:protocols_of_sets", "params:finetune", "params:seed"],
             "split",
             name="split_subjects",
         ),
         Node(
             nodes.finetune,
             [
-                "disfa_faces",
+                "coded_faces",
                 "split",
                 "pretrained_model",
-                "checkpoints",
+                "fold_checkpoints",
                 "params:training",
             ],
             _outputs("finetuned"),
@@ -43,7 +47,7 @@ def _fold(fold: int) -> list[Node]:
         ),
         Node(
             nodes.train_from_scratch,
-            ["disfa_faces", "split", "checkpoints", "params:training"],
+            ["coded_faces", "split", "fold_checkpoints", "params:training"],
             _outputs("scratch"),
             name="train_from_scratch",
             tags=FROM_SCRATCH,

@@ -1,19 +1,24 @@
 """Nodes from raw data to crops, labels and the face store."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from action_units.coded_sets.plan import CodedPlan, plan_coded_set
-from action_units.config import ClusterSettings, PreprocessSettings
-from action_units.config.data import CodedSetSettings
+from action_units.config import (
+    ClusterSettings,
+    CodedSetSettings,
+    PreprocessSettings,
+    WebSetSettings,
+)
 from action_units.datasets.crops import CropSet
-from action_units.datasets.raw import DisfaRecordings, WebPhotographs
+from action_units.datasets.raw import RawFolder
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop import FaceSettings
 from action_units.faces.join_labels import (
@@ -22,6 +27,7 @@ from action_units.faces.join_labels import (
     join_crops,
     lost_frames,
 )
+from action_units.faces.join_sets import join_stores
 from action_units.faces.openface_runner import annotate, find_binary
 from action_units.faces.packing import pack_crops
 from action_units.faces.preprocess import crop_photographs as crop_files
@@ -47,6 +53,34 @@ _TILE = 176  # pixels: wide enough for the name of an AU below a face
 
 
 @dataclass(frozen=True)
+class WebPhotographs:
+    """Where the parts of a web set are.
+
+    Attributes:
+        photographs: A folder, a TSV or tars; a path, or a URL that fsspec serves.
+        annotations: OpenFace's CSV, or a folder of its CSVs.
+        identities: CSV of ``identity,gender``.
+        origin: ``rendered``, or the name of what holds a person's own photographs.
+    """
+
+    photographs: str
+    annotations: Path
+    identities: Path
+    origin: str
+
+    @classmethod
+    def of(cls, raw: RawFolder, web: WebSetSettings) -> Self:
+        """The places that the settings name, or else those in the set's own folder."""
+        own = web.photographs
+        return cls(
+            own or str(raw.path / "photographs"),
+            Path(web.annotations.path or raw.path / "openface.csv"),
+            Path(web.identities or raw.path / "identities.csv"),
+            raw.origin if own is None else raw.path.name,
+        )
+
+
+@dataclass(frozen=True)
 class WebLabels:
     """What is known of the photographs before any is cropped.
 
@@ -65,9 +99,10 @@ class WebLabels:
 
 
 def read_web_labels(
-    photographs: WebPhotographs,
+    raw: RawFolder,
     openface_folder: Path,
     withdrawn: pd.DataFrame,
+    web: WebSetSettings,
     preprocess: PreprocessSettings,
 ) -> WebLabels:
     """Read and check all labels that are there, before anything is cropped.
@@ -78,8 +113,9 @@ def read_web_labels(
         LabelError: A label file is missing or not sound, or is of other photographs.
         ConfigurationError: Annotations and a program to make them are missing.
     """
+    photographs = WebPhotographs.of(raw, web)
     genders = by_identity(read_identities(photographs.identities))
-    source = open_photographs(photographs.photographs, photographs.kind)
+    source = open_photographs(photographs.photographs, web.kind)
     names = {name: stem + preprocess.crop.suffix for name, stem in source.named() or ()}
     binary = preprocess.openface.binary
     annotations = None if binary else _find_annotations(photographs, openface_folder)
@@ -87,7 +123,7 @@ def read_web_labels(
         if isinstance(source, FolderSource) or binary:
             _check_program(photographs, openface_folder, preprocess)
         return WebLabels(genders, tuple(names))
-    table = _read_openface(annotations, preprocess)
+    table = _read_openface(annotations, web)
     if names:
         people = People.named(*withdrawn["person"])
         images = [
@@ -100,11 +136,12 @@ def read_web_labels(
 
 
 def crop_photographs(
-    photographs: WebPhotographs,
+    raw: RawFolder,
     labels: WebLabels,
     folder: Path,
     journal: Path,
     withdrawn: pd.DataFrame,
+    web: WebSetSettings,
     preprocess: PreprocessSettings,
     workers: int | None,
     cluster: ClusterSettings,
@@ -117,7 +154,8 @@ def crop_photographs(
     Raises:
         LabelError: No photograph gave a crop.
     """
-    source = open_photographs(photographs.photographs, photographs.kind)
+    photographs = WebPhotographs.of(raw, web).photographs
+    source = open_photographs(photographs, web.kind)
     result = crop_files(
         WithoutPeople(source, People.named(*withdrawn["person"])),
         folder,
@@ -129,7 +167,7 @@ def crop_photographs(
     _log_quarantine(result.quarantine, result.new, total, "photographs")
     if result.table.empty:
         raise LabelError(
-            photographs.photographs,
+            photographs,
             f"not one of {total:,} photographs gave a crop ({result.quarantine.summary()}); "
             "the quarantine table has the reasons.",
         )
@@ -137,12 +175,13 @@ def crop_photographs(
 
 
 def annotate_photographs(
-    photographs: WebPhotographs,
+    raw: RawFolder,
     labels: WebLabels,
     crops: pd.DataFrame,
     crop_folder: Path,
     openface_folder: Path,
     withdrawn: pd.DataFrame,
+    web: WebSetSettings,
     preprocess: PreprocessSettings,
     workers: int | None,
 ) -> tuple[Path, pd.DataFrame]:
@@ -153,8 +192,8 @@ def annotate_photographs(
     """
     if labels.annotations is not None:
         return labels.annotations, Quarantine().table()
-    source = Path(photographs.photographs)
-    if not source.is_dir() or photographs.kind not in ("auto", "folder"):
+    source = Path(WebPhotographs.of(raw, web).photographs)
+    if not source.is_dir() or web.kind not in ("auto", "folder"):
         source = crop_folder
     done = annotate(
         source,
@@ -172,8 +211,9 @@ def label_faces(
     crops: pd.DataFrame,
     annotations: Path,
     labels: WebLabels,
-    photographs: WebPhotographs,
+    raw: RawFolder,
     folder: Path,
+    web: WebSetSettings,
     preprocess: PreprocessSettings,
     seed: int,
 ) -> tuple[CropSet, pd.DataFrame]:
@@ -183,39 +223,55 @@ def label_faces(
         The crops with 18 AUs and a ``split`` by identity, and the quarantine of photographs
         without usable annotations.
     """
+    photographs = WebPhotographs.of(raw, web)
     table, quarantine = join_annotations(
         crops,
-        labels.table or _read_openface(annotations, preprocess),
+        labels.table or _read_openface(annotations, web),
         annotations,
         preprocess.crop.margin,
         labels.photographs,
     )
     people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
     table = table.assign(subject=people["subject"], gender=people["gender"])
-    web = preprocess.web
     table = split_faces(table, web.held_out, seed=seed, **web.sample.model_dump())
     _log_quarantine(quarantine, len(crops), len(crops), "crops")
     provenance = face_settings(preprocess).provenance()
     return CropSet(folder, table, photographs.origin, provenance), quarantine.table()
 
 
-def crop_recordings(
-    recordings: DisfaRecordings,
+def read_coded_labels(
+    name: str,
+    raw: RawFolder,
+    withdrawn: pd.DataFrame,
+    coded: CodedSetSettings,
+    preprocess: PreprocessSettings,
+) -> CodedPlan:
+    """Read a set's codes and match them with pictures, before anything is cropped.
+
+    Raises:
+        ActionUnitsError: From ``plan_coded_set``.
+    """
+    left_out = set(withdrawn["person"])
+    return plan_coded_set(name, coded, raw.path, left_out, preprocess.crop.suffix)
+
+
+def crop_frames(
+    raw: RawFolder,
+    plan: CodedPlan,
     folder: Path,
     journal: Path,
-    withdrawn: pd.DataFrame,
+    coded: CodedSetSettings,
     preprocess: PreprocessSettings,
     workers: int | None,
     cluster: ClusterSettings,
-) -> tuple[CropSet, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> tuple[CropSet, pd.DataFrame, pd.DataFrame]:
     """Crop the face of every frame that the experts have coded.
 
     Returns:
-        The crops with 12 AUs; the quarantine; every coded frame, with the reason where it has
-        no crop; and how many frames each subject lost.
+        The crops with the coded AUs; the quarantine; and every coded frame, with the reason
+        where it has no crop.
     """
     settings = face_settings(preprocess)
-    plan = disfa_plan(recordings, preprocess, withdrawn)
     log_skipped(plan.skipped, "recordings and label files")
     plan.log_counts()
     result = crop_videos(plan.recordings, folder, journal, settings, Workers(workers, cluster))
@@ -232,20 +288,9 @@ def crop_recordings(
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
     _log_quarantine(quarantine, result.new, len(plan.frames), "frames")
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
-    crops = CropSet(folder, table, recordings.origin, settings.provenance())
-    return crops, quarantine.table(), frames, lost
-
-
-def disfa_plan(
-    recordings: DisfaRecordings, preprocess: PreprocessSettings, withdrawn: pd.DataFrame
-) -> CodedPlan:
-    """Match recordings and labels by the parameters; raises as ``plan_coded_set``."""
-    settings = CodedSetSettings(
-        reader="disfa", protocol="fg2020", **preprocess.disfa.model_dump()
-    )
-    return plan_coded_set(
-        "disfa", settings, recordings.folder, set(withdrawn["person"]), preprocess.crop.suffix
-    )
+    origin = raw.origin if coded.media is None else Path(coded.media).name
+    crops = CropSet(folder, table, origin, settings.provenance())
+    return crops, quarantine.table(), frames
 
 
 def face_settings(preprocess: PreprocessSettings) -> FaceSettings:
@@ -278,9 +323,7 @@ def pack(
     )
     _log_quarantine(quarantine, len(table), len(table), "crops")
     people = faces.table["subject"].nunique()
-    logger.info(
-        "%s: %s faces of %s people", crops.folder.name, f"{len(faces):,}", f"{people:,}"
-    )
+    logger.info("%s: %s faces of %s people", before.name, f"{len(faces):,}", f"{people:,}")
     return faces, quarantine.table()
 
 
@@ -300,7 +343,8 @@ def merge_quarantines(**tables: pd.DataFrame | None) -> pd.DataFrame:
     """All quarantine tables as one, ``source, path, reason, detail, sha256``.
 
     Args:
-        tables: By the name of what was worked on; None for what this run leaves out.
+        tables: By the set and the work, such as ``web_cropping``; None for what this run
+            leaves out.
     """
     columns = ["source", "path", "reason", "detail", "sha256"]
     some = [
@@ -310,6 +354,45 @@ def merge_quarantines(**tables: pd.DataFrame | None) -> pd.DataFrame:
     ]
     merged = pd.concat(some, ignore_index=True) if some else pd.DataFrame()
     return merged.reindex(columns=columns)
+
+
+def merge_lost_frames(**frames: pd.DataFrame | None) -> pd.DataFrame:
+    """How many frames each subject lost; of several sets, subjects are named by set.
+
+    Args:
+        frames: By the name of the set, every coded frame with the reason where it has no
+            crop; None where a set starts from crops.
+
+    Returns:
+        ``subject, frames, lost`` and a column for each reason.
+    """
+    tables = []
+    for name, coded in frames.items():
+        if coded is not None:
+            lost = lost_frames(coded)
+            several = f"{name}/" + lost["subject"].astype(str)
+            tables.append(lost.assign(subject=several) if len(frames) > 1 else lost)
+    if not tables:
+        return pd.DataFrame(columns=["subject", "frames", "lost"])
+    merged = pd.concat(tables, ignore_index=True)
+    counts = merged.columns.drop("subject")
+    return merged.assign(**merged[counts].fillna(0).astype(int))
+
+
+def gather_faces(
+    names: Sequence[str], people: Mapping[str, str | None], *stores: FaceStore
+) -> FaceStore:
+    """The faces of several sets as one; checks, before any training, that this can be.
+
+    Args:
+        names: Of the sets.
+        people: Which sets have the same people.
+        stores: Of each set, its faces.
+
+    Raises:
+        ConfigurationError: From ``join_stores``.
+    """
+    return join_stores(dict(zip(names, stores, strict=True)), people)
 
 
 def _find_annotations(photographs: WebPhotographs, openface_folder: Path) -> Path | None:
@@ -334,12 +417,13 @@ def _check_program(
         raise ConfigurationError(problem) from None
 
 
-def _read_openface(path: Path, preprocess: PreprocessSettings) -> Annotations:
+def _read_openface(path: Path, web: WebSetSettings) -> Annotations:
+    annotations = web.annotations
     return read_annotations(
         path,
-        min_confidence=preprocess.web.min_confidence,
+        min_confidence=annotations.min_confidence,
         suffix="",  # names are matched whatever their suffix
-        present_from=preprocess.web.present_from,
+        present_from=1.0 if annotations.present_from is None else annotations.present_from,
     )
 
 

@@ -1,126 +1,176 @@
-"""raw data -> crops and label CSVs -> face stores."""
+"""raw data -> crops and label CSVs -> face stores, set by set."""
 
+from collections.abc import Callable
 from functools import partial, update_wrapper
+from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
+from action_units.pipelines.namespaces import namespaced
 from action_units.pipelines.preprocessing import nodes
-from action_units.pipelines.selection import CROPPING, PRETRAINING
+from action_units.pipelines.selection import PRETRAINING, cropping_tag
+from action_units.pipelines.shape import DEFAULT, Shape
 
-_WORK = ("web", "web_openface", "web_labels", "web_packing", "disfa", "disfa_packing")
+_WITHDRAWN = {"withdrawn"}
+_WEB_QUARANTINES = ("cropping", "openface", "labels", "packing")
+_CODED_QUARANTINES = ("cropping", "packing")
+_WORK = ["params:preprocess", "params:workers", "params:cluster"]
 
 
-def create_pipeline() -> Pipeline:
-    """Crop what there is of raw data, label the crops, and pack them."""
-    work = ["params:preprocess", "params:workers", "params:cluster"]
-    of_web = [
-        _making("web", "web_crop_folder", "web_cropping", "web_openface"),
-        Node(
-            nodes.read_web_labels,
-            ["web_photographs", "web_openface", "withdrawn", "params:preprocess"],
-            "web_labels",
-            name="check_web_labels",  # sorts before all that crops, so it is done first
-        ),
-        Node(
-            nodes.crop_photographs,
-            [
-                "web_photographs",
-                "web_labels",
-                "web_crop_folder",
-                "web_cropping",
-                "withdrawn",
-                *work,
-            ],
-            ["web_photograph_crops", "web_quarantine"],
-            name="crop_photographs",
-        ),
-        Node(
-            nodes.annotate_photographs,
-            [
-                "web_photographs",
-                "web_labels",
-                "web_photograph_crops",
-                "web_crop_folder",
-                "web_openface",
-                "withdrawn",
-                "params:preprocess",
-                "params:workers",
-            ],
-            ["web_annotations", "web_openface_quarantine"],
-            name="annotate_photographs",
-        ),
-        Node(
-            nodes.label_faces,
-            [
-                "web_photograph_crops",
-                "web_annotations",
-                "web_labels",
-                "web_photographs",
-                "web_crop_folder",
-                "params:preprocess",
-                "params:seed",
-            ],
-            ["web_crops", "web_labels_quarantine"],
-            name="label_faces",
-        ),
+def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
+    """Crop what there is of raw data, label the crops, and pack them; each set by itself."""
+    web = [
+        namespaced(_crop_web_set(name), name, _WITHDRAWN, [cropping_tag(name), PRETRAINING])
+        + namespaced(_pack("web"), name, _WITHDRAWN, [PRETRAINING])
+        for name in shape.web_sets
     ]
-    of_disfa = [
-        _making("disfa", "disfa_crop_folder", "disfa_cropping"),
-        Node(
-            nodes.crop_recordings,
-            ["disfa_recordings", "disfa_crop_folder", "disfa_cropping", "withdrawn", *work],
-            ["disfa_crops", "disfa_quarantine", "disfa_frames", "disfa_lost_frames"],
-            name="crop_recordings",
-        ),
+    coded = [
+        namespaced(_crop_coded_set(name), name, _WITHDRAWN, [cropping_tag(name)])
+        + namespaced(_pack("coded"), name, _WITHDRAWN)
+        for name in shape.coded_sets
     ]
-    packing = {
-        data: [
-            _making(f"{data}_store", f"{data}_faces_before"),
-            Node(
-                nodes.pack,
-                [
-                    f"{data}_crops",
-                    f"{data}_faces_before",
-                    "withdrawn",
-                    "params:face_size",
-                    "params:workers",
-                ],
-                [f"{data}_faces", f"{data}_packing_quarantine"],
-                name=f"pack_{data}_faces",
-            ),
-            Node(
-                nodes.draw_contact_sheet,
-                f"{data}_faces",
-                f"{data}_contact_sheet",
-                name=f"show_{data}_faces",
-            ),
-        ]
-        for data in ("web", "disfa")
-    }
-    merging = Node(
-        nodes.merge_quarantines,
-        {name: f"{name}_quarantine" for name in _WORK},
-        "quarantines",
-        name="merge_quarantines",
-    )
-    cropping = Pipeline(of_web, tags=PRETRAINING) + Pipeline(of_disfa)
     return Pipeline(
-        [
-            Pipeline(cropping, tags=CROPPING),
-            Pipeline(packing["web"], tags=PRETRAINING),
-            Pipeline(packing["disfa"]),
-            merging,
-        ],
+        [*web, *coded, _join(shape)],
         namespace="preprocess",
         prefix_datasets_with_namespace=False,
         tags="preprocess",
     )
 
 
-def _making(name: str, *folders: str) -> Node:
+def _join(shape: Shape) -> Pipeline:
+    """What is made of all sets."""
+    works = [(name, work) for name in shape.web_sets for work in _WEB_QUARANTINES]
+    works += [(name, work) for name in shape.coded_sets for work in _CODED_QUARANTINES]
+    return Pipeline(
+        [
+            Node(
+                nodes.merge_quarantines,
+                {f"{name}_{work}": f"{name}.{work}_quarantine" for name, work in works},
+                "quarantines",
+                name="merge_quarantines",
+            ),
+            Node(
+                nodes.merge_lost_frames,
+                {name: f"{name}.frames" for name in shape.coded_sets},
+                "lost_frames",
+                name="merge_lost_frames",
+            ),
+            Node(
+                _named(nodes.gather_faces, shape.coded_sets),
+                ["params:people", *(f"{name}.faces" for name in shape.coded_sets)],
+                "coded_faces",
+                name="gather_coded_faces",
+            ),
+            Node(
+                _named(nodes.gather_faces, shape.web_sets),
+                ["params:people", *(f"{name}.faces" for name in shape.web_sets)],
+                "web_faces",
+                name="gather_web_faces",
+                tags=PRETRAINING,
+            ),
+        ]
+    )
+
+
+def _crop_web_set(name: str) -> list[Node]:
+    settings = f"params:web_sets.{name}"
+    return [
+        _making("crop_folder", "cropping", "openface"),
+        # By itself and without the folders, so that all labels are read before any cropping.
+        Node(
+            nodes.read_web_labels,
+            ["raw", "openface_before", "withdrawn", settings, "params:preprocess"],
+            "labels",
+            name="read_labels",
+        ),
+        Node(
+            nodes.crop_photographs,
+            ["raw", "labels", "crop_folder", "cropping", "withdrawn", settings, *_WORK],
+            ["photograph_crops", "cropping_quarantine"],
+            name="crop_photographs",
+        ),
+        Node(
+            nodes.annotate_photographs,
+            [
+                "raw",
+                "labels",
+                "photograph_crops",
+                "crop_folder",
+                "openface",
+                "withdrawn",
+                settings,
+                "params:preprocess",
+                "params:workers",
+            ],
+            ["annotations", "openface_quarantine"],
+            name="annotate_photographs",
+        ),
+        Node(
+            nodes.label_faces,
+            [
+                "photograph_crops",
+                "annotations",
+                "labels",
+                "raw",
+                "crop_folder",
+                settings,
+                "params:preprocess",
+                "params:seed",
+            ],
+            ["web_crops", "labels_quarantine"],
+            name="label_faces",
+        ),
+    ]
+
+
+def _crop_coded_set(name: str) -> list[Node]:
+    settings = f"params:coded_sets.{name}"
+    return [
+        _making("crop_folder", "cropping"),
+        Node(
+            _named(nodes.read_coded_labels, name),
+            ["raw", "withdrawn", settings, "params:preprocess"],
+            "labels",
+            name="read_labels",
+        ),
+        Node(
+            nodes.crop_frames,
+            ["raw", "labels", "crop_folder", "cropping", settings, *_WORK],
+            ["coded_crops", "cropping_quarantine", "frames"],
+            name="crop_frames",
+        ),
+    ]
+
+
+def _pack(kind: str) -> list[Node]:
+    """The nodes that pack the crops of a coded or a web set."""
+    return [
+        _making("faces_before"),
+        Node(
+            nodes.pack,
+            [
+                f"{kind}_crops",
+                "faces_before",
+                "withdrawn",
+                "params:face_size",
+                "params:workers",
+            ],
+            ["faces", "packing_quarantine"],
+            name="pack_faces",
+        ),
+        Node(nodes.draw_contact_sheet, "faces", "contact_sheet", name="show_faces"),
+    ]
+
+
+def _making(*folders: str) -> Node:
     """Makes folders that other nodes of the stage work in, so that they are its own."""
-    make = update_wrapper(partial(_one_each, len(folders)), _one_each)
-    return Node(make, None, list(folders), name=f"make_{name}_folders")
+    make = _named(_one_each, len(folders))
+    return Node(make, None, list(folders), name=f"make_{folders[0]}")
+
+
+def _named(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """A function with its first arguments given, and the name that Kedro-Viz shows."""
+    return update_wrapper(partial(function, *arguments), function)
 
 
 def _one_each(n: int) -> list[bool]:

@@ -16,8 +16,8 @@ def pretrain(
     """Train on the web set's labels; identities held out of it choose the best epoch.
 
     Args:
-        faces: The web set, with a column ``split``.
-        checkpoints: Folder of the states of all networks of the run.
+        faces: Of the web sets, with a column ``split``.
+        checkpoints: Folder of the states of this training.
         training: The recipe, the seed and the machine.
 
     Returns:
@@ -48,7 +48,7 @@ def pretrain(
         sets=faces.table.get("set"),
         intensities=intensities_of(faces.table, faces.aus),
         probabilities=probabilities_of(faces.table, faces.aus),
-        checkpoint_folder=checkpoints / "pretrain",
+        checkpoint_folder=checkpoints,
         description="Pre-training",
         provenance={
             "stage": "pretrain",

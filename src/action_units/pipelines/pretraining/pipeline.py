@@ -1,4 +1,4 @@
-"""faces of the web set -> a network that knows their AUs, roughly."""
+"""faces of the web sets -> a network that knows their AUs, roughly."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.pretrain,
-                ["web_faces", "checkpoints", "params:training"],
+                ["web_faces", "pretrain_checkpoints", "params:training"],
                 ["pretrained_model", "pretraining_curve", "pretrained_people"],
                 name="pretrain",
             )

@@ -1,30 +1,40 @@
 """parameters of the sample -> raw data in the layouts of the web set and of DISFA."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline
 
+from action_units.pipelines.namespaces import namespaced
 from action_units.pipelines.sample import nodes
-from action_units.pipelines.selection import CROPPING, PRETRAINING, SAMPLE
+from action_units.pipelines.selection import (
+    PRETRAINING,
+    SAMPLE,
+    cropping_tag,
+    rendering_tag,
+)
+from action_units.pipelines.shape import DEFAULT, Shape
+
+RENDERERS: dict[str, Callable[..., Any]] = {
+    "disfa": nodes.render_recordings,
+    "web": nodes.render_photographs,
+}
+"""What renders a set, by its name, which is also that of its parameters in ``sample``."""
 
 
-def create_pipeline() -> Pipeline:
+def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     """Render the raw data, once; left out where ``sample.render`` is false."""
+    coded = [_rendering(name) for name in shape.coded_sets if name in RENDERERS]
+    web = [_rendering(name, PRETRAINING) for name in shape.web_sets if name in RENDERERS]
     return Pipeline(
-        [
-            Node(
-                nodes.render_photographs,
-                ["params:sample.web", "web_sample_folder"],
-                "web_photographs",
-                name="render_photographs",
-                tags=PRETRAINING,
-            ),
-            Node(
-                nodes.render_recordings,
-                ["params:sample.disfa", "disfa_sample_folder"],
-                "disfa_recordings",
-                name="render_recordings",
-            ),
-        ],
+        [*coded, *web],
         namespace="sample",
         prefix_datasets_with_namespace=False,
-        tags=[SAMPLE, CROPPING, "preprocess"],
+        tags=[SAMPLE, "preprocess"],
     )
+
+
+def _rendering(name: str, *tags: str) -> Pipeline:
+    render = RENDERERS[name]
+    node = Node(render, [f"params:sample.{name}", "sample_folder"], "raw", name=render.__name__)
+    return namespaced([node], name, set(), [rendering_tag(name), cropping_tag(name), *tags])

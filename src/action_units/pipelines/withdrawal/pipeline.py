@@ -2,49 +2,41 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from action_units.pipelines.shape import DEFAULT, Shape
 from action_units.pipelines.withdrawal import nodes
 
 LAYERS = {
-    "web_cropping": "web_cropping",
-    "coded_cropping": "disfa_cropping",
-    "openface": "web_openface",
-    "web_crops": "web_crop_folder",
-    "coded_crops": "disfa_crop_folder",
-    "web_store": "web_faces_before",
-    "coded_store": "disfa_faces_before",
     "intermediate": "intermediate_layer",
     "primary": "primary_layer",
+    "features": "feature_layer",
     "models": "models_layer",
     "predictions": "predictions_layer",
     "reports": "reports_layer",
 }
 
 
-def create_pipeline() -> Pipeline:
-    """First the list, which keeps the person out of every later run; then the removal."""
+def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
+    """First the list, which keeps the person out of every later run; then the removal.
+
+    All sets are searched. Crops that lie outside of the layers are those of the chosen sets.
+    """
+    sets = (*shape.coded_sets, *shape.web_sets)
+    inputs = {
+        "person": "params:person",
+        "raw": "raw_layer",
+        **LAYERS,
+        **{f"crops of {name}": f"{name}.crop_folder" for name in sets},
+    }
     return Pipeline(
         [
             Node(
                 nodes.register,
-                {
-                    "person": "params:person",
-                    "withdrawn": "withdrawn_before",
-                    "raw": "raw_layer",
-                    **LAYERS,
-                },
+                {"withdrawn": "withdrawn_before", **inputs},
                 "withdrawn",
                 name="register_withdrawal",
             ),
             Node(
-                nodes.remove,
-                {
-                    "person": "params:person",
-                    "withdrawn": "withdrawn",
-                    "raw": "raw_layer",
-                    **LAYERS,
-                },
-                None,
-                name="remove_person",
+                nodes.remove, {"withdrawn": "withdrawn", **inputs}, None, name="remove_person"
             ),
         ],
         tags="withdraw",
