@@ -1,10 +1,12 @@
 """Folders of label tables: overlaps and contradictions refused, oddities named."""
 
+import pandas as pd
 import pytest
 
 from action_units.errors import LabelError
 from action_units.labels.folds import FG2020, STANDARD
 from action_units.labels.tables import read_fold_tables, read_web_tables
+from action_units.labels.warnings import disfa_warnings
 from tests.conftest import REAL_LABELS
 from tests.labels.test_tables import disfa_line, web_line
 
@@ -186,3 +188,18 @@ def test_oddities_of_web_tables_are_told(tmp_path):
     text = "\n".join(read_web_tables(tmp_path).warnings)
     assert "1 people have faces of both genders, the first is m.0d27_dy." in text
     assert "1 photographs give several faces to one person, the first is m.0d27_dy_0" in text
+
+
+def test_frames_that_are_not_scored_are_no_change_and_show_nothing():
+    frames = pd.DataFrame(
+        {
+            "image": [f"RightVideoSN001_{k:08d}.jpg" for k in range(5)],
+            "subject": "SN001",
+            "frame": range(5),
+            "AU01": [1, 1, -1, 1, 1],
+            "AU02": [0, -1, -1, 0, 0],
+        }
+    )
+    text = "\n".join(disfa_warnings(frames, (1, 2)))
+    assert "No face shows AU02" in text
+    assert "single frame" not in text

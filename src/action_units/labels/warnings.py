@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from action_units.labels.action_units import au_columns
+from action_units.labels.coded_frames import MISSING
 from action_units.labels.folds import DISFA_SUBJECTS
 
 _BAD_LANDMARKS = ("SN029", 4330, 4536)
@@ -56,9 +57,9 @@ def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
             "there; the labels stay in use."
         )
     labels = table[au_columns(aus)].to_numpy(np.int8)  # (N, A)
-    totals = labels.sum(axis=0)
-    if not totals.all():
-        names = ", ".join(np.array(au_columns(aus))[totals == 0])
+    shown = (labels == 1).any(axis=0)
+    if not shown.all():
+        names = ", ".join(np.array(au_columns(aus))[~shown])
         warnings.append(f"No face shows {names}: its figures will be n/a.")
     warnings += _single_frames(table, camera, labels, au_columns(aus))
     return warnings
@@ -91,7 +92,9 @@ def _single_frames(
     labels, group = labels[order], group[order]
     same = (group[1:] == group[:-1]) & (np.diff(table["frame"].to_numpy()[order]) == 1)
     change = (labels[1:] != labels[:-1]) & same[:, None]  # (N - 1, A)
+    scored = labels != MISSING
     lone = change[:-1] & change[1:]  # (N - 2, A): frame i + 1 differs from both neighbours
+    lone &= scored[:-2] & scored[1:-1] & scored[2:]
     if not lone.any():
         return []
     where, which = np.nonzero(lone)

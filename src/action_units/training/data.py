@@ -24,9 +24,9 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _NO_VALUES = (
-    "soft_targets needs the columns AU01_r … (intensities) or AU01_p … (probabilities) of an "
-    "annotating program, which the web set's crops carry only when they were cut from raw "
-    "photographs; set soft_targets.curve to none"
+    "soft_targets needs the columns AU01_r … (intensities) or AU01_p … (probabilities): a "
+    "coded set has them where its codes are intensities, a web set where its crops were cut "
+    "from raw photographs; set soft_targets.curve to none"
 )
 
 
