@@ -115,11 +115,12 @@ class MediaTree:
             LabelError: Two have the same number.
         """
         found: dict[int, Path] = {}
+        place = self.root / folder
         for name in self.pictures.get(folder, ()):
             if (number := number_of(name)) is None:
                 continue
-            path = self.root / folder / name
-            if (first := found.setdefault(number, path)) != path:
+            path = place / name
+            if (first := found.setdefault(number, path)) is not path:
                 raise LabelError(
                     path,
                     f"{first.name} has the same number; put the frames of each recording into "

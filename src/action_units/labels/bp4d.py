@@ -79,14 +79,17 @@ def find_bp4d(folder: Path | str) -> BP4DFiles:
     files = BP4DFiles(Path(folder), [], [], [])
     for place, names in walk(folder, files.skipped):
         matches = {name: _NAME.fullmatch(name) for name in names}
+        if not any(matches.values()):
+            continue
         for name, match in matches.items():
-            if match and match[3]:
-                found = match[1].upper(), match[2].upper(), int(match[3]), place / name
-                files.intensities.append(found)
-            elif match:
-                files.occurrences.append((match[1].upper(), match[2].upper(), place / name))
-            elif any(matches.values()):
+            if match is None:
                 files.skipped.append(place / name)
+                continue
+            subject, task = match[1].upper(), match[2].upper()
+            if match[3]:
+                files.intensities.append((subject, task, int(match[3]), place / name))
+            else:
+                files.occurrences.append((subject, task, place / name))
     if not files.occurrences and not files.intensities:
         raise LabelError(
             folder,
