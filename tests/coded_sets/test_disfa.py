@@ -317,6 +317,20 @@ def test_exclusions_of_what_is_not_there_are_refused(disfa, exclusion, words):
         plan_disfa(disfa, exclude=[{**exclusion, "reason": "x"}])
 
 
+def test_codes_of_0_and_1_are_presence_where_the_set_says_so(disfa):
+    with pytest.raises(
+        LabelError, match=r"_au1\.txt, line 1: frame 1 has code 2; .*null codes"
+    ):
+        plan_disfa(disfa, present_from=None)
+    for path in (disfa / "ActionUnit_Labels").rglob("*.txt"):
+        path.write_text("".join(f"{frame},{frame % 2}\n" for frame in range(1, 5)))
+    frames = plan_disfa(disfa, present_from=None).frames
+    assert frames["AU12"].tolist() == [1, 0, 1, 0] * 2
+    assert "AU12_r" not in frames
+    with pytest.raises(LabelError, match=r"ActionUnit_Labels: its highest code is 1"):
+        plan_disfa(disfa)
+
+
 def test_a_container_that_lists_a_wrong_length_is_counted(disfa, monkeypatch):
     plan = plan_disfa(disfa)
     for said in (7, None):

@@ -14,6 +14,7 @@ from action_units.faces.join_labels import join_crops, lost_frames
 from action_units.faces.preprocess import crop_videos
 from action_units.faces.workers import Workers
 from action_units.labels.coded_frames import MISSING, Recording, coded_frames
+from action_units.media.video_stream import Undecodable, decode_video
 from tests.faces.test_crop_videos import files, write_video
 
 CODES = {("anna", "smile"): {0: (1, 0), 4: (MISSING, 5), 7: (3, MISSING)},
@@ -113,6 +114,7 @@ def test_exclusions_and_withdrawals(the_set):
     plan = the_set.plan({"bo", "nobody"}, exclude=[frames])
     assert plan.left_out == {"bo": "withdrawn"}
     assert plan.excluded["frame"].tolist() == [4, 7]
+    assert plan.unused["no_codes"].total() == 0
     assert plan.frames["subject"].unique().tolist() == ["anna"]
     with pytest.raises(ConfigurationError, match=r"coded_sets\.ours\.exclude names cy"):
         the_set.plan(exclude=[{"subject": "cy", "reason": "x"}])
@@ -172,7 +174,7 @@ def test_only_labelled_pictures_are_cropped(the_set, portraits, tmp_path):
 @pytest.mark.parametrize("code", ["MJPG", "mp4v"])
 def test_a_video_may_be_labelled_in_part(the_set, portraits, tmp_path, code):
     path = tmp_path / ("v.avi" if code == "MJPG" else "v.mp4")
-    write_video(path, [portraits[n % 3] for n in range(6)], code)
+    write_video(path, [portraits[n % 3] for n in range(7)], code)
     the_set.media = {key: Media(path, first_frame=0) for key in CODES}
     plan = the_set.plan(unmatched=0.25)
     done = crop(plan, tmp_path / "out")
@@ -186,7 +188,7 @@ def test_a_video_may_be_labelled_in_part(the_set, portraits, tmp_path, code):
         LabelError, match=r"1 of 4 frames with codes have no picture \(anna 1\)"
     ):
         the_set.plan().check()
-    with pytest.raises(LabelError, match=r"9 of 12 pictures have no codes.* \(bo 5, anna 4\)"):
+    with pytest.raises(LabelError, match=r"11 of 14 pictures have no codes.* \(bo 6, anna 5\)"):
         the_set.plan(unmatched=0.25, unlabelled=0.5).check()
     before = files(tmp_path / "out")
     the_set.media = {key: Media(path, first_frame=1) for key in CODES}
@@ -205,3 +207,29 @@ def test_a_change_of_what_is_labelled_is_cropped_again(the_set, portraits, tmp_p
     del the_set.codes["anna", "smile"][4]
     assert crop(the_set.plan(), tmp_path / "out").new == 2
     assert "anna_smile_00000004.jpg" not in files(tmp_path / "out")
+
+
+def test_another_labelled_frame_of_a_video_is_cropped(the_set, portraits, tmp_path):
+    write_video(tmp_path / "v.avi", [portraits[0]] * 3)
+    the_set.media = {key: Media(tmp_path / "v.avi", first_frame=0) for key in CODES}
+    for frame in (0, 2):
+        the_set.codes = {("anna", "smile"): {frame: (1, 2)}}
+        crop(the_set.plan(), tmp_path / "out")
+        assert list(files(tmp_path / "out")) == [f"anna_smile_0000000{frame}.jpg"]
+
+
+def test_a_video_whose_first_frames_are_lost_is_refused(
+    the_set, portraits, tmp_path, monkeypatch
+):
+    write_video(tmp_path / "v.mp4", [portraits[0]] * 9, "mp4v")
+    the_set.media = {key: Media(tmp_path / "v.mp4", first_frame=0) for key in CODES}
+
+    def without_the_first(*arguments):
+        whole = decode_video(*arguments)
+        next(whole)
+        yield Undecodable(1)
+        yield from whole
+
+    monkeypatch.setattr("action_units.media.video.decode_video", without_the_first)
+    with pytest.raises(LabelError, match="frame 1 cannot be decoded, but frames after it can"):
+        crop(the_set.plan(), tmp_path / "out")

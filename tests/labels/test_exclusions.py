@@ -110,3 +110,25 @@ def test_everything_cannot_be_left_out(table):
     entries = [{"subject": name, "reason": "x"} for name in ("SN001", "SN029")]
     with pytest.raises(ConfigurationError, match="leaves no frame"):
         exclude(table, parse_exclusions(entries))
+
+
+def test_frames_of_one_recording_are_left_out(table):
+    table = table.assign(recording=(["a"] * len(table)))
+    table.loc[table["subject"] == "SN029", "recording"] = ["a", "b"] * 262 + ["a"]
+    entries = [{**BAD, "recording": name, "frames": "4400-4404"} for name in ("a", "b")]
+    _, out = exclude(table, parse_exclusions(entries[:1]))
+    assert set(out["recording"]) == {"a"}
+    assert set(out["frame"]) < set(range(4400, 4405))
+    assert len(exclude(table, parse_exclusions(entries))[1]) == 5
+    with pytest.raises(ConfigurationError, match="overlaps"):
+        parse_exclusions([*entries, {**BAD, "frames": 4404}])
+    with pytest.raises(ConfigurationError, match="names no recording"):
+        parse_exclusions([{**BAD, "recording": 3}])
+
+
+def test_a_range_may_have_gaps_but_no_end_outside(table):
+    table = table[table["frame"] % 5 == 0]
+    assert len(exclude(table, parse_exclusions([{**BAD, "frames": "4401-4409"}]))[1]) == 1
+    for frames in ("1-4409", "4401-5000", "4401-4404"):
+        with pytest.raises(ConfigurationError, match="names frames that do not exist"):
+            exclude(table, parse_exclusions([{**BAD, "frames": frames}]))
