@@ -15,6 +15,7 @@ from torch.nn import functional
 from action_units.config import SoftTargets
 from action_units.errors import ConfigurationError
 from action_units.labels.action_units import au_column
+from action_units.labels.coded_frames import MISSING
 
 READ = 4096
 """Faces that are hashed or uploaded at once."""
@@ -238,7 +239,8 @@ def intensities_of(table: pd.DataFrame, aus: Sequence[int]) -> Floats | None:
     """The intensities in the columns ``AU01_r`` … of a face store's table.
 
     Returns:
-        float32 (N, A), NaN where an AU has no column; None where no AU has one.
+        float32 (N, A), NaN where an AU has no column or was not scored; None where no AU
+        has one.
     """
     return _values_of(table, [f"{au_column(au)}_r" for au in aus])
 
@@ -251,7 +253,8 @@ def probabilities_of(table: pd.DataFrame, aus: Sequence[int]) -> Floats | None:
 def _values_of(table: pd.DataFrame, columns: list[str]) -> Floats | None:
     if not any(column in table for column in columns):
         return None
-    return table.reindex(columns=columns).to_numpy(np.float32)
+    values = table.reindex(columns=columns).to_numpy(np.float32)
+    return np.where(values == MISSING, np.nan, values)
 
 
 def upload(faces: Faces, rows: Rows, size: int, device: torch.device) -> Tensor:
