@@ -5,8 +5,8 @@ import pytest
 
 from action_units.errors import LabelError
 from action_units.labels.folds import FG2020, STANDARD
-from action_units.labels.tables import read_fold_tables, read_web_tables
-from action_units.labels.warnings import disfa_warnings
+from action_units.labels.tables import read_fold_tables, read_web_tables, write_fold_tables
+from action_units.labels.warnings import coded_warnings
 from tests.conftest import REAL_LABELS
 from tests.labels.test_tables import disfa_line, web_line
 
@@ -200,6 +200,35 @@ def test_frames_that_are_not_scored_are_no_change_and_show_nothing():
             "AU02": [0, -1, -1, 0, 0],
         }
     )
-    text = "\n".join(disfa_warnings(frames, (1, 2)))
+    text = "\n".join(coded_warnings(frames))
     assert "No face shows AU02" in text
     assert "single frame" not in text
+
+
+def test_the_tables_of_another_set_are_not_written(folds, caplog):
+    """Of other AUs, other names or missing labels; older ones would be of other faces."""
+    caplog.set_level("INFO")
+    table = read_fold_tables(folds).table
+    for other in (
+        table.drop(columns="AU26"),
+        table.assign(image="anna_smile_00000001.jpg"),
+        table.assign(AU01=-1),
+    ):
+        written = write_fold_tables(table, folds, FG2020)
+        assert len(written) == len(list(folds.glob("*.csv"))) > 0
+        assert write_fold_tables(other, folds, FG2020) == []
+        assert not list(folds.glob("*.csv"))
+    assert "has no fold tables of the paper" in caplog.text
+
+
+def test_warnings_of_another_set_are_not_disfas():
+    frames = pd.DataFrame(
+        {"image": [f"a_{n}.jpg" for n in range(4)], "subject": "a", "recording": list("xxyy")}
+    )
+    frames = frames.assign(frame=[1, 2, 3, 4], AU01=[0, 1, 0, 0], AU02=0)
+    assert coded_warnings(frames) == ["No face shows AU02: its figures will be n/a."]
+    frames["recording"] = "x"
+    assert (
+        "1 labels change for a single frame, the first is AU01 of a"
+        in coded_warnings(frames)[1]
+    )

@@ -27,7 +27,7 @@ from action_units.files import (
     write_text,
 )
 from action_units.hints import command
-from action_units.labels.action_units import DISFA_AUS, au_columns, aus_of_columns
+from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.labels.folds import FG2020
 from action_units.labels.tables import (
     read_fold_tables,
@@ -35,7 +35,7 @@ from action_units.labels.tables import (
     write_fold_tables,
     write_web_tables,
 )
-from action_units.labels.warnings import disfa_warnings, web_warnings
+from action_units.labels.warnings import coded_warnings, web_warnings
 from action_units.media.paths import AnyPath, any_path
 
 logger = logging.getLogger(__name__)
@@ -194,10 +194,10 @@ class WebCropsDataset(_Crops):
 
 
 class CodedCropsDataset(_Crops):
-    """DISFA's frames; ``fold{1,2,3}_{train,test}.csv`` have 12 AUs, 0 or 1.
+    """Coded frames; ``fold{1,2,3}_{train,test}.csv`` have DISFA's with 12 AUs, 0 or 1.
 
-    The files are the paper's, so their folds are ``fg2020``'s. A run draws its folds from
-    its own protocol.
+    These files are the paper's, so their folds are ``fg2020``'s. A run draws its folds from
+    its own protocol. Other sets' frames are in ``labels.parquet`` alone.
     """
 
     def _export(self, table: pd.DataFrame) -> Iterable[Path]:
@@ -208,4 +208,4 @@ class CodedCropsDataset(_Crops):
         return tables.table, tables.warnings + tables.differences_from(FG2020)
 
     def _warnings(self, table: pd.DataFrame) -> list[str]:
-        return disfa_warnings(table, DISFA_AUS)
+        return coded_warnings(table)

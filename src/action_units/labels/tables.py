@@ -16,7 +16,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from action_units.files import write_text
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns, aus_of_columns
 from action_units.labels.folds import FoldProtocol
 from action_units.labels.names import DISFA_NAME, WEB_NAME, parse_disfa_name, parse_web_name
-from action_units.labels.warnings import disfa_warnings, web_warnings
+from action_units.labels.warnings import coded_warnings, web_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -337,7 +337,7 @@ def read_fold_tables(folder: Path | str) -> FoldTables:
         if count < frames[subject]
     ]
     test = {fold: tuple(sorted(subjects[fold, p])) for fold, p in paths if p == "test"}
-    return FoldTables(whole, test, warnings + disfa_warnings(whole, DISFA_AUS))
+    return FoldTables(whole, test, warnings + coded_warnings(whole))
 
 
 def read_web_tables(folder: Path | str, allow_identity_overlap: bool = False) -> WebTables:
@@ -398,7 +398,22 @@ def read_web_tables(folder: Path | str, allow_identity_overlap: bool = False) ->
 
 
 def write_fold_tables(table: pd.DataFrame, folder: Path, protocol: FoldProtocol) -> list[Path]:
-    """Write DISFA frames as the paper's six files, and return those that have a subject."""
+    """Write DISFA frames as the paper's six files, and return those that have a subject.
+
+    The files have images of DISFA's names, 12 AUs and no missing label. Of other frames none
+    are written, and those of labels before are deleted.
+    """
+    aus = aus_of_columns(table.columns)
+    fits = set(aus) == set(DISFA_AUS) and table[au_columns(aus)].isin((0, 1)).all(axis=None)
+    if not fits or not table["image"].str.fullmatch(DISFA_NAME).all():
+        for fold, part in product(protocol.folds, ("train", "test")):
+            (folder / f"fold{fold}_{part}.csv").unlink(missing_ok=True)
+        logger.info(
+            "%s has no fold tables of the paper, which have DISFA's images and 12 AUs without "
+            "missing labels",
+            folder,
+        )
+        return []
     written = []
     for fold in protocol.folds:
         is_test = table["subject"].isin(protocol.test_subjects(fold))

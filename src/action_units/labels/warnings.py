@@ -9,32 +9,47 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from action_units.labels.action_units import au_columns
+from action_units.labels.action_units import au_column, au_columns, aus_of_columns
 from action_units.labels.coded_frames import MISSING
 from action_units.labels.folds import DISFA_SUBJECTS
+from action_units.labels.names import DISFA_NAME
 
 _BAD_LANDMARKS = ("SN029", 4330, 4536)
 """Frames whose landmarks are reported as bad in the distributed DISFA set."""
 
 
-def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
-    """What is odd in a table of DISFA frames.
+def coded_warnings(table: pd.DataFrame) -> list[str]:
+    """What is odd in a table of coded frames.
 
     Args:
-        table: With ``image``, ``subject``, ``frame`` and the label columns, ordered
-            by subject and frame, of one camera or two.
-        aus: The AUs that are labelled.
+        table: With ``image``, ``subject``, ``frame``, perhaps ``recording``, and the label
+            columns (−1 where not scored), ordered by subject and frame. Where the images are
+            named as DISFA's, it is of one camera or two.
     """
     if table.empty:
         return []
+    aus = aus_of_columns(table.columns)
+    is_disfa = table["image"].str.fullmatch(DISFA_NAME).all()
+    warnings = _disfa_warnings(table) if is_disfa else []
+    labels = table[au_columns(aus)].to_numpy(np.int8)  # (N, A)
+    never = ~(labels == 1).any(axis=0)
+    if never.any():
+        names = ", ".join(np.array(au_columns(aus))[never])
+        warnings.append(f"No face shows {names}: its figures will be n/a.")
+    source = (
+        table["image"].str.split("Video").str[0] if is_disfa else table.get("recording", "")
+    )
+    return warnings + _single_frames(table, table["subject"] + "/" + source, labels, aus)
+
+
+def _disfa_warnings(table: pd.DataFrame) -> list[str]:
     warnings = []
     if missing := sorted(set(DISFA_SUBJECTS) - set(table["subject"])):
         warnings.append(
             f"{len(missing)} of DISFA's {len(DISFA_SUBJECTS)} subjects are missing: "
             f"{', '.join(missing)}."
         )
-    camera = table["image"].str.split("Video").str[0]
-    if camera.nunique() > 1:
+    if table["image"].str.split("Video").str[0].nunique() > 1:
         warnings.append("The data has frames of both cameras: each moment counts twice.")
     frames = table.groupby("subject")["frame"].agg(["nunique", "min", "max"])
     usual = int(frames["max"].mode().max())
@@ -56,12 +71,6 @@ def disfa_warnings(table: pd.DataFrame, aus: Sequence[int]) -> list[str]:
             f"{subject}, frames {start:,} to {end:,}: DISFA's landmarks are reported as bad "
             "there; the labels stay in use."
         )
-    labels = table[au_columns(aus)].to_numpy(np.int8)  # (N, A)
-    shown = (labels == 1).any(axis=0)
-    if not shown.all():
-        names = ", ".join(np.array(au_columns(aus))[~shown])
-        warnings.append(f"No face shows {names}: its figures will be n/a.")
-    warnings += _single_frames(table, camera, labels, au_columns(aus))
     return warnings
 
 
@@ -84,10 +93,10 @@ def web_warnings(table: pd.DataFrame) -> list[str]:
 
 
 def _single_frames(
-    table: pd.DataFrame, camera: "pd.Series[str]", labels: np.ndarray, columns: list[str]
+    table: pd.DataFrame, recording: "pd.Series[str]", labels: np.ndarray, aus: Sequence[int]
 ) -> list[str]:
-    """AUs that come or go for a single frame inside a run of frames."""
-    group, _ = pd.factorize(table["subject"] + camera)
+    """AUs that come or go for a single frame inside a run of frames of a recording."""
+    group, _ = pd.factorize(recording)
     order = np.lexsort((table["frame"], group))
     labels, group = labels[order], group[order]
     same = (group[1:] == group[:-1]) & (np.diff(table["frame"].to_numpy()[order]) == 1)
@@ -101,5 +110,5 @@ def _single_frames(
     row = table.iloc[order[where[0] + 1]]
     return [
         f"{len(where):,} labels change for a single frame, the first is "
-        f"{columns[which[0]]} of {row['subject']} at frame {row['frame']:,}."
+        f"{au_column(aus[which[0]])} of {row['subject']} at frame {row['frame']:,}."
     ]
