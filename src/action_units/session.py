@@ -1,6 +1,7 @@
 """A session runs the part of the pipelines that its parameters ask for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -37,20 +38,50 @@ class ProjectSession(KedroSession):
         """Run pipelines; arguments and result are ``KedroSession.run``'s.
 
         Raises:
-            ConfigurationError: The parameters are wrong, or leave nothing to do.
+            ConfigurationError: The parameters are wrong, or leave nothing to do; or there is
+                no such pipeline, node, tag or namespace.
         """
         parameters = Parameters.from_params(self.load_context().params)
         names = [pipeline_name] if pipeline_name else pipeline_names or ["__default__"]
-        if all(name in pipelines for name in names):
-            selection, shape = Selection.of(parameters), Shape.of(parameters)
-            shaped = [shape.name(name) for name in names]
-            chosen = sum((pipelines[name] for name in shaped), Pipeline([]))
-            node_names = _selected(chosen, selection, tuple(node_names or ()), names)
-            if shaped != names:
-                pipeline_name, pipeline_names = None, shaped
+        _check_known("pipeline", names, list(pipelines))
+        shape = Shape.of(parameters)
+        shaped = [shape.name(name) for name in names]
+        chosen = sum((pipelines[name] for name in shaped), Pipeline([]))
+        _check_names(chosen, {"tags": tags, "node_names": node_names, **options})
+        selection = Selection.of(parameters)
+        node_names = _selected(chosen, selection, tuple(node_names or ()), names)
+        if shaped != names:
+            pipeline_name, pipeline_names = None, shaped
         return super().run(
             pipeline_name, pipeline_names, tags, runner, node_names, *more, **options
         )
+
+
+def _check_names(pipeline: Pipeline, options: Mapping[str, Any]) -> None:
+    """Check the options that choose nodes of a pipeline, such as ``from_nodes``."""
+    nodes = pipeline.nodes
+    known = {
+        "node": [node.name for node in nodes],
+        "tag": sorted({tag for node in nodes for tag in node.tags}),
+        "namespace": sorted({space for node in nodes for space in node.namespace_prefixes}),
+    }
+    for kind, names in (
+        *(("node", options.get(name)) for name in ("node_names", "from_nodes", "to_nodes")),
+        ("tag", options.get("tags")),
+        ("namespace", options.get("namespaces")),
+    ):
+        _check_known(kind, names or (), known[kind])
+
+
+def _check_known(kind: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Check names, and tell the most similar known one; raises ConfigurationError."""
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            guess = f" Did you mean {near[0]}?" if near else ""
+            raise ConfigurationError(
+                f"There is no {kind} {name!r}.{guess} There are {', '.join(known)}."
+            )
 
 
 def _selected(
