@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_OF_ONE_COMMAND = ("restart", "source", "model", "runs", "person", "on")
+_OF_ONE_COMMAND = ("restart", "source", "model", "runs", "person", "on", "cross.refit_subjects")
 _WITHOUT_FOLDS = ("preprocess", "pretrain")
 
 program = "kedro run"

@@ -58,8 +58,8 @@ class LogProgress:
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Log the path of the report."""
-        if "report" in pipeline.outputs():
-            logger.info("The report: open %s", catalog["report"].path.resolve())
+        for name in {"report", "cross_report"} & pipeline.outputs():
+            logger.info("The report: open %s", catalog[name].path.resolve())
 
 
 class LimitThreads:
@@ -188,10 +188,12 @@ class CheckRun:
         for name in absent:
             catalog[name] = AbsentDataset()
         catalog_log.disabled = False
-        _check_inputs(pipeline, catalog, parameters)
         tags = {tag for node in pipeline.nodes for tag in node.tags}
+        if "cross" in tags:
+            _check_cross(parameters, catalog)
+        _check_inputs(pipeline, catalog, parameters)
         check_stages(parameters, tags)
-        for name, coded in parameters.chosen_coded.items():
+        for name, coded in parameters.coded_sets.items():
             own = f"{name}.read_labels"
             if any(node.name.endswith(f".{own}") for node in pipeline.nodes) and (
                 coded.media is not None or catalog.exists(f"{name}.raw")
@@ -203,6 +205,13 @@ class CheckRun:
                     catalog.load("withdrawn"),
                     selection.folds if "finetune" in tags else (),
                 )
+
+
+def _check_cross(parameters: Parameters, catalog: CatalogProtocol[Any, Any]) -> None:
+    from action_units.pipelines.cross.nodes import check_cross
+
+    models = catalog["run_models"].path
+    check_cross(parameters.on, parameters.coded, parameters.coded_sets, models)
 
 
 def check_recordings(
@@ -234,7 +243,7 @@ def _check_inputs(
 ) -> None:
     """Refuse missing inputs, with the commands that make them, in their order."""
     elsewhere = {
-        *(f"{name}.raw" for name, one in parameters.chosen_coded.items() if one.media),
+        *(f"{name}.raw" for name, one in parameters.coded_sets.items() if one.media),
         *(f"{name}.raw" for name, one in parameters.chosen_web.items() if one.photographs),
     }
     missing = [

@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline
 
 from action_units.pipelines import (
     comparison,
+    cross,
     evaluation,
     export,
     finetuning,
@@ -45,7 +46,7 @@ def build_pipelines(shape: Shape) -> dict[str, Pipeline]:
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
         as ``__default__``, ``sample``, with which ``preprocess`` begins, ``compare``,
-        ``predict``, ``export`` and ``withdraw``.
+        ``cross``, ``predict``, ``export`` and ``withdraw``.
     """
     stages = {
         "preprocess": sample.create_pipeline(shape) + preprocessing.create_pipeline(shape),
@@ -57,6 +58,7 @@ def build_pipelines(shape: Shape) -> dict[str, Pipeline]:
         **stages,
         "sample": sample.create_pipeline(shape),
         "compare": comparison.create_pipeline(),
+        "cross": cross.create_pipeline(shape),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
         "withdraw": withdrawal.create_pipeline(shape),

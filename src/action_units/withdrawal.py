@@ -411,8 +411,10 @@ def _filter_stores(removal: Removal) -> None:
 
 def _delete_scores(removal: Removal) -> None:
     """Delete all metrics and plots of the person's coded sets: each counts the person."""
-    for folder in sorted(removal.layers.reports.glob("*/*/")):
-        if folder.parent.name != QUARANTINE and removal.is_in(folder.name):
+    reports = removal.layers.reports
+    for folder in sorted([*reports.glob("*/*/"), *reports.glob("*/*/*/on_*/")]):
+        sets = folder.name.removeprefix("on_")  # a set that was tested on
+        if folder.parent.name != QUARANTINE and removal.is_in(sets) and folder.is_dir():
             _delete_tree(folder, removal)
 
 

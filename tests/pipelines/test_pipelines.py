@@ -365,7 +365,7 @@ def on_another_set(models, faces, coded_faces, people=None, web=None, within=Non
     }
     data = {
         "run_models": models,
-        "new_faces": faces,
+        "studio.faces": faces,
         "coded_faces": coded_faces,
         "pretraining_faces": AbsentDataset() if web is None else web,
         "within_folds": within or {},
@@ -374,8 +374,8 @@ def on_another_set(models, faces, coded_faces, people=None, web=None, within=Non
         "params:coded_sets": sets,
     }
     # The page and its plots take seconds; `finished` has them.
-    wanted = cross.create_pipeline().to_outputs("cross_measures")
-    return run(wanted, data, **changed)
+    testing = cross.create_pipeline().filter(node_namespaces=["cross"])
+    return run(testing.to_outputs("cross_measures"), data, **changed)
 
 
 def test_cross_tests_the_network_on_another_set(one_network, coded_faces):

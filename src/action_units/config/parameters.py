@@ -227,6 +227,9 @@ class Parameters(MachineConfig):
             "protocol": "+".join(dict.fromkeys(self.protocols_of_sets.values())),
             "web": self.web,
             "people": self.people,
+            # Of `cross` alone; no other pipeline has a dataset with these.
+            "on": self.on or "none",
+            "on_protocol": self.coded_sets[self.on].protocol if self.on else "none",
         }
 
     @classmethod

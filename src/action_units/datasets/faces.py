@@ -48,7 +48,7 @@ class FaceStoreDataset(AbstractDataset[FaceStore, FaceStore]):
         return {"path": str(self.path)}
 
 
-class ChosenFacesDataset(AbstractDataset[object, FaceStore]):
+class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
     """The faces of the chosen sets, each from its own store; one store alone is mapped.
 
     Nothing is written, as the sets' own datasets have written the stores.
@@ -60,6 +60,7 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore]):
         stores: str,
         sets: str,
         people: Mapping[str, str | None] | None = None,
+        optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Name the stores.
@@ -68,14 +69,17 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore]):
             stores: The folder of all stores.
             sets: The names of the sets, with ``+`` between them.
             people: Which sets have the same people; see ``join_stores``.
+            optional: Load None where a store is missing.
             metadata: Settings of Kedro-Viz; not used here.
         """
         self.folders = {name: Path(stores, name) for name in sets.split("+")}
-        self.people = people or {}
+        self.people, self.optional = people or {}, optional
         self.metadata = metadata
 
-    def load(self) -> FaceStore:
+    def load(self) -> FaceStore | None:
         """Open the stores, once their hashes have been found right, and join them."""
+        if self.optional and self.missing:
+            return None
         stores = {name: FaceStore.open(folder) for name, folder in self.folders.items()}
         return join_stores(stores, self.people)
 
@@ -84,7 +88,9 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore]):
 
     def preview(self) -> ImagePreview:
         """Faces drawn evenly from all, for Kedro-Viz."""
-        return _preview(self.load())
+        store = self.load()
+        assert store is not None
+        return _preview(store)
 
     @property
     def missing(self) -> list[Path]:
@@ -92,7 +98,7 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore]):
         return [path for path in self.folders.values() if not (path / INDEX_NAME).is_file()]
 
     def _exists(self) -> bool:
-        return not self.missing
+        return self.optional or not self.missing
 
     def _describe(self) -> dict[str, Any]:
         return {"stores": [str(folder) for folder in self.folders.values()]}

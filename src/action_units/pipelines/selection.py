@@ -60,7 +60,7 @@ class Selection:
         reasons = {fold_tag(other): f"fold={fold}" for other in existing if other not in folds}
         if not parameters.sample.render:
             reasons[SAMPLE] = "sample.render=false"
-        for name, coded in parameters.chosen_coded.items():
+        for name, coded in parameters.coded_sets.items():
             if coded.media is not None:
                 reasons[rendering_tag(name)] = f"coded_sets.{name}.media"
             if coded.start_from == "crops":

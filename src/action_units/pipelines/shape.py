@@ -22,11 +22,13 @@ class Shape:
         coded: The coded sets, with ``+`` between them.
         web: The web sets, likewise.
         folds: How many folds there are.
+        on: The coded set that `cross` tests on.
     """
 
     coded: str = "disfa"
     web: str = "web"
     folds: int = 3
+    on: str = "studio"
 
     @classmethod
     def of(cls, parameters: Parameters) -> Self:
@@ -36,6 +38,7 @@ class Shape:
             parameters.coded,
             parameters.web,
             max(len(protocol.folds) for protocol in protocols),
+            parameters.on or cls.on,
         )
 
     @classmethod

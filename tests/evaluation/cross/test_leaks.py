@@ -34,9 +34,7 @@ def unseen(target, subjects, people, known=FOLDS, everybody=DISFA, coded="disfa"
             None,
             r"add `--params on=NAME`, a set that disfa does not contain; there are bp4d, st",
         ),
-        ("bp4d+studio", "names several sets; cross tests on one at a time: choose bp4d or stu"),
         ("disfa", r"were trained on disfa, .* `again` tests them on the subjects of disfa"),
-        ("other", "on=other is not in coded_sets; there are bp4d, studio"),
     ],
 )
 def test_a_target_that_is_no_other_set_is_refused(target, message):

@@ -52,7 +52,7 @@ def render_cross(
                 for average in test.scores["f1"].averages
             },
             within=None if within is None else _pairs(within),
-            within_command=within_command.replace("`", ""),
+            within_command=within_command.split("`"),
             refitted=None if refitted is None else _pairs(refitted),
             plots=[] if predictions is None else au_plots(predictions),
             facts=[(n.replace("_", " "), text_of(value)) for n, value in (about or {}).items()],

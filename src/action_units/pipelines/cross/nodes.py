@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from action_units.config import CrossSettings
-from action_units.config.data import CodedSetSettings
+from action_units.config import CodedSetSettings, CrossSettings
 from action_units.datasets.folds import EvaluatedFold
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.cross.leaks import (
@@ -31,7 +30,7 @@ from action_units.evaluation.cross.scores import (
 from action_units.evaluation.run_folder import MODEL, fold_files
 from action_units.faces.store import FaceStore
 from action_units.hints import command
-from action_units.labels.action_units import au_columns
+from action_units.labels.action_units import au_column
 from action_units.pipelines.predictions import predictions_of
 
 if TYPE_CHECKING:
@@ -241,10 +240,16 @@ def write_report(test: CrossTest, predictions: pd.DataFrame, about: Mapping[str,
         "run": test.run,
         "fold_protocol": test.protocol,
         **{
-            f"{name}: {key}": value
+            f"{name}, {key}": value
             for name, network in about["networks"].items()
-            for key, value in network.items()
-            if key in ("weights", "recipe", "thresholds")
+            for key, value in {
+                "recipe": network["recipe"],
+                "weights, SHA-256": network["weights"],
+                "thresholds": ", ".join(
+                    f"{au_column(int(au))} {value:.3f}"
+                    for au, value in network["thresholds"].items()
+                ),
+            }.items()
         },
     }
     return render_cross(test, own_run, together, facts)
@@ -354,7 +359,7 @@ def _score_within(
         if missing := [au for au in aus if au not in own]:
             raise ConfigurationError(
                 f"the run that was trained on {on} was evaluated without "
-                f"{au_columns(missing)[0]}, which {on} codes now; "
+                f"{au_column(missing[0])}, which {on} codes now; "
                 f"{command('preprocess,finetune,evaluate', coded=on)} trains it again."
             )
         limits = dict(zip(own, fold.evaluation.finetuned.au_table["threshold"], strict=True))

@@ -3,11 +3,13 @@
 from kedro.pipeline import Node, Pipeline
 
 from action_units.pipelines.cross import nodes
+from action_units.pipelines.preprocessing.pipeline import prepare_coded_set
+from action_units.pipelines.shape import DEFAULT, Shape
 
 
-def create_pipeline() -> Pipeline:
-    """Test the run's networks on the faces of the set that ``on`` names."""
-    return Pipeline(
+def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
+    """Prepare the faces of the set that ``on`` names, and test the run's networks on them."""
+    testing = Pipeline(
         [
             Node(
                 nodes.predict_new_set,
@@ -53,7 +55,9 @@ def create_pipeline() -> Pipeline:
                 name="write_report",
             ),
         ],
+        inputs={"new_faces": f"{shape.on}.faces"},
         namespace="cross",
         prefix_datasets_with_namespace=False,
         tags="cross",
     )
+    return prepare_coded_set(shape.on) + testing

@@ -8,6 +8,7 @@ from kedro.pipeline import Node, Pipeline
 
 from action_units.pipelines.namespaces import namespaced
 from action_units.pipelines.preprocessing import nodes
+from action_units.pipelines.sample.pipeline import render_set
 from action_units.pipelines.selection import PRETRAINING, cropping_tag
 from action_units.pipelines.shape import DEFAULT, Shape
 
@@ -24,17 +25,28 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
         + namespaced(_pack("web"), name, _WITHDRAWN, [PRETRAINING])
         for name in shape.web_sets
     ]
-    coded = [
-        namespaced(_crop_coded_set(name), name, _WITHDRAWN, [cropping_tag(name)])
-        + namespaced(_pack("coded"), name, _WITHDRAWN)
-        for name in shape.coded_sets
-    ]
+    coded = [_coded_set(name) for name in shape.coded_sets]
+    return _of_stage([*web, *coded, _join(shape)])
+
+
+def prepare_coded_set(name: str) -> Pipeline:
+    """What the pipeline ``preprocess`` does of one coded set, rendering included."""
+    return render_set(name) + _of_stage([_coded_set(name)])
+
+
+def _of_stage(parts: list[Pipeline]) -> Pipeline:
     return Pipeline(
-        [*web, *coded, _join(shape)],
+        parts,
         namespace="preprocess",
         prefix_datasets_with_namespace=False,
         tags="preprocess",
     )
+
+
+def _coded_set(name: str) -> Pipeline:
+    return namespaced(
+        _crop_coded_set(name), name, _WITHDRAWN, [cropping_tag(name)]
+    ) + namespaced(_pack("coded"), name, _WITHDRAWN)
 
 
 def _join(shape: Shape) -> Pipeline:

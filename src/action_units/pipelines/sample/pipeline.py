@@ -24,17 +24,20 @@ RENDERERS: dict[str, Callable[..., Any]] = {
 
 def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     """Render the raw data, once; left out where ``sample.render`` is false."""
-    coded = [_rendering(name) for name in shape.coded_sets if name in RENDERERS]
-    web = [_rendering(name, PRETRAINING) for name in shape.web_sets if name in RENDERERS]
+    coded = [render_set(name) for name in shape.coded_sets]
+    web = [render_set(name, PRETRAINING) for name in shape.web_sets]
+    return sum([*coded, *web], Pipeline([]))
+
+
+def render_set(name: str, *tags: str) -> Pipeline:
+    """Render one set; nothing to do for a set that is not of the sample."""
+    if name not in RENDERERS:
+        return Pipeline([])
+    render = RENDERERS[name]
+    node = Node(render, [f"params:sample.{name}", "sample_folder"], "raw", name=render.__name__)
     return Pipeline(
-        [*coded, *web],
+        namespaced([node], name, set(), [rendering_tag(name), cropping_tag(name), *tags]),
         namespace="sample",
         prefix_datasets_with_namespace=False,
         tags=[SAMPLE, "preprocess"],
     )
-
-
-def _rendering(name: str, *tags: str) -> Pipeline:
-    render = RENDERERS[name]
-    node = Node(render, [f"params:sample.{name}", "sample_folder"], "raw", name=render.__name__)
-    return namespaced([node], name, set(), [rendering_tag(name), cropping_tag(name), *tags])
