@@ -3,11 +3,13 @@
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.journal import Entry, Journal, forget
+from action_units.faces.store import FaceStore
 from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
 from action_units.locks import RUN_LOCK, locked
 from action_units.media.photographs import Photograph
@@ -120,6 +122,23 @@ def test_what_was_predicted_of_the_person_is_deleted(tmp_path):
     assert withdraw("Adriana Lima", layers, "2026-01-01")
     assert {path.name for path in run.rglob("*.*")} == {*others, "sources.csv"}
     assert sources.read_text() == "source,table\n/x/Ann.mp4,/y/2.csv\n"
+
+
+def test_scores_that_count_the_person_are_deleted_with_tests_on_their_set(tmp_path):
+    layers = layers_in(tmp_path)
+    labels = pd.DataFrame({"image": ["a.jpg", "b.jpg"], "subject": ["P1", "P2"], "AU12": 0})
+    faces = np.full((2, 16, 16), 7, np.uint8)
+    FaceStore(faces, labels, (12,)).save(layers.features / "studio")
+    kept, gone = [
+        layers.reports / "main/disfa/fg2020" / folder / "report.html"
+        for folder in ("on_bp4d", "on_studio")
+    ]
+    for page in (kept, gone):
+        page.parent.mkdir(parents=True)
+        page.write_text("<p>a page</p>")
+    withdraw("P2", layers, "2024-05-01")
+    assert kept.is_file()
+    assert not gone.parent.exists()
 
 
 def test_a_removal_is_refused_while_a_run_is_at_work(tmp_path):
