@@ -30,10 +30,13 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from action_units.config import (
+    ChosenProtocols,
     FinetuneSettings,
     MachineConfig,
     NetworkSpec,
+    ProtocolSettings,
     RecipeConfig,
+    SetProtocol,
     TrainingConfig,
 )
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -41,6 +44,7 @@ from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import BootstrapScores, score_folds
 from action_units.evaluation.subject_statistics import MetricValues
 from action_units.faces.store import FaceStore
+from action_units.labels.folds import FG2020
 from action_units.models.registry import build_network
 from action_units.pipelines.evaluation.nodes import predict_test_subjects
 from action_units.pipelines.finetuning.nodes import finetune, split_subjects
@@ -57,6 +61,14 @@ WAYS = {
 }
 STAGES = {"pretrain": 18, "finetune": 12}
 FOLDS = (1, 2, 3)
+_PROTOCOLS = ChosenProtocols(
+    sets={
+        "disfa": SetProtocol(
+            name="fg2020",
+            settings=ProtocolSettings(folds=[list(group) for group in FG2020.groups]),
+        )
+    }
+)
 SHOWN = ("f1", "f1_at_half", "average_precision", "auc")
 
 
@@ -113,7 +125,7 @@ def run(
     place = folder / way.replace(",", "").replace(" ", "-") / f"seed{seed}"
     started = time.perf_counter()
     finetuning = FinetuneSettings(validation_subjects=5, also_from_scratch=False)
-    split = partial(split_subjects, disfa, "fg2020", finetuning, seed)
+    split = partial(split_subjects, disfa, _PROTOCOLS, finetuning, seed)
     splits = {fold: split(fold=fold) for fold in FOLDS}
     counts = {
         "pretrain": int((web.table["split"] != "test").sum()),

@@ -3,7 +3,6 @@
 import math
 import re
 from copy import deepcopy
-from typing import get_args
 
 import pytest
 
@@ -12,16 +11,16 @@ from action_units.config import (
     Globals,
     Parameters,
     PreprocessSettings,
-    Protocol,
     Settings,
 )
 from action_units.config_loader import ProjectConfigLoader
 from action_units.errors import ConfigurationError
-from action_units.labels.folds import PROTOCOLS
+from action_units.labels.folds import FG2020, STANDARD
 from action_units.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 
 _FREE = {
+    "protocols",
     "recipes",
     "cluster.options",
     "preprocess.openface.arguments",
@@ -147,7 +146,7 @@ def test_each_misspelt_name_is_told_with_its_neighbour(name):
             "abc",
             "web_sets.web.sample.n is 'abc'; it must be a whole number from 1, or null.",
         ),
-        ("fold", 3.0, "fold is 3.0; it must be a whole number from 1 to 3, or null."),
+        ("fold", 3.0, "fold is 3.0; it must be a whole number from 1, or null."),
         ("restart", "yes", "restart is 'yes'; it must be true or false."),
         (
             "micro_batch",
@@ -273,6 +272,34 @@ def test_no_run_and_no_data_has_the_name_of_a_folder_that_lies_beside_it():
                     Parameters.read(configured() | {"run": taken})
 
 
-def test_the_protocols_are_those_that_the_folds_know():
-    assert set(get_args(Protocol)) == set(PROTOCOLS)
-    assert {protocol.folds for protocol in PROTOCOLS.values()} == {(1, 2, 3)}
+def test_the_folds_of_disfa_in_the_files_are_those_that_the_code_knows():
+    protocols = Parameters.read(configured()).protocols
+    for known in (FG2020, STANDARD):
+        folds = protocols[known.name].folds
+        assert tuple(map(tuple, folds)) == known.groups
+
+
+def test_the_folds_of_bp4d_divide_its_41_subjects():
+    folds = Parameters.read(configured()).protocols["bp4d"].folds
+    assert [len(fold) for fold in folds] == [14, 14, 13]
+    assert sorted(name for fold in folds for name in fold) == [
+        f"{sex}{n + 1:03d}" for sex, top in (("F", 23), ("M", 18)) for n in range(top)
+    ]
+
+
+@pytest.mark.parametrize("name", ["a+b", "a/b", "", "7", ".x", "x" * 65])
+def test_a_protocol_is_named_as_a_folder_may_be(name):
+    given = configured()
+    given["protocols"] |= {name: {"leave_one_subject_out": True}}
+    with pytest.raises(ConfigurationError, match=r"cannot be the name of a protocol: expected"):
+        Parameters.read(given)
+
+
+@pytest.mark.parametrize("place", ["protocol", "coded_sets.disfa.protocol"])
+def test_a_protocol_that_is_nowhere_is_refused_with_the_choices(place):
+    with pytest.raises(ConfigurationError) as error:
+        Parameters.read(changed(place, "fg2021"))
+    assert str(error.value) == (
+        f"{place} is 'fg2021'; it must be one of bp4d, fg2020, five_folds, loso, standard, or "
+        "one that you add to `protocols` in conf/local/parameters_data.yml."
+    )

@@ -2,8 +2,7 @@
 
 import logging
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,12 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units import hints
-from action_units.config import Parameters
+from action_units.config import ChosenProtocols, Parameters
 from action_units.datasets.folds import AbsentDataset
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.files import share
 from action_units.locks import RUN_LOCK, locked
+from action_units.pipelines.folds import count_subjects, fold_of
 from action_units.pipelines.parameters import check_stages
 from action_units.pipelines.selection import SAMPLE, Selection
 from action_units.pipelines.shape import Shape
@@ -181,7 +181,12 @@ class CheckRun:
                     f"{reason} leaves out the node {node.name}, but this session runs all "
                     "nodes; use action_units.session.ProjectSession in place of KedroSession."
                 )
-        shape = Shape.of(parameters)
+        folds = {fold for node in pipeline.nodes if (fold := fold_of(node.tags))}
+
+        def n_subjects(name: str) -> int:
+            return count_subjects(catalog, name) if folds else parameters.fold or 1
+
+        shape = Shape.of(parameters, n_subjects)
         absent = selection.absent(pipeline.inputs(), pipelines[shape.name("__default__")])
         catalog_log = logging.getLogger("kedro.io.data_catalog")
         catalog_log.disabled = True  # it warns that a dataset is replaced
@@ -191,7 +196,7 @@ class CheckRun:
         tags = {tag for node in pipeline.nodes for tag in node.tags}
         if "cross" in tags:
             _check_cross(parameters, catalog)
-        _check_inputs(pipeline, catalog, parameters)
+        _check_inputs(pipeline, catalog, parameters, shape)
         check_stages(parameters, tags)
         for name, coded in parameters.coded_sets.items():
             own = f"{name}.read_labels"
@@ -203,7 +208,7 @@ class CheckRun:
                     name,
                     catalog.load(f"{name}.raw"),
                     catalog.load("withdrawn"),
-                    selection.folds if "finetune" in tags else (),
+                    folds if "finetune" in tags else (),
                 )
 
 
@@ -219,27 +224,36 @@ def check_recordings(
     name: str,
     raw: "RawFolder",
     withdrawn: "pd.DataFrame",
-    folds: tuple[int, ...],
+    folds: Collection[int],
 ) -> None:
     """Check a set's recordings, labels, exclusions and the folds; raises ActionUnitsError."""
-    from action_units.labels.folds import check_folds, fold_protocol
+    import numpy as np
+
+    from action_units.labels.action_units import au_columns
+    from action_units.labels.folds import check_folds, check_known
     from action_units.pipelines.preprocessing.nodes import read_coded_labels
 
     preprocess = parameters.preprocess
     settings = parameters.coded_sets[name]
     plan = read_coded_labels(name, raw, withdrawn, settings, preprocess)
-    if folds:
-        check_folds(
-            fold_protocol(parameters.protocols_of_sets[name]),
-            folds,
-            plan.frames["subject"],
-            parameters.finetune.validation_subjects,
-        )
+    if folds and name in parameters.chosen_coded:
+        subjects = plan.frames["subject"].to_numpy(np.str_)
+        labels = plan.frames[au_columns(plan.aus)].to_numpy(np.int8)
+        protocols = parameters.fold_protocols
+        own = ChosenProtocols(sets={name: protocols.sets[name]}).resolve(subjects, labels)
+        if len(protocols.sets) == 1:
+            n_validation = parameters.finetune.validation_subjects
+            check_folds(own, folds, subjects, n_validation)
+        else:  # other sets have people to train and validate with
+            check_known(own, sorted(set(subjects.tolist())))
     plan.check(preprocess.max_megapixels)
 
 
 def _check_inputs(
-    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], parameters: Parameters
+    pipeline: Pipeline,
+    catalog: CatalogProtocol[Any, Any],
+    parameters: Parameters,
+    shape: Shape,
 ) -> None:
     """Refuse missing inputs, with the commands that make them, in their order."""
     elsewhere = {
@@ -253,7 +267,7 @@ def _check_inputs(
     ]
     if not missing:
         return
-    shape, selection = Shape.of(parameters), Selection.of(parameters)
+    selection = Selection.of(parameters)
     makers = {
         name: stage
         for stage in reversed(_STAGES)
@@ -294,11 +308,10 @@ def _advice(name: str, stage: str | None, parameters: Parameters) -> str:
 def _stage_of(node: Node) -> dict[str, Any]:
     """A node's pipeline and, where it has one, fold."""
     stage: dict[str, Any] = {}
-    for tag in node.tags:
-        if tag in _STAGES:
-            stage["pipeline"] = tag
-        elif fold := re.fullmatch(r"fold(\d+)", tag):
-            stage["fold"] = int(fold[1])
+    for tag in node.tags & set(_STAGES):
+        stage["pipeline"] = tag
+    if fold := fold_of(node.tags):
+        stage["fold"] = fold
     return stage
 
 

@@ -11,8 +11,12 @@ from kedro.runner import AbstractRunner
 
 from action_units.config import Parameters
 from action_units.errors import ConfigurationError
+from action_units.pipelines.folds import count_subjects
 from action_units.pipelines.selection import Selection
 from action_units.pipelines.shape import Shape
+
+_IN_FOLDS = {"finetune", "evaluate", "__default__"}
+"""Pipelines that have nodes for each fold."""
 
 
 class ProjectSession(KedroSession):
@@ -41,10 +45,16 @@ class ProjectSession(KedroSession):
             ConfigurationError: The parameters are wrong, or leave nothing to do; or there is
                 no such pipeline, node, tag or namespace.
         """
-        parameters = Parameters.from_params(self.load_context().params)
+        context = self.load_context()
+        parameters = Parameters.from_params(context.params)
         names = [pipeline_name] if pipeline_name else pipeline_names or ["__default__"]
         _check_known("pipeline", names, list(pipelines))
-        shape = Shape.of(parameters)
+        in_folds = _IN_FOLDS.intersection(names)
+
+        def n_subjects(name: str) -> int:
+            return count_subjects(context.catalog, name) if in_folds else parameters.fold or 1
+
+        shape = Shape.of(parameters, n_subjects)
         shaped = [shape.name(name) for name in names]
         chosen = sum((pipelines[name] for name in shaped), Pipeline([]))
         _check_names(chosen, {"tags": tags, "node_names": node_names, **options})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action_units.config.protocols import ChosenProtocols, ProtocolSettings, SetProtocol
+from action_units.config import ChosenProtocols, ProtocolSettings, SetProtocol
 from action_units.errors import ConfigurationError
 from action_units.labels.balance import SubjectLabels
 from tests.labels.test_balance import planted

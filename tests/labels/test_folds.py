@@ -166,11 +166,12 @@ def test_fold_k_of_several_sets_tests_fold_k_of_each_and_a_set_without_it_trains
 
 
 def test_a_person_of_two_sets_follows_the_set_that_names_them():
+    named = {"plus": {name: f"first/{name}" for name in "abc"}}
     for order in (("plus", "first"), ("first", "plus")):
         protocols = {name: {"first": TWO, "plus": THREE}[name] for name in order}
-        joint = join_protocols(protocols, {"plus": "first", "first": None})
-        assert joint.groups == (("first/a", "first/b"), ("first/c",), ("first/d",))
-        assert joint.training == ("first/e",)
+        joint = join_protocols(protocols, named)
+        assert joint.groups == (("first/a", "first/b"), ("first/c",), ("plus/d",))
+        assert joint.training == ("plus/e",)
 
 
 groups = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=4), max_size=4)
@@ -184,11 +185,11 @@ def protocol_of(groups):
     return FoldProtocol("any", tuple(kept), tuple(sorted(left)))
 
 
-@given(one=groups, other=groups, people=st.sampled_from([None, "own", "one"]))
-def test_nobody_of_several_sets_is_in_two_folds(one, other, people):
+@given(one=groups, other=groups, same=st.sets(st.sampled_from("abcdefgh")))
+def test_nobody_of_several_sets_is_in_two_folds(one, other, same):
     parts = {"one": protocol_of(one), "other": protocol_of(other)}
-    joint = join_protocols(parts, {"other": people})
-    assert len(set(joint.subjects)) == len(joint.subjects) == (8 if people == "one" else 16)
+    joint = join_protocols(parts, {"other": {name: f"one/{name}" for name in same}})
+    assert len(set(joint.subjects)) == len(joint.subjects) == 16 - len(same)
     for k, group in enumerate(protocol_of(one).groups):
         assert {f"one/{name}" for name in group} <= set(joint.groups[k])
 

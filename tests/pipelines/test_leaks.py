@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.config import FinetuneSettings
+from action_units.config import FinetuneSettings, Parameters
 from action_units.errors import ConfigurationError
 from action_units.faces.store import FaceStore
-from action_units.labels.folds import fold_protocol
+from action_units.labels.folds import DISFA_SUBJECTS
 from action_units.pipelines.finetuning.nodes import split_subjects
+from tests.test_config import configured
 
 
 def store(copy_from=None, copy_to=None):
     """A face of each subject of DISFA; one may be the same file as another's."""
-    protocol = fold_protocol("fg2020")
-    subjects = sorted(s for fold in protocol.folds for s in protocol.test_subjects(fold))
+    subjects = list(DISFA_SUBJECTS)
     faces = np.random.default_rng(0).integers(0, 255, (len(subjects), 16, 16)).astype(np.uint8)
     hashes = [f"{k:064x}" for k in range(len(subjects))]
     if copy_from:
@@ -28,7 +28,7 @@ def store(copy_from=None, copy_to=None):
 def split(faces):
     return split_subjects(
         faces,
-        {"disfa": "fg2020"},
+        Parameters.read(configured()).fold_protocols,
         FinetuneSettings(validation_subjects=3, also_from_scratch=True),
         20,
         fold=1,

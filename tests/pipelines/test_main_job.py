@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from action_units.labels.action_units import DISFA_AUS
-from action_units.labels.folds import fold_protocol
+from action_units.labels.folds import FG2020
 
 REPORTING = "data/08_reporting/tiny/main/disfa/fg2020"
 
@@ -42,7 +42,7 @@ def test_test_subjects_are_the_protocols_and_nobody_else_was_learned_from(finish
     for fold in (1, 2, 3):
         path = project.path / f"data/06_models/tiny/main/disfa/fg2020/fold{fold}/subjects.json"
         split = json.loads(path.read_text())
-        assert set(split["test"]) == set(fold_protocol("fg2020").test_subjects(fold))
+        assert set(split["test"]) == set(FG2020.test_subjects(fold))
         assert not set(split["test"]) & set(split["train"] + split["validation"])
         predictions = pd.read_parquet(
             project.path

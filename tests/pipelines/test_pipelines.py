@@ -33,7 +33,7 @@ from action_units.export.package import read_package
 from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
-from action_units.labels.folds import fold_protocol
+from action_units.labels.folds import FG2020
 from action_units.models.model_files import save_model
 from action_units.pipelines import (
     comparison,
@@ -231,8 +231,7 @@ def test_pretrain_learns_from_those_who_are_not_held_out(tmp_path):
 
 @pytest.fixture(scope="module")
 def coded_faces():
-    protocol = fold_protocol("fg2020")
-    return face_store([s for group in protocol.groups for s in group[:3]], DISFA_AUS)
+    return face_store([s for group in FG2020.groups for s in group[:3]], DISFA_AUS)
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +246,7 @@ def finetuned(coded_faces, tmp_path_factory):
 
 
 def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, coded_faces):
-    tested = set(fold_protocol("fg2020").test_subjects(1))
+    tested = set(FG2020.test_subjects(1))
     for network, stage in (("finetuned", "finetune"), ("scratch", "scratch")):
         model = finetuned[f"fold1.{network}_model"]
         assert (model.aus, model.provenance["stage"]) == (DISFA_AUS, stage)
@@ -265,7 +264,7 @@ def test_finetune_trains_both_networks_without_the_test_subjects(finetuned, code
 def test_an_au_that_only_test_subjects_are_scored_for_is_neither_learned_nor_tested(
     coded_faces, tmp_path
 ):
-    tested = np.isin(coded_faces.subjects, fold_protocol("fg2020").test_subjects(1))
+    tested = np.isin(coded_faces.subjects, FG2020.test_subjects(1))
     table = coded_faces.table.assign(set="disfa", AU05_r=2.0)
     table.loc[~tested, "AU05"] = -1
     faces = replace(coded_faces, table=table)
@@ -405,7 +404,7 @@ def test_cross_compares_with_the_run_that_was_trained_on_the_set(one_network, co
 
 
 def test_cross_tests_the_same_people_only_where_they_are_new(one_network, coded_faces):
-    tested = sorted(set(fold_protocol("fg2020").test_subjects(1)) & set(coded_faces.subjects))
+    tested = sorted(set(FG2020.test_subjects(1)) & set(coded_faces.subjects))
     faces = face_store(sorted(set(coded_faces.subjects)), (4, 12), seed=1)
     faces.faces[0] = coded_faces.faces[0]  # of a person who is not tested, so no leak
     made = on_another_set(one_network, faces, coded_faces, people="disfa")

@@ -9,6 +9,7 @@ from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.errors import ConfigurationError
 from action_units.pipeline_registry import register_pipelines
 from action_units.pipelines.selection import Selection
+from action_units.pipelines.shape import Shape
 from tests.conftest import PROJECT
 from tests.test_config import configured
 
@@ -124,10 +125,39 @@ def test_inputs_that_a_run_does_without_are_absent(parameters, absent):
     assert selection.absent(run.inputs(), everything) == absent
 
 
-@pytest.mark.parametrize("fold", [0, 4, "3", True, 1.5, 3.0])
-def test_no_other_fold_is_taken(fold):
-    with pytest.raises(ConfigurationError, match="^fold is .*a whole number from 1 to 3"):
+@pytest.mark.parametrize("fold", [0, "3", True, 1.5, 3.0])
+def test_a_fold_is_a_whole_number_from_1(fold):
+    with pytest.raises(ConfigurationError, match="^fold is .*a whole number from 1"):
         Parameters.read(configured() | {"fold": fold})
+
+
+def shape(**parameters):
+    """The shape of a run on 27 subjects."""
+    return Shape.of(Parameters.read(configured() | parameters), lambda _: 27)
+
+
+def test_pipelines_have_as_many_folds_as_the_protocol():
+    one = configured()["protocols"] | {"one": {"hold_out": ["SN001"]}}
+    assert shape().folds == shape(protocol="standard").folds == 3
+    assert shape(protocol="one", protocols=one).folds == 1
+    assert shape(protocol="five_folds").folds == 5
+    named = shape(protocol="loso").name("finetune")
+    assert named == "finetune[folds=27]"
+    folds = {node.namespace for node in register_pipelines()[named].nodes}
+    assert folds == {f"fold{fold}" for fold in range(1, 28)}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"fold": 4}, "fold is 4, but protocol 'fg2020' has the folds 1 to 3."),
+        ({"fold": 28, "protocol": "loso"}, "protocol 'loso' has the folds 1 to 27."),
+    ],
+)
+def test_a_fold_that_does_not_exist_is_refused(parameters, sentence):
+    with pytest.raises(ConfigurationError) as error:
+        shape(**parameters)
+    assert sentence in str(error.value)
 
 
 def test_the_recipes_in_configuration_give_both_networks_of_a_fold_the_same_budget():

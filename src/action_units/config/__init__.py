@@ -20,7 +20,6 @@ from action_units.config.parameters import (
     Parameters,
     PostprocessingOption,
     PredictSettings,
-    Protocol,
     TrainingConfig,
 )
 from action_units.config.preprocessing import (
@@ -28,6 +27,13 @@ from action_units.config.preprocessing import (
     DetectorSettings,
     OpenFaceSettings,
     PreprocessSettings,
+)
+from action_units.config.protocols import (
+    ChosenProtocols,
+    HoldOutSettings,
+    KFoldSettings,
+    ProtocolSettings,
+    SetProtocol,
 )
 from action_units.config.recipe import (
     Augmentation,
@@ -52,6 +58,7 @@ __all__ = [
     "AnnotationSettings",
     "Augmentation",
     "Balance",
+    "ChosenProtocols",
     "ClusterSettings",
     "CodedSetSettings",
     "Compilation",
@@ -64,7 +71,9 @@ __all__ = [
     "FacesMode",
     "FinetuneSettings",
     "Globals",
+    "HoldOutSettings",
     "InMemory",
+    "KFoldSettings",
     "LossName",
     "LossOptions",
     "MachineConfig",
@@ -77,12 +86,13 @@ __all__ = [
     "Precision",
     "PredictSettings",
     "PreprocessSettings",
-    "Protocol",
+    "ProtocolSettings",
     "Recipe",
     "RecipeConfig",
     "SampleSettings",
     "Schedule",
     "Seed",
+    "SetProtocol",
     "Settings",
     "SoftTargets",
     "StudioSampleConfig",

@@ -24,11 +24,16 @@ from action_units.config.data import (
 )
 from action_units.config.machine import ClusterSettings, MachineConfig
 from action_units.config.preprocessing import DetectorName, PreprocessSettings
+from action_units.config.protocols import (
+    ChosenProtocols,
+    ProtocolSettings,
+    SetProtocol,
+    check_protocol_names,
+)
 from action_units.config.recipe import RecipeConfig
 from action_units.config.sample import SampleSettings
 from action_units.hints import own_settings
 
-Protocol = Literal["fg2020", "standard"]
 PostprocessingOption = Literal[
     "raw",
     "temperature",
@@ -72,7 +77,8 @@ DataName: TypeAlias = Annotated[
 class FinetuneSettings(Settings):
     """Fine-tuning."""
 
-    validation_subjects: Annotated[int, Field(ge=1, le=17)]
+    validation_subjects: Count
+    """How many of the subjects that a fold does not test are held out of training."""
     also_from_scratch: bool
 
 
@@ -124,14 +130,15 @@ class Parameters(MachineConfig):
 
     coded: ChosenSets
     coded_sets: dict[str, CodedSetSettings]
-    protocol: Protocol | None
+    protocol: str | None
+    protocols: dict[str, ProtocolSettings]
     on: str | None
     web: ChosenSets
     web_sets: dict[str, WebSetSettings]
     run: RunName
     runs: Annotated[str, Expected("names with colons between them: A:B")] | None
     pretraining: bool
-    fold: Annotated[int, Field(ge=1, le=3)] | None
+    fold: Count | None
     seed: Seed
     share_files: Literal["group", "everyone"] | None
     workers: Annotated[int, Field(ge=0, le=4096)] | None
@@ -179,6 +186,21 @@ class Parameters(MachineConfig):
         return self
 
     @model_validator(mode="after")
+    def _protocols_exist(self) -> Self:
+        check_protocol_names(self.protocols)
+        named = {"protocol": self.protocol} | {
+            f"coded_sets.{name}.protocol": one.protocol for name, one in self.coded_sets.items()
+        }
+        for parameter, protocol in named.items():
+            if protocol is not None and protocol not in self.protocols:
+                raise ValueError(
+                    f"{parameter} is {protocol!r}; it must be one of "
+                    f"{', '.join(sorted(self.protocols))}, or one that you add to "
+                    f"`protocols` in {own_settings('parameters_data.yml')}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _one_size(self) -> Self:
         for name, recipe in self.recipes.items():
             network = recipe.network
@@ -203,12 +225,15 @@ class Parameters(MachineConfig):
         return {name: self.web_sets[name] for name in self.web.split("+")}
 
     @property
-    def protocols_of_sets(self) -> dict[str, str]:
+    def fold_protocols(self) -> ChosenProtocols:
         """The fold protocol of each coded set of the run."""
-        return {
-            name: self.protocol or settings.protocol
-            for name, settings in self.chosen_coded.items()
-        }
+        names = {name: self.protocol or one.protocol for name, one in self.chosen_coded.items()}
+        return ChosenProtocols(
+            sets={
+                name: SetProtocol(name=protocol, settings=self.protocols[protocol])
+                for name, protocol in names.items()
+            }
+        )
 
     @property
     def people(self) -> dict[str, str | None]:
@@ -224,7 +249,7 @@ class Parameters(MachineConfig):
         return {
             "run": self.run,
             "coded": self.coded,
-            "protocol": "+".join(dict.fromkeys(self.protocols_of_sets.values())),
+            "protocol": self.fold_protocols.name,
             "web": self.web,
             "people": self.people,
             # Of `cross` alone; no other pipeline has a dataset with these.
@@ -240,7 +265,7 @@ class Parameters(MachineConfig):
     def to_params(self) -> dict[str, Any]:
         """What Kedro passes to nodes: every parameter by name, and what is made of several.
 
-        ``chosen_coded``, ``chosen_web``, ``people`` and ``protocols_of_sets`` are the
+        ``chosen_coded``, ``chosen_web``, ``people`` and ``fold_protocols`` are the
         properties of these names. The group ``training`` has the chosen recipe, its network
         for faces of ``face_size``, and the parameters of the machine, which stand at the top
         level of the files.
@@ -256,7 +281,7 @@ class Parameters(MachineConfig):
             restart=self.restart,
             machine=machine,
         )
-        made = ("chosen_coded", "chosen_web", "people", "protocols_of_sets")
+        made = ("chosen_coded", "chosen_web", "people", "fold_protocols")
         return {
             **values,
             **{name: getattr(self, name) for name in made},

@@ -1,7 +1,8 @@
 """Fold protocols as settings: which subjects each fold tests."""
 
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
@@ -127,13 +128,25 @@ class ProtocolSettings(Settings):
         return FoldProtocol(name, (tested,), others)
 
 
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+
+
+def check_protocol_names(protocols: Iterable[str]) -> None:
+    """Check the names of protocols, which are those of folders; raises ValueError."""
+    for name in protocols:
+        if not _NAME.fullmatch(name) or name.isdecimal():
+            raise ValueError(
+                f"{name!r} cannot be the name of a protocol: expected 1 to 64 letters, digits, "
+                "points, hyphens and underscores that begin and end with a letter or digit; no "
+                "number"
+            )
+
+
 class SetProtocol(Settings):
     """The fold protocol of one of the chosen coded sets."""
 
     name: str
     settings: ProtocolSettings
-    people: str | None = None
-    """``people`` of the coded set."""
 
 
 class ChosenProtocols(Settings):
@@ -174,10 +187,13 @@ class ChosenProtocols(Settings):
             (one,) = self.sets.values()
             return one.settings.resolve(one.name, SubjectLabels.of(subjects, labels))
         assert sets is not None
-        resolved = {}
+        resolved, named = {}, {}
         for name, one in self.sets.items():
             own = sets == name
-            names = (subject.partition("/")[2] for subject in subjects[own].tolist())
-            known = SubjectLabels.of(names, labels[own])
+            named[name] = {
+                full.partition("/")[2]: full for full in np.unique(subjects[own]).tolist()
+            }
+            alone = np.char.partition(subjects[own], "/")[:, 2]
+            known = SubjectLabels.of(alone.tolist(), labels[own])
             resolved[name] = one.settings.resolve(one.name, known)
-        return join_protocols(resolved, {name: one.people for name, one in self.sets.items()})
+        return join_protocols(resolved, named)

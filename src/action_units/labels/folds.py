@@ -86,9 +86,6 @@ STANDARD = FoldProtocol(
 )
 """The split that most papers about DISFA use."""
 
-PROTOCOLS: dict[str, FoldProtocol] = {one.name: one for one in (FG2020, STANDARD)}
-"""Both, by name."""
-
 DISFA_SUBJECTS: tuple[str, ...] = FG2020.subjects
 """The 27 subjects of DISFA; the numbers 14, 15, 19, 20 and 22 do not exist."""
 
@@ -102,21 +99,9 @@ class FoldSplit:
     test: tuple[str, ...]
 
 
-def fold_protocol(name: str) -> FoldProtocol:
-    """One of `PROTOCOLS`.
-
-    Raises:
-        ConfigurationError: It does not exist; the message lists the choices.
-    """
-    if name not in PROTOCOLS:
-        raise ConfigurationError(
-            f"protocol {name!r} does not exist: choose {' or '.join(sorted(PROTOCOLS))}."
-        )
-    return PROTOCOLS[name]
-
-
 def join_protocols(
-    protocols: Mapping[str, FoldProtocol], people: Mapping[str, str | None] | None = None
+    protocols: Mapping[str, FoldProtocol],
+    named: Mapping[str, Mapping[str, str]] | None = None,
 ) -> FoldProtocol:
     """The protocol of several coded sets that are trained together.
 
@@ -126,31 +111,33 @@ def join_protocols(
 
     Args:
         protocols: Of each set, by the set's name.
-        people: Of sets whose subjects are those of another set, that set's name.
+        named: Of each set, the names ``set/subject`` of its subjects in the joint data, which
+            for a person of two sets have the name of one of them; by default of their own.
 
     Returns:
         A protocol of subjects named ``set/subject``; its name is that of the protocols, each
         once, with ``+`` between them.
     """
-    owners = {
-        name: owner
-        for name in protocols
-        if (owner := (people or {}).get(name)) in protocols and owner != name
-    }
     placed: set[str] = set()
 
-    def new(subjects: Iterable[str], name: str) -> tuple[str, ...]:
-        named = [f"{owners.get(name, name)}/{subject}" for subject in subjects]
-        return tuple(subject for subject in named if subject not in placed)
+    def new(subjects: Iterable[str], own: str) -> tuple[str, ...]:
+        """Those of a set's subjects that it decides about, by their names."""
+        names = []
+        for subject in subjects:
+            name = (named or {}).get(own, {}).get(subject, f"{own}/{subject}")
+            owner = name.partition("/")[0]
+            others = owner != own and subject in protocols[owner].subjects
+            if not others and name not in placed:
+                names.append(name)
+        placed.update(names)
+        return tuple(names)
 
     groups: list[tuple[str, ...]] = []
     training: tuple[str, ...] = ()
-    for name in sorted(protocols, key=lambda name: name in owners):  # those who name first
-        protocol = protocols[name]
-        more = [new(group, name) for group in protocol.groups]
+    for set_name, protocol in protocols.items():
+        more = [new(group, set_name) for group in protocol.groups]
         groups = [one + two for one, two in zip_longest(groups, more, fillvalue=())]
-        training += new(protocol.training, name)
-        placed.update(training, *groups)
+        training += new(protocol.training, set_name)
     return FoldProtocol(
         name="+".join(dict.fromkeys(protocol.name for protocol in protocols.values())),
         groups=tuple(tuple(sorted(group)) for group in groups),
@@ -181,7 +168,7 @@ def split_subjects(
     """
     group = protocol.test_subjects(fold)
     present = sorted(set(subjects))
-    _check_known(protocol, present)
+    check_known(protocol, present)
     test = tuple(subject for subject in present if subject in group)
     rest = [subject for subject in present if subject not in group]
     if not test:
@@ -227,7 +214,7 @@ def check_folds(
         ConfigurationError: As ``split_subjects``.
     """
     requested, present = set(folds), set(subjects)
-    _check_known(protocol, sorted(present))
+    check_known(protocol, sorted(present))
     try:
         for fold in sorted(requested):
             split_subjects(protocol, fold, present, n_validation, seed=0)
@@ -253,8 +240,8 @@ def check_folds(
         ) from None
 
 
-def _check_known(protocol: FoldProtocol, present: Sequence[str]) -> None:
-    """Check that the protocol names all subjects of the data."""
+def check_known(protocol: FoldProtocol, present: Sequence[str]) -> None:
+    """Check that a protocol names all subjects of the data; raises ConfigurationError."""
     named = protocol.subjects
     unknown = sorted(set(present) - set(named))
     file = own_settings("parameters_data.yml")

@@ -13,8 +13,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from action_units.config import Parameters
-from action_units.pipelines.folds import fold_tag
-from action_units.pipelines.shape import Shape
+from action_units.pipelines.folds import fold_of
 
 SAMPLE = "sample"
 """Tag of nodes that render the sample."""
@@ -44,20 +43,17 @@ class Selection:
     """What a run does of the registered pipelines.
 
     Attributes:
-        folds: The folds that are trained and evaluated.
+        fold: The only fold that is trained and evaluated; None for all.
         reasons: By the tag of nodes that are left out, the parameter that causes it.
     """
 
-    folds: tuple[int, ...]
+    fold: int | None
     reasons: Mapping[str, str]
 
     @classmethod
     def of(cls, parameters: Parameters) -> Self:
         """What a run with these parameters does."""
-        fold = parameters.fold
-        existing = range(1, Shape.of(parameters).folds + 1)
-        folds = tuple(existing) if fold is None else (fold,)
-        reasons = {fold_tag(other): f"fold={fold}" for other in existing if other not in folds}
+        reasons = {}
         if not parameters.sample.render:
             reasons[SAMPLE] = "sample.render=false"
         for name, coded in parameters.coded_sets.items():
@@ -74,10 +70,12 @@ class Selection:
             reasons[FROM_SCRATCH] = "finetune.also_from_scratch=false"
         if not parameters.pretraining:
             reasons[PRETRAINING] = reasons[FROM_SCRATCH] = "pretraining=false"
-        return cls(folds, reasons)
+        return cls(parameters.fold, reasons)
 
     def reason(self, node: Node) -> str | None:
         """The parameter that leaves a node out, None where it is done."""
+        if self.fold is not None and fold_of(node.tags) not in (None, self.fold):
+            return f"fold={self.fold}"
         return next((self.reasons[tag] for tag in node.tags if tag in self.reasons), None)
 
     def nodes(self, pipeline: Pipeline) -> list[Node]:

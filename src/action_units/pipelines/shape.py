@@ -1,11 +1,12 @@
 """What pipelines are built for: the sets and the number of folds."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from action_units.config import Parameters
-from action_units.labels.folds import fold_protocol
+from action_units.errors import ConfigurationError
 
 _NAME = re.compile(r"([^\[\]]+)\[(.*)\]")
 
@@ -31,15 +32,24 @@ class Shape:
     on: str = "studio"
 
     @classmethod
-    def of(cls, parameters: Parameters) -> Self:
-        """The shape that a run with these parameters needs."""
-        protocols = [fold_protocol(name) for name in parameters.protocols_of_sets.values()]
-        return cls(
-            parameters.coded,
-            parameters.web,
-            max(len(protocol.folds) for protocol in protocols),
-            parameters.on or cls.on,
-        )
+    def of(cls, parameters: Parameters, n_subjects: Callable[[str], int]) -> Self:
+        """The shape that a run with these parameters needs.
+
+        Args:
+            parameters: Of the run.
+            n_subjects: Counts the subjects of a coded set; called only for a protocol that has
+                a fold for each.
+
+        Raises:
+            ConfigurationError: ``fold`` is more than there are.
+        """
+        folds = parameters.fold_protocols.n_folds(n_subjects)
+        if parameters.fold is not None and parameters.fold > folds:
+            raise ConfigurationError(
+                f"fold is {parameters.fold}, but protocol {parameters.fold_protocols.name!r} "
+                f"has {f'the folds 1 to {folds}' if folds > 1 else 'one fold'}."
+            )
+        return cls(parameters.coded, parameters.web, folds, parameters.on or cls.on)
 
     @classmethod
     def parse(cls, name: str) -> tuple[str, Self]:

@@ -142,6 +142,7 @@ def evaluate(
     return FoldEvaluation(
         fold=fold,
         protocol=split["protocol"],
+        n_folds=split.get("n_folds", 3),  # earlier versions had no others
         rendered=bool((predictions["origin"] == "rendered").all()),
         train=tuple(split["train"]),
         validation=tuple(split["validation"]),

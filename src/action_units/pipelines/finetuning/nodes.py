@@ -1,7 +1,6 @@
 """Nodes of fine-tuning: all of one fold."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from action_units.config import FinetuneSettings, TrainingConfig
+from action_units.config import ChosenProtocols, FinetuneSettings, TrainingConfig
 from action_units.errors import ConfigurationError
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
 from action_units.evaluation.predictions import check_no_duplicate_images
@@ -19,7 +18,6 @@ from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.action_units import au_columns
 from action_units.labels.coded_frames import MISSING
-from action_units.labels.folds import fold_protocol
 from action_units.labels.folds import split_subjects as split_protocol
 from action_units.models.trained import TrainedModel
 from action_units.pipelines.parameters import check_face_size
@@ -31,7 +29,7 @@ Tuned = tuple[TrainedModel, dict[str, Any], pd.DataFrame, pd.DataFrame]
 
 def split_subjects(
     faces: FaceStore,
-    protocols: Mapping[str, str],
+    protocols: ChosenProtocols,
     finetune: FinetuneSettings,
     seed: int,
     *,
@@ -41,21 +39,23 @@ def split_subjects(
 
     Args:
         faces: Of the coded sets.
-        protocols: The fold protocol of each coded set.
+        protocols: Of the coded sets.
         finetune: The parameters of fine-tuning.
         seed: Of the draw of validation subjects.
         fold: The fold.
 
     Returns:
-        Subjects of ``train``, ``validation`` and ``test``, and the hash of all faces and
-        labels, which identifies the folds' data.
+        Subjects of ``train``, ``validation`` and ``test``, how many folds the protocol has,
+        and the hash of all faces and labels, which identifies the folds' data.
 
     Raises:
-        ConfigurationError: A picture is on both sides under two subjects' names.
+        ConfigurationError: The subjects do not fit the protocol, or a picture is on both sides
+            under two subjects' names.
     """
-    protocol = "+".join(dict.fromkeys(protocols.values()))
+    sets = faces.table["set"].to_numpy(np.str_) if "set" in faces.table else None
+    protocol = protocols.resolve(faces.subjects, faces.labels, sets)
     split = split_protocol(
-        fold_protocol(protocol),
+        protocol,
         fold,
         set(faces.subjects.tolist()),
         finetune.validation_subjects,
@@ -66,7 +66,13 @@ def split_subjects(
         faces.table, split.train + split.validation, split.test, faces.faces
     )
     data = sha256("".join(faces.table["sha256"]).encode() + faces.labels.tobytes())
-    return {"protocol": protocol, "fold": fold, **who, "data_sha256": data.hexdigest()}
+    return {
+        "protocol": protocol.name,
+        "fold": fold,
+        "n_folds": len(protocol.folds),
+        **who,
+        "data_sha256": data.hexdigest(),
+    }
 
 
 def finetune(

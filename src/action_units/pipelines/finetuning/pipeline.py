@@ -29,7 +29,7 @@ def _fold(fold: int) -> list[Node]:
     return [
         Node(
             split,
-            ["coded_faces", "params:protocols_of_sets", "params:finetune", "params:seed"],
+            ["coded_faces", "params:fold_protocols", "params:finetune", "params:seed"],
             "split",
             name="split_subjects",
         ),
