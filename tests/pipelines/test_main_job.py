@@ -120,7 +120,7 @@ def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(copied):
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        ("protocol=x", r"protocol is 'x'; it must be one of: fg2020, standard"),
+        ("protocol=x", r"protocol is 'x'; it must be one of bp4d, fg2020,"),
         ("device=tpu", r"device.*tpu"),
     ],
 )
