@@ -65,12 +65,15 @@ def test_intensities_stand_beside_the_occurrence(root):
     folder = root / "AUCoding/AU_INT/AU12"
     folder.mkdir(parents=True)
     (folder / "F001_T1_AU12.csv").write_text("100,0\n101,4\n102,9\n103,5\n")
+    (folder / "M018_T10_AU01.csv").write_text("0,3\n")
     table = plan(root).frames
-    assert list(table)[4:] == ["AU01", "AU12", "AU12_r"]
+    assert list(table)[4:] == ["AU01", "AU12", "AU01_r", "AU12_r"]
+    assert table["AU01_r"].tolist() == [-1, -1, -1, 3, -1]
     assert table["AU12_r"].tolist() == [0, 4, -1, -1, -1]
     assert table["AU12"].tolist() == [-1, 1, 1, -1, 1]
     assert (table.dtypes[4:] == "int8").all()
     assert plan(root, aus=[1]).aus == (1,)
+    (folder / "M018_T10_AU01.csv").unlink()
     alone = plan(root, labels=str(root / "AUCoding/AU_INT"), media=str(root), present_from=2)
     assert alone.frames[["frame", "AU12", "AU12_r"]].to_numpy().tolist() == [
         [100, 0, 0], [101, 1, 4], [103, 1, 5]]  # fmt: skip
@@ -92,7 +95,7 @@ def test_a_folder_may_be_numbered_from_another_frame(root):
         (("F001/T1/100.jpg", "F001/T1/0100.jpg"), {}, r"100\.jpg: .*has the same number"),
         (("a/F001/T1/1.jpg", "b/F001/T1/1.jpg"), {}, r"T1 of F001; .*set coded_sets\.bp4d\.med"),
         (("F001_T1.mp4",), {}, r"F001_T1\.mp4: .*set coded_sets\.bp4d\.first_frame: 0 or 1"),
-        (("F001/T1/100.jpg",), {}, r"4 of 5 frames with codes have no picture \(F001 2, M018 2"),
+        (("F001/T1/100.jpg",), {}, r"F001_T1\.csv, line 3: 4 of 5 frames with codes have no picture \(F001 2, M018 2"),
         (("F001/T1/1.jpg",), {"present_from": 2}, r"are 0 and 1, not .*set present_from: null"),
     ],
 )  # fmt: skip
@@ -108,8 +111,9 @@ def test_crops_of_a_task_are_of_its_coded_pictures(root, portraits, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), portraits[frame % 3])
     write_video(root / "F001_T1.avi", [portraits[0]] * 104)
+    assert [one.first_frame for one in plan(root, first_frame=0).recordings] == [0, 1]
+    (root / "AUCoding/AU_OCC/F001_T1.csv").write_text("not read")
     found = plan(root, first_frame=0, exclude=[{"subject": "F001", "reason": "x"}])
     done = crop_videos(found.recordings, tmp_path / "o", tmp_path / "w", workers=Workers(0))
     assert done.table["image"].tolist() == [f"M018_T10_0000000{n}.jpg" for n in (0, 1)]
     assert found.left_out == {"F001": "x"}
-    assert len(plan(root, first_frame=0).recordings) == 2

@@ -77,7 +77,7 @@ def test_frames_without_a_picture_are_counted_by_subject(the_set, tmp_path, capl
     with pytest.raises(LabelError) as error:
         the_set.plan()
     assert "3 of 4 frames with codes have no picture (anna 2, bo 1)" in str(error.value)
-    assert "the first is frame 4 of" in str(error.value)
+    assert "such as frame 4 of smile. Are all files there" in str(error.value)
     assert "coded_sets.ours.unmatched, from 0" in str(error.value)
     with pytest.raises(LabelError):
         the_set.plan(unmatched=0.74)

@@ -304,7 +304,7 @@ def test_rows_become_a_plan(tmp_path):
     values = {"reader": "table", "protocol": "own"}
     with pytest.raises(
         LabelError,
-        match=r"1 of 3 frames with codes have no picture \(a 1\); the first is frame 3",
+        match=r"1 of 3 frames with codes have no picture \(a 1\), such as frame 3",
     ):
         plan_coded_set("own", CodedSetSettings(**values), tmp_path)
     plan = plan_coded_set("own", CodedSetSettings(**values, unmatched=0.5), tmp_path)

@@ -135,8 +135,22 @@ def test_a_missing_or_doubled_intensity_file_is_named(intensities):
     with pytest.raises(LabelError, match=r"F001_T1_AU14\.csv is missing"):
         read_bp4d_intensities(intensities, (6, 12, 14))
     (intensities / "F001_T1_AU06.csv").write_text("100,1\n")
-    with pytest.raises(LabelError, match="the same file lies in"):
-        read_bp4d_intensities(intensities, (6, 12))
+    with pytest.raises(
+        LabelError, match=r"F001_T1_AU06\.csv: .* is of the same subject and dif"
+    ):
+        find_bp4d(intensities)
+
+
+def test_a_file_may_lie_in_two_places(occ, intensities):
+    for folder in (occ, intensities):
+        shutil.copytree(folder, folder / "again")
+    found = find_bp4d(occ)
+    assert read_bp4d(occ).table.equals(bp4d.read_bp4d(found, AUS).table)
+    assert "F001_T1.csv" in {path.name for path in found.skipped}
+    assert len(read_bp4d_intensities(intensities, (6, 12)).table) == 3
+    write_occurrence(occ / "again/F001_T1.csv", range(5))
+    with pytest.raises(LabelError, match=r"F001_T1\.csv is of the same subject and differs"):
+        find_bp4d(occ)
 
 
 def test_a_folder_without_codes_is_named(tmp_path):

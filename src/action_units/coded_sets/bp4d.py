@@ -42,9 +42,7 @@ def read_bp4d_set(
         frames = read_bp4d_intensities(files, settings.aus)
     else:
         frames = read_bp4d(files, settings.aus)
-        if files.intensities and (
-            of := {*frames.aus} & {au for *_, au, _ in files.intensities}
-        ):
+        if files.intensities and (of := {*frames.aus} & {au for *_, au in files.intensities}):
             intensities = read_bp4d_intensities(files, sorted(of), partly=True)
             frames = _with_intensities(frames, intensities)
     media, others = find_sequences(
@@ -57,6 +55,7 @@ def read_bp4d_set(
     return CodedData(
         frames,
         media,
+        place_of=files.place_of,
         left_out=seen & {*left_out},
         skipped=(*files.skipped, *others),
     )

@@ -73,4 +73,4 @@ def _trial_of(path: str) -> Key | None:
     """The subject and the trial of ``…/SN001/A1_AU1_TrailNo_1``."""
     *_, above, trial = ("", *path.split("/"))
     subject = subject_of(above)
-    return (subject, trial) if subject and subject_of(trial) is None else None
+    return (subject, trial) if subject else None

@@ -5,7 +5,7 @@ Nothing is decoded for that, so that what does not match is known before any wor
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -52,7 +52,9 @@ class CodedPlan:
             scored; ``no_picture``, frames without a picture; ``no_codes``, pictures without
             codes. The last two are of pictures: how many frames a video has is only known
             when it is opened.
+        without_picture: The image of the first frame that has no picture.
         source: The file or folder of the codes, for messages.
+        place_of: As of ``CodedData``.
         unmatched: The share of the frames with codes that may have no picture.
         unlabelled: The share of the pictures that may have no codes.
     """
@@ -65,7 +67,9 @@ class CodedPlan:
     set_aside: dict[str, str]
     skipped: list[Path]
     unused: Mapping[str, Counter[str]]
+    without_picture: str | None
     source: Path
+    place_of: Callable[[str, str, int], tuple[Path, int | None]] | None = None
     unmatched: float = 0.0
     unlabelled: float = 1.0
 
@@ -82,20 +86,25 @@ class CodedPlan:
                 they must be, or too many frames of the set do not match.
         """
         unused = {kind: Counter(by_subject) for kind, by_subject in self.unused.items()}
+        first = self.without_picture
         for one in self.recordings:
             n_frames = check_recording(one, max_megapixels)
             if one.pictures is None and one.tolerance is None:
-                end = one.first_frame + n_frames
-                n_matched = sum(one.first_frame <= frame < end for frame in one.images)
-                unused["no_picture"][one.subject] += len(one.images) - n_matched
-                unused["no_codes"][one.subject] += n_frames - n_matched
-        self.check_shares(unused)
+                there = range(one.first_frame, one.first_frame + n_frames)
+                missing = [name for frame, name in one.images.items() if frame not in there]
+                first = first or next(iter(missing), None)
+                unused["no_picture"][one.subject] += len(missing)
+                unused["no_codes"][one.subject] += n_frames - len(one.images) + len(missing)
+        self.check_shares(unused, first)
 
-    def check_shares(self, unused: Mapping[str, Counter[str]]) -> None:
+    def check_shares(
+        self, unused: Mapping[str, Counter[str]], without_picture: str | None
+    ) -> None:
         """Check that not too many frames and pictures are unused.
 
         Args:
             unused: As the attribute.
+            without_picture: As the attribute.
 
         Raises:
             LabelError: More than the set's settings allow.
@@ -106,22 +115,22 @@ class CodedPlan:
             ("no_picture", n_frames, "unmatched", self.unmatched),
             ("no_codes", n_pictures, "unlabelled", self.unlabelled),
         ):
-            if (n := unused[kind].total()) > allowed * total:
-                example = self._first_without_picture() if kind == "no_picture" else ""
-                raise LabelError(
-                    self.source,
-                    f"{n:,} of {total:,} {_UNUSED[kind]} ({_by_subject(unused[kind])})"
-                    f"{example}. Are all files there, and numbered alike? If so, leave "
-                    f"subjects out by coded_sets.{self.name}.exclude, or raise the share that "
-                    f"may be so, coded_sets.{self.name}.{option}, from {allowed:g}.",
-                )
-
-    def _first_without_picture(self) -> str:
-        for one in self.recordings:
-            for frame in one.images if one.pictures is not None else ():
-                if frame not in (one.pictures or ()):
-                    return f"; the first is frame {frame} of {one.path}"
-        return ""
+            if (n := unused[kind].total()) <= allowed * total:
+                continue
+            path, line, example = self.source, None, ""
+            if kind == "no_picture" and without_picture is not None:
+                row = self.frames[self.frames["image"] == without_picture].iloc[0]
+                example = f", such as frame {row['frame']} of {row['recording']}"
+                if self.place_of is not None:
+                    path, line = self.place_of(row["subject"], row["recording"], row["frame"])
+            raise LabelError(
+                path,
+                f"{n:,} of {total:,} {_UNUSED[kind]} ({_by_subject(unused[kind])}){example}. "
+                "Are all files there, and numbered alike? If so, leave subjects out by "
+                f"coded_sets.{self.name}.exclude, or raise the share that may be so, "
+                f"coded_sets.{self.name}.{option}, from {allowed:g}.",
+                line,
+            )
 
     def log_counts(self) -> None:
         """Log what of the set is not used."""
@@ -179,6 +188,7 @@ def plan_coded_set(
     unused = {kind: Counter[str]() for kind in _UNUSED}
     unused["no_score"].update(rows.loc[~has_score, "subject"])
     recordings, skipped = [], [*data.skipped]
+    without_picture = None
     without_codes = dict(data.media)
     for key, part in frames.groupby(["subject", "recording"], sort=False):
         subject, recording = cast(tuple[str, str], key)
@@ -187,9 +197,10 @@ def plan_coded_set(
         images = dict(zip(part["frame"].tolist(), part["image"].tolist(), strict=True))
         recordings.append(_recording(subject, recording, media, images))
         if media.pictures is not None and media.tolerance is None:
-            n_matched = len(images.keys() & media.pictures)
-            unused["no_picture"][subject] += len(images) - n_matched
-            unused["no_codes"][subject] += len(media.pictures) - n_matched
+            missing = [name for frame, name in images.items() if frame not in media.pictures]
+            without_picture = without_picture or next(iter(missing), None)
+            unused["no_picture"][subject] += len(missing)
+            unused["no_codes"][subject] += len(media.pictures) - len(images) + len(missing)
     for (subject, _), media in without_codes.items():
         if media.pictures is None:
             skipped.append(media.path)
@@ -204,11 +215,13 @@ def plan_coded_set(
         dict(data.set_aside),
         sorted(skipped),
         unused,
+        without_picture,
         coded.source,
+        data.place_of,
         settings.unmatched,
         settings.unlabelled,
     )
-    plan.check_shares(unused)
+    plan.check_shares(unused, without_picture)
     return plan
 
 

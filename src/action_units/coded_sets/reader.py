@@ -39,6 +39,8 @@ class CodedData:
         media: The pictures of each recording, by subject and recording.
         images: The names that crops have, without their suffix, where the set has names of
             its own, by subject, recording and frame; None: names are made of these three.
+        place_of: The file, and the line if it is known, of a frame's codes, by subject,
+            recording and frame, for messages; None: only `frames.source` is known.
         left_out: Of the subjects that the reader was to leave out, those whose files it has
             seen; they may also be in `frames`.
         set_aside: Recordings or subjects that cannot be used, with the reason.
@@ -48,6 +50,7 @@ class CodedData:
     frames: CodedFrames
     media: Mapping[tuple[str, str], Media]
     images: Callable[[str, str, int], str] | None = None
+    place_of: Callable[[str, str, int], tuple[Path, int | None]] | None = None
     left_out: Collection[str] = ()
     set_aside: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[Path, ...] = ()

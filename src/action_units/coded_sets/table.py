@@ -10,6 +10,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +86,17 @@ def read_table(
     return CodedData(
         CodedFrames(frames, aus, scale_of(settings), table.path),
         found.media,
+        place_of=partial(_place_of, table.path, pd.DataFrame(keys | {"line": table.lines})),
         left_out=left,
         skipped=tuple(others),
     )
+
+
+def _place_of(
+    path: Path, rows: pd.DataFrame, subject: str, recording: str, frame: int
+) -> tuple[Path, int]:
+    own = rows["subject"].eq(subject) & rows["recording"].eq(recording)
+    return path, int(rows.loc[own & rows["frame"].eq(frame), "line"].iloc[0])
 
 
 def _find_table(path: Path, folder: Path) -> Path:

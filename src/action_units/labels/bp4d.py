@@ -26,7 +26,7 @@ import numpy as np
 from action_units.errors import LabelError
 from action_units.labels.action_units import AU_NAMES, au_column, au_columns
 from action_units.labels.coded_frames import MISSING, CodedFrames, Recording, coded_frames
-from action_units.labels.label_files import read_codes, walk
+from action_units.labels.label_files import check_same_content, read_codes, walk
 
 logger = logging.getLogger(__name__)
 
@@ -43,28 +43,37 @@ class BP4DFiles:
 
     Attributes:
         folder: In which they were looked for.
-        occurrences: The files of each subject and task.
-        intensities: The same of each AU; all by subject, task and AU.
+        occurrences: The file of each subject and task.
+        intensities: The file of each subject, task and AU.
         skipped: Other files in their folders.
     """
 
     folder: Path
-    occurrences: list[tuple[str, str, Path]]
-    intensities: list[tuple[str, str, int, Path]]
+    occurrences: dict[tuple[str, str], Path]
+    intensities: dict[tuple[str, str, int], Path]
     skipped: list[Path]
 
     def subjects(self) -> set[str]:
         """Whose files there are."""
-        return {one[0] for one in self.occurrences} | {one[0] for one in self.intensities}
+        return {key[0] for key in self.occurrences} | {key[0] for key in self.intensities}
 
     def without(self, subjects: Collection[str]) -> "BP4DFiles":
         """The files of the other subjects."""
         return BP4DFiles(
             self.folder,
-            [one for one in self.occurrences if one[0] not in subjects],
-            [one for one in self.intensities if one[0] not in subjects],
+            {key: path for key, path in self.occurrences.items() if key[0] not in subjects},
+            {key: path for key, path in self.intensities.items() if key[0] not in subjects},
             self.skipped,
         )
+
+    def place_of(self, subject: str, task: str, frame: int) -> tuple[Path, int | None]:
+        """The file of a task's codes, and the line of a frame."""
+        paths = [path for key, path in self.intensities.items() if key[:2] == (subject, task)]
+        path = self.occurrences.get((subject, task)) or paths[0]
+        for line, text in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+            if line > 1 and text.partition(",")[0].strip() == str(frame):
+                return path, line
+        return path, None
 
 
 def find_bp4d(folder: Path | str) -> BP4DFiles:
@@ -74,29 +83,33 @@ def find_bp4d(folder: Path | str) -> BP4DFiles:
         folder: BP4D's ``AUCoding``, ``AU_OCC`` or ``AU_INT``, or a folder that contains it.
 
     Raises:
-        LabelError: There is none.
+        LabelError: There is none, or one lies in two places and differs.
     """
-    files = BP4DFiles(Path(folder), [], [], [])
-    for place, names in walk(folder, files.skipped):
+    found = BP4DFiles(Path(folder), {}, {}, [])
+    for place, names in walk(folder, found.skipped):
         matches = {name: _NAME.fullmatch(name) for name in names}
         if not any(matches.values()):
             continue
         for name, match in matches.items():
+            path = place / name
             if match is None:
-                files.skipped.append(place / name)
+                found.skipped.append(path)
                 continue
-            subject, task = match[1].upper(), match[2].upper()
+            key = match[1].upper(), match[2].upper()
             if match[3]:
-                files.intensities.append((subject, task, int(match[3]), place / name))
+                first = found.intensities.setdefault((*key, int(match[3])), path)
             else:
-                files.occurrences.append((subject, task, place / name))
-    if not files.occurrences and not files.intensities:
+                first = found.occurrences.setdefault(key, path)
+            if first != path:
+                check_same_content(first, path)
+                found.skipped.append(path)
+    if not found.occurrences and not found.intensities:
         raise LabelError(
             folder,
             "no recording with codes is in this folder; expected AU_OCC/F001_T1.csv or "
             "AU_INT/AU06/F001_T1_AU06.csv and so on, at any depth.",
         )
-    return files
+    return found
 
 
 def read_bp4d(files: BP4DFiles, aus: Sequence[int] | None = None) -> CodedFrames:
@@ -114,7 +127,7 @@ def read_bp4d(files: BP4DFiles, aus: Sequence[int] | None = None) -> CodedFrames
     """
     read = [
         (subject, task, path, *_read_occurrence(path, aus))
-        for subject, task, path in files.occurrences
+        for (subject, task), path in files.occurrences.items()
     ]
     if aus is None:
         scored = {
@@ -149,14 +162,11 @@ def read_bp4d_intensities(
         LabelError: A task lacks the file of an AU, or a line is not a frame and 0–5 or 9.
     """
     if aus is None:
-        aus = sorted({au for *_, au, _ in files.intensities})
+        aus = sorted({au for *_, au in files.intensities})
     tasks: dict[tuple[str, str], dict[int, Path]] = {}
-    for subject, task, au, path in files.intensities:
+    for (subject, task, au), path in files.intensities.items():
         if au in aus:
-            own = tasks.setdefault((subject, task), {})
-            if au in own:
-                raise LabelError(path, f"the same file lies in {own[au].parent}.")
-            own[au] = path
+            tasks.setdefault((subject, task), {})[au] = path
     recordings = []
     for (subject, task), own in tasks.items():
         path = next(iter(own.values()))

@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 MISSING = -1
 """The code of an AU that was not or could not be scored in a frame."""
 
-PRESENT_FROM = 2
-"""The intensity from which an AU counts as present, as in the literature on DISFA."""
-
 
 @dataclass(frozen=True)
 class Recording:
