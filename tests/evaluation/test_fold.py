@@ -94,7 +94,17 @@ def test_a_curve_with_epochs_not_validated_makes_the_round_trip():
 def test_a_fold_makes_the_round_trip(scratch):
     fold = made_up_fold(2, scratch=scratch, absent=[5])
     back = FoldEvaluation.from_json(turned(fold.to_json()))
-    for name in ("fold", "protocol", "rendered", "train", "validation", "test", "provenance"):
+    for name in (
+        "fold",
+        "protocol",
+        "n_folds",
+        "sets",
+        "rendered",
+        "train",
+        "validation",
+        "test",
+        "provenance",
+    ):
         assert getattr(back, name) == getattr(fold, name), name
     assert list(back.models) == ["finetuned", "scratch"][: 1 + scratch]
     for name, model in fold.models.items():

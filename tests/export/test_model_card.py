@@ -177,6 +177,24 @@ def test_rendered_faces_are_warned_of_and_real_ones_have_licences(made):
             assert phrase in card
 
 
+def test_other_sets_are_not_called_disfa(made):
+    summary, members, _ = made
+    cards = {}
+    for sets in (("studio",), ("disfa", "studio")):
+        folds = tuple(replace(fold, sets=sets, rendered=False) for fold in summary.folds)
+        cards[sets] = render_card(replace(summary, folds=folds), members, "x", 1.0, False)
+    alone, both = cards.values()
+    assert front_matter(alone)["datasets"] == ["studio", "web-photographs"]
+    assert front_matter(both)["datasets"] == ["disfa-studio", "web-photographs"]
+    assert "DISFA" not in alone
+    assert "* **studio**: weights inherit" in alone
+    assert "Coded sets: DISFA, studio." in both
+    assert "* **DISFA** is given out" in both
+    for card in cards.values():
+        assert "from intensity 2 of 5" not in card
+        assert "recorded frontally" not in card
+
+
 @pytest.mark.parametrize("rendered", [True, False])
 def test_each_step_has_its_own_faces(rendered):
     *_, card = made_up_card(rendered=rendered, web_rendered=not rendered)

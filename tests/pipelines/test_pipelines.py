@@ -126,6 +126,7 @@ def face_store(subjects, aus, each=4, seed=0):
         "subject": who,
         "frame": frames,
         "origin": RENDERED,
+        "set": "disfa",
         "sha256": [f"{seed:032x}{row:032x}" for row in range(n)],
     }
     return FaceStore(faces, pd.concat([pd.DataFrame(about), table], axis=1), aus)

@@ -90,6 +90,7 @@ class FoldEvaluation:
         fold: Its number, from 1.
         protocol: The fold protocol's name.
         n_folds: How many folds it has.
+        sets: The coded sets whose people are tested, by name.
         rendered: The faces are rendered, not people's.
         train: Subjects trained on.
         validation: Subjects that chose epoch and thresholds.
@@ -115,6 +116,7 @@ class FoldEvaluation:
     scratch: ModelEvaluation | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     n_folds: int = 3
+    sets: tuple[str, ...] = ("disfa",)
 
     def __post_init__(self) -> None:
         """Check the subjects."""
@@ -171,6 +173,7 @@ class FoldEvaluation:
             "fold": self.fold,
             "protocol": self.protocol,
             "n_folds": self.n_folds,
+            "sets": list(self.sets),
             "rendered": self.rendered,
             "subjects": {
                 "train": list(self.train),
@@ -193,7 +196,9 @@ class FoldEvaluation:
             return cls(
                 fold=int(content["fold"]),
                 protocol=content["protocol"],
-                n_folds=int(content.get("n_folds", 3)),  # earlier versions had no others
+                # Earlier versions had no others.
+                n_folds=int(content.get("n_folds", 3)),
+                sets=tuple(content.get("sets", ("disfa",))),
                 rendered=bool(content["rendered"]),
                 **{part: tuple(names) for part, names in content["subjects"].items()},
                 finetuned=models["finetuned"],

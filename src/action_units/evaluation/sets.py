@@ -57,7 +57,7 @@ def _summary_of(
     if not aus:
         return None
     folds = [
-        _fold_of({network: own[network][fold.fold] for network in own}, fold, aus)
+        _fold_of(name, {network: own[network][fold.fold] for network in own}, fold, aus)
         for fold in summary.folds
         if fold.fold in tested
     ]
@@ -68,7 +68,7 @@ def _summary_of(
 
 
 def _fold_of(
-    tables: Mapping[str, pd.DataFrame], fold: FoldEvaluation, aus: Sequence[int]
+    name: str, tables: Mapping[str, pd.DataFrame], fold: FoldEvaluation, aus: Sequence[int]
 ) -> FoldEvaluation:
     """A fold's evaluation on some of its test subjects' frames and some of its AUs."""
     models = {
@@ -81,6 +81,7 @@ def _fold_of(
         rendered=bool((table["origin"] == "rendered").all())
         if "origin" in table
         else fold.rendered,
+        sets=(name,),
         test=tuple(sorted(table["subject"].astype(str).unique())),
         finetuned=models["finetuned"],
         scratch=models.get("scratch"),

@@ -87,6 +87,11 @@ class RunSummary:
         return self.folds[0].aus
 
     @property
+    def coded(self) -> tuple[str, ...]:
+        """The coded sets whose people are tested, by name."""
+        return tuple(sorted({name for fold in self.folds for name in fold.sets}))
+
+    @property
     def protocol(self) -> str:
         """The fold protocol's name."""
         return self.folds[0].protocol

@@ -60,6 +60,7 @@ def render_card(
             draws=bootstrap.RESAMPLES,
             threshold_draws=thresholds.RESAMPLES,
             summary=summary,
+            sets=_set_names(summary),
             models=models,
             spec=first.model.spec,
             parameters=sum(p.numel() for p in first.model.network.parameters()),
@@ -96,10 +97,11 @@ def render_card(
 def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> str:
     """The fields that Hugging Face reads, as YAML, without undefined scores."""
     rendered = summary.rendered
+    named = " and ".join(_set_names(summary))
     data = (
-        {"name": "rendered faces in the layout of DISFA", "type": "rendered-sample"}
+        {"name": f"rendered faces, {named}", "type": "rendered-sample"}
         if rendered
-        else {"name": "DISFA", "type": "disfa"}
+        else {"name": named, "type": "-".join(summary.coded)}
     )
     folds = f"{summary.mean_of_folds} ({summary.protocol})"
     metrics = []
@@ -144,6 +146,11 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
         ],
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=96)
+
+
+def _set_names(summary: RunSummary) -> list[str]:
+    """The coded sets as prose names them."""
+    return ["DISFA" if name == "disfa" else name for name in summary.coded]
 
 
 def with_export(

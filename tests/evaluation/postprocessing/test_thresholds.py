@@ -182,11 +182,11 @@ def test_a_threshold_is_the_median_of_those_fitted_to_each_draws_own_frames(peop
     labels, scores = (np.concatenate(part)[:, None] for part in zip(*people, strict=True))
     who = np.repeat(np.arange(len(people)), [len(y) for y, _ in people])
     fitted = choose_thresholds(labels, scores, 1, subjects=who, seed=seed)
-    draws = np.random.default_rng([seed, len(people)]).integers(
-        len(people), size=(RESAMPLES, len(people))
-    )
+    scored = [person for person, (y, _) in enumerate(people) if (y >= 0).any()]
+    n = max(len(scored), 1)
+    draws = np.random.default_rng([seed, n]).integers(n, size=(RESAMPLES, n))
     cuts = []
-    for draw in [range(len(people)), *draws]:
+    for draw in [scored, *np.array(scored)[draws]] if scored else []:
         frames = np.concatenate([np.flatnonzero(who == person) for person in draw])
         alone = choose_thresholds(labels[frames], scores[frames], 1)
         cuts.append(np.nan if alone.fallback[0] else alone.values[0])

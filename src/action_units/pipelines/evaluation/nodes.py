@@ -144,6 +144,7 @@ def evaluate(
         protocol=split["protocol"],
         n_folds=split.get("n_folds", 3),  # earlier versions had no others
         rendered=bool((predictions["origin"] == "rendered").all()),
+        sets=tuple(sorted(predictions["set"].unique())),
         train=tuple(split["train"]),
         validation=tuple(split["validation"]),
         test=tuple(split["test"]),
