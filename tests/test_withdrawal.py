@@ -13,6 +13,7 @@ from action_units.faces.store import FaceStore
 from action_units.files import atomic_artifact, mark_withdrawn, verify, write_many
 from action_units.locks import RUN_LOCK, locked
 from action_units.media.photographs import Photograph
+from action_units.models.model_files import save_model
 from action_units.withdrawal import (
     Layers,
     People,
@@ -20,6 +21,7 @@ from action_units.withdrawal import (
     check_person,
     withdraw,
 )
+from tests.export.synthetic import synthetic_model
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,72 @@ def test_scores_that_count_the_person_are_deleted_with_tests_on_their_set(tmp_pa
     withdraw("P2", layers, "2024-05-01")
     assert kept.is_file()
     assert not gone.parent.exists()
+
+
+def test_a_subject_is_removed_from_all_sets_that_have_the_name(tmp_path):
+    """Also where crops are called otherwise, and where several sets are trained as one."""
+    layers = layers_in(tmp_path)
+    for name in ("a", "b"):
+        people = ["P1", "P2"] if name == "a" else ["P3", "P4"]
+        images = [f"{name}{who}_x_00000001.jpg" for who in people]
+        table = pd.DataFrame({"image": images, "subject": people, "AU12": np.int8(1)})
+        (layers.primary / name).mkdir()
+        for image in images:
+            (layers.primary / name / image).touch()
+        table.to_parquet(layers.primary / f"{name}_frames.parquet")
+        table.to_parquet(layers.primary / name / "labels.parquet")
+        FaceStore(np.zeros((2, 8, 8), np.uint8), table, (12,)).save(layers.features / name)
+        journal = layers.intermediate / name / "cropping"
+        with Journal.open(journal, {}) as opened:
+            rows = [[image, who] for image, who in zip(images, people, strict=True)]
+            opened.add([Entry(who, "1", [], [[image, "no face", "", ""]])
+                        for image, who in rows])  # fmt: skip
+        quarantine = layers.reports / "quarantine" / name / "cropping.csv"
+        quarantine.parent.mkdir(parents=True)
+        quarantine.write_text("path,reason\n" + "".join(f"{i},no face\n" for i in images))
+    lost = layers.reports / "a+b_lost_frames.csv"
+    lost.write_text("subject,frames,lost\na/P1,1,0\nb/P3,1,0\n")
+    trained = {
+        "a/own/fold1": ["P2"],
+        "b/own/fold1": ["P3"],
+        "a+b/own/fold1": ["a/P1"],
+        "a+b/own/fold2": ["a/P2"],
+    }
+    for place, subjects in trained.items():
+        of_run = {
+            "train": subjects,
+            "validation": [],
+            "test": ["a/P1" if "+" in place else "P1"],
+        }
+        model = synthetic_model(
+            subjects=of_run if not place.startswith("b") else {"train": subjects}
+        )
+        save_model(model, layers.models / "main" / place / "finetuned.safetensors")
+        (layers.models / "main/checkpoints" / f"{place}_finetuned").mkdir(parents=True)
+        (layers.reports / "main" / place).mkdir(parents=True)
+        (layers.reports / "main" / place / "evaluation.json").write_text("{}")
+
+    assert check_person("P1", layers, tmp_path / "raw", []) == "P1"
+    done = withdraw("P1", layers, "2026-01-01")
+    assert [str(path.relative_to(layers.models)) for path in done.models] == [
+        "main/a+b/own/fold1/finetuned.safetensors"
+    ]
+    crops = {path.name for path in layers.primary.glob("*/*.jpg")}
+    assert crops == {"aP2_x_00000001.jpg", "bP3_x_00000001.jpg", "bP4_x_00000001.jpg"}
+    assert set(FaceStore.open(layers.features / "a").subjects) == {"P2"}
+    assert set(FaceStore.open(layers.features / "b").subjects) == {"P3", "P4"}
+    for name, kept in (("a", ["P2"]), ("b", ["P3", "P4"])):
+        with Journal.open(layers.intermediate / name / "cropping", {}) as opened:
+            assert [who for who in ("P1", "P2", "P3", "P4") if opened.get(who)] == kept
+        rows = pd.read_csv(layers.reports / "quarantine" / name / "cropping.csv")["path"]
+        assert rows.tolist() == [f"{name}{who}_x_00000001.jpg" for who in kept]
+        frames = pd.read_parquet(layers.primary / f"{name}_frames.parquet")
+        assert frames["subject"].tolist() == kept
+    assert pd.read_csv(lost)["subject"].tolist() == ["b/P3"]
+    # Every score of a set with the person counts the person.
+    reports = {path.parts[-4] for path in layers.reports.rglob("evaluation.json")}
+    states = {path.parts[-3] for path in (layers.models / "main/checkpoints").rglob("fold*_*")}
+    assert reports == states == {"b"}
 
 
 def test_a_removal_is_refused_while_a_run_is_at_work(tmp_path):

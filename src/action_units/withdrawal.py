@@ -17,7 +17,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
@@ -71,9 +71,11 @@ class People:
 
     Attributes:
         names: As in the label tables, as folders of photographs, and as in names of crops.
+        images: The names of their crops that tables know, whatever these are called.
     """
 
     names: frozenset[str]
+    images: frozenset[str] = frozenset()
 
     @classmethod
     def named(cls, *names: str) -> Self:
@@ -94,6 +96,8 @@ class People:
             parts = parts[-_DEPTH:]
         stem = PurePosixPath(parts[-1]).stem
         recordings = {match[1] for part in parts if (match := _RECORDING.match(part))}
+        if parts[-1] in self.images:
+            return True
         if {*parts, stem, _FACE.sub("", stem), *recordings} & self.names:
             return True
         # An identity may be several folders deep: `train/p0` is spelled `train~p0`.
@@ -219,7 +223,9 @@ def withdraw(name: str, layers: Layers, date: str) -> Removal:
         ArtifactError: A run is at work in one of the folders, or the disk refused. What is
             not removed yet is removed when the command is repeated.
     """
-    removal = Removal(People.named(name), layers, f"{name}, on {date}")
+    named = People.named(name)
+    person = replace(named, images=frozenset(_images_of(named, layers)))
+    removal = Removal(person, layers, f"{name}, on {date}")
     roots = [folder for folder in vars(layers).values() if isinstance(folder, Path)]
     with ExitStack() as stack:
         for folder in layers.journals:
@@ -284,6 +290,14 @@ def files_of(person: People, folder: Path) -> list[Path]:
     ]
 
 
+def _images_of(person: People, layers: Layers) -> Iterator[str]:
+    """The names of a person's crops, by the tables of crops and of coded frames."""
+    for path in [*layers.primary.glob("*/*.parquet"), *layers.primary.glob("*_frames.parquet")]:
+        with reading(path):
+            table = pd.read_parquet(path, columns=["image", "subject"])
+        yield from table.loc[table["subject"].isin(person.names), "image"]
+
+
 def _mark_models(removal: Removal) -> None:
     """Mark every model trained with the person, and delete the states it was trained from."""
     person = removal.person
@@ -301,8 +315,11 @@ def _mark_models(removal: Removal) -> None:
                 part: any(map(person.include, who))
                 for part, who in provenance.get("subjects", {}).items()
             }
-            if any(parts.values()):
-                removal.sets |= {*path.relative_to(run).parts[0].split("+")}
+            removal.sets |= {
+                who.rpartition("/")[0] or path.relative_to(run).parts[0]
+                for subjects in provenance.get("subjects", {}).values()
+                for who in filter(person.include, subjects)
+            }
             from_web = in_web and provenance.get("stage") != "scratch"
             if parts.get("train") or parts.get("validation") or from_web:
                 marked.add(path)

@@ -115,5 +115,6 @@ def test_kedros_plugin_reports_nothing_without_the_checkouts_file(
         timeout=120,
         check=False,
     )
-    assert "coded_faces" in done.stdout + done.stderr  # it came as far as a catalog
+    # It came as far as a catalog.
+    assert "coded_faces" in done.stdout or "04_feature/tiny/disfa" in done.stderr
     assert "sent:" not in done.stdout
