@@ -1,0 +1,39 @@
+"""The same face in several web sets."""
+
+import numpy as np
+import pandas as pd
+
+from action_units.faces.repeats import drop_repeats
+from action_units.faces.store import FaceStore
+
+
+def store(*rows):
+    table = pd.DataFrame(rows, columns=["set", "subject", "split", "sha256"])
+    table["image"] = [f"{k}.jpg" for k in range(len(rows))]
+    faces = np.arange(len(rows), dtype=np.uint8)[:, None, None] * np.ones((2, 2), np.uint8)
+    return FaceStore(faces, table.assign(AU01=1), (1,), {"faces": {"size": 2}})
+
+
+def test_a_face_of_two_sets_is_kept_once_and_where_it_is_held_out(caplog):
+    faces = store(
+        ("a", "a/x", "train", "one"),
+        ("a", "a/x", "train", "two"),
+        ("a", "a/y", "train", "own"),
+        ("a", "a/y", "train", "own"),  # twice in one set: as that set has it
+        ("b", "b/z", "train", "one"),
+        ("b", "b/z", "test", "two"),
+        ("b", "b/z", "test", "other"),
+    )
+    kept = drop_repeats(faces)
+    assert kept.table["image"].tolist() == ["0.jpg", "2.jpg", "3.jpg", "5.jpg", "6.jpg"]
+    assert kept.faces[:, 0, 0].tolist() == [0, 2, 3, 5, 6]
+    assert kept.notes == faces.notes
+    assert "2 faces are in several of the sets a, b" in caplog.text
+    learned = set(kept.table[kept.table["split"] == "train"]["sha256"])
+    assert not learned & set(kept.table[kept.table["split"] == "test"]["sha256"])
+
+
+def test_sets_without_a_common_face_stay_as_they_are(caplog):
+    faces = store(("a", "a/x", "train", "one"), ("b", "b/x", "test", "two"))
+    assert drop_repeats(faces) is faces
+    assert not caplog.records
