@@ -26,13 +26,14 @@ _FREE = {
     "preprocess.openface.arguments",
     "coded_sets.disfa.aus",
     "coded_sets.disfa.exclude",
+    "web_sets.web.second_annotations",
 }
 _SETS = ("coded_sets.", "web_sets.")
 
 
 _SET_TEXTS = (
     *("reader", "labels", "media", "protocol", "people", "photographs", "identities"),
-    *("annotations.program", "annotations.path"),
+    "annotations.path",
 )
 
 

@@ -15,6 +15,7 @@ from action_units.datasets.raw import RawFolder
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import PRETRAIN_AUS
 from action_units.pipelines.preprocessing import nodes
+from action_units.pipelines.preprocessing.annotators import Annotator
 from tests.faces.scenes import face_and_box
 from tests.faces.test_openface_runner import Set
 from tests.test_config import configured
@@ -85,7 +86,12 @@ class WebSet:
 
     def read(self):
         return nodes.read_web_labels(
-            self.source(), self.folder / "files", NOBODY, self.web(), self.settings()
+            self.source(),
+            self.folder / "files",
+            self.folder / "models",
+            NOBODY,
+            self.web(),
+            self.settings(),
         )
 
     def web(self):
@@ -104,7 +110,7 @@ class WebSet:
         assert aside.empty, aside
         made, aside = nodes.label_faces(
             crops,
-            self.annotations,
+            labels.annotators,
             labels,
             self.source(),
             self.folder / "crops",
@@ -203,8 +209,9 @@ def test_files_are_found_where_the_message_says_to_put_them(made):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{', '.join(header[1:])}\n{', '.join(row)}\n")
     labels = made.read()
-    assert labels.annotations == made.folder / "files"
-    assert len(labels.table.table) == 8
+    [annotator] = labels.annotators
+    assert annotator.path == made.folder / "files"
+    assert len(annotator.table.table) == 8
 
 
 def test_openface_does_not_see_photographs_of_people_who_have_withdrawn(tmp_path, made):
@@ -219,9 +226,18 @@ def test_openface_does_not_see_photographs_of_people_who_have_withdrawn(tmp_path
     )
     gone = pd.DataFrame({"person": ["Adriana Lima", "train/p0"]})
     web = made.web().model_copy(update={"photographs": str(files.photographs)})
-    labels = nodes.WebLabels({})
+    labels = nodes.WebLabels({}, annotators=(Annotator(web.annotations, files.out),))
     nodes.annotate_photographs(
-        made.source(), labels, pd.DataFrame(), tmp_path, files.out, gone, web, settings, 1
+        made.source(),
+        labels,
+        pd.DataFrame(),
+        tmp_path,
+        files.out,
+        gone,
+        web,
+        settings,
+        1,
+        "cpu",
     )
     assert [photographs for _, photographs in files.calls()] == [["2.jpg"]]
     assert [path.name for path in files.out.rglob("*.csv")] == ["2.jpg.csv"]

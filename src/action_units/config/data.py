@@ -100,16 +100,17 @@ RUN = "run"
 """The annotator that is a finished run of this project."""
 
 
-def _program(name: str) -> str:
-    if name not in (*PROGRAMS, RUN):
-        raise ValueError(f"must be one of: {', '.join((*PROGRAMS, RUN))}")
-    return name
+_ANNOTATORS = (*PROGRAMS, RUN)
 
 
 class AnnotationSettings(Settings):
     """Who annotated the web photographs, and how that is read."""
 
-    program: Annotated[str, AfterValidator(_program)] = DEFAULT
+    program: Annotated[
+        str,
+        Field(pattern=f"^({'|'.join(_ANNOTATORS)})$"),
+        Expected(f"one of: {', '.join(_ANNOTATORS)}"),
+    ] = DEFAULT
     """openface2, openface3, pyfeat, libreface, pyfaceau, table, or run: a finished run."""
     path: PathText | None = None
     """The program's CSV or a folder of its CSVs, or the finished run: its name or its folder of

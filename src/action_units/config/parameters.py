@@ -201,6 +201,19 @@ class Parameters(MachineConfig):
         return self
 
     @model_validator(mode="after")
+    def _mean_is_learned(self) -> Self:
+        learned = self.recipes[self.recipe].pretrain.soft_targets.curve != "none"
+        for name, web in self.chosen_web.items():
+            is_mean = web.second_annotations is not None and web.combine == "mean"
+            if is_mean and self.pretraining and not learned:
+                raise ValueError(
+                    f"web_sets.{name}.combine is mean, a soft target, which recipe "
+                    f"{self.recipe} does not learn; set combine to agreement, or "
+                    f"recipes.{self.recipe}.pretrain.soft_targets.curve to linear"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _one_size(self) -> Self:
         for name, recipe in self.recipes.items():
             network = recipe.network

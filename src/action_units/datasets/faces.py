@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset
 
 from action_units.datasets.verified import ImagePreview
 from action_units.faces.join_sets import join_stores
+from action_units.faces.repeats import join_web_stores
 from action_units.faces.store import INDEX_NAME, FaceStore
 
 _PREVIEWED = 48
@@ -80,7 +81,9 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
         """Open the stores, once their hashes have been found right, and join them."""
         if self.optional and self.missing:
             return None
-        stores = {name: FaceStore.open(folder) for name, folder in self.folders.items()}
+        return self._join({name: FaceStore.open(at) for name, at in self.folders.items()})
+
+    def _join(self, stores: Mapping[str, FaceStore]) -> FaceStore:
         return join_stores(stores, self.people)
 
     def save(self, data: object) -> None:
@@ -102,6 +105,13 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"stores": [str(folder) for folder in self.folders.values()]}
+
+
+class ChosenWebFacesDataset(ChosenFacesDataset):
+    """The faces of the chosen web sets, joined as ``join_web_stores`` does."""
+
+    def _join(self, stores: Mapping[str, FaceStore]) -> FaceStore:
+        return join_web_stores(stores)
 
 
 def _preview(store: FaceStore) -> ImagePreview:

@@ -21,28 +21,28 @@ from action_units.datasets.crops import CropSet
 from action_units.datasets.raw import RawFolder
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop import FaceSettings
-from action_units.faces.join_labels import (
-    check_names,
-    join_annotations,
-    join_crops,
-    lost_frames,
-)
+from action_units.faces.join_labels import check_names, join_crops, lost_frames
 from action_units.faces.join_sets import join_stores
 from action_units.faces.openface_runner import annotate, find_binary
 from action_units.faces.packing import pack_crops
 from action_units.faces.preprocess import crop_photographs as crop_files
 from action_units.faces.preprocess import crop_videos
 from action_units.faces.quarantine import Quarantine
+from action_units.faces.repeats import join_web_stores
 from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import AU_NAMES, au_column
-from action_units.labels.annotations.csv_rows import csv_files_below
-from action_units.labels.annotations.read import Annotations, read_annotations
 from action_units.labels.identities import read_identities, web_people
 from action_units.labels.label_files import log_skipped
 from action_units.labels.sampling import split_faces
 from action_units.media.photograph_names import by_identity, folder_of
 from action_units.media.sources import FolderSource, open_photographs
+from action_units.pipelines.preprocessing.annotators import (
+    Annotator,
+    find_annotators,
+    label_crops,
+    own_file,
+)
 from action_units.sample.contact_sheet import contact_sheet
 from action_units.withdrawal import People, WithoutPeople
 
@@ -58,13 +58,11 @@ class WebPhotographs:
 
     Attributes:
         photographs: A folder, a TSV or tars; a path, or a URL that fsspec serves.
-        annotations: OpenFace's CSV, or a folder of its CSVs.
         identities: CSV of ``identity,gender``.
         origin: ``rendered``, or the name of what holds a person's own photographs.
     """
 
     photographs: str
-    annotations: Path
     identities: Path
     origin: str
 
@@ -74,7 +72,6 @@ class WebPhotographs:
         own = web.photographs
         return cls(
             own or str(raw.path / "photographs"),
-            Path(web.annotations.path or raw.path / "openface.csv"),
             Path(web.identities or raw.path / "identities.csv"),
             raw.origin if own is None else raw.path.name,
         )
@@ -87,20 +84,19 @@ class WebLabels:
     Attributes:
         genders: The gender, 0 or 1, of each identity in the crops' names.
         photographs: Their names, where these are known without reading all.
-        annotations: OpenFace's CSV, or a folder of its CSVs; None where its program is run,
-            or a person is to run it on the crops.
-        table: What is in them.
+        annotators: One or two, with their labels, but of OpenFace where its program is run,
+            or a person is to run it on the crops, and of a finished run.
     """
 
     genders: Mapping[str, int]
     photographs: tuple[str, ...] = ()
-    annotations: Path | None = None
-    table: Annotations | None = None
+    annotators: tuple[Annotator, ...] = ()
 
 
 def read_web_labels(
     raw: RawFolder,
     openface_folder: Path,
+    models: Path,
     withdrawn: pd.DataFrame,
     web: WebSetSettings,
     preprocess: PreprocessSettings,
@@ -117,22 +113,18 @@ def read_web_labels(
     genders = by_identity(read_identities(photographs.identities))
     source = open_photographs(photographs.photographs, web.kind)
     names = {name: stem + preprocess.crop.suffix for name, stem in source.named() or ()}
-    binary = preprocess.openface.binary
-    annotations = None if binary else _find_annotations(photographs, openface_folder)
-    if annotations is None:
-        if isinstance(source, FolderSource) or binary:
-            _check_program(photographs, openface_folder, preprocess)
-        return WebLabels(genders, tuple(names))
-    table = _read_openface(annotations, web)
-    if names:
-        people = People.named(*withdrawn["person"])
-        images = [
-            image
-            for image in check_names(names, table, annotations)
-            if not people.appear_in(image)
-        ]
-        web_people(images, genders, photographs.identities, folder_of)
-    return WebLabels(genders, tuple(names), annotations, table)
+    annotators = find_annotators(raw.path, web, openface_folder, models, preprocess)
+    if any(one.is_openface and one.table is None for one in annotators) and (
+        isinstance(source, FolderSource) or preprocess.openface.binary
+    ):
+        _check_program(raw, web, openface_folder, preprocess)
+    people = People.named(*withdrawn["person"])
+    for one in annotators:
+        if one.table is not None and names:
+            images = check_names(names, one.table, one.path)
+            shown = [image for image in images if not people.appear_in(image)]
+            web_people(shown, genders, photographs.identities, folder_of)
+    return WebLabels(genders, tuple(names), annotators)
 
 
 def crop_photographs(
@@ -184,32 +176,47 @@ def annotate_photographs(
     web: WebSetSettings,
     preprocess: PreprocessSettings,
     workers: int | None,
-) -> tuple[Path, pd.DataFrame]:
-    """Run OpenFace if annotations are missing; returns their path, and the quarantine.
+    device: str,
+) -> tuple[tuple[Annotator, ...], pd.DataFrame]:
+    """Make the annotations that are missing: by OpenFace's program, or by a finished run.
 
     Photographs in an archive or a store are not files that OpenFace could read, so it is run
     on their crops. It never gets photographs of people who have withdrawn.
+
+    Returns:
+        The annotators, each with its labels or files of them, and the quarantine.
     """
-    if labels.annotations is not None:
-        return labels.annotations, Quarantine().table()
-    source = Path(WebPhotographs.of(raw, web).photographs)
-    if not source.is_dir() or web.kind not in ("auto", "folder"):
-        source = crop_folder
-    done = annotate(
-        source,
-        openface_folder,
-        preprocess.openface.binary,
-        workers or None,
-        extra_args=preprocess.openface.arguments,
-        left_out=People.named(*withdrawn["person"]).appear_in,
-    )
-    _log_quarantine(done.quarantine, done.new, done.new + done.existing, "photographs")
-    return openface_folder, done.quarantine.table()
+    quarantine = Quarantine()
+    annotators = []
+    for one in labels.annotators:
+        if one.table is None and one.is_openface:
+            source = Path(WebPhotographs.of(raw, web).photographs)
+            if not source.is_dir() or web.kind not in ("auto", "folder"):
+                source = crop_folder
+            done = annotate(
+                source,
+                openface_folder,
+                preprocess.openface.binary,
+                workers or None,
+                extra_args=preprocess.openface.arguments,
+                left_out=People.named(*withdrawn["person"]).appear_in,
+            )
+            total = done.new + done.existing
+            _log_quarantine(done.quarantine, done.new, total, "photographs")
+            quarantine.extend(done.quarantine)
+            annotators.append(one)  # its files are read when they are joined
+        elif one.table is None:
+            annotators.append(
+                one.predict(crop_folder, crops, face_settings(preprocess), device)
+            )
+        else:
+            annotators.append(one)
+    return tuple(annotators), quarantine.table()
 
 
 def label_faces(
     crops: pd.DataFrame,
-    annotations: Path,
+    annotators: tuple[Annotator, ...],
     labels: WebLabels,
     raw: RawFolder,
     folder: Path,
@@ -217,19 +224,15 @@ def label_faces(
     preprocess: PreprocessSettings,
     seed: int,
 ) -> tuple[CropSet, pd.DataFrame]:
-    """Join OpenFace's labels to the crops, and draw the faces for training and testing.
+    """Join the annotators' labels to the crops, and draw the faces for training and testing.
 
     Returns:
-        The crops with 18 AUs and a ``split`` by identity, and the quarantine of photographs
+        The crops with their AUs and a ``split`` by identity, and the quarantine of photographs
         without usable annotations.
     """
     photographs = WebPhotographs.of(raw, web)
-    table, quarantine = join_annotations(
-        crops,
-        labels.table or _read_openface(annotations, web),
-        annotations,
-        preprocess.crop.margin,
-        labels.photographs,
+    table, quarantine = label_crops(
+        crops, annotators, web, preprocess.crop.margin, labels.photographs
     )
     people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
     table = table.assign(subject=people["subject"], gender=people["gender"])
@@ -382,7 +385,7 @@ def merge_lost_frames(**frames: pd.DataFrame | None) -> pd.DataFrame:
 def gather_faces(
     names: Sequence[str], people: Mapping[str, str | None], *stores: FaceStore
 ) -> FaceStore:
-    """The faces of several sets as one; checks, before any training, that this can be.
+    """The faces of several coded sets as one; checks, before any training, that this can be.
 
     Args:
         names: Of the sets.
@@ -395,36 +398,24 @@ def gather_faces(
     return join_stores(dict(zip(names, stores, strict=True)), people)
 
 
-def _find_annotations(photographs: WebPhotographs, openface_folder: Path) -> Path | None:
-    """A person's annotations, or OpenFace's files in the folder that it writes to."""
-    if photographs.annotations.exists():
-        return photographs.annotations
-    has_files = openface_folder.is_dir() and any(True for _ in csv_files_below(openface_folder))
-    return openface_folder if has_files else None
+def gather_web_faces(names: Sequence[str], *stores: FaceStore) -> FaceStore:
+    """The faces of several web sets as one; raises as ``join_web_stores``."""
+    return join_web_stores(dict(zip(names, stores, strict=True)))
 
 
 def _check_program(
-    photographs: WebPhotographs, openface_folder: Path, preprocess: PreprocessSettings
+    raw: RawFolder, web: WebSetSettings, openface_folder: Path, preprocess: PreprocessSettings
 ) -> None:
     """Check that OpenFace can be run, if annotations are missing."""
     binary, arguments = preprocess.openface.binary, preprocess.openface.arguments
     try:
-        find_binary(binary, photographs.photographs, openface_folder, arguments)
+        photographs = WebPhotographs.of(raw, web).photographs
+        find_binary(binary, photographs, openface_folder, arguments)
     except ConfigurationError as error:
         if binary is not None:
             raise
-        problem = f"{photographs.annotations} is not there, and {error}"
+        problem = f"{own_file(web.annotations, raw.path)} is not there, and {error}"
         raise ConfigurationError(problem) from None
-
-
-def _read_openface(path: Path, web: WebSetSettings) -> Annotations:
-    annotations = web.annotations
-    return read_annotations(
-        path,
-        min_confidence=annotations.min_confidence,
-        suffix="",  # names are matched whatever their suffix
-        present_from=1.0 if annotations.present_from is None else annotations.present_from,
-    )
 
 
 def _log_quarantine(quarantine: Quarantine, new: int, total: int, unit: str) -> None:

@@ -12,7 +12,7 @@ from action_units.pipelines.sample.pipeline import render_set
 from action_units.pipelines.selection import PRETRAINING, cropping_tag
 from action_units.pipelines.shape import DEFAULT, Shape
 
-_WITHDRAWN = {"withdrawn"}
+_SHARED = {"withdrawn", "models_layer"}
 _WEB_QUARANTINES = ("cropping", "openface", "labels", "packing")
 _CODED_QUARANTINES = ("cropping", "packing")
 _WORK = ["params:preprocess", "params:workers", "params:cluster"]
@@ -21,8 +21,8 @@ _WORK = ["params:preprocess", "params:workers", "params:cluster"]
 def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     """Crop what there is of raw data, label the crops, and pack them; each set by itself."""
     web = [
-        namespaced(_crop_web_set(name), name, _WITHDRAWN, [cropping_tag(name), PRETRAINING])
-        + namespaced(_pack("web"), name, _WITHDRAWN, [PRETRAINING])
+        namespaced(_crop_web_set(name), name, _SHARED, [cropping_tag(name), PRETRAINING])
+        + namespaced(_pack("web"), name, _SHARED, [PRETRAINING])
         for name in shape.web_sets
     ]
     coded = [_coded_set(name) for name in shape.coded_sets]
@@ -45,8 +45,8 @@ def _of_stage(parts: list[Pipeline]) -> Pipeline:
 
 def _coded_set(name: str) -> Pipeline:
     return namespaced(
-        _crop_coded_set(name), name, _WITHDRAWN, [cropping_tag(name)]
-    ) + namespaced(_pack("coded"), name, _WITHDRAWN)
+        _crop_coded_set(name), name, _SHARED, [cropping_tag(name)]
+    ) + namespaced(_pack("coded"), name, _SHARED)
 
 
 def _join(shape: Shape) -> Pipeline:
@@ -74,8 +74,8 @@ def _join(shape: Shape) -> Pipeline:
                 name="gather_coded_faces",
             ),
             Node(
-                _named(nodes.gather_faces, shape.web_sets),
-                ["params:people", *(f"{name}.faces" for name in shape.web_sets)],
+                _named(nodes.gather_web_faces, shape.web_sets),
+                [f"{name}.faces" for name in shape.web_sets],
                 "web_faces",
                 name="gather_web_faces",
                 tags=PRETRAINING,
@@ -91,7 +91,14 @@ def _crop_web_set(name: str) -> list[Node]:
         # By itself and without the folders, so that all labels are read before any cropping.
         Node(
             nodes.read_web_labels,
-            ["raw", "openface_before", "withdrawn", settings, "params:preprocess"],
+            [
+                "raw",
+                "openface_before",
+                "models_layer",
+                "withdrawn",
+                settings,
+                "params:preprocess",
+            ],
             "labels",
             name="read_labels",
         ),
@@ -113,6 +120,7 @@ def _crop_web_set(name: str) -> list[Node]:
                 settings,
                 "params:preprocess",
                 "params:workers",
+                "params:device",
             ],
             ["annotations", "openface_quarantine"],
             name="annotate_photographs",
