@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from action_units.faces.repeats import drop_repeats
+from action_units.datasets.faces import ChosenWebFacesDataset
+from action_units.faces.repeats import drop_repeats, join_web_stores
 from action_units.faces.store import FaceStore
 
 
@@ -37,3 +38,33 @@ def test_sets_without_a_common_face_stay_as_they_are(caplog):
     faces = store(("a", "a/x", "train", "one"), ("b", "b/x", "test", "two"))
     assert drop_repeats(faces) is faces
     assert not caplog.records
+
+
+def test_two_web_sets_hold_out_whoever_one_of_them_does(tmp_path):
+    """``p`` is in both; which of the two sets holds the person out does not matter."""
+    own = {
+        "a": store(("", "p", "train", "one"), ("", "q", "test", "two")),
+        "b": store(
+            ("", "p", "test", "three"), ("", "r", "train", "two"), ("", "s", "train", "4")
+        ),
+    }
+    stores = {
+        name: FaceStore(one.faces, one.table.drop(columns="set"), one.aus)
+        for name, one in own.items()
+    }
+    joined = join_web_stores(stores)
+    rows = joined.table[["set", "subject", "split", "sha256"]].to_numpy().tolist()
+    assert rows == [
+        ["a", "a/p", "test", "one"],
+        ["a", "a/q", "test", "two"],
+        ["b", "a/p", "test", "three"],
+        ["b", "b/s", "train", "4"],
+    ]
+    for name, one in stores.items():
+        one.save(tmp_path / name)
+    loaded = ChosenWebFacesDataset(stores=str(tmp_path), sets="a+b").load()
+    pd.testing.assert_frame_equal(loaded.table, joined.table, check_dtype=False)
+    assert list(ChosenWebFacesDataset(stores=str(tmp_path), sets="a").load().subjects) == [
+        "p",
+        "q",
+    ]

@@ -34,6 +34,7 @@ class WebSet:
         self.photographs, self.annotations = folder / "photographs", folder / "openface.csv"
         self.params = configured()["preprocess"]
         self.near, self.far = {}, {}
+        self.annotators = {}
         for k in range(8):
             person = list(PEOPLE)[k % 4]
             name = f"{person}/{k}{SUFFIXES[k // 2]}"
@@ -95,7 +96,9 @@ class WebSet:
         )
 
     def web(self):
-        return WebSetSettings.read(configured()["web_sets"]["web"] | {"held_out": 0.25})
+        return WebSetSettings.read(
+            configured()["web_sets"]["web"] | {"held_out": 0.25} | self.annotators
+        )
 
     def settings(self):
         return PreprocessSettings.read(self.params)
@@ -162,6 +165,30 @@ def test_intensities_alone_are_labels_of_17_aus(made):
     assert table["AU12"].eq(1).all()
     assert table["AU12_r"].eq(2.5).all()
     assert table["AU01"].eq(0).all()
+
+
+def test_two_annotators_of_the_same_photographs(made, caplog):
+    caplog.set_level(logging.INFO)
+    made.annotate(both=False)  # AU12 alone is present
+    first, *others = made.near
+    table = pd.DataFrame({"image": others, "AU12": 0.5, "AU4": 0.25, "AU24": 0.75})
+    table.loc[0, "AU12"] = 0.125
+    table.to_csv(made.folder / "table.csv", index=False)
+    made.annotators = {"second_annotations": {"program": "table", "scale": 1}}
+    mean, aside = made.label()
+    assert first not in mean.index
+    assert aside[["path", "reason"]].to_numpy().tolist() == [[first, "the table"]]
+    assert mean.loc[others[0], ["AU12_p", "AU04_p", "AU24_p", "AU01_p"]].tolist() == [
+        0.5625, 0.125, 0.75, 0]  # fmt: skip
+    assert mean.loc[others[0], ["AU12", "AU04", "AU24"]].tolist() == [1, 0, 1]
+    made.annotators["combine"] = "agreement"
+    table, _ = made.label()
+    assert table["AU12"].value_counts().to_dict() == {1: 6, -1: 1}
+    assert table.loc[others[0], "AU12"] == -1
+    assert table["AU04"].eq(0).all()
+    assert "OpenFace and the table differ in AU01 0 of 0, " in caplog.text
+    assert "AU12 1 of 7" in caplog.text
+    made.annotators = {}
 
 
 def test_labels_are_refused_before_anything_is_cropped(made):
