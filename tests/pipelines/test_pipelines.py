@@ -193,7 +193,7 @@ def test_preprocess_makes_labelled_faces_of_raw_data(one_subject, tmp_path):
             "web.crop_folder",
             "web.faces_before",
         ),
-        *("disfa.cropping", "disfa.crop_folder", "disfa.faces_before"),
+        *("disfa.cropping", "disfa.crop_folder", "disfa.faces_before", "models_layer"),
     )
     data["web.web_crops"] = WebCropsDataset(path=str(tmp_path / "web.crop_folder"))
     data["disfa.coded_crops"] = CodedCropsDataset(path=str(tmp_path / "disfa.crop_folder"))

@@ -59,7 +59,7 @@ def test_crops_made_in_another_way_are_refused(run_folder, crops):
 
 
 def test_a_run_is_found_by_its_name(run_folder, tmp_path):
-    models = run_folder.parent.parent
+    models = run_folder.parents[2]
     assert find_run(str(run_folder), models) == run_folder
     assert find_run("main", models) == run_folder
     assert find_run("/project/main", models) == run_folder
