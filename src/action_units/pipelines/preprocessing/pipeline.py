@@ -44,9 +44,9 @@ def _of_stage(parts: list[Pipeline]) -> Pipeline:
 
 
 def _coded_set(name: str) -> Pipeline:
-    return namespaced(
-        _crop_coded_set(name), name, _SHARED, [cropping_tag(name)]
-    ) + namespaced(_pack("coded"), name, _SHARED)
+    return namespaced(_crop_coded_set(name), name, _SHARED, [cropping_tag(name)]) + namespaced(
+        _pack("coded"), name, _SHARED
+    )
 
 
 def _join(shape: Shape) -> Pipeline:
