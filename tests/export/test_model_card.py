@@ -195,6 +195,15 @@ def test_other_sets_are_not_called_disfa(made):
         assert "recorded frontally" not in card
 
 
+def test_several_sets_have_a_row_each(made):
+    summary, members, card = made
+    assert "Each set alone" not in card
+    joint = render_card(replace(summary, sets={"studio": summary}), members, "x", 1.0, False)
+    rows = table_rows(joint, "studio")
+    assert [row[1] for row in rows] == ["Mean of 8 AUs", "Mean of 12 AUs"]
+    assert rows[1][2:] == table_rows(joint, "Mean of 12 AUs")[0][1:4]
+
+
 @pytest.mark.parametrize("rendered", [True, False])
 def test_each_step_has_its_own_faces(rendered):
     *_, card = made_up_card(rendered=rendered, web_rendered=not rendered)

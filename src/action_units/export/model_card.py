@@ -70,6 +70,7 @@ def render_card(
             scored=scored(summary),
             tested=sum(len(fold.test) for fold in summary.folds),
             averages=average_rows(summary),
+            set_averages={name: average_rows(one) for name, one in summary.sets.items()},
             by_au={
                 measure: summary.metrics["finetuned"][measure].aus
                 for measure in ("f1_at_half", "auc", "prevalence")
