@@ -74,8 +74,8 @@ def wrong(name):
     texts = {"source", "model", "preprocess.detector.model", "preprocess.openface.binary"}
     texts |= {"cluster.address", "recipe", "run", "runs", "person"}  # any text may be one
     texts |= {"coded", "web", "on"}
-    texts |= {f"coded_sets.disfa.{key}" for key in _SET_TEXTS}
-    texts |= {f"web_sets.web.{key}" for key in _SET_TEXTS}
+    sets = ("coded_sets.disfa", "coded_sets.studio", "web_sets.web")
+    texts |= {f"{one}.{key}" for one in sets for key in _SET_TEXTS}
     return [value for value in values if name not in texts or not isinstance(value, str)]
 
 
@@ -301,6 +301,6 @@ def test_a_protocol_that_is_nowhere_is_refused_with_the_choices(place):
     with pytest.raises(ConfigurationError) as error:
         Parameters.read(changed(place, "fg2021"))
     assert str(error.value) == (
-        f"{place} is 'fg2021'; it must be one of bp4d, fg2020, five_folds, loso, standard, or "
-        "one that you add to `protocols` in conf/local/parameters_data.yml."
+        f"{place} is 'fg2021'; it must be one of bp4d, fg2020, five_folds, loso, standard, "
+        "studio_folds, or one that you add to `protocols` in conf/local/parameters_data.yml."
     )

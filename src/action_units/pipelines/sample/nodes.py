@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
 from action_units.sample.disfa import write_disfa_sample
 from action_units.sample.layout import holds_other_data
+from action_units.sample.studio import write_studio_sample
 from action_units.sample.web import write_web_sample
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,11 @@ def render_photographs(config: WebSampleConfig, folder: Path) -> Path:
 def render_recordings(config: DisfaSampleConfig, folder: Path) -> Path:
     """Render videos and label files in DISFA's layout; returns their folder."""
     return _render(write_disfa_sample, config, folder)
+
+
+def render_frames(config: StudioSampleConfig, folder: Path) -> Path:
+    """Render folders of frames and a table of codes; returns their folder."""
+    return _render(write_studio_sample, config, folder)
 
 
 def _render(write: Callable[[Path, Any], bool], config: Any, folder: Path) -> Path:

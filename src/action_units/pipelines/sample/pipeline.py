@@ -1,4 +1,4 @@
-"""parameters of the sample -> raw data in the layouts of the web set and of DISFA."""
+"""parameters of the sample -> raw data as they would come: a web set, DISFA, a study."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +17,7 @@ from action_units.pipelines.shape import DEFAULT, Shape
 
 RENDERERS: dict[str, Callable[..., Any]] = {
     "disfa": nodes.render_recordings,
+    "studio": nodes.render_frames,
     "web": nodes.render_photographs,
 }
 """What renders a set, by its name, which is also that of its parameters in ``sample``."""
