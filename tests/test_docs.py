@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from fnmatch import fnmatch
 
 import pytest
@@ -32,13 +33,23 @@ def words_of(command):
     return shlex.split(command.replace("$fold", "1"))
 
 
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory):
+    """The configuration, with the set of one's own that docs/own_labels.md describes."""
+    folder = tmp_path_factory.mktemp("project") / "conf"
+    shutil.copytree(PROJECT / "conf", folder, ignore=shutil.ignore_patterns("local"))
+    page = (PROJECT / "docs/own_labels.md").read_text()
+    (folder / "local").mkdir()
+    own = re.search(r"^```yaml\n(.*?)^```", page, re.M | re.S)[1]
+    (folder / "local/parameters_data.yml").write_text(own)
+    return folder
+
+
 @pytest.mark.parametrize("command", sorted({c for c in TYPED if c.startswith("kedro run")}))
-def test_kedro_understands_what_is_typed(command):
+def test_kedro_understands_what_is_typed(command, conf):
     with kedro_run.make_context("run", words_of(command)[2:]) as context:
         given = context.params
-    loader = ProjectConfigLoader(
-        PROJECT / "conf", given["env"], given["params"], **CONFIG_LOADER_ARGS
-    )
+    loader = ProjectConfigLoader(conf, given["env"], given["params"], **CONFIG_LOADER_ARGS)
     read_parameters(loader["parameters"], loader["globals"], given["params"])
     names = {given["pipeline"] or "__default__", *given["pipelines"]}
     assert names <= set(register_pipelines())
