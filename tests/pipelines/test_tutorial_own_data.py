@@ -26,7 +26,7 @@ def test_a_csv_and_a_folder_of_frames_become_a_report(copied):
     codes.write_text("\n".join([*lines[:3], wrong, *lines[4:]]))
     printed = copied.run(*train[1].split()[2:], fails=True)
     message = re.search(r"^    (codes.csv, line 4: .*)$", TEXT, re.M)[1]
-    assert message in " ".join(printed.split())
+    assert "".join(message.split()) in "".join(printed.split())
 
     codes.write_text("\n".join(lines))
     printed = run(copied, *train)
