@@ -404,15 +404,16 @@ def write_fold_tables(table: pd.DataFrame, folder: Path, protocol: FoldProtocol)
     are written, and those of labels before are deleted.
     """
     aus = aus_of_columns(table.columns)
-    fits = set(aus) == set(DISFA_AUS) and table[au_columns(aus)].isin((0, 1)).all(axis=None)
-    if not fits or not table["image"].str.fullmatch(DISFA_NAME).all():
+    is_disfa = table["image"].str.fullmatch(DISFA_NAME).all()
+    is_whole = set(aus) == set(DISFA_AUS) and table[au_columns(aus)].isin((0, 1)).all(axis=None)
+    if not is_disfa or not is_whole:
         for fold, part in product(protocol.folds, ("train", "test")):
             (folder / f"fold{fold}_{part}.csv").unlink(missing_ok=True)
-        logger.info(
-            "%s has no fold tables of the paper, which have DISFA's images and 12 AUs without "
-            "missing labels",
-            folder,
-        )
+        if is_disfa:
+            logger.info(
+                "%s gets none of the paper's fold tables: these have 12 AUs, all scored",
+                folder,
+            )
         return []
     written = []
     for fold in protocol.folds:
