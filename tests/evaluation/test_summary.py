@@ -179,7 +179,7 @@ def test_folds_run_differently_are_told(folds, key, value, what):
     ("change", "sentence"),
     [
         ({"protocol": "fg2020"}, "their protocol differs, standard and fg2020"),
-        ({"rendered": False}, "their rendered differs"),
+        ({"rendered": False, "provenance": {"data_sha256": "other"}}, "their rendered differs"),
         ({"fold": 1}, "fold 1 is given twice"),
     ],
 )
@@ -187,6 +187,13 @@ def test_folds_that_must_not_be_averaged_are_refused(folds, change, sentence):
     odd = dataclasses.replace(folds[1], **change)
     with pytest.raises(ConfigurationError, match=sentence):
         check_folds_agree([folds[0], odd])
+
+
+def test_of_several_sets_one_may_be_rendered(folds):
+    """A fold may test the people of the other set alone."""
+    odd = dataclasses.replace(folds[1], rendered=False)
+    check_folds_agree([folds[0], odd])
+    assert summarise([odd, *folds[2:]]).rendered
 
 
 def test_folds_with_other_aus_are_refused(folds):

@@ -120,8 +120,8 @@ class RunSummary:
 
     @property
     def rendered(self) -> bool:
-        """The faces are rendered, not people's."""
-        return self.folds[0].rendered
+        """Faces are rendered, not people's; of several sets, at least those of one."""
+        return any(fold.rendered for fold in self.folds)
 
     def table(self) -> pd.DataFrame:
         """F1, one row per AU and average: baseline, folds, mean of folds, pooled, scratch.
@@ -293,8 +293,8 @@ def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
 
     Raises:
         ConfigurationError: No fold, a fold twice, another protocol or number of folds, other
-            AUs, rendered faces with people's, a pre-trained network with one that is not, or a
-            subject tested in two folds.
+            AUs, rendered faces with other data of people, a pre-trained network with one that
+            is not, or a subject tested in two folds.
     """
     if not folds:
         raise ConfigurationError(f"no fold has been evaluated yet: run {command('evaluate')}.")
@@ -306,7 +306,9 @@ def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
     first = folds[0]
     tested: dict[str, int] = {}
     for fold in folds:
-        for what in ("protocol", "rendered", "aus", "pretrained"):
+        same_data = fold.provenance["data_sha256"] == first.provenance["data_sha256"]
+        # Of several sets one may be rendered; then a fold may test people of another alone.
+        for what in ("protocol", "aus", "pretrained", *(() if same_data else ("rendered",))):
             if getattr(fold, what) != getattr(first, what):
                 raise ConfigurationError(
                     f"folds {first.fold} and {fold.fold} cannot be averaged: their {what} "
