@@ -68,7 +68,7 @@ def test_a_trial_that_does_not_fit_is_set_aside_by_name(root, fault, reason, cap
     assert set(found.frames["subject"]) == {"SN001"}
     assert found.unused["no_codes"].total() == 0
     found.log_counts()
-    assert f"1 recordings are set aside: SN027/B2_Happy_TrailNo_2 ({reason})" in caplog.text
+    assert f"plus: recordings set aside: SN027/B2_Happy_TrailNo_2 ({reason})" in caplog.text
     with pytest.raises(LabelError, match=f"none of its 1 trials can be used: SN027/.*{reason}"):
         plan(root, exclude=[{"subject": "SN001", "reason": "x"}])
 

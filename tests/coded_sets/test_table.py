@@ -319,5 +319,5 @@ def test_rows_become_a_plan(tmp_path):
     assert {kind: dict(counts) for kind, counts in plan.unused.items()} == {
         "no_score": {"a": 1},
         "no_picture": {"a": 1},
-        "no_codes": {"a": 2},
+        "no_codes": {"a": 1},
     }

@@ -51,7 +51,7 @@ class CodedPlan:
         unused: What is not used, by subject: ``no_score``, frames in which no AU was
             scored; ``no_picture``, frames without a picture; ``no_codes``, pictures without
             codes. The last two are of pictures: how many frames a video has is only known
-            when it is opened.
+            when it is opened, and those without a score then count as without codes.
         without_picture: The image of the first frame that has no picture.
         source: The file or folder of the codes, for messages.
         place_of: As of ``CodedData``.
@@ -136,8 +136,7 @@ class CodedPlan:
         """Log what of the set is not used."""
         if self.set_aside:
             lines = first_names(f"{name} ({why})" for name, why in self.set_aside.items())
-            logger.warning("%s: %d recordings are set aside: %s",
-                           self.name, len(self.set_aside), lines)  # fmt: skip
+            logger.warning("%s: recordings set aside: %s", self.name, lines)
         for kind, words in _UNUSED.items():
             if n := self.unused[kind].total():
                 by_subject = _by_subject(self.unused[kind])
@@ -189,6 +188,7 @@ def plan_coded_set(
     unused["no_score"].update(rows.loc[~has_score, "subject"])
     recordings, skipped = [], [*data.skipped]
     without_picture = None
+    coded_frames = rows.groupby(["subject", "recording"])["frame"].agg(set).to_dict()
     without_codes = dict(data.media)
     for key, part in frames.groupby(["subject", "recording"], sort=False):
         subject, recording = cast(tuple[str, str], key)
@@ -200,7 +200,7 @@ def plan_coded_set(
             missing = [name for frame, name in images.items() if frame not in media.pictures]
             without_picture = without_picture or next(iter(missing), None)
             unused["no_picture"][subject] += len(missing)
-            unused["no_codes"][subject] += len(media.pictures) - len(images) + len(missing)
+            unused["no_codes"][subject] += len(media.pictures.keys() - coded_frames[key])
     for (subject, _), media in without_codes.items():
         if media.pictures is None:
             skipped.append(media.path)
