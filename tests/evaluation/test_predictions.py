@@ -35,13 +35,16 @@ def test_a_table_is_taken_apart():
 
 def test_what_the_data_has_is_taken_too():
     table = made_up_predictions(aus=(1, 12)).assign(
-        AU01_r=[0.0, -1.0, 5.0] * 40, recording="left"
+        AU01_r=[0.0, -1.0, 5.0] * 40, recording=["left", "right"] * 60, set="disfa"
     )
     found = Predictions.read(table, [0.5, 0.5])
     assert table["AU01_r"].tolist() == [0.0, -1.0, 5.0] * 40  # not changed by reading it
     np.testing.assert_array_equal(found.intensities[:3, 0], [0.0, np.nan, 5.0])
     assert np.isnan(found.intensities[:, 1]).all()  # this AU has none
-    assert set(found.recordings) == {f"{subject}/left" for subject in GROUPS[0]}
+    assert set(found.recordings) == {f"{s}/{e}" for s in GROUPS[0] for e in ("left", "right")}
+    two = Predictions.read(table.assign(set=["disfa"] * 60 + ["plus"] * 60), [0.5, 0.5])
+    assert two.recordings[[0, -1]].tolist() == ["SN001/disfa/left", "SN003/plus/right"]
+    assert two.sets[[0, -1]].tolist() == ["disfa", "plus"]
 
 
 def test_frames_without_numbers_have_none():

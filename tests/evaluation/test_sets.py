@@ -137,7 +137,7 @@ def test_tables_name_the_set(summary):
 def test_papers_get_a_table_of_each_set(summary):
     latex, markdown = latex_table(summary), markdown_table(summary)
     assert latex.count(r"\begin{table}") == 3
-    for name in ("all sets together", "disfa", "studio"):
+    for name in ("All sets together", "disfa", "studio"):
         assert f"caption{{{name}: F1" in latex
         assert f"\n{name}: F1" in markdown
     assert "Rendered faces" in markdown.partition("\nstudio: ")[2]

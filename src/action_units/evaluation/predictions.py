@@ -87,10 +87,12 @@ class Predictions:
                 f"{limits.size} thresholds for {len(chosen)} AUs: expected one for each."
             )
         subjects = check_subjects(table["subject"].to_numpy(), len(y))
+        # Other subjects may have recordings of the same names, and one may be in two sets.
         videos = subjects
-        if "recording" in table:  # other subjects may have recordings of the same names
-            names = table["recording"].fillna("").to_numpy().astype(str)
-            videos = np.char.add(np.char.add(subjects, "/"), names)
+        for name in ("set", "recording"):
+            if name in table and table[name].nunique() > 1:
+                parts = table[name].fillna("").to_numpy().astype(str)
+                videos = np.char.add(np.char.add(videos, "/"), parts)
         return cls(
             aus=chosen,
             labels=y,

@@ -133,7 +133,7 @@ class PaperTable:
 def paper_tables(summary: RunSummary) -> list[PaperTable]:
     """The table of a run, and of several sets one more for each."""
     sets = [paper_table(one, name) for name, one in summary.sets.items()]
-    return [paper_table(summary, "all sets together" if sets else ""), *sets]
+    return [paper_table(summary, "All sets together" if sets else ""), *sets]
 
 
 def paper_table(summary: RunSummary, of: str = "") -> PaperTable:
