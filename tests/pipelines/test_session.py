@@ -54,6 +54,32 @@ def test_two_sessions_of_one_process_run_their_own_folds(finished, recorded):
     }
 
 
+@pytest.mark.parametrize(("protocol", "n_folds"), [("five_folds", 5), ("loso", 27)])
+def test_a_run_has_the_folds_of_its_protocol(recorded, protocol, n_folds):
+    run = recorded(params={"protocol": protocol}, pipeline_names=["finetune"])
+    folds = {name.split(".")[0] for name in run.nodes}
+    assert folds == {f"fold{fold}" for fold in range(1, n_folds + 1)}
+    last = recorded(params={"protocol": protocol, "fold": n_folds}, pipeline_names=["finetune"])
+    assert {name.split(".")[0] for name in last.nodes} == {f"fold{n_folds}"}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "sentence"),
+    [
+        ("finetune", r"a fold for each subject of disfa, .*; run .*--pipeline preprocess"),
+        ("predict", "predict needs a source"),  # and no folds
+    ],
+)
+def test_who_is_left_out_is_not_known_before_there_are_faces(empty_project, pipeline, sentence):
+    bootstrap_project(empty_project.path)
+    params = {"protocol": "loso", "fold": 2}
+    with (
+        ProjectSession.create(empty_project.path, env="tiny", runtime_params=params) as session,
+        pytest.raises(ConfigurationError, match=sentence),
+    ):
+        session.run(pipeline_name=pipeline, runner=Recorder())
+
+
 def test_filters_are_kept_beside_the_parameters(recorded):
     run = recorded(
         params={"fold": 2}, pipeline_names=["finetune", "evaluate"],

@@ -33,7 +33,7 @@ def count_subjects(catalog: CatalogProtocol[Any, Any], coded_set: str) -> int:
     if not catalog.exists(name):
         raise ConfigurationError(
             f"the fold protocol has a fold for each subject of {coded_set}, and who has usable "
-            f"faces is not known yet; {command('preprocess')} first."
+            f"faces is not known yet; run {command('preprocess')} first."
         )
     return len(set(catalog.load(name).subjects.tolist()))
 
