@@ -195,6 +195,25 @@ def test_other_sets_are_not_called_disfa(made):
         assert "recorded frontally" not in card
 
 
+def test_whoever_wrote_the_labels_of_pre_training_is_named(made):
+    summary, members, card = made
+    assert "written by OpenFace 2.0, not by people" in card
+    assert "* **OpenFace**, whose labels" in card
+    other = {
+        fold: replace(
+            one,
+            model=replace(
+                one.model, provenance={**one.model.provenance, "annotators": ["Py-Feat"]}
+            ),
+        )
+        for fold, one in members.items()
+    }
+    card = render_card(summary, other, "x", 1.0, True)
+    assert "written by Py-Feat, not by people" in card
+    assert "* **Py-Feat**, whose labels" in card
+    assert "OpenFace" not in card
+
+
 def test_several_sets_have_a_row_each(made):
     summary, members, card = made
     assert "Each set alone" not in card

@@ -44,7 +44,13 @@ def test_pre_training_on_a_program_s_probabilities_and_on_a_finished_run(copied)
     assert not list((copied.path / "data/03_primary/tiny/web").glob("*.csv"))
     models = copied.path / "data/06_models/tiny"
     copied.run("--env", "tiny", "--pipeline", "pretrain", "--params", f"run=feat,{feat},{soft}")
-    assert load_model(models / "feat/pretrained.safetensors").aus == FEAT_AUS
+    model = load_model(models / "feat/pretrained.safetensors")
+    assert (model.aus, model.provenance["annotators"]) == (FEAT_AUS, ["Py-Feat"])
+    assert "annotators" not in load_model(models / "main/pretrained.safetensors").provenance
+    params = f"run=feat,fold=1,{feat}"
+    copied.run("--env", "tiny", "--pipeline", "finetune", "--params", params)
+    tuned = load_model(models / "feat/disfa/fg2020/fold1/finetuned.safetensors")
+    assert tuned.provenance["annotators"] == ["Py-Feat"]
 
     own = "web_sets.web.annotations.program=run,web_sets.web.annotations.path=main"
     printed = copied.run("--env", "tiny", "--pipeline", "preprocess", "--params", own)

@@ -66,6 +66,7 @@ def render_card(
             parameters=sum(p.numel() for p in first.model.network.parameters()),
             flip=first.flip,
             faces=first.model.provenance.get("faces"),
+            annotators=first.model.provenance.get("annotators", ["OpenFace 2.0"]),
             rows=au_rows(summary),
             scored=scored(summary),
             tested=sum(len(fold.test) for fold in summary.folds),

@@ -166,6 +166,7 @@ def _train(
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
             **({"not_scored": not_scored} if not_scored else {}),
+            **_annotators(pretrained),
         },
     )
     result = train(job, restart=training.restart)
@@ -197,3 +198,9 @@ def _not_scored(faces: FaceStore, training: npt.NDArray[np.bool_]) -> dict[str, 
         for part, columns in missing.items()
         if columns.any()
     }
+
+
+def _annotators(pretrained: TrainedModel | None) -> dict[str, list[str]]:
+    """Who labelled the faces of pre-training, where that is not OpenFace alone."""
+    known = {} if pretrained is None else pretrained.provenance
+    return {"annotators": known["annotators"]} if "annotators" in known else {}

@@ -129,8 +129,8 @@ def label_crops(
         photographs: The names of all, where these are known.
 
     Returns:
-        The crops that have labels, and the quarantine of those that an annotator has not
-        labelled.
+        The crops that have labels, with ``annotator`` where that is not OpenFace alone, and
+        the quarantine of those that an annotator has not labelled.
 
     Raises:
         LabelError: From ``join_annotations``.
@@ -148,6 +148,8 @@ def label_crops(
         table = combine(table, labels, web.combine, names)
         known = {row[0] for row in quarantine.rows()}
         quarantine.extend(Quarantine(row for row in unlabelled.rows() if row[0] not in known))
+    if len(annotators) > 1 or not annotators[0].is_openface:
+        table = table.assign(annotator=" and ".join(one.title for one in tables))
     return table, quarantine
 
 

@@ -54,9 +54,17 @@ def pretrain(
             "stage": "pretrain",
             "recipe": training.name,
             "faces": faces.notes.get("faces"),
+            **annotators_of(faces.table),
         },
     )
     result = train(job, restart=training.restart)
     people = faces.table.groupby(["subject", "split"], as_index=False).size()
     people.columns = pd.Index(["identity", "split", "photographs"])
     return result.model, result.curve, people
+
+
+def annotators_of(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Who labelled the faces, as ``annotators``; nothing where that is OpenFace alone."""
+    if "annotator" not in table:
+        return {}
+    return {"annotators": sorted(table["annotator"].fillna("OpenFace").unique().tolist())}
