@@ -122,6 +122,8 @@ def test_frames_of_one_recording_are_left_out(table):
     assert len(exclude(table, parse_exclusions(entries))[1]) == 5
     with pytest.raises(ConfigurationError, match="overlaps"):
         parse_exclusions([*entries, {**BAD, "frames": 4404}])
+    with pytest.raises(ConfigurationError, match="overlaps"):
+        parse_exclusions([*entries, {**entries[0], "frames": 4404}])
     with pytest.raises(ConfigurationError, match="names no recording"):
         parse_exclusions([{**BAD, "recording": 3}])
 
