@@ -5,6 +5,10 @@ too narrow. A new study would film other people, so whole subjects are drawn wit
 Confusion counts add up, so a resample is a weighted sum of per-subject counts and a thousand
 of them cost one matrix product.
 
+Where an AU is not scored for everyone, everyone is drawn all the same, so that means over AUs
+are paired; how many of a resample's people count for the AU then varies, as it would in a new
+study of the same design.
+
 A resample in which a metric is undefined, for instance because no subject in it shows the AU,
 is dropped; the number of those left is reported with the interval. A mean over AUs or folds
 runs in each resample over those where it is defined.
