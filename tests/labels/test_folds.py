@@ -174,6 +174,14 @@ def test_a_person_of_two_sets_follows_the_set_that_names_them():
         assert joint.training == ("plus/e",)
 
 
+def test_a_fold_whose_people_all_follow_another_set_is_refused():
+    named = {"plus": {name: f"first/{name}" for name in "abcde"}}
+    all_known = FoldProtocol("first", (("a", "b"), ("c", "d", "e")))
+    joint = join_protocols({"first": all_known, "plus": THREE}, named)
+    with pytest.raises(ConfigurationError, match="fold 3 .* tests nobody: those whom it names"):
+        split_subjects(joint, 3, joint.subjects, 1, 0)
+
+
 groups = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=4), max_size=4)
 
 

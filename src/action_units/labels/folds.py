@@ -171,6 +171,12 @@ def split_subjects(
     check_known(protocol, present)
     test = tuple(subject for subject in present if subject in group)
     rest = [subject for subject in present if subject not in group]
+    if not group:
+        raise ConfigurationError(
+            f"fold {fold} of protocol {protocol.name!r} tests nobody: those whom it names are "
+            "also in another set and follow that set's protocol; give both sets one protocol, "
+            "such as by `--params protocol=NAME`."
+        )
     if not test:
         raise ConfigurationError(
             f"fold {fold} of protocol {protocol.name!r} tests on {_some(group)}, but the data "
