@@ -1,8 +1,8 @@
-"""Experts' codes of any data set, frame by frame: what a reader of label files returns.
+"""Experts' codes of any data set, frame by frame.
 
-A reader is a function ``read(folder, aus) -> CodedFrames``. It turns the files of one data
-set into ``Recording``s; ``coded_frames`` checks them and makes one table of them. How to
-write one: ``docs/own_labels.md``.
+A module that reads a data set's label files turns them into ``Recording``s; ``coded_frames``
+checks these and makes one table of them. Where the pictures are, a reader of ``coded_sets``
+finds.
 """
 
 import logging
