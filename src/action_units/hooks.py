@@ -187,6 +187,13 @@ class CheckRun:
             return count_subjects(catalog, name) if folds else parameters.fold or 1
 
         shape = Shape.of(parameters, n_subjects)
+        of_shape = {node for name in pipelines for node in pipelines[shape.name(name)].nodes}
+        for node in pipeline.nodes:
+            if node not in of_shape:
+                raise ConfigurationError(
+                    f"the node {node.name} is not of the sets and folds of this run; use "
+                    "action_units.session.ProjectSession in place of KedroSession."
+                )
         absent = selection.absent(pipeline.inputs(), pipelines[shape.name("__default__")])
         catalog_log = logging.getLogger("kedro.io.data_catalog")
         catalog_log.disabled = True  # it warns that a dataset is replaced

@@ -1,5 +1,9 @@
 """The project's pipelines by name."""
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 from kedro.pipeline import Pipeline
 
 from action_units.pipelines import (
@@ -31,8 +35,7 @@ class Pipelines(dict[str, Pipeline]):
             raise KeyError(name) from None
         if shape == DEFAULT or plain not in self:
             raise KeyError(name)
-        self_of_shape = build_pipelines(shape)
-        return self_of_shape[plain]
+        return build_pipelines(shape)[plain]
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -40,7 +43,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     return Pipelines(build_pipelines(DEFAULT))
 
 
-def build_pipelines(shape: Shape) -> dict[str, Pipeline]:
+@cache
+def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
     """All pipelines for some sets and a number of folds.
 
     Returns:
@@ -54,7 +58,7 @@ def build_pipelines(shape: Shape) -> dict[str, Pipeline]:
         "finetune": finetuning.create_pipeline(shape),
         "evaluate": evaluation.create_pipeline(shape),
     }
-    return {
+    pipelines = {
         **stages,
         "sample": sample.create_pipeline(shape),
         "compare": comparison.create_pipeline(),
@@ -64,3 +68,4 @@ def build_pipelines(shape: Shape) -> dict[str, Pipeline]:
         "withdraw": withdrawal.create_pipeline(shape),
         "__default__": sum(stages.values(), Pipeline([])),
     }
+    return MappingProxyType(pipelines)

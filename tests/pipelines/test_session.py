@@ -80,6 +80,17 @@ def test_who_is_left_out_is_not_known_before_there_are_faces(empty_project, pipe
         session.run(pipeline_name=pipeline, runner=Recorder())
 
 
+def test_the_chosen_sets_are_those_that_are_prepared(recorded):
+    run = recorded(params={"coded": "disfa+studio", "pretraining": False, "fold": 2})
+    prepared = {name.split(".")[1] for name in run.nodes if name.startswith("preprocess.")}
+    assert prepared >= {"disfa", "studio"}
+    assert "web" not in prepared
+    assert "fold2.finetune" in run.nodes
+    # A run of the default sets is as before.
+    assert not [name for name in recorded(pipeline_names=["preprocess"]).nodes
+                if "studio" in name]  # fmt: skip
+
+
 def test_filters_are_kept_beside_the_parameters(recorded):
     run = recorded(
         params={"fold": 2}, pipeline_names=["finetune", "evaluate"],
@@ -115,6 +126,16 @@ def test_a_network_of_an_earlier_run_is_not_taken_where_there_is_no_pretraining(
             {"fold": 3},
             {"session": KedroSession, "pipeline_names": ["finetune"]},
             "fold=3 leaves out the node fold1.* use action_units.session.ProjectSession",
+        ),
+        (
+            {"coded": "studio"},
+            {"session": KedroSession, "pipeline_names": ["preprocess"]},
+            r"^the node preprocess\..* is not of the sets and folds of this run; use act",
+        ),
+        (
+            {"coded": "studio"},
+            {"node_names": ["preprocess.disfa.crop_frames"]},
+            "^There is no node 'preprocess.disfa.crop_frames'. Did you mean preprocess.studio.",
         ),
     ],
 )

@@ -17,7 +17,7 @@ def test_a_name_has_the_shape(shape):
 
 def test_the_default_shape_has_plain_names():
     assert DEFAULT.name("finetune") == "finetune"
-    assert Shape.of(Parameters.read(configured())) == DEFAULT
+    assert Shape.of(Parameters.read(configured()), lambda name: 1) == DEFAULT
 
 
 def test_pipelines_of_a_shape_are_built_when_they_are_asked_for():

@@ -65,8 +65,8 @@ def remove(person: str, withdrawn: pd.DataFrame, raw: Path, **layers: AnyPath) -
     if done.models:
         logger.warning(
             "Train these models again with the command that made them (with the same `env`, "
-            "`run`, `recipe` and `protocol`); their states were deleted, so nothing of the old "
-            "weights is used."
+            "`run`, `coded`, `recipe` and `protocol`); their states were deleted, so nothing "
+            "of the old weights is used."
         )
     if paths := files_of(People.named(name), raw):
         logger.warning(
