@@ -11,7 +11,7 @@ import pandas as pd
 from action_units.errors import LabelError
 from action_units.faces.preprocess import CropResult
 from action_units.faces.quarantine import Quarantine
-from action_units.labels.annotations.csv_rows import BOX
+from action_units.labels.annotations.layout import BOX
 from action_units.labels.annotations.read import Annotations
 from action_units.media.photograph_names import Matches, match_names
 

@@ -1,6 +1,6 @@
 """AU annotations of pictures by another program: one face of each picture.
 
-Which programs there are: ``registry``. Files and layouts: ``csv_rows``.
+Which programs there are: ``registry``. Files: ``csv_rows``; their columns: ``layout``.
 """
 
 import logging
@@ -14,7 +14,8 @@ import pandas as pd
 
 from action_units.errors import ConfigurationError, LabelError
 from action_units.labels.action_units import PRETRAIN_AUS, au_column
-from action_units.labels.annotations.csv_rows import BOX, Rows, read_rows
+from action_units.labels.annotations.csv_rows import Rows, read_rows
+from action_units.labels.annotations.layout import BOX
 from action_units.labels.annotations.program import Program
 from action_units.labels.annotations.registry import DEFAULT, find_program
 from action_units.labels.coded_frames import MISSING
