@@ -34,7 +34,7 @@ from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.labels.folds import FG2020
-from action_units.models.model_files import save_model
+from action_units.models.model_files import load_model, save_model
 from action_units.pipelines import (
     comparison,
     cross,
@@ -439,6 +439,11 @@ def test_cross_refuses_faces_that_the_network_has_learned_from(one_network, code
         ConfigurationError, match=r"P1_0001.jpg of P1 .* of w1 in the web set, who is in pre-tr"
     ):
         on_another_set(one_network, faces, coded_faces, web=web)
+    # A network that was not pre-trained has never seen the web set.
+    model = load_model(one_network / "fold1/finetuned.safetensors")
+    scratch = replace(model, provenance={**model.provenance, "stage": "scratch"})
+    save_model(scratch, one_network / "fold1/finetuned.safetensors")
+    assert on_another_set(one_network, faces, coded_faces, web=web)["cross_test"].frames == 8
 
 
 def test_cross_refuses_a_network_that_names_nobody_and_faces_of_another_size(

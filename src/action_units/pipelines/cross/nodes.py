@@ -106,7 +106,9 @@ def predict_new_set(
         coded,
         {name: settings.people for name, settings in coded_sets.items()},
     )
-    _check_faces(faces, learned, web, {f: (known[f], unseen[f]) for f in unseen}, on, coded)
+    _check_faces(faces, learned, {f: (known[f], unseen[f]) for f in unseen}, on, coded)
+    if any(one.model.provenance.get("stage") != "scratch" for one in networks.values()):
+        _check_web_faces(faces, web, on)
     columns = [first.aus.index(au) for au in common]
     tables = []
     for fold, subjects in unseen.items():
@@ -303,7 +305,6 @@ def _check_size(faces: FaceStore, size: int, on: str) -> None:
 def _check_faces(
     faces: FaceStore,
     learned: FaceStore,
-    web: FaceStore | None,
     folds: Mapping[int, tuple[set[str], tuple[str, ...]]],
     on: str,
     coded: str,
@@ -318,12 +319,18 @@ def _check_faces(
             on,
             f"fold {fold} is trained or validated on",
         )
+
+
+def _check_web_faces(faces: FaceStore, web: FaceStore | None, on: str) -> None:
+    """Check that no face is among those of pre-training, where these are here."""
     if web is None:
         logger.warning(
             "The photographs of pre-training are not here, so %s is not searched for them.", on
         )
     else:
-        check_no_shared_faces(face_hashes(web), tested, "the web set", on, "is in pre-training")
+        check_no_shared_faces(
+            face_hashes(web), face_hashes(faces), "the web set", on, "is in pre-training"
+        )
 
 
 def _videos(table: pd.DataFrame) -> tuple[Any, Any]:
