@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,7 +129,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(call, sentence):
         (FG2020, ["SN001", "SN002", "SN003", "SN008"], (1, 2, 3), 5,
          ["fold 1 of protocol", "add `finetune.validation_subjects=1` to --params"]),
         (STANDARD, ["SN001", "SN002"], (1,), 1, ["No fold of it can be trained"]),
-        (FG2020, ["SN001", "SN014", "SN003", "SN002"], (1,), 1,
+        (FG2020, list(np.array(["SN001", "SN014", "SN003", "SN002"])), (1,), 1,
          ["subject 'SN014' belongs to no fold"]),
     ],
 )  # fmt: skip

@@ -249,7 +249,7 @@ def check_folds(
 def check_known(protocol: FoldProtocol, present: Sequence[str]) -> None:
     """Check that a protocol names all subjects of the data; raises ConfigurationError."""
     named = protocol.subjects
-    unknown = sorted(set(present) - set(named))
+    unknown = sorted(map(str, set(present) - set(named)))
     file = own_settings("parameters_data.yml")
     if unknown and len(unknown) == len(present):
         raise ConfigurationError(
