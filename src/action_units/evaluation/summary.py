@@ -306,7 +306,8 @@ def check_folds_agree(folds: Sequence[FoldEvaluation]) -> None:
     first = folds[0]
     tested: dict[str, int] = {}
     for fold in folds:
-        same_data = fold.provenance["data_sha256"] == first.provenance["data_sha256"]
+        data = fold.provenance.get("data_sha256")
+        same_data = data is not None and data == first.provenance.get("data_sha256")
         # Of several sets one may be rendered; then a fold may test people of another alone.
         for what in ("protocol", "aus", "pretrained", *(() if same_data else ("rendered",))):
             if getattr(fold, what) != getattr(first, what):
