@@ -139,11 +139,13 @@ def published(protocol, **changes):
 @pytest.mark.parametrize("protocol", [FG2020, STANDARD])
 def test_published_results_stand_beside_their_own_folds_alone(protocol):
     folds = published(protocol)
-    assert results_on(folds) == results_on(folds[1:]) == PUBLISHED_DISFA
-    assert results_on([replace(one, protocol="five_folds") for one in folds]) == ()
+    assert results_on(folds, 2.0) == results_on(folds[1:], 2.0) == PUBLISHED_DISFA
+    assert results_on([replace(one, protocol="five_folds") for one in folds], 2.0) == ()
     fewer = tuple(group[:3] for group in protocol.groups)
-    assert results_on(published(protocol, groups=fewer)) == ()
-    assert results_on([*folds[:2], replace(folds[2], fold=4)]) == ()
+    assert results_on(published(protocol, groups=fewer), 2.0) == ()
+    assert results_on([*folds[:2], replace(folds[2], fold=4)], 2.0) == ()
+    assert results_on(folds, None) == PUBLISHED_DISFA
+    assert results_on(folds, 1.0) == ()
 
 
 def test_made_up_folds_are_what_they_say():

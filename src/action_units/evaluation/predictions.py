@@ -59,6 +59,14 @@ class Predictions:
         """Intensities estimated as 5 × probability, (N, A)."""
         return HIGHEST_INTENSITY * self.probabilities
 
+    @property
+    def present_from(self) -> float | None:
+        """The lowest intensity that is labelled present; None where that is not known."""
+        if self.intensities is None:
+            return None
+        present = self.intensities[(self.labels == 1) & ~np.isnan(self.intensities)]
+        return float(present.min()) if present.size else None
+
     @classmethod
     def read(
         cls, table: pd.DataFrame, thresholds: ArrayLike, aus: Sequence[int] | None = None

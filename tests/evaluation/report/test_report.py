@@ -274,6 +274,14 @@ def test_the_verdict_comes_first(summary, html, page):
     ]
 
 
+def test_the_intensity_that_counts_as_present_is_read_from_the_labels(html):
+    assert "Intensities from 2 count as positive." in html
+    one = predictions()[1]
+    weaker = replace(one, intensities=np.where(one.intensities == 2, 1, one.intensities))
+    assert (one.present_from, weaker.present_from) == (2, 1)
+    assert replace(one, intensities=None).present_from is None
+
+
 def test_a_network_below_the_baseline_is_said_to_be():
     guessing = render_report(summarise([made_up_fold(1, skill=0.0, aus=(1, 12))]))
     words = " ".join(Page(guessing).words.split())

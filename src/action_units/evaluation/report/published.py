@@ -40,12 +40,25 @@ PROTOCOLS = (STANDARD, FG2020)
 """Whose folds they were measured on."""
 
 
-def results_on(folds: Sequence[FoldEvaluation]) -> tuple[PublishedResult, ...]:
-    """The published results that folds may stand beside, none where they test other people.
+PRESENT_FROM = 2
+"""The intensity from which an AU counted as present in them."""
 
-    Folds of another protocol, or with subjects missing, measure something else. So do those of
-    another data set; DISFA+ has nine people of DISFA, under the same names.
+
+def results_on(
+    folds: Sequence[FoldEvaluation], present_from: float | None
+) -> tuple[PublishedResult, ...]:
+    """The published results that folds may stand beside, none where they measure another thing.
+
+    That is so of folds of another protocol, with subjects missing, or of another data set;
+    DISFA+ has nine people of DISFA, under the same names.
+
+    Args:
+        folds: The folds.
+        present_from: The lowest intensity that is labelled present; None where it is not known,
+            as in the paper's own label files.
     """
+    if present_from not in (None, PRESENT_FROM):
+        return ()
     for protocol in PROTOCOLS:
         if all(
             fold.protocol == protocol.name

@@ -68,6 +68,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
     extras = extras or PageExtras()
     ours = summary.scores["finetuned"]
     pooled = pool(list(extras.predictions.values())) if extras.predictions else None
+    present_from = pooled.present_from if pooled else None
     return (
         templates()
         .get_template("page.html.j2")
@@ -113,7 +114,8 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             ),
             quarantine=provenance.quarantine_rows(extras.quarantine),
             lost=provenance.lost_rows(extras.lost),
-            published=[] if summary.rendered else results_on(summary.folds),
+            present_from=present_from,
+            published=[] if summary.rendered else results_on(summary.folds, present_from),
             eight=EIGHT_AUS,
             ours={au: line.mean_of_folds.value for au, line in ours.aus.items()},
             latex=tables.latex_table(summary),
