@@ -132,7 +132,7 @@ def test_paths_of_the_configuration_count_from_the_project(conf, monkeypatch, tm
         "coded_sets": {"disfa": {"labels": "codes", "media": "~/videos"}},
         "web_sets": {"web": {"photographs": "~/faces", "identities": "s3://bucket/i.csv",
                              "annotations": {"path": "openface"},
-                             "second_annotations": {"path": "pyfeat.csv"}}},
+                             "combine": "agreement", "second_annotations": {"path": "pyfeat.csv"}}},
     })  # fmt: skip
     write(elsewhere / "conf/local/parameters.yml", {
         "source": "videos/a.mp4", "model": "~/m",
