@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from action_units.datasets.faces import ChosenWebFacesDataset
-from action_units.faces.repeats import drop_repeats, join_web_stores
+from action_units.errors import ConfigurationError
+from action_units.faces.repeats import drop_repeats, join_coded_stores, join_web_stores
 from action_units.faces.store import FaceStore
 
 
@@ -68,3 +70,50 @@ def test_two_web_sets_hold_out_whoever_one_of_them_does(tmp_path):
         "p",
         "q",
     ]
+
+
+def coded(*rows, tone=None):
+    """A coded set of faces that differ within, or are of one `tone`."""
+    own = store(*(("", subject, "", sha256) for subject, sha256 in rows))
+    faces = own.faces.copy()
+    faces[:, 0, 0] = 200 if tone is None else tone
+    faces[:, 1, 1] = 100 if tone is None else tone
+    faces[:, 0, 1] = faces[:, 1, 0] = 7 if tone is None else tone
+    return FaceStore(faces, own.table.drop(columns=["set", "split"]), own.aus)
+
+
+def test_two_coded_sets_with_one_face_under_two_names_are_not_taken_as_one():
+    sets = {"a": coded(("p", "1"), ("q", "2")), "b": coded(("r", "3"), ("s", "2"), ("s", "4"))}
+    with pytest.raises(ConfigurationError) as error:
+        join_coded_stores(sets, {})
+    assert "b/1.jpg of b/s is the same picture as a/1.jpg of a/q" in str(error.value)
+    assert "such pictures: 1" in str(error.value)
+
+
+def test_the_same_people_in_two_coded_sets_may_have_the_same_faces():
+    sets = {"a": coded(("p", "1"), ("q", "2")), "b": coded(("q", "2"))}
+    assert len(join_coded_stores(sets, {"b": "a"})) == 3
+
+
+def test_an_even_tone_is_nobodys_face():
+    sets = {"a": coded(("p", "1"), tone=0), "b": coded(("q", "1"), tone=0)}
+    assert len(join_coded_stores(sets, {})) == 2
+
+
+def test_equal_names_that_are_other_people_must_not_have_the_same_faces():
+    sets = {"a": coded(("p", "1")), "b": coded(("p", "1"))}
+    with pytest.raises(ConfigurationError, match="b/p is the same picture as a/0.jpg of a/p"):
+        join_coded_stores(sets, {"b": "own"})
+
+
+def test_one_set_with_a_face_under_two_names_is_refused():
+    with pytest.raises(
+        ConfigurationError, match="1.jpg of q is the same picture as 0.jpg of p"
+    ):
+        join_coded_stores({"a": coded(("p", "1"), ("q", "1"))}, {})
+
+
+def test_a_face_of_two_people_of_one_set_and_of_a_second_set_is_refused():
+    sets = {"a": coded(("p", "1"), ("r", "1")), "b": coded(("p", "1"))}
+    with pytest.raises(ConfigurationError, match="a/r is the same picture as a/0.jpg of a/p"):
+        join_coded_stores(sets, {"b": "a"})

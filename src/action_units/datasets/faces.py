@@ -10,8 +10,7 @@ import numpy as np
 from kedro.io import AbstractDataset
 
 from action_units.datasets.verified import ImagePreview
-from action_units.faces.join_sets import join_stores
-from action_units.faces.repeats import join_web_stores
+from action_units.faces.repeats import join_coded_stores, join_web_stores
 from action_units.faces.store import INDEX_NAME, FaceStore
 
 _PREVIEWED = 48
@@ -69,7 +68,7 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
         Args:
             stores: The folder of all stores.
             sets: The names of the sets, with ``+`` between them.
-            people: Which sets have the same people; see ``join_stores``.
+            people: Which sets have the same people; see ``join_coded_stores``.
             optional: Load None where a store is missing.
             metadata: Settings of Kedro-Viz; not used here.
         """
@@ -84,7 +83,7 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
         return self._join({name: FaceStore.open(at) for name, at in self.folders.items()})
 
     def _join(self, stores: Mapping[str, FaceStore]) -> FaceStore:
-        return join_stores(stores, self.people)
+        return join_coded_stores(stores, self.people)
 
     def save(self, data: object) -> None:
         """Nothing; see the class."""

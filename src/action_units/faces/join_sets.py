@@ -1,6 +1,6 @@
 """Several sets of faces as one: the union of their AUs, and people named by set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -41,7 +41,8 @@ def join_stores(stores: Mapping[str, FaceStore], people: Mapping[str, str | None
         [(name, store)] = stores.items()
         return replace(store, table=store.table.assign(set=name))
     _check_sizes(stores)
-    owners = _owners(stores, people)
+    subjects = {name: store.subjects.tolist() for name, store in stores.items()}
+    owners = name_people(subjects, people)
     aus = tuple(sorted({au for store in stores.values() for au in store.aus}))
     parts = []
     size = next(iter(stores.values())).faces.shape[1:]
@@ -52,12 +53,12 @@ def join_stores(stores: Mapping[str, FaceStore], people: Mapping[str, str | None
         start += len(store)
         own = store.table
         missing = {column: np.int8(MISSING) for column in au_columns(aus) if column not in own}
-        subjects = own["subject"].astype(str)
-        owner = subjects.map(lambda subject, at=name: owners[at, subject])
+        who = own["subject"].astype(str)
+        owner = who.map(lambda subject, at=name: owners[at, subject])
         parts.append(
             own.assign(
                 set=name,
-                subject=owner + "/" + subjects,
+                subject=owner + "/" + who,
                 image=f"{name}/" + own["image"].astype(str),
                 **missing,
             )
@@ -87,17 +88,21 @@ def _pixels(size: tuple[int, ...]) -> str:
     return f"{size[1]} × {size[0]} pixels"
 
 
-def _owners(
-    stores: Mapping[str, FaceStore], people: Mapping[str, str | None]
+def name_people(
+    names: Mapping[str, Iterable[str]], people: Mapping[str, str | None]
 ) -> dict[tuple[str, str], str]:
     """By set and subject, the set that the subject is called by.
+
+    Args:
+        names: Of each set, its subjects; repeats do not matter.
+        people: As of ``join_stores``.
 
     Raises:
         ConfigurationError: It is unknown whether two subjects of one name are one person.
     """
-    subjects = {name: set(store.subjects.tolist()) for name, store in stores.items()}
-    roots = {name: people_root(name, people) for name in stores}
-    for one, other in combinations(stores, 2):
+    subjects = {name: set(own) for name, own in names.items()}
+    roots = {name: people_root(name, people) for name in names}
+    for one, other in combinations(names, 2):
         common = sorted(subjects[one] & subjects[other])
         known = OWN in (people.get(roots[one]), people.get(roots[other]))
         if common and roots[one] != roots[other] and not known:
@@ -107,14 +112,14 @@ def _owners(
                 f"or to {OWN} where they are not."
             )
     # The set that the others name comes first.
-    ordered = sorted(stores, key=lambda name: name != roots[name])
+    ordered = sorted(names, key=lambda name: name != roots[name])
     return {
         (name, subject): next(
             owner
             for owner in ordered
             if roots[owner] == roots[name] and subject in subjects[owner]
         )
-        for name in stores
+        for name in names
         for subject in subjects[name]
     }
 

@@ -1,14 +1,62 @@
-"""Several web sets as one: people of one name, and faces that several of the sets have."""
+"""Faces that occur again under another name: of coded sets refused, of web sets kept once."""
 
 import logging
 from collections.abc import Mapping
 
 import numpy as np
 
+from action_units.errors import ConfigurationError
 from action_units.faces.join_sets import join_stores
 from action_units.faces.store import FaceStore
 
 logger = logging.getLogger(__name__)
+
+
+def join_coded_stores(
+    stores: Mapping[str, FaceStore], people: Mapping[str, str | None]
+) -> FaceStore:
+    """The faces of some coded sets as one store, as ``join_stores`` has them.
+
+    Raises:
+        ConfigurationError: From ``join_stores`` and ``check_no_copies``.
+    """
+    joined = join_stores(stores, people)
+    check_no_copies(joined)
+    return joined
+
+
+def check_no_copies(faces: FaceStore) -> None:
+    """Check that no face is two people's, of whom one could train and the other test.
+
+    Faces are compared by the SHA-256 of their crops. Those of one even tone, as a camera's
+    dropout leaves them, show nobody.
+
+    Args:
+        faces: Of one or several sets, from ``join_stores``.
+
+    Raises:
+        ConfigurationError: Names the first pair, and how many faces are affected.
+    """
+    if "sha256" not in faces.table:
+        return
+    table = faces.table[["image", "subject", "set", "sha256"]].reset_index(drop=True)
+    # A face without a hash is in no group.
+    places = np.flatnonzero(table.groupby("sha256")["subject"].transform("nunique") > 1)
+    shown = [int(place) for place in places if np.ptp(faces.faces[place]) > 0]
+    if not shown:
+        return
+    copies = table.iloc[shown]
+    one = copies.iloc[0]
+    alike = copies[copies["sha256"] == one["sha256"]]
+    two = alike[alike["subject"] != one["subject"]].iloc[0]
+    entry = f"coded_sets.{two['set']}"
+    raise ConfigurationError(
+        f"{two['image']} of {two['subject']} is the same picture as {one['image']} of "
+        f"{one['subject']} (SHA-256 {one['sha256'][:12]}…; such pictures: "
+        f"{copies['sha256'].nunique():,}), so one could be trained on and the other tested on. "
+        f"Leave the copies out by {entry}.exclude, or, if these are one person, use one name"
+        + (f" and {entry}.people." if one["set"] != two["set"] else ".")
+    )
 
 
 def join_web_stores(stores: Mapping[str, FaceStore]) -> FaceStore:

@@ -22,13 +22,12 @@ from action_units.datasets.raw import RawFolder
 from action_units.errors import ConfigurationError, LabelError
 from action_units.faces.crop import FaceSettings
 from action_units.faces.join_labels import check_names, join_crops, lost_frames
-from action_units.faces.join_sets import join_stores
 from action_units.faces.openface_runner import annotate, find_binary
 from action_units.faces.packing import pack_crops
 from action_units.faces.preprocess import crop_photographs as crop_files
 from action_units.faces.preprocess import crop_videos
 from action_units.faces.quarantine import Quarantine
-from action_units.faces.repeats import join_web_stores
+from action_units.faces.repeats import join_coded_stores, join_web_stores
 from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
 from action_units.labels.action_units import AU_NAMES, au_column
@@ -393,9 +392,9 @@ def gather_faces(
         stores: Of each set, its faces.
 
     Raises:
-        ConfigurationError: From ``join_stores``.
+        ConfigurationError: From ``join_coded_stores``.
     """
-    return join_stores(dict(zip(names, stores, strict=True)), people)
+    return join_coded_stores(dict(zip(names, stores, strict=True)), people)
 
 
 def gather_web_faces(names: Sequence[str], *stores: FaceStore) -> FaceStore:
