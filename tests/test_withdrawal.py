@@ -1,5 +1,6 @@
 """Whose picture a path leads to, and what keeps withdrawn people out."""
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -141,6 +142,18 @@ def test_scores_that_count_the_person_are_deleted_with_tests_on_their_set(tmp_pa
     withdraw("P2", layers, "2024-05-01")
     assert kept.is_file()
     assert not gone.parent.exists()
+
+
+@pytest.mark.parametrize("subject", ["P2", "studio/P2"])
+def test_thresholds_fitted_on_the_person_are_deleted(tmp_path, subject):
+    layers = layers_in(tmp_path)
+    fold = layers.models / "main/studio/folds/fold1"
+    fold.mkdir(parents=True)
+    for name, fitted_on in (("finetuned", [subject]), ("scratch", ["P21"])):
+        path = fold / f"{name}_thresholds.json"
+        path.write_text(json.dumps({"12": {"threshold": 0.5}, "fitted_on": fitted_on}))
+    withdraw("P2", layers, "2024-05-01")
+    assert [path.name for path in fold.iterdir()] == ["scratch_thresholds.json"]
 
 
 def test_a_subject_is_removed_from_all_sets_that_have_the_name(tmp_path):

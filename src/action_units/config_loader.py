@@ -96,9 +96,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         if key in self.data or key not in self.config_patterns:
             return super().__getitem__(key)
         if key == "catalog":
-            OmegaConf.register_new_resolver(
-                "chosen", self.parameters().names_in_paths().__getitem__, replace=True
-            )
+            names = self.parameters().names_in_paths()
+            OmegaConf.register_new_resolver("chosen", lambda name: names[name], replace=True)
         shared: dict[str, Any] = {}
         missing = None
         try:

@@ -462,7 +462,7 @@ def _delete_mentions(removal: Removal) -> None:
     """Delete texts that name the person, and contact sheets that may show them."""
     layers = removal.layers
     texts = [
-        *_files(layers.models, "/subjects.json"),
+        *_files(layers.models, ".json"),
         *_files(layers.predictions, ".json"),
         *_files(layers.reports, *_TEXTS),
     ]
