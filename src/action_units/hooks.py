@@ -18,6 +18,7 @@ from action_units import hints
 from action_units.config import ChosenProtocols, Parameters
 from action_units.datasets.folds import AbsentDataset
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.faces.join_sets import name_people
 from action_units.files import share
 from action_units.locks import RUN_LOCK, locked
 from action_units.pipelines.folds import count_subjects, fold_of
@@ -205,18 +206,21 @@ class CheckRun:
             _check_cross(parameters, catalog)
         _check_inputs(pipeline, catalog, parameters, shape)
         check_stages(parameters, tags)
+        subjects: dict[str, list[str]] = {}
         for name, coded in parameters.coded_sets.items():
             own = f"{name}.read_labels"
             if any(node.name.endswith(f".{own}") for node in pipeline.nodes) and (
                 coded.media is not None or catalog.exists(f"{name}.raw")
             ):
-                check_recordings(
+                subjects[name] = check_recordings(
                     parameters,
                     name,
                     catalog.load(f"{name}.raw"),
                     catalog.load("withdrawn"),
                     folds if "finetune" in tags else (),
                 )
+        chosen = [name for name in parameters.chosen_coded if name in subjects]
+        name_people({name: subjects[name] for name in chosen}, catalog.load("params:people"))
 
 
 def _check_cross(parameters: Parameters, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -232,8 +236,15 @@ def check_recordings(
     raw: "RawFolder",
     withdrawn: "pd.DataFrame",
     folds: Collection[int],
-) -> None:
-    """Check a set's recordings, labels, exclusions and the folds; raises ActionUnitsError."""
+) -> list[str]:
+    """Check a set's recordings, labels, exclusions and the folds.
+
+    Returns:
+        Its subjects, each once.
+
+    Raises:
+        ActionUnitsError: Something is missing or wrong.
+    """
     import numpy as np
 
     from action_units.labels.action_units import au_columns
@@ -254,6 +265,7 @@ def check_recordings(
         else:  # other sets have people to train and validate with
             check_known(own, sorted(set(subjects.tolist())))
     plan.check(preprocess.max_megapixels)
+    return sorted(set(plan.frames["subject"].tolist()))
 
 
 def _check_inputs(

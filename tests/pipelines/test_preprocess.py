@@ -273,3 +273,17 @@ def test_the_left_camera_is_taken_where_it_is_asked_for(project):
     assert len(faces) > 6 * 20
     crops = project.path / "data/03_primary/raw/disfa"
     assert not list(crops.glob("RightVideo*.jpg"))
+
+
+def test_equal_names_in_two_sets_are_refused_before_a_face_is_cropped(three):
+    own = three.path / "conf/local/parameters_data.yml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(
+        "coded_sets:\n  twin: {reader: disfa, media: data/01_raw/disfa, protocol: fg2020}\n"
+    )
+    printed = three.run(
+        "--env", "raw", "--pipeline", "preprocess", "--params",
+        f"coded=disfa+twin,pretraining=false,{QUICK}", fails=True,
+    )  # fmt: skip
+    assert "disfa and twin both have a subject 'SN001'" in printed
+    assert not list(three.path.glob("data/03_primary/raw/*"))
