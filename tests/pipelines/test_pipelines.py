@@ -393,6 +393,18 @@ def test_cross_tests_the_network_on_another_set(one_network, coded_faces):
     assert test.protocol == "fg2020"
 
 
+def test_cross_leaves_out_what_a_network_never_learned(one_network, finetuned, coded_faces):
+    model = finetuned["fold1.finetuned_model"]
+    about = model.provenance | {"not_scored": {"training": [4], "validation": [12]}}
+    path = one_network / "fold1/finetuned.safetensors"
+    save_model(replace(model, provenance=about), path)
+    faces = face_store(["P1", "P2", "P3"], (4, 7, 12), seed=1)
+    made = on_another_set(one_network, faces, coded_faces)
+    test = made["cross_test"]
+    assert (test.aus, test.aus_of_set) == ((12,), (4, 7))
+    assert any(sentence.startswith("AU04: not scored in any") for sentence in test.warnings)
+
+
 def test_cross_compares_with_the_run_that_was_trained_on_the_set(one_network, coded_faces):
     faces = face_store(["P1", "P2", "P3"], DISFA_AUS, seed=1)
     own = predictions_of(faces, DISFA_AUS, np.random.default_rng(1).random((12, 12)))

@@ -94,7 +94,13 @@ def predict_new_set(
     check_target(on, coded, coded_sets, command("evaluate"))
     networks = {int(one.name.removeprefix("fold")): one for one in read_run(models)}
     first = next(iter(networks.values())).model
-    common, of_networks, of_set = common_aus(first.aus, faces.aus, on)
+    not_learned = {
+        au
+        for network in networks.values()
+        for au in network.model.provenance.get("not_scored", {}).get("training", ())
+    }
+    learned_aus = [au for au in first.aus if au not in not_learned]
+    common, of_networks, of_set = common_aus(learned_aus, faces.aus, on)
     _check_size(faces, first.spec.image_size, on)
     known = {fold: _known(network, models) for fold, network in networks.items()}
     everybody = {who for one in networks.values() for who in _subjects(one, "test")}
@@ -122,6 +128,7 @@ def predict_new_set(
         "aus": list(common),
         "aus_of_networks": list(of_networks),
         "aus_of_set": list(of_set),
+        "not_learned": sorted(not_learned),
         "people_of_set": sorted(set(faces.subjects.tolist())),
         "rendered": _rendered(faces),
         "rendered_training": _rendered(learned),
@@ -384,6 +391,11 @@ def _warnings(
 ) -> list[str]:
     """What a reader must know besides the scores."""
     warnings = []
+    if left := [au_column(au) for au in about.get("not_learned", ())]:
+        warnings.append(
+            f"{', '.join(left)}: not scored in any training frame of one of the networks, so "
+            "not tested here."
+        )
     if not about["same_crops"]:
         warnings.append(
             f"The faces of {on} were found and cut out in another way, or in another size of "
