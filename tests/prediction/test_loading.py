@@ -1,12 +1,13 @@
 """Classifiers from what lies on disk."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.models.model_files import load_model
+from action_units.models.model_files import load_model, save_model
 from action_units.prediction.classifier import FaceInput
 from action_units.prediction.loading import load_classifier
 from action_units.training.inference import predict
@@ -50,6 +51,17 @@ def test_a_model_named_from_its_own_folder_is_of_its_fold(run_folder, monkeypatc
     assert (
         load_classifier("finetuned.safetensors", 2, device="cpu").predictors[0].name == "fold2"
     )
+
+
+def test_who_loads_a_network_is_told_what_it_never_learned(tmp_path, caplog):
+    path = write_run(tmp_path, (1, 2)) / "fold2/finetuned.safetensors"
+    model = load_model(path)
+    unlearned = {"training": [4], "validation": [12]}
+    save_model(replace(model, provenance=model.provenance | {"not_scored": unlearned}), path)
+    load_classifier(tmp_path, 1, device="cpu")
+    assert "never learned" not in caplog.text
+    load_classifier(tmp_path, device="cpu")
+    assert "fold2 never learned AU04, which" in caplog.text
 
 
 def test_the_hash_follows_weights_and_treatment(run_folder, tmp_path):

@@ -15,6 +15,7 @@ from action_units.evaluation.run_folder import MODEL, fold_files, postprocessing
 from action_units.faces.crop import FaceSettings
 from action_units.files import reading, sha256_of, verify
 from action_units.hints import command
+from action_units.labels.action_units import au_columns
 from action_units.media.paths import given_path
 from action_units.prediction.classifier import Classifier, FaceInput, FoldPredictor
 
@@ -71,6 +72,15 @@ def load_classifier(
         content = [[m.sha256, m.postprocessing.to_json(m.model.aus)] for m in models]
         sha256 = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     check_compatible(models, str(place))
+    for one in models:
+        if unknown := one.model.provenance.get("not_scored", {}).get("training"):
+            logger.warning(
+                "%s: %s never learned %s, which no training frame was scored for; its values "
+                "of that mean nothing.",
+                place,
+                one.name,
+                ", ".join(au_columns(unknown)),
+            )
     faces = face_input(models[0].model.provenance.get("faces"), place)
     predictors = [
         # With the flip that the thresholds were fitted with.
