@@ -65,7 +65,7 @@ def test_nothing_to_leave_out(table):
         ([{**BAD, "reason": " "}], "reason:  } gives no reason; add"),
         ([{"subject": "SN029"}], "{subject: SN029} gives no reason"),
         ([{"reason": "x"}], "{reason: x} names no subject"),
-        ([{**BAD, "subject": 29}], "names no subject"),
+        ([{**BAD, "subject": 29}], "names no subject (a number in quotes: '29'); expected"),
         ([{**BAD, "frames": "4330 to 4536"}], "has frames '4330 to 4536'; expected one number"),
         ([{**BAD, "frames": [1, 2, 3]}], "expected one number or the first and the last"),
         ([{**BAD, "frames": -3}], "has frames -3"),

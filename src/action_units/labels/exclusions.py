@@ -139,7 +139,8 @@ def _parse(entry: Mapping[str, Any]) -> Exclusion:
         raise ConfigurationError(f"exclude: {shown} has {unknown[0]!r}; {_HINT}.")
     subject, reason = entry.get("subject"), entry.get("reason")
     if not isinstance(subject, str) or not subject.strip():
-        raise ConfigurationError(f"exclude: {shown} names no subject; {_HINT}.")
+        quotes = f" (a number in quotes: '{subject}')" if isinstance(subject, int) else ""
+        raise ConfigurationError(f"exclude: {shown} names no subject{quotes}; {_HINT}.")
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigurationError(
             f"exclude: {shown} gives no reason; add a short one, which the output then lists."
