@@ -129,6 +129,17 @@ def test_each_misspelt_name_is_told_with_its_neighbour(name):
     assert str(refused.value).startswith(f"{name}_ is not a parameter. Did you mean {name}? ")
 
 
+def test_a_misspelt_name_is_told_before_the_one_that_is_missing_for_it():
+    given = configured()
+    entry = given["coded_sets"]["disfa"]
+    entry["protocl"] = entry.pop("protocol")
+    with pytest.raises(ConfigurationError) as refused:
+        Parameters.read(given)
+    assert str(refused.value).startswith(
+        "coded_sets.disfa.protocl is not a parameter. Did you "
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -170,6 +181,16 @@ def test_each_misspelt_name_is_told_with_its_neighbour(name):
             "preprocess.crop is null; it must be a group of parameters: ",
         ),
         ("cluster.engine", "dask", "cluster: engine=dask needs the address of its scheduler"),
+        (
+            "coded_sets.studio.people",
+            "disva",
+            "coded_sets.studio.people is 'disva'; it must be null, own, or another set: disfa",
+        ),
+        (
+            "web_sets.web.people",
+            "web",
+            "web_sets.web.people is 'web'; it must be null, own, or",
+        ),
     ],
 )
 def test_sentences(name, value, sentence):

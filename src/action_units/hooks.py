@@ -226,6 +226,11 @@ class CheckRun:
 def _check_cross(parameters: Parameters, catalog: CatalogProtocol[Any, Any]) -> None:
     from action_units.pipelines.cross.nodes import check_cross
 
+    if parameters.fold is not None:
+        raise ConfigurationError(
+            f"fold={parameters.fold} was given, but cross tests the networks of all folds; "
+            "leave fold out."
+        )
     models = catalog["run_models"].path
     check_cross(parameters.on, parameters.coded, parameters.coded_sets, models)
 

@@ -86,7 +86,7 @@ def test_videos_with_or_without_suffix(tmp_path):
     touch(tmp_path, "anna/smile.mp4", "bo/smile.mp4", "talk.avi", "more.avi")
     data = read(
         tmp_path,
-        "Subject,Video,Frame,AU12\nanna,smile,1,1\nanna,anna/smile.mp4,2,0\nbo,smile,2.0,1\n"
+        "Subject,Video,Frame No.,AU12\nanna,smile,1,1\nanna,anna/smile.mp4,2,0\nbo,smile,2.0,1\n"
         "bo,talk.avi,7,1\nbo,gone,7,1\n",
     )
     assert [row[:3] for row in rows_of(data)] == [

@@ -11,6 +11,7 @@ def test_a_finished_run_is_tested_on_another_set(copied):
     for params, reason in (
         ("on=disfa", "on=disfa: the networks of coded=disfa were trained on disfa"),
         ("on=studio,run=other", "main/../other/disfa/fg2020 has no trained network"),
+        ("on=studio,fold=1", "cross tests the networks of all folds; leave fold out"),
         ("seed=1", "cross needs the coded set to test on: add `--params on=NAME`"),
     ):
         refused = copied.run(*CROSS, params, fails=True)

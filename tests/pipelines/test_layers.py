@@ -36,7 +36,6 @@ def test_layers_do_not_go_in_a_circle(catalog, name):
             if own is not None:
                 order.setdefault(own, set()).update(over - {own})
     layers = list(TopologicalSorter(order).static_order())
-    if name == "__default__":
-        assert layers == [
-            "raw", "intermediate", "primary", "feature", "models", "model_output", "reporting",
-        ]  # fmt: skip
+    if name == "__default__":  # what comes first of raw and intermediate is open
+        assert set(layers[:2]) == {"raw", "intermediate"}
+        assert layers[2:] == ["primary", "feature", "models", "model_output", "reporting"]

@@ -90,8 +90,12 @@ class Settings(BaseModel):
 
 
 def _message(cls: type[Settings], error: ValidationError, values: Any, name: str) -> str:
-    """The first error: the value's full name, what it is, and what it must be."""
-    first = error.errors()[0]
+    """The first error: the value's full name, what it is, and what it must be.
+
+    An unknown name comes before a missing one, which it may be a misspelling of.
+    """
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     kind: Any = cls
     for key in first["loc"]:
         group, plain = _group(kind), _plain(kind)

@@ -227,6 +227,22 @@ class Parameters(MachineConfig):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _people_are_of_a_set(self) -> Self:
+        kinds: dict[str, Mapping[str, CodedSetSettings | WebSetSettings]] = {
+            "coded_sets": self.coded_sets,
+            "web_sets": self.web_sets,
+        }
+        for kind, sets in kinds.items():
+            for name, one in sets.items():
+                others = [other for other in sets if other != name]
+                if one.people not in (None, "own", *others):
+                    raise ValueError(
+                        f"{kind}.{name}.people is {one.people!r}; it must be null, own, or "
+                        f"another set: {', '.join(others) or 'there is none'}"
+                    )
+        return self
+
     @property
     def chosen_coded(self) -> dict[str, CodedSetSettings]:
         """The coded sets of the run, by name."""

@@ -135,7 +135,7 @@ def column_of(table: TextTable, names: Sequence[str], what: str) -> int | None:
     Raises:
         LabelError: Several columns have such names.
     """
-    plain = [name.lower().translate(_AS_UNDERSCORE) for name in table.names]
+    plain = [name.lower().translate(_AS_UNDERSCORE).strip("_") for name in table.names]
     found = [place for place, name in enumerate(plain) if name in names]
     if len(found) > 1:
         one, other = (table.names[place] for place in found[:2])
