@@ -15,7 +15,8 @@ def whole(tmp_path_factory):
 
 def blocks(content):
     """Where each frame's block begins, and where the next one does."""
-    at, found = 0, []
+    # Before the first cluster are random identifiers, which may look like a block.
+    at, found = content.find(b"\x1f\x43\xb6\x75"), []
     while (at := content.find(b"\xa3", at)) >= 0:
         width = 9 - content[at + 1].bit_length()
         if width == 9:
