@@ -78,8 +78,26 @@ def test_pictures_with_a_recording_and_a_frame(tmp_path):
     assert pictures_of(data, tmp_path) == {
         ("bo", "talk", 10): "y.png",
         ("bo", "talk", 30): "x.png",
+        ("bo", "talk", -1): "z.png",  # has no codes
     }
-    assert data.skipped == (tmp_path / "z.png",)
+    assert data.skipped == ()
+
+
+def test_pictures_that_no_row_names_are_counted_by_subject(tmp_path):
+    touch(
+        tmp_path, *(f"{who}/{n}.png" for who in ("anna", "bo") for n in range(4)), "all/5.png"
+    )
+    touch(tmp_path, "all/6.png", "all/7.png", "else/8.png")
+    rows = ("anna,anna/1.png", "bo,bo/1.png", "anna,all/5.png", "bo,all/6.png")
+    text = "subject,image,AU12\n" + "".join(f"{row},1\n" for row in rows)
+    data = read(tmp_path, text)
+    assert data.skipped == (tmp_path / "all/7.png", tmp_path / "else/8.png")
+    values = {"reader": "table", "protocol": "loso", "present_from": None}
+    plan = plan_coded_set("own", CodedSetSettings(**values), tmp_path)
+    assert +plan.unused["no_codes"] == {"anna": 3, "bo": 3}
+    assert [len(recording.pictures) for recording in plan.recordings] == [1, 1, 1, 1]
+    with pytest.raises(LabelError, match=r"6 of 10 pictures have no codes.* \(anna 3, bo 3\)"):
+        plan_coded_set("own", CodedSetSettings(**values, unlabelled=0.5), tmp_path)
 
 
 def test_videos_with_or_without_suffix(tmp_path):

@@ -5,7 +5,7 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +121,7 @@ def find_images(rows: Rows) -> Found:
     if frames is None:
         frames = _number_images(rows.groups(recordings).values(), paths)
     media: dict[tuple[str, str], Media] = {}
+    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for key, members in rows.groups(recordings).items():
         pictures = {
             int(frames[row]): rows.tree.root / paths[row]
@@ -128,7 +129,34 @@ def find_images(rows: Rows) -> Found:
             if paths[row] in used
         }
         media[key] = Media(rows.tree.root / posixpath.dirname(paths[members[0]]), pictures)
-    return Found(recordings, frames, media, used)
+        for row in members:
+            owners[posixpath.dirname(paths[row])].add(key)
+    return Found(recordings, frames, _with_uncoded(media, owners, rows.tree, used), used)
+
+
+def _with_uncoded(
+    media: dict[tuple[str, str], Media],
+    owners: Mapping[str, set[tuple[str, str]]],
+    tree: MediaTree,
+    used: set[str],
+) -> dict[tuple[str, str], Media]:
+    """The media, with the pictures that no row names and that lie in a recording's folder.
+
+    Whose they are is not known where several recordings share a folder. Their numbers are
+    negative, because frames that have codes have the others.
+    """
+    for folder, keys in owners.items():
+        if len(keys) > 1:
+            continue
+        (key,) = keys
+        paths = (posixpath.join(folder, name) for name in tree.pictures.get(folder, ()))
+        uncoded = sorted(path for path in paths if path not in used)
+        known = media[key].pictures or {}
+        lowest = min([0, *known])
+        more = {lowest - n: tree.root / path for n, path in enumerate(uncoded, 1)}
+        media[key] = replace(media[key], pictures={**known, **more})
+        used.update(uncoded)
+    return media
 
 
 def _number_images(groups: Iterable[list[int]], paths: Sequence[str]) -> np.ndarray:
