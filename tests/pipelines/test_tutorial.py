@@ -61,4 +61,6 @@ def test_the_other_blocks_do_what_it_says(copied):
 @pytest.mark.slow
 def test_a_second_run_is_compared(copied):
     run(copied, *BLOCKS[2])
-    assert (copied.path / "data/08_reporting/tiny/comparisons/fg2020/comparison.html").exists()
+    assert (
+        copied.path / "data/08_reporting/tiny/comparisons/disfa/fg2020/comparison.html"
+    ).exists()
