@@ -53,7 +53,6 @@ ChosenSets: TypeAlias = Annotated[
     AfterValidator(_in_order),
 ]
 StartFrom: TypeAlias = Literal["raw", "crops"]
-Scale: TypeAlias = Literal["presence", "intensity", "letters"]
 
 
 class CodedSetSettings(Settings):
