@@ -2,7 +2,6 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,14 +9,9 @@ from action_units.config import WebSampleConfig
 from action_units.labels.action_units import PRETRAIN_AUS, au_columns
 from action_units.labels.annotations.read import read_annotations
 from action_units.labels.names import parse_web_name
-from action_units.sample.web import list_photographs, true_intensities, write_web_sample
-from action_units.sample.web_labels import PRESENT_FROM, labelled_chance, openface_csv
+from action_units.sample.web import list_photographs, write_web_sample
 
 SMALL = WebSampleConfig(photographs=90, identities=30, size=160, failures=0.1)
-
-# OpenFace's positive rates on 3,000 rows of the real pre-training labels.
-REAL_RATES = (0.605, 0.542, 0.308, 0.396, 0.513, 0.525, 0.307, 0.533, 0.517, 0.634, 0.54, 0.213,
-              0.386, 0.173, 0.527, 0.405, 0.236, 0.235)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -63,37 +57,3 @@ def test_identifiers_look_like_freebases() -> None:
     assert len({photograph.image for photograph in photographs}) == 3000
     for photograph in photographs[:200]:
         assert parse_web_name(photograph.image).identity == photograph.identity
-
-
-def labels_and_truth(count: int) -> tuple[np.ndarray, np.ndarray]:
-    config = WebSampleConfig()
-    truth = np.stack([true_intensities(config, k) for k in range(count)])
-    text = openface_csv([str(k) for k in range(count)], truth, config).splitlines()[1:]
-    noisy = np.array([line.split(", ")[-18:] for line in text]).astype(int)
-    return noisy, truth
-
-
-def test_noisy_rates_are_openfaces_and_the_truth_lies_far_below() -> None:
-    noisy, truth = labels_and_truth(4000)
-    present = truth >= PRESENT_FROM
-    np.testing.assert_allclose(noisy.mean(axis=0), REAL_RATES, atol=0.04)
-    assert (present.mean(axis=0) > 0.08).all()
-    assert (present.mean(axis=0) < 0.45).all()
-    hits = np.array([noisy[present[:, k], k].mean() for k in range(18)])
-    alarms = np.array([noisy[~present[:, k], k].mean() for k in range(18)])
-    assert (hits - alarms > 0.25).all()
-
-
-def test_labels_are_least_reliable_near_the_threshold() -> None:
-    config = WebSampleConfig()
-    levels = np.linspace(0, 5, 51)[:, None] * np.ones(18)
-    chance = labelled_chance(levels, config)
-    assert (np.diff(chance, axis=0) >= 0).all()
-    wrong = np.where(levels >= PRESENT_FROM, 1 - chance, chance)
-    assert (wrong[17] > wrong[40]).all()
-    assert (wrong[13] > wrong[0]).all()
-
-
-def test_the_real_rates_are_those_measured(real_labels: Path) -> None:
-    table = pd.read_csv(real_labels / "pretrain_label_sample.csv.gz", header=None)
-    np.testing.assert_allclose(table.iloc[:, 3:].mean(), REAL_RATES, atol=5e-4)

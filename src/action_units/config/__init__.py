@@ -49,6 +49,7 @@ from action_units.config.recipe import (
 )
 from action_units.config.sample import (
     DisfaSampleConfig,
+    LabelNoise,
     SampleSettings,
     StudioSampleConfig,
     WebSampleConfig,
@@ -74,6 +75,7 @@ __all__ = [
     "HoldOutSettings",
     "InMemory",
     "KFoldSettings",
+    "LabelNoise",
     "LossName",
     "LossOptions",
     "MachineConfig",

@@ -1,6 +1,6 @@
 """The rendered sample."""
 
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -78,6 +78,41 @@ def _rates(*values: float) -> Any:
     return Field(default_factory=lambda: dict(zip(_WEB_AUS, values, strict=True)))
 
 
+class LabelNoise(Settings):
+    """How the rendered OpenFace errs; the rates of its errors are the same in all kinds.
+
+    ``person``, ``picture`` and ``view`` are standard deviations of biases, in probits: the
+    units in which the threshold of a normal variable with deviation 1 moves. With all three
+    at 0, errors are independent of each other.
+    """
+
+    traces: bool
+    """Whether the chance of a positive label rises smoothly with the true intensity, so that
+    traces are often called present; false has one rate for present and one for absent AUs."""
+    intensities: Literal["truth", "presence", "regressed"]
+    """What the intensities know: the true ones, blurred; no more than presence does; or what a
+    regressor of its own says, which shrinks rare AUs and disagrees with presence."""
+    person: Annotated[Number, Field(ge=0, le=3)] = 0.0
+    """The bias of a person: half from how the face looks at rest, half from nothing visible,
+    partly shared by neighbouring AUs."""
+    picture: Annotated[Number, Field(ge=0, le=3)] = 0.0
+    """The bias of a picture that neighbouring AUs share."""
+    view: Annotated[Number, Field(ge=0, le=3)] = 0.0
+    """The bias from head pose and light."""
+    hidden: bool = False
+    """Whether AUs behind something are labelled at their overall rate, whatever they show."""
+
+
+class LabelNoises(Settings):
+    """The kinds of noise."""
+
+    mild: LabelNoise = LabelNoise(traces=True, intensities="truth")
+    class_conditional: LabelNoise = LabelNoise(traces=False, intensities="presence")
+    picture_dependent: LabelNoise = LabelNoise(
+        traces=True, intensities="regressed", person=1.0, picture=0.8, view=0.5, hidden=True
+    )
+
+
 class WebSampleConfig(Settings):
     """The rendered stand-in for web photographs with OpenFace's noisy labels."""
 
@@ -109,6 +144,15 @@ class WebSampleConfig(Settings):
     the chance runs smoothly from one to the other, so traces are often called present."""
     failures: Part = 0.02
     """Share of rows where OpenFace failed: ``success`` 0 and labels at random."""
+    noise: Literal["mild", "class_conditional", "picture_dependent"] = "picture_dependent"
+    """How OpenFace errs: one of ``noises``."""
+    noises: LabelNoises = LabelNoises()
+
+    @property
+    def chosen_noise(self) -> LabelNoise:
+        """The kind of noise that ``noise`` names."""
+        chosen: LabelNoise = getattr(self.noises, self.noise)
+        return chosen
 
     @model_validator(mode="after")
     def _in_pairs(self) -> Self:

@@ -10,11 +10,12 @@ import numpy as np
 
 from action_units.config import WebSampleConfig
 from action_units.sample.canvas import Bytes, Floats
-from action_units.sample.identity import draw_gain, draw_identity
+from action_units.sample.identity import Identity, draw_gain, draw_identity
 from action_units.sample.layout import make_once, run_tasks
+from action_units.sample.openface import Scene, annotate, openface_csv
 from action_units.sample.render import render_face
-from action_units.sample.view import draw_view
-from action_units.sample.web_labels import draw_expression, openface_csv, truth_csv
+from action_units.sample.view import View, draw_view
+from action_units.sample.web_labels import draw_expression, truth_csv
 
 _PER_TASK = 40  # photographs that a worker renders at a time
 _LETTERS = "0123456789bcdfghjklmnpqrstvwxyz_"  # of Freebase's machine identifiers
@@ -56,11 +57,11 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
         weights = [len(chunk) for chunk in chunks]
         run_tasks(write, chunks, weights, workers, "Rendering web faces", "photographs")
         images = [photograph.image for photograph in photographs]
-        truth = np.stack([true_intensities(config, p.index) for p in photographs])
+        scene = scene_of(config, photographs)
         people = {p.identity: p.gender for p in photographs}
         rows = "".join(f"{identity},{gender}\n" for identity, gender in people.items())
-        (making / "openface.csv").write_text(openface_csv(images, truth, config))
-        (making / "truth.csv").write_text(truth_csv(images, truth))
+        (making / "openface.csv").write_text(openface_csv(images, annotate(scene, config)))
+        (making / "truth.csv").write_text(truth_csv(images, scene.truth))
         (making / "identities.csv").write_text("identity,gender\n" + rows)
 
     return make_once(folder, "web", config, fill)
@@ -101,14 +102,38 @@ def true_intensities(config: WebSampleConfig, index: int) -> Floats:
 
 def render_photograph(config: WebSampleConfig, photograph: Photograph) -> Bytes:
     """One photograph, uint8 (rows, columns)."""
-    person = np.random.default_rng([config.seed, 22, photograph.person])
-    who = draw_identity(person, photograph.gender)
-    gain = config.strength * draw_gain(person, config.expressiveness)
-    rng = np.random.default_rng([config.seed, 24, photograph.index])
+    who, rng = _person(config, photograph.person, photograph.gender)
+    gain = config.strength * draw_gain(rng, config.expressiveness)
+    view, shape = _view(config, photograph.index)
+    return render_face(who, true_intensities(config, photograph.index) * gain, view, shape)
+
+
+def scene_of(config: WebSampleConfig, photographs: Sequence[Photograph]) -> Scene:
+    """What OpenFace is shown: the photographs, not rendered."""
+    genders = {photograph.person: photograph.gender for photograph in photographs}
+    numbers = {person: number for number, person in enumerate(genders)}
+    return Scene(
+        truth=np.stack([true_intensities(config, p.index) for p in photographs]),
+        people=np.array([numbers[p.person] for p in photographs]),
+        identities=[_person(config, *person)[0] for person in genders.items()],
+        views=[_view(config, photograph.index)[0] for photograph in photographs],
+    )
+
+
+def _person(
+    config: WebSampleConfig, person: int, gender: int
+) -> tuple[Identity, np.random.Generator]:
+    """Someone's face, and the random numbers that decide what else is theirs."""
+    rng = np.random.default_rng([config.seed, 22, person])
+    return draw_identity(rng, gender), rng
+
+
+def _view(config: WebSampleConfig, index: int) -> tuple[View, tuple[int, int]]:
+    """Pose, light and occluder of a photograph, and its rows and columns."""
+    rng = np.random.default_rng([config.seed, 24, index])
     shape = (config.size, config.size + int(rng.integers(-1, 3)) * config.size // 12)
     size = (0.26 * config.size, 0.315 * config.size)
-    view = draw_view(rng, shape, size, config.turn, config.occlusion)
-    return render_face(who, true_intensities(config, photograph.index) * gain, view, shape)
+    return draw_view(rng, shape, size, config.turn, config.occlusion), shape
 
 
 def _write_photographs(

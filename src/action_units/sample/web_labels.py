@@ -1,4 +1,4 @@
-"""What web photographs show, and what OpenFace makes of it."""
+"""What web photographs show."""
 
 import csv
 import io
@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from action_units.config import WebSampleConfig
-from action_units.labels.action_units import PRETRAIN_AUS, au_column, au_columns
+from action_units.labels.action_units import PRETRAIN_AUS, au_columns
 from action_units.sample.canvas import Floats
-
-PRESENT_FROM = 1.5
-"""True intensity from which a coder's rounded label is 2, so the AU present."""
+from action_units.sample.openface import PRESENT_FROM
 
 # Kinds of posed and candid expressions: how common they are, and how often each shows
 # which AUs. Made up so that each AU is truly present in some 10–40 % of photographs.
@@ -46,46 +43,6 @@ def draw_expression(rng: np.random.Generator) -> Floats:
         if shown[column[stronger]] >= 1.0:
             shown[column[weaker]] = 0.0
     return shown
-
-
-def labelled_chance(truth: Floats, config: WebSampleConfig) -> Floats:
-    """The chance that OpenFace calls each AU present, (…, 18) from true intensities.
-
-    It runs from the false-alarm rate at intensity 0 to the sensitivity at 2, smoothly:
-    OpenFace calls many traces present that a coder does not, on top of its errors on
-    faces that show nothing.
-    """
-    sensitivity = np.array([config.sensitivity[c] for c in au_columns(PRETRAIN_AUS)])
-    false_alarm = np.array([config.false_alarms[c] for c in au_columns(PRETRAIN_AUS)])
-    t = np.clip(truth / 2.0, 0.0, 1.0)
-    chance: Floats = false_alarm + (sensitivity - false_alarm) * t * t * (3.0 - 2.0 * t)
-    return chance
-
-
-def openface_row(index: int, truth: Floats, config: WebSampleConfig) -> list[str]:
-    """OpenFace's face, confidence, success, 17 intensities and 18 presences of a picture."""
-    rng = np.random.default_rng([config.seed, 23, index])
-    failed = rng.random() < config.failures
-    chance = np.full(18, 0.5) if failed else labelled_chance(truth, config)
-    present = rng.random(18) < chance
-    guess = np.where(present, 0.6 + 0.55 * truth, 0.30 * truth) + rng.normal(0.0, 0.35, 18)
-    guess = np.clip(guess, 0.0, 5.0)
-    confidence = rng.uniform(0.02, 0.6) if failed else 0.98 - 0.12 * rng.beta(1.0, 6.0)
-    estimated = [f"{guess[k]:.2f}" for k, au in enumerate(PRETRAIN_AUS) if au != 28]
-    return ["0", f"{confidence:.3f}", str(int(not failed)), *estimated] + [
-        str(int(value)) for value in present
-    ]
-
-
-def openface_csv(images: Sequence[str], truth: Floats, config: WebSampleConfig) -> str:
-    """The annotations as OpenFace writes them: padded headers, ``_r`` and ``_c`` columns."""
-    columns = ["face", "confidence", "success"]
-    columns += [f"{au_column(au)}_r" for au in PRETRAIN_AUS if au != 28]
-    columns += [f"{au_column(au)}_c" for au in PRETRAIN_AUS]
-    lines = ["image, " + ", ".join(columns)]
-    for index, image in enumerate(images):
-        lines.append(", ".join([image, *openface_row(index, truth[index], config)]))
-    return "\n".join(lines) + "\n"
 
 
 def truth_csv(images: Sequence[str], truth: Floats) -> str:
