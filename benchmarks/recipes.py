@@ -46,9 +46,8 @@ from action_units.evaluation.subject_statistics import MetricValues
 from action_units.faces.store import FaceStore
 from action_units.labels.folds import FG2020
 from action_units.models.registry import build_network
-from action_units.pipelines.evaluation.nodes import predict_test_subjects
-from action_units.pipelines.finetuning.nodes import finetune, split_subjects
-from action_units.pipelines.pretraining.nodes import pretrain
+from action_units.pipelines.finetuning.nodes import split_subjects
+from action_units.stages import finetune, predict_test_subjects, pretrain
 
 RECIPES = Path(__file__).parents[1] / "conf" / "base" / "parameters_recipes.yml"
 NARROW = {"architecture": "vgg13", "width": 0.125}

@@ -10,9 +10,8 @@ import pytest
 from action_units.config import Parameters
 from action_units.errors import ConfigurationError
 from action_units.faces.store import FaceStore
-from action_units.pipelines.finetuning.nodes import finetune, train_from_scratch
 from action_units.pipelines.parameters import check_stages, read_parameters
-from action_units.pipelines.pretraining.nodes import pretrain
+from action_units.stages import finetune, pretrain, train_from_scratch
 from tests.test_config import configured
 
 CONFIGURED = configured()

@@ -48,9 +48,8 @@ from action_units.pipelines import (
     withdrawal,
 )
 from action_units.pipelines.cross.nodes import check_cross
-from action_units.pipelines.evaluation.nodes import predict_test_subjects
-from action_units.pipelines.predictions import predictions_of
 from action_units.pipelines.selection import Selection
+from action_units.stages import predict_test_subjects, predictions_of
 from tests.evaluation.made_up import GROUPS, made_up_fold, made_up_predictions
 from tests.export.synthetic import CARD, synthetic_faces, synthetic_model, synthetic_store
 from tests.export.synthetic import write_run as write_models

@@ -6,7 +6,7 @@ from typing import Any
 
 from action_units.config import Globals, Parameters, Recipe, TrainingConfig
 from action_units.errors import ConfigurationError
-from action_units.hints import command, own_settings
+from action_units.hints import own_settings
 
 # What the catalog reads from files only, and where it is changed.
 _IN_FILES = {
@@ -112,26 +112,6 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
             if starts and options.backbone_weights is not None:
                 PretrainedWeights.read(options.backbone_weights)
     check_machine(training.machine)
-
-
-def check_face_size(packed: int, training: TrainingConfig) -> None:
-    """Refuse faces that were packed with another ``face_size``.
-
-    Training would resize them without a word: a store of 32 pixels has no more detail at 48.
-
-    Args:
-        packed: Side of the faces in the store, in pixels.
-        training: Its network has the size that is wanted.
-
-    Raises:
-        ConfigurationError: The faces' size is not the network's.
-    """
-    wanted = training.recipe.network.image_size
-    if packed != wanted:
-        raise ConfigurationError(
-            f"face_size is {wanted}, but the faces were packed with {packed}; run "
-            f"{command('preprocess')} first, or set face_size={packed}."
-        )
 
 
 @contextmanager

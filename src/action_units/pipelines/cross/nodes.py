@@ -31,7 +31,7 @@ from action_units.evaluation.run_folder import MODEL, fold_files
 from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.action_units import au_column
-from action_units.pipelines.predictions import predictions_of
+from action_units.stages import predictions_of
 
 if TYPE_CHECKING:
     from action_units.export.fold_models import FoldModel

@@ -18,39 +18,10 @@ from action_units.evaluation.fold import (
 )
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.predictions import Predictions
-from action_units.faces.store import FaceStore
 from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.models.trained import TrainedModel
-from action_units.pipelines.predictions import predictions_of
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "pandas", "kedro")
-
-
-def predict_test_subjects(
-    model: TrainedModel, faces: FaceStore, split: Mapping[str, Any], device: str
-) -> pd.DataFrame:
-    """Ask a network about the faces of the subjects that it has never seen.
-
-    Args:
-        model: The network.
-        faces: Of the coded sets.
-        split: The fold's subjects.
-        device: Where to compute.
-
-    Returns:
-        One row a frame, as ``predictions_of`` gives it.
-    """
-    from action_units.training.inference import predict
-
-    tested = faces.select(np.isin(faces.subjects, split["test"]))
-    # As the thresholds were fitted: a threshold holds for one way of asking.
-    flip = bool(model.provenance["flip_average"])
-    return predictions_of(
-        tested,
-        model.aus,
-        predict(model, tested.faces, device, flip=flip),
-        model.provenance.get("not_scored", {}).get("training", ()),
-    )
 
 
 def postprocess(

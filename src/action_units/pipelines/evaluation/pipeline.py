@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from action_units import stages
 from action_units.pipelines.evaluation import card, nodes, run_nodes
 from action_units.pipelines.folds import fold_pipelines, fold_tag
 from action_units.pipelines.selection import FROM_SCRATCH
@@ -91,7 +92,7 @@ def _fold() -> list[Node]:
     for network, tags in _NETWORKS.items():
         nodes_ += [
             Node(
-                nodes.predict_test_subjects,
+                stages.predict_test_subjects,
                 [f"{network}_model", "coded_faces", "split", "params:device"],
                 f"{network}_raw_predictions",
                 name=f"predict_{network}",

@@ -4,6 +4,7 @@ from functools import partial, update_wrapper
 
 from kedro.pipeline import Node, Pipeline
 
+from action_units import stages
 from action_units.pipelines.finetuning import nodes
 from action_units.pipelines.folds import fold_pipelines
 from action_units.pipelines.selection import FROM_SCRATCH
@@ -34,7 +35,7 @@ def _fold(fold: int) -> list[Node]:
             name="split_subjects",
         ),
         Node(
-            nodes.finetune,
+            stages.finetune,
             [
                 "coded_faces",
                 "split",
@@ -46,7 +47,7 @@ def _fold(fold: int) -> list[Node]:
             name="finetune",
         ),
         Node(
-            nodes.train_from_scratch,
+            stages.train_from_scratch,
             ["coded_faces", "split", "fold_checkpoints", "params:training"],
             _outputs("scratch"),
             name="train_from_scratch",

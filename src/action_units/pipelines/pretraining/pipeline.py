@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.pipelines.pretraining import nodes
+from action_units import stages
 from action_units.pipelines.selection import PRETRAINING
 
 
@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.pretrain,
+                stages.pretrain,
                 ["web_faces", "pretrain_checkpoints", "params:training"],
                 ["pretrained_model", "pretraining_curve", "pretrained_people"],
                 name="pretrain",

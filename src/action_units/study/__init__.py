@@ -1,0 +1,1 @@
+"""How much data: F1 against photographs, people and coded subjects."""
