@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SHARED = "preprocess"  # the tag of stages whose products runs of all names share
+_PAGES = {
+    "audit_report": "Web labels to look at",
+    "report": "The report",
+    "cross_report": "The report",
+}  # the run's own last
 _STAGES = ("preprocess", "pretrain", "finetune", "evaluate")
 
 
@@ -59,8 +64,9 @@ class LogProgress:
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Log the path of the report."""
-        for name in {"report", "cross_report"} & pipeline.outputs():
-            logger.info("The report: open %s", catalog[name].path.resolve())
+        for name, title in _PAGES.items():
+            if name in pipeline.outputs():
+                logger.info("%s: open %s", title, catalog[name].path.resolve())
 
 
 class LimitThreads:

@@ -472,8 +472,9 @@ def _delete_mentions(removal: Removal) -> None:
     for path in texts:
         if re.search(mention, html.unescape(path.read_text("utf-8", "replace"))):
             _delete(path, removal)
-    for sheet in layers.reports.glob("*_faces.png") if removal else ():
-        _delete(sheet, removal)
+    for pattern in ("*_faces.png", "*/audit.html") if removal else ():
+        for sheet in sorted(layers.reports.glob(pattern)):
+            _delete(sheet, removal)
 
 
 _STEPS: tuple[Callable[[Removal], None], ...] = (

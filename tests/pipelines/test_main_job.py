@@ -19,6 +19,20 @@ def test_the_run_ends_by_naming_the_report(finished):
     assert printed.strip().endswith(f"open {page}")
 
 
+def test_the_report_links_to_the_audit_of_labels_of_people_held_out(finished):
+    project, printed = finished
+    report = project.path / REPORTING / "report.html"
+    (link,) = re.findall(r'<a href="([^"#]+)">', report.read_text())
+    page = (report.parent / link).resolve()
+    assert f"Web labels to look at: open {page}" in printed
+    people = pd.read_csv(project.path / "data/06_models/tiny/main/pretrained_people.csv")
+    held_out = people[people["split"] == "test"]
+    table = pd.read_csv(page.with_suffix(".csv"))
+    assert set(table["identity"]) <= set(held_out["identity"])
+    assert table.groupby("au").size().between(12, 24).all()
+    assert f"{held_out['photographs'].sum()} photographs" in page.read_text()
+
+
 def test_each_fold_reports_every_au_as_csv_and_json(finished):
     project, _ = finished
     for fold in (1, 2, 3):

@@ -219,7 +219,7 @@ def test_pretrain_learns_from_those_who_are_not_held_out(tmp_path):
     faces = face_store(people, PRETRAIN_AUS)
     faces.table["split"] = np.where(faces.subjects < "p6", "train", "test")
     made = run(
-        pretraining.create_pipeline(),
+        pretraining.create_pipeline().filter(node_names=["pretrain.pretrain"]),
         {"web_faces": faces, **folders(tmp_path, "pretrain_checkpoints")},
     )
     assert made["pretrained_model"].aus == PRETRAIN_AUS
@@ -227,6 +227,37 @@ def test_pretrain_learns_from_those_who_are_not_held_out(tmp_path):
     table = made["pretrained_people"]
     assert table["identity"].tolist() == people
     assert table["split"].value_counts().to_dict() == {"train": 6, "test": 2}
+
+
+def test_labels_are_audited_of_people_who_were_not_learned_from(tmp_path):
+    faces = face_store([f"p{number}" for number in range(8)], PRETRAIN_AUS)
+    # Of p6, one photograph is trained on, so none of them is out of sample; AU 4 is unknown.
+    split = np.where(faces.subjects < "p6", "train", "test")
+    split[24] = "train"
+    table = faces.table.assign(split=split, AU01_r=2.0, annotator="OpenFace")
+    table.loc[split == "train", "AU04"] = -1
+    data = {
+        "web_faces": replace(faces, table=table),
+        "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+    }
+    pipeline = pretraining.create_pipeline().filter(node_names=["pretrain.audit_labels"])
+    made = run(pipeline, data, audit={"photographs": 3})
+    listed = made["audited_labels"]
+    assert set(listed["identity"]) == {"p7"}
+    assert "4 photographs of 1 people" in " ".join(made["audit_report"].split())
+    assert set(PRETRAIN_AUS) - set(listed["au"]) == {4}
+    assert listed.groupby(["au", "label"]).size().max() <= 3
+    assert listed["intensity"].notna().equals(listed["au"] == 1)
+    assert not {"row", "annotator_probability"} & set(listed)
+    true = faces.table.set_index("image").loc[listed["image"]]
+    assert all(
+        true[f"AU{au:02d}"].iloc[k] == y
+        for k, (au, y) in enumerate(zip(listed["au"], listed["label"], strict=True))
+    )
+    data["web_faces"] = replace(faces, table=table.assign(split="train"))
+    made = run(pipeline, data)
+    assert made["audited_labels"].empty
+    assert "No person was held out of pre-training" in made["audit_report"]
 
 
 @pytest.fixture(scope="module")

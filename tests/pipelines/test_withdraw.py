@@ -77,6 +77,7 @@ def test_an_identity_is_removed_and_its_pretrained_models_are_refused(project):
     assert _traces(project, re.escape(name))
     printed = _withdraw(project, name)
     assert _traces(project, re.escape(name)) == []
+    assert not (project.path / "data/08_reporting/tiny/main/audit.html").exists()
     # Other tests may have trained further runs in the project.
     marked = r"tiny/main/((?:disfa/fg2020/fold\d/)?\w+)\.safetensors was trained with"
     assert set(re.findall(marked, printed)) == {

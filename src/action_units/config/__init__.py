@@ -11,6 +11,7 @@ from action_units.config.machine import (
     Precision,
 )
 from action_units.config.parameters import (
+    AuditSettings,
     CrossSettings,
     EvaluationSettings,
     ExportSettings,
@@ -57,6 +58,7 @@ from action_units.config.sample import (
 
 __all__ = [
     "AnnotationSettings",
+    "AuditSettings",
     "Augmentation",
     "Balance",
     "ChosenProtocols",

@@ -88,6 +88,12 @@ class EvaluationSettings(Settings):
     treatment: PostprocessingOption
 
 
+class AuditSettings(Settings):
+    """The labels that the pre-trained network disbelieves."""
+
+    photographs: Count
+
+
 class CrossSettings(Settings):
     """Tests on another coded set."""
 
@@ -151,6 +157,7 @@ class Parameters(MachineConfig):
     preprocess: PreprocessSettings
     finetune: FinetuneSettings
     evaluation: EvaluationSettings
+    audit: AuditSettings
     cross: CrossSettings
     source: PathText | None
     model: PathText | None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from action_units.evaluation.report.comparison import render_comparison
+from tests.evaluation.report.test_audit import audit_page
 from tests.evaluation.report.test_comparison import compared
 from tests.evaluation.report.test_cross import whole_page as cross_page
 from tests.evaluation.report.test_report import whole_page
@@ -78,11 +79,12 @@ def pages() -> dict[str, str]:
         "report": whole_page(rendered=False),
         "comparison": render_comparison([compared("a", 0.5)], {"a": {"seed": 1}}),
         "cross": cross_page(),
+        "audit": audit_page(),
     }
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on the path")
-@pytest.mark.parametrize("name", ["report", "comparison", "cross"])
+@pytest.mark.parametrize("name", ["report", "comparison", "cross", "audit"])
 @pytest.mark.parametrize(
     ("scheme", "paper"),
     [(1, "rgb(255, 255, 255)"), (0, "rgb(18, 22, 27)")],

@@ -1,12 +1,10 @@
 """The report of a run: one HTML page that loads nothing from anywhere."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -18,7 +16,7 @@ from action_units.evaluation.report import plots, provenance, tables
 from action_units.evaluation.report.examples import KINDS, Example
 from action_units.evaluation.report.formatting import templates
 from action_units.evaluation.report.published import results_on
-from action_units.evaluation.report.theme import to_inline_svg
+from action_units.evaluation.report.theme import to_inline_jpeg, to_inline_svg
 from action_units.evaluation.report.timeline import draw_timeline, median_video
 from action_units.evaluation.summary import RunSummary
 from action_units.labels.action_units import AU_NAMES, EIGHT_AUS, au_column
@@ -50,6 +48,7 @@ class PageExtras:
             against recall, confusion, reliability, intensities, co-occurrence and the timeline.
         gains: From ``comparison.gain_table``.
         lost: ``subject, frames, lost, reasons``: frames without a usable face.
+        audit: Path from this page to that of ``render_audit``.
         provenance: What was recorded of the run, as `provenance.provenance` takes it.
     """
 
@@ -60,6 +59,7 @@ class PageExtras:
     predictions: Mapping[int, Predictions] = field(default_factory=dict)
     gains: pd.DataFrame = field(default_factory=pd.DataFrame)
     lost: pd.DataFrame = field(default_factory=pd.DataFrame)
+    audit: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -114,6 +114,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             ),
             quarantine=provenance.quarantine_rows(extras.quarantine),
             lost=provenance.lost_rows(extras.lost),
+            audit=extras.audit,
             present_from=present_from,
             published=[] if summary.rendered else results_on(summary.folds, present_from),
             eight=EIGHT_AUS,
@@ -235,6 +236,4 @@ def _svg(figure: Figure, name: str, description: str) -> Markup:
 
 
 def _face(example: Example) -> dict[str, Any]:
-    _, encoded = cv2.imencode(".jpg", example.face, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    data = base64.b64encode(encoded.tobytes()).decode()
-    return {**vars(example), "src": f"data:image/jpeg;base64,{data}"}
+    return {**vars(example), "src": to_inline_jpeg(example.face)}

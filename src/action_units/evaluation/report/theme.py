@@ -1,10 +1,11 @@
-"""Colours of figures and pages, and figures as PNG or as inline SVG.
+"""Colours of figures and pages, figures as PNG or as inline SVG, and faces inline.
 
 The hues are Okabe and Ito's (2008), which can be distinguished with any kind of colour vision.
 In an inline SVG the colours of `LIGHT` become the page's CSS variables of the same names, so
 that it follows the page between light and dark.
 """
 
+import base64
 import io
 import re
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from dataclasses import dataclass, fields
 from html import escape
 from typing import Any
 
+import cv2
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -102,3 +106,9 @@ def to_inline_svg(figure: Figure, name: str, description: str) -> str:
         f'role="img" aria-label="{escape(description)}">'
     )
     return opening + text[text.index(">") + 1 :].replace("xlink:href", "href")
+
+
+def to_inline_jpeg(face: NDArray[np.uint8]) -> str:
+    """A grayscale face, uint8 (H, W), as the address of an image in the page."""
+    _, encoded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"

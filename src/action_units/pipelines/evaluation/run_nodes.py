@@ -31,6 +31,7 @@ from action_units.progress import clock
 
 logger = logging.getLogger(__name__)
 
+_AUDIT = "../../audit.html"  # from the report, as in the catalog
 Folds = Mapping[int, EvaluatedFold]
 
 
@@ -178,6 +179,7 @@ def write_report(
             predictions=_predictions(folds),
             gains=gains,
             lost=_lost_frames(lost),
+            audit=_AUDIT if summary.pretrained else "",
             provenance={
                 "run": run,
                 "git_commit": _git_commit(),

@@ -1,8 +1,9 @@
-"""faces of the web sets -> a network that knows their AUs, roughly."""
+"""faces of the web sets -> a network that knows their AUs, and labels that it disbelieves."""
 
 from kedro.pipeline import Node, Pipeline
 
 from action_units import stages
+from action_units.pipelines.pretraining import nodes
 from action_units.pipelines.selection import PRETRAINING
 
 
@@ -15,7 +16,19 @@ def create_pipeline() -> Pipeline:
                 ["web_faces", "pretrain_checkpoints", "params:training"],
                 ["pretrained_model", "pretraining_curve", "pretrained_people"],
                 name="pretrain",
-            )
+            ),
+            Node(
+                nodes.audit_labels,
+                [
+                    "pretrained_model",
+                    "web_faces",
+                    "params:audit",
+                    "params:device",
+                    "params:run",
+                ],
+                ["audit_report", "audited_labels"],
+                name="audit_labels",
+            ),
         ],
         namespace="pretrain",
         prefix_datasets_with_namespace=False,
