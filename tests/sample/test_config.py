@@ -48,6 +48,16 @@ def test_the_defaults_survive_a_round_trip_through_json(
             {"false_alarms": {**WebSampleConfig().false_alarms, "AU99": 0.5}},
             "it names AU99",
         ),
+        (
+            WebSampleConfig,
+            {"noise": "wild"},
+            "noise is 'wild'; it must be one of: mild, class_conditional, picture_dependent",
+        ),
+        (
+            WebSampleConfig,
+            {"noises": {"mild": {"traces": True, "intensities": "truth", "person": -1}}},
+            "noises.mild.person is -1; it must be a number from 0 to 3",
+        ),
     ],
 )
 def test_each_wrong_parameter_is_named(

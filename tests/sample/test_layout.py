@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 
 from action_units.config.base import Settings
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.files import temporary_folder
+from action_units.files import SUMS, differing, renew_sums, temporary_folder
 from action_units.sample.layout import MARKER, make_once, run_tasks
 
 
@@ -41,6 +42,70 @@ def test_another_configuration_is_refused(tmp_path: Path) -> None:
     ):
         make(folder, 2)
     assert (folder / "content").read_text() == "1"
+
+
+def test_other_parameters_of_labels_have_only_the_labels_written_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    folder = tmp_path / "sample"
+    made = make_labelled(folder)
+    picture = (folder / "picture.jpg").stat().st_mtime_ns
+    assert made
+    assert not make_labelled(folder, flips=3)
+    assert (folder / "labels.csv").read_text() == "3"
+    assert (folder / "picture.jpg").stat().st_mtime_ns == picture
+    assert list(differing(folder)) == []
+    assert [record.message for record in caplog.records] == [
+        f"The labels in {folder} were written again; its pictures stay"
+    ]
+    assert not make_labelled(folder, flips=3)
+    assert len(caplog.records) == 1
+    with pytest.raises(ArtifactError, match=r"config.seed was 1 and is now 2"):
+        make_labelled(folder, seed=2)
+
+
+def test_a_sample_from_before_a_parameter_of_labels_gets_its_labels(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    make_labelled(folder)
+    record = json.loads((folder / MARKER).read_text())
+    del record["config"]["flips"]
+    (folder / MARKER).write_text(json.dumps(record))
+    renew_sums(folder)
+    (folder / "labels.csv").write_text("of another version")
+    with pytest.raises(ArtifactError, match="labels.csv is not as it was written here"):
+        make_labelled(folder)
+    renew_sums(folder)
+    assert not make_labelled(folder)
+    assert (folder / "labels.csv").read_text() == "0"
+
+
+def test_a_kill_while_labels_are_written_again_is_made_good(tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    make_labelled(folder)
+    with pytest.raises(KeyboardInterrupt):
+        make_labelled(folder, flips=3, killed=True)
+    assert not make_labelled(folder)
+    assert (folder / "labels.csv").read_text() == "0"
+    assert list(differing(folder)) == []
+    assert (folder / SUMS).is_file()
+
+
+class Labelled(Seeded):
+    flips: int = 0
+
+
+def make_labelled(folder: Path, seed: int = 1, flips: int = 0, killed: bool = False) -> bool:
+    def label(making: Path) -> None:
+        (making / "labels.csv").write_text(str(flips))
+        if killed:
+            raise KeyboardInterrupt
+
+    def fill(making: Path) -> None:
+        (making / "picture.jpg").write_text(str(seed))
+        label(making)
+
+    return make_once(folder, "test", Labelled(seed=seed, flips=flips), fill, label, ["flips"])
 
 
 @pytest.mark.parametrize("marker", [None, "not json", "[]", '{"sample": "x"}'])

@@ -1,3 +1,4 @@
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pandas as pd
 import pytest
 
 from action_units.config import WebSampleConfig
+from action_units.errors import ArtifactError
 from action_units.labels.action_units import PRETRAIN_AUS, au_columns
 from action_units.labels.annotations.read import read_annotations
 from action_units.labels.names import parse_web_name
@@ -57,3 +59,19 @@ def test_identifiers_look_like_freebases() -> None:
     assert len({photograph.image for photograph in photographs}) == 3000
     for photograph in photographs[:200]:
         assert parse_web_name(photograph.image).identity == photograph.identity
+
+
+def test_other_noise_writes_new_labels_and_renders_nothing(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    shutil.copytree(small, folder)
+    mild = SMALL.model_copy(update={"noise": "mild"})
+    assert not write_web_sample(folder, mild)
+    assert (folder / "openface.csv").read_bytes() != (small / "openface.csv").read_bytes()
+    assert not write_web_sample(folder, SMALL)
+    for path in small.rglob("*"):
+        assert (
+            path.is_dir()
+            or (folder / path.relative_to(small)).read_bytes() == path.read_bytes()
+        )
+    with pytest.raises(ArtifactError, match=r"config.occlusion was 0.12 and is now 0.5"):
+        write_web_sample(folder, SMALL.model_copy(update={"occlusion": 0.5}))

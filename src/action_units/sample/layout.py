@@ -1,8 +1,9 @@
 """Making a sample folder once: complete or not at all, and recognised the next time."""
 
 import json
+import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from action_units.config.base import Settings
 from action_units.errors import ArtifactError
 from action_units.faces.workers import Workers, in_order
 from action_units.files import (
+    SUMS,
     advice,
     check_sums,
     make_folder,
@@ -21,6 +23,8 @@ from action_units.files import (
 )
 from action_units.fingerprint import changes, plain, read_record
 from action_units.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 RENDERER_VERSION = 1
 """Raised whenever the same configuration would give other bytes than before."""
@@ -36,7 +40,12 @@ def holds_other_data(folder: Path) -> bool:
 
 
 def make_once(
-    folder: Path, kind: str, config: Settings, fill: Callable[[Path], object]
+    folder: Path,
+    kind: str,
+    config: Settings,
+    fill: Callable[[Path], object],
+    label: Callable[[Path], object] | None = None,
+    of_labels: Collection[str] = (),
 ) -> bool:
     """Fill a folder under a temporary name and rename it when it is complete.
 
@@ -45,9 +54,11 @@ def make_once(
         kind: What the sample is, such as ``disfa``.
         config: Everything the content depends on.
         fill: Writes the content into the folder that it is given.
+        label: Writes the labels of a sample that is there, where only ``of_labels`` changed.
+        of_labels: The parameters that no picture depends on.
 
     Returns:
-        Whether anything was made; False where the sample was there already.
+        Whether anything was rendered; False where the sample was there already.
 
     Raises:
         ArtifactError: The folder holds something else, its labels are not as they were
@@ -56,6 +67,8 @@ def make_once(
     about = plain({"sample": kind, "renderer": RENDERER_VERSION, "config": config.model_dump()})
     name = f"{folder.name}.making"
     sweep(folder.parent, name)
+    if label is not None:
+        _label_again(folder, about, label, of_labels)
     if _is_made(folder, about):
         return False
     try:
@@ -64,11 +77,9 @@ def make_once(
             new = making / "new"
             make_folder(new)
             fill(new)
-            write_text(new / MARKER, json.dumps(about, indent=2, sort_keys=True) + "\n")
-            made = list(new.rglob("*"))
-            labels = [path for path in made if path.suffix in (".csv", ".txt", ".json")]
-            write_sums(new, [path.relative_to(new).as_posix() for path in labels])
-            for path in made:
+            _write_record(new, about)
+            _write_sums(new)
+            for path in new.rglob("*"):
                 set_mode(path)
             if hasattr(os, "sync"):
                 os.sync()  # thousands of small files: one flush for all of them
@@ -108,6 +119,44 @@ def run_tasks(
             progress.advance(weight)
 
 
+def _label_again(
+    folder: Path,
+    about: Mapping[str, Any],
+    label: Callable[[Path], object],
+    of_labels: Collection[str],
+) -> None:
+    """Write the labels of a sample again if it differs in parameters of its labels alone."""
+
+    def of_pictures(record: Mapping[str, Any]) -> dict[str, Any]:
+        config = dict(record.get("config") or {}).items()
+        return {**record, "config": {k: v for k, v in config if k not in of_labels}}
+
+    existing = read_record(folder / MARKER)
+    if existing == about or of_pictures(existing) != of_pictures(about):
+        return
+    _check_sums(folder)
+    (folder / SUMS).unlink(missing_ok=True)
+    _write_record(folder, of_pictures(about))  # a kill leaves a sample of no labels
+    label(folder)
+    _write_record(folder, about)
+    _write_sums(folder)
+    logger.info("The labels in %s were written again; its pictures stay", folder)
+
+
+def _write_record(folder: Path, about: Mapping[str, Any]) -> None:
+    write_text(folder / MARKER, json.dumps(about, indent=2, sort_keys=True) + "\n")
+
+
+def _write_sums(folder: Path) -> None:
+    """Write the sums of all but the pictures."""
+    labels = [path for path in folder.rglob("*") if path.suffix in (".csv", ".txt", ".json")]
+    write_sums(folder, [path.relative_to(folder).as_posix() for path in labels])
+
+
+def _check_sums(folder: Path) -> None:
+    check_sums(folder, f"delete {folder}, and it is rendered again")
+
+
 def _is_made(folder: Path, about: Mapping[str, Any]) -> bool:
     """Whether the sample is there; raises ArtifactError where something else is."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
@@ -121,7 +170,7 @@ def _is_made(folder: Path, about: Mapping[str, Any]) -> bool:
         )
     changed = changes(existing, about)
     if not changed:
-        check_sums(folder, f"delete {folder}, and it is rendered again")
+        _check_sums(folder)
         return True
     difference = "; ".join(changed[:4])
     raise ArtifactError(

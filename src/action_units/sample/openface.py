@@ -1,9 +1,8 @@
-"""What OpenFace makes of rendered photographs: its errors, and its table.
+"""What OpenFace makes of rendered pictures: its errors, and its table.
 
-The chance of a positive label is known for each true intensity. A bias moves it in probits:
-with a bias u of mean 0 and variance v, the chance c becomes Phi(sqrt(1 + v) Phi^-1(c) + u),
-whose mean over a normal u is c again. So the rates of errors are the same in every kind of
-noise, and only which labels err together differs.
+The chance of a positive label is known for each true intensity. Biases move it, but its mean
+over them stays, so the rates of errors are the same in every kind of noise, and only which
+labels err together differs.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from action_units.config import WebSampleConfig
 from action_units.labels.action_units import PRETRAIN_AUS, AUSet, au_column, au_columns
 from action_units.sample.canvas import Floats
 from action_units.sample.identity import Identity
-from action_units.sample.view import View
+from action_units.sample.view import OCCLUDERS, View
 
 PRESENT_FROM = 1.5
 """True intensity from which a coder's rounded label is 2, so the AU is present."""
@@ -128,19 +127,19 @@ def annotate(
         chance = np.where(hidden_aus(scene.views), overall, chance)
     variance = noise.person**2 + noise.picture**2 + noise.view**2
     if variance:
-        chance = ndtr(np.sqrt(1.0 + variance) * ndtri(chance) + bias)
-    present = np.empty(truth.shape, bool)
-    intensity, confidence = np.empty(truth.shape), np.empty(len(truth))
-    success = np.empty(len(truth), bool)
-    for index, shown in enumerate(truth):
+        chance = biased_chance(chance, bias, variance)
+    drawn, blur = np.empty(truth.shape), np.empty(truth.shape)
+    success, confidence = np.empty(len(truth), bool), np.empty(len(truth))
+    for index in range(len(truth)):
         rng = np.random.default_rng([config.seed, _ROW, index, stream])
-        success[index] = rng.random() >= config.failures
-        present[index] = rng.random(18) < (chance[index] if success[index] else 0.5)
-        seen = np.where(present[index], 0.6 + 0.55 * shown, 0.30 * shown)
-        intensity[index] = seen + rng.normal(0.0, 0.35, 18)
+        success[index] = found = rng.random() >= config.failures
+        drawn[index] = rng.random(18)
+        blur[index] = rng.normal(0.0, 0.35, 18)
         confidence[index] = (
-            0.98 - 0.12 * rng.beta(1.0, 6.0) if success[index] else rng.uniform(0.02, 0.6)
+            0.98 - 0.12 * rng.beta(1.0, 6.0) if found else rng.uniform(0.02, 0.6)
         )
+    present = drawn < np.where(success[:, None], chance, 0.5)
+    intensity = np.where(present, 0.6 + 0.55 * truth, 0.30 * truth) + blur
     if noise.intensities != "truth":
         rng = np.random.default_rng([config.seed, _INTENSITY, stream])
         if noise.intensities == "presence":
@@ -178,6 +177,16 @@ def _smooth_chance(truth: Floats, config: WebSampleConfig) -> Floats:
     return chance
 
 
+def biased_chance(chance: Floats, bias: Floats, variance: float) -> Floats:
+    """The chance c where OpenFace leans by u: Phi(sqrt(1 + v) Phi^-1(c) + u).
+
+    Its mean over a normal u of mean 0 and variance v is c: Phi(x) is the chance that a standard
+    normal e is below x, and e - u has the variance 1 + v.
+    """
+    moved: Floats = ndtr(np.sqrt(1.0 + variance) * ndtri(chance) + bias)
+    return moved
+
+
 def label_bias(
     scene: Scene, config: WebSampleConfig, reference: Scene, stream: int = 0
 ) -> Floats:
@@ -198,9 +207,8 @@ def label_bias(
 
 def hidden_aus(views: Sequence[View]) -> npt.NDArray[np.bool_]:
     """Which AUs something hides in each photograph, (N, 18)."""
-    return np.array(
-        [[au in HIDDEN_BY.get(view.occluder, ()) for au in PRETRAIN_AUS] for view in views]
-    )
+    hides = [[au in HIDDEN_BY.get(name, ()) for au in PRETRAIN_AUS] for name in OCCLUDERS]
+    return np.array(hides)[[OCCLUDERS.index(view.occluder) for view in views]]
 
 
 def _shared(rng: np.random.Generator, n: int) -> Floats:

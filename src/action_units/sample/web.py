@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from action_units.config import WebSampleConfig
+from action_units.files import write_text
 from action_units.sample.canvas import Bytes, Floats
 from action_units.sample.identity import Identity, draw_gain, draw_identity
 from action_units.sample.layout import make_once, run_tasks
@@ -18,6 +19,7 @@ from action_units.sample.view import View, draw_view
 from action_units.sample.web_labels import draw_expression, truth_csv
 
 _PER_TASK = 40  # photographs that a worker renders at a time
+_OF_LABELS = ("sensitivity", "false_alarms", "failures", "noise", "noises")
 _LETTERS = "0123456789bcdfghjklmnpqrstvwxyz_"  # of Freebase's machine identifiers
 
 
@@ -43,28 +45,32 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
         workers: Processes; None for one per CPU. The bytes do not depend on it.
 
     Returns:
-        Whether anything was rendered; False where the sample was there already.
+        Whether anything was rendered; False where the sample was there already, if with
+        other labels, which are then written again.
 
     Raises:
         ArtifactError: The folder holds something else, or the disk refused.
     """
+    photographs = list_photographs(config)
 
     def fill(making: Path) -> None:
         (making / "photographs").mkdir()
-        photographs = list_photographs(config)
         chunks = [photographs[k : k + _PER_TASK] for k in range(0, len(photographs), _PER_TASK)]
         write = partial(_write_photographs, making / "photographs", config)
         weights = [len(chunk) for chunk in chunks]
         run_tasks(write, chunks, weights, workers, "Rendering web faces", "photographs")
-        images = [photograph.image for photograph in photographs]
-        scene = scene_of(config, photographs)
         people = {p.identity: p.gender for p in photographs}
         rows = "".join(f"{identity},{gender}\n" for identity, gender in people.items())
-        (making / "openface.csv").write_text(openface_csv(images, annotate(scene, config)))
-        (making / "truth.csv").write_text(truth_csv(images, scene.truth))
         (making / "identities.csv").write_text("identity,gender\n" + rows)
+        label(making)
 
-    return make_once(folder, "web", config, fill)
+    def label(making: Path) -> None:
+        images = [photograph.image for photograph in photographs]
+        scene = scene_of(config, photographs)
+        write_text(making / "openface.csv", openface_csv(images, annotate(scene, config)))
+        write_text(making / "truth.csv", truth_csv(images, scene.truth))
+
+    return make_once(folder, "web", config, fill, label, _OF_LABELS)
 
 
 def list_photographs(config: WebSampleConfig) -> list[Photograph]:
