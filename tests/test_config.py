@@ -27,6 +27,8 @@ _FREE = {
     "coded_sets.disfa.aus",
     "coded_sets.disfa.exclude",
     "web_sets.web.second_annotations",
+    "study.axes",
+    "study.folds",
 }
 _SETS = ("coded_sets.", "web_sets.")
 

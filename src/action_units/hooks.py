@@ -40,6 +40,7 @@ _PAGES = {
     "audit_report": "Web labels to look at",
     "report": "The report",
     "cross_report": "The report",
+    "study_report": "The study",
 }  # the run's own last
 _STAGES = ("preprocess", "pretrain", "finetune", "evaluate")
 

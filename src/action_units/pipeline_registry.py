@@ -16,6 +16,7 @@ from action_units.pipelines import (
     preprocessing,
     pretraining,
     sample,
+    study,
     withdrawal,
 )
 from action_units.pipelines.shape import DEFAULT, Shape
@@ -50,7 +51,7 @@ def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
         as ``__default__``, ``sample``, with which ``preprocess`` begins, ``compare``,
-        ``cross``, ``predict``, ``export`` and ``withdraw``.
+        ``cross``, ``study``, ``predict``, ``export`` and ``withdraw``.
     """
     stages = {
         "preprocess": sample.create_pipeline(shape) + preprocessing.create_pipeline(shape),
@@ -63,6 +64,7 @@ def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
         "sample": sample.create_pipeline(shape),
         "compare": comparison.create_pipeline(),
         "cross": cross.create_pipeline(shape),
+        "study": study.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
         "withdraw": withdrawal.create_pipeline(shape),

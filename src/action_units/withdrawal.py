@@ -45,6 +45,9 @@ from action_units.media.paths import AnyPath, names_in
 from action_units.media.photograph_names import folder_of, identity_of
 from action_units.media.photographs import Chunk, Photograph, PhotographSource
 
+STUDY, STUDY_PEOPLE = "study", "people.csv"
+"""In a run's checkpoints: a folder for each training of the study, with who is in it."""
+
 QUARANTINE = "quarantine"
 """In the reports: a folder of tables for each set."""
 
@@ -354,6 +357,11 @@ def _delete_states(run: Path, marked: set[Path], in_web: bool, removal: Removal)
         if stale:
             with locked(state):
                 _delete_tree(state, removal)
+    for people in sorted((folder / STUDY).glob(f"*/{STUDY_PEOPLE}")):
+        with people.open(newline="", encoding="utf-8") as file:
+            named = any(removal.person.include(row["subject"]) for row in csv.DictReader(file))
+        if named:
+            _delete_tree(people.parent, removal)
 
 
 def _subjects(store: Path) -> set[str]:

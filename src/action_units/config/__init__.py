@@ -55,11 +55,13 @@ from action_units.config.sample import (
     StudioSampleConfig,
     WebSampleConfig,
 )
+from action_units.config.study import Axis, StudySettings
 
 __all__ = [
     "AnnotationSettings",
     "AuditSettings",
     "Augmentation",
+    "Axis",
     "Balance",
     "ChosenProtocols",
     "ClusterSettings",
@@ -100,6 +102,7 @@ __all__ = [
     "Settings",
     "SoftTargets",
     "StudioSampleConfig",
+    "StudySettings",
     "TrainingConfig",
     "WebSampleConfig",
     "WebSetSettings",

@@ -32,6 +32,7 @@ from action_units.config.protocols import (
 )
 from action_units.config.recipe import RecipeConfig
 from action_units.config.sample import SampleSettings
+from action_units.config.study import StudySettings
 from action_units.hints import own_settings
 
 PostprocessingOption = Literal[
@@ -163,6 +164,7 @@ class Parameters(MachineConfig):
     model: PathText | None
     predict: PredictSettings
     export: ExportSettings
+    study: StudySettings
     sample: SampleSettings
 
     @model_validator(mode="after")

@@ -73,7 +73,11 @@ def check_stages(parameters: Parameters, stages: Set[str]) -> None:
         ConfigurationError: A value is invalid for its stage, or on this computer.
         ArtifactError: The detector's weights are missing or others.
     """
-    if stages & {"pretrain", "finetune"}:
+    if "study" in stages and not parameters.pretraining:
+        raise ConfigurationError(
+            "pretraining is false, but the study is about pre-training; leave it out."
+        )
+    if stages & {"pretrain", "finetune", "study"}:
         _check_training(parameters, stages)
     if "predict" in stages:
         from action_units.pipelines.prediction.nodes import check_source
@@ -99,10 +103,13 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
     with error_context(f"{name}.network with face_size={parameters.face_size}"):
         check_network(recipe.network)
     runs = {
-        "pretrain": "pretrain" in stages,
+        "pretrain": bool(stages & {"pretrain", "study"}),
         "finetune": False,  # starts from the pre-trained weights
-        "from_scratch": "finetune" in stages
-        and (parameters.finetune.also_from_scratch or not parameters.pretraining),
+        "from_scratch": "study" in stages
+        or (
+            "finetune" in stages
+            and (parameters.finetune.also_from_scratch or not parameters.pretraining)
+        ),
     }
     for stage, starts in runs.items():
         options: Recipe = getattr(recipe, stage)

@@ -55,7 +55,7 @@ class TrainingJob:
             are trained.
         checkpoint_folder: Of this training alone; the state is not kept without.
         checkpoint_seconds: Save within an epoch when this long has passed since the last
-            save; None saves only after each epoch. It does not change the result.
+            save; None saves only after each evaluated epoch. It does not change the result.
         description: Of this training, in log lines.
         provenance: Plain values that are kept with the model, such as fold and protocol. A
             checkpoint with others is not resumed.

@@ -157,8 +157,8 @@ def fit(
 ) -> None:
     """Train from the state's step to the end; the state is changed in place.
 
-    It is saved after each epoch, and within where the checkpoints are due. Signals are read
-    between steps.
+    It is saved after each epoch that is evaluated, and between where the checkpoints are due.
+    Signals are read between steps.
 
     Args:
         context: The training.
@@ -208,7 +208,8 @@ def fit(
 
             trained = time.perf_counter() - started
             scores = Evaluation()
-            if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == context.epochs:
+            evaluates = (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == context.epochs
+            if evaluates:
                 scores = evaluate(context, state, held_out, epoch, step.micro_batches.limit)
             best = scores.scored and state.update_best(scores.score, epoch + 1)
             state.curve.append(
@@ -224,13 +225,15 @@ def fit(
                     "best": best,
                 }
             )
-            # Before the save: a kill between them loses the epoch, never a row of the curve.
-            log(state.curve)
             state.seconds = 0.0
             patience = recipe.patience
             state.finished = epoch + 1 == context.epochs or (
                 patience is not None and state.stale >= patience
             )
+            if not (evaluates or flags.save or flags.signal is not None):
+                continue  # epochs of few faces are short: not each is worth a save
+            # Before the save: a kill between them loses the epoch, never a row of the curve.
+            log(state.curve)
             _save(context, state, step, checkpoints, log)
             if state.finished:
                 break
