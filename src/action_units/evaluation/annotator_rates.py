@@ -199,7 +199,7 @@ def _shrunk(
         effective = independent_frames(rates[k], people[k], frames[k])
         shrunk = shrink(rates[k, 0], effective, mean)
         values |= dict(zip((kind, f"{kind}_low", f"{kind}_high"), shrunk, strict=True))
-    undefined = np.isnan(rates[:, 0]).any(axis=0).tolist()
+    undefined: list[bool] = np.any(np.isnan(rates[:, 0]), axis=0).tolist()
     return AnnotatorRates(
         aus=tuple(aus),
         **values,

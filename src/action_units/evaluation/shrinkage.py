@@ -45,7 +45,7 @@ def shrink(
     hits, misses = p[known] * n[known], (1 - p[known]) * n[known]
 
     def prior(at: Floats) -> Floats:
-        return np.array([expit(at[0]), expit(-at[0])]) * np.exp(at[1])
+        return np.asarray(expit([at[0], -at[0]]) * np.exp(at[1]))
 
     def loss(at: Floats) -> float:
         one, other = prior(at)
