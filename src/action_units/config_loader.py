@@ -36,6 +36,7 @@ PATHS = {
     "parameters": [
         "source", "model", "preprocess.detector.model", "preprocess.openface.binary",
         "recipes.*.backbone_weights", "coded_sets.*.labels", "coded_sets.*.media",
+        "coded_sets.*.annotations.path",
         "web_sets.*.photographs", "web_sets.*.identities", "web_sets.*.annotations.path",
         "web_sets.*.second_annotations.path",
     ],

@@ -55,6 +55,45 @@ ChosenSets: TypeAlias = Annotated[
 StartFrom: TypeAlias = Literal["raw", "crops"]
 
 
+RUN = "run"
+"""The annotator that is a finished run of this project."""
+
+
+_ANNOTATORS = (*PROGRAMS, RUN)
+
+
+class AnnotationSettings(Settings):
+    """Who annotated photographs or frames, and how that is read."""
+
+    program: Annotated[
+        str,
+        Field(pattern=f"^({'|'.join(_ANNOTATORS)})$"),
+        Expected(f"one of: {', '.join(_ANNOTATORS)}"),
+    ] = DEFAULT
+    """openface2, openface3, pyfeat, libreface, pyfaceau, table, or run: a finished run."""
+    path: PathText | None = None
+    """The program's CSV or a folder of its CSVs, or the finished run: its name or its folder of
+    models; null: ``openface.csv`` of openface2, ``pyfeat.csv`` of pyfeat and so on in the web
+    set's folder; in a coded set's folder ``openface``, ``pyfeat`` and so on, if it is there."""
+    scale: Literal[1, 5] | None = None
+    """table: what AU columns without a kind hold, 1 presence or probabilities, 5 intensities.
+    libreface: the highest intensity, where no value above 1 says that it is 5."""
+    min_confidence: Part = 0.5
+    """Rows below this confidence are dropped."""
+    present_from: Annotated[Number, Field(gt=0, le=5)] | None = None
+    """Where there is no presence: the value, as the file has it, from which an AU is present;
+    null: intensity 1 of 5, or probability 0.5; of a run its own thresholds."""
+
+    @model_validator(mode="after")
+    def _run_is_named(self) -> Self:
+        if self.program == RUN and self.path is None:
+            raise ValueError(
+                "program is run and path is null; path must be the run's name, or the folder "
+                "of its models, such as data/06_models/sample/main/disfa/fg2020"
+            )
+        return self
+
+
 class CodedSetSettings(Settings):
     """A data set that experts have coded, frame by frame."""
 
@@ -93,43 +132,20 @@ class CodedSetSettings(Settings):
     empty text, an empty cell means that the AU is absent."""
     exclude: Annotated[list[Any], AfterValidator(exclusions)] | None = None
     """Frames or subjects that are left out, each with its reason."""
-
-
-RUN = "run"
-"""The annotator that is a finished run of this project."""
-
-
-_ANNOTATORS = (*PROGRAMS, RUN)
-
-
-class AnnotationSettings(Settings):
-    """Who annotated the web photographs, and how that is read."""
-
-    program: Annotated[
-        str,
-        Field(pattern=f"^({'|'.join(_ANNOTATORS)})$"),
-        Expected(f"one of: {', '.join(_ANNOTATORS)}"),
-    ] = DEFAULT
-    """openface2, openface3, pyfeat, libreface, pyfaceau, table, or run: a finished run."""
-    path: PathText | None = None
-    """The program's CSV or a folder of its CSVs, or the finished run: its name or its folder of
-    models; null: ``openface.csv`` of openface2, ``pyfeat.csv`` of pyfeat and so on in the web
-    set's folder."""
-    scale: Literal[1, 5] | None = None
-    """table: what AU columns without a kind hold, 1 presence or probabilities, 5 intensities.
-    libreface: the highest intensity, where no value above 1 says that it is 5."""
-    min_confidence: Part = 0.5
-    """Rows below this confidence are dropped."""
-    present_from: Annotated[Number, Field(gt=0, le=5)] | None = None
-    """Where there is no presence: the value, as the file has it, from which an AU is present;
-    null: intensity 1 of 5, or probability 0.5; of a run its own thresholds."""
+    annotations: AnnotationSettings = Field(default_factory=AnnotationSettings)
+    """A program's labels of the coded frames, to count its errors; not trained on."""
 
     @model_validator(mode="after")
-    def _run_is_named(self) -> Self:
-        if self.program == RUN and self.path is None:
+    def _programs_annotate(self) -> Self:
+        if self.annotations.program == RUN:
             raise ValueError(
-                "program is run and path is null; path must be the run's name, or the folder "
-                "of its models, such as data/06_models/sample/main/disfa/fg2020"
+                "annotations.program is run, which annotates web photographs only; the errors "
+                "of a run on coded frames are in its report"
+            )
+        if self.start_from == "crops" and self.annotations.path is not None:
+            raise ValueError(
+                "annotations.path is set and start_from is crops; annotations are matched with "
+                "raw frames, so start from raw, or set annotations.path to null"
             )
         return self
 

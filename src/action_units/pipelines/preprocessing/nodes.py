@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from action_units.coded_sets.frame_annotations import annotate_frames, annotations_path
 from action_units.coded_sets.plan import CodedPlan, plan_coded_set
 from action_units.config import (
     ClusterSettings,
@@ -250,11 +251,17 @@ def read_coded_labels(
 ) -> CodedPlan:
     """Read a set's codes and match them with pictures, before anything is cropped.
 
+    A program's labels of the same frames, where there are any, are put beside the codes.
+
     Raises:
-        ActionUnitsError: From ``plan_coded_set``.
+        ActionUnitsError: From ``plan_coded_set`` and ``annotate_frames``.
     """
     left_out = set(withdrawn["person"])
-    return plan_coded_set(name, coded, raw.path, left_out, preprocess.crop.suffix)
+    plan = plan_coded_set(name, coded, raw.path, left_out, preprocess.crop.suffix)
+    path = annotations_path(coded.annotations, raw.path)
+    if path is None:
+        return plan
+    return replace(plan, frames=annotate_frames(plan, coded.annotations, path))
 
 
 def crop_frames(
