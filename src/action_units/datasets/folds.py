@@ -1,7 +1,7 @@
 """Scores of folds and runs on disk, and what the report shows with them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from action_units.datasets.verified import CSV, JSON, VerifiedDataset
+from action_units.evaluation.annotator_rates import AnnotatorRates, Rates, rates_table
 from action_units.evaluation.cross.result import CrossTest
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
@@ -107,6 +108,26 @@ class RunSummaryDataset(VerifiedDataset):
         super().save(data.to_json())
 
 
+class AnnotatorRatesDataset(VerifiedDataset):
+    """How often the annotator errs, estimated and counted: JSON, and a CSV beside it."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Name the JSON file."""
+        super().__init__(filepath=filepath, dataset=JSON, metadata=metadata)
+
+    def load(self) -> Rates:
+        """The rates by how they were found."""
+        content = super().load()
+        with reading(self.path, command("evaluate")):
+            return {how: AnnotatorRates.from_json(rates) for how, rates in content.items()}
+
+    def save(self, data: Rates) -> None:
+        """Write both."""
+        csv = str(Path(self.path).with_suffix(".csv"))
+        VerifiedDataset(filepath=csv, dataset=CSV).save(rates_table(data))
+        super().save({how: rates.to_json() for how, rates in data.items()})
+
+
 class CrossTestDataset(VerifiedDataset):
     """The scores of a test on another coded set, as JSON."""
 
@@ -134,12 +155,14 @@ class EvaluatedFold:
         predictions: Of the test subjects, by network: ``finetuned``, perhaps ``scratch``.
         raw: The same before they were smoothed or calibrated.
         validation: Of the validation subjects, raw.
+        rates: The annotator's, where the fold has them.
     """
 
     evaluation: FoldEvaluation
     predictions: Mapping[str, pd.DataFrame]
     raw: Mapping[str, pd.DataFrame]
     validation: Mapping[str, pd.DataFrame]
+    rates: Rates = field(default_factory=dict)
 
     def read_predictions(self, table: pd.DataFrame | None = None) -> Predictions:
         """The fine-tuned network's predictions, called by its thresholds.
@@ -222,11 +245,13 @@ def read_folds(path: Path, predictions: Path) -> dict[int, EvaluatedFold]:
     for file in fold_files(path, "evaluation.json").values():
         evaluation = FoldEvaluationDataset(filepath=str(file)).load()
         folder, networks = predictions / file.parent.name, list(evaluation.models)
+        rates = AnnotatorRatesDataset(filepath=str(file.with_name("annotator_rates.json")))
         folds[evaluation.fold] = EvaluatedFold(
             evaluation,
             _tables(folder, networks, "predictions", "evaluate"),
             _tables(folder, networks, "raw_predictions", "evaluate"),
             _tables(folder, networks, "validation_predictions", "finetune"),
+            rates.load() if rates.exists() else {},
         )
     return folds
 

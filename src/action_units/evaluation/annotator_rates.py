@@ -96,6 +96,16 @@ class AnnotatorRates:
         return cls(**values)
 
 
+Rates = Mapping[str, AnnotatorRates]
+"""By how they were found: ``estimated``, ``counted``."""
+
+
+def rates_table(rates: Rates) -> pd.DataFrame:
+    """A row for each AU and way to find its rates, which the column ``how`` has."""
+    tables = [one.table().assign(how=how) for how, one in rates.items()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["how"])
+
+
 def estimate_rates(
     annotated: tuple[ArrayLike, ArrayLike, ArrayLike],
     coded: tuple[ArrayLike, ArrayLike, ArrayLike],

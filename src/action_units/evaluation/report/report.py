@@ -10,9 +10,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from action_units.evaluation import metrics
+from action_units.evaluation.annotator_rates import Rates
 from action_units.evaluation.fold import FoldEvaluation, reasons
 from action_units.evaluation.predictions import Predictions, pool
-from action_units.evaluation.report import plots, provenance, tables
+from action_units.evaluation.report import annotator, plots, provenance, tables
 from action_units.evaluation.report.examples import KINDS, Example
 from action_units.evaluation.report.formatting import templates
 from action_units.evaluation.report.published import results_on
@@ -49,6 +50,8 @@ class PageExtras:
         gains: From ``comparison.gain_table``.
         lost: ``subject, frames, lost, reasons``: frames without a usable face.
         audit: Path from this page to that of ``render_audit``.
+        annotator: Who labelled the web faces.
+        rates: The annotator's rates of errors, by fold.
         provenance: What was recorded of the run, as `provenance.provenance` takes it.
     """
 
@@ -60,6 +63,8 @@ class PageExtras:
     gains: pd.DataFrame = field(default_factory=pd.DataFrame)
     lost: pd.DataFrame = field(default_factory=pd.DataFrame)
     audit: str = ""
+    annotator: str = ""
+    rates: Mapping[int, Rates] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -115,6 +120,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             quarantine=provenance.quarantine_rows(extras.quarantine),
             lost=provenance.lost_rows(extras.lost),
             audit=extras.audit,
+            annotator=_annotator(extras),
             present_from=present_from,
             published=[] if summary.rendered else results_on(summary.folds, present_from),
             eight=EIGHT_AUS,
@@ -200,6 +206,22 @@ def au_plots(pooled: Predictions) -> list[dict[str, Any]]:
             }
         )
     return parts
+
+
+def _annotator(extras: PageExtras) -> dict[str, Any] | None:
+    """What the annotator's labels are worth; None where no fold can say."""
+    rows = annotator.annotator_rows(extras.rates)
+    if not rows:
+        return None
+    description = f"How often {extras.annotator} errs, as in the table"
+    figure = annotator.draw_rates(rows)
+    return {
+        "title": extras.annotator,
+        "rows": rows,
+        "n_folds": sum(bool(rates) for rates in extras.rates.values()),
+        "hows": annotator.hows(rows),
+        "figure": _svg(figure, "annotator", description),
+    }
 
 
 def _co_occurrences(pooled: Predictions) -> list[Markup]:

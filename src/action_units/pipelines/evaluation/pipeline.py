@@ -3,9 +3,9 @@
 from kedro.pipeline import Node, Pipeline
 
 from action_units import stages
-from action_units.pipelines.evaluation import card, nodes, run_nodes
+from action_units.pipelines.evaluation import annotator, card, nodes, run_nodes
 from action_units.pipelines.folds import fold_pipelines, fold_tag
-from action_units.pipelines.selection import FROM_SCRATCH
+from action_units.pipelines.selection import FROM_SCRATCH, PRETRAINING
 from action_units.pipelines.shape import DEFAULT, Shape
 
 _NETWORKS = {"finetuned": [], "scratch": [FROM_SCRATCH]}
@@ -17,9 +17,15 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     A run of one fold writes that fold's files only; the summary and the page take
     the other folds as an earlier run left them; raises if there are none.
     """
-    folds = fold_pipelines(lambda _: _fold(), shape.folds, {"coded_faces"}, tag="evaluate")
+    folds = fold_pipelines(
+        lambda _: _fold(),
+        shape.folds,
+        {"coded_faces", "pretrained_model", "held_out_predictions"},
+        tag="evaluate",
+    )
     evaluations = {
-        f"evaluation{fold}": f"{fold_tag(fold)}.evaluation"
+        f"{what}{fold}": f"{fold_tag(fold)}.{what}"
+        for what in ("evaluation", "annotator_rates")
         for fold in range(1, shape.folds + 1)
     }
     report = [
@@ -31,6 +37,13 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
             "evaluated_folds",
             ["summary", "summary_measures", "summary_json", "latex_table", "markdown_table"],
             name="summarise",
+        ),
+        Node(
+            annotator.tabulate_annotator_rates,
+            "evaluated_folds",
+            "annotator_rates",
+            name="tabulate_annotator_rates",
+            tags=PRETRAINING,
         ),
         Node(
             run_nodes.measure_postprocessing,
@@ -78,12 +91,23 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
             name="write_model_card",
         ),
     ]
-    return folds + Pipeline(
-        report,
-        inputs=evaluations,
-        namespace="report",
-        prefix_datasets_with_namespace=False,
-        tags="evaluate",
+    held_out = Node(
+        annotator.predict_held_out,
+        ["pretrained_model", "pretraining_faces", "params:device"],
+        "held_out_predictions",
+        name="predict_held_out",
+        tags=["evaluate", PRETRAINING],
+    )
+    return (
+        Pipeline([held_out])
+        + folds
+        + Pipeline(
+            report,
+            inputs=evaluations,
+            namespace="report",
+            prefix_datasets_with_namespace=False,
+            tags="evaluate",
+        )
     )
 
 
@@ -113,6 +137,24 @@ def _fold() -> list[Node]:
                 tags=tags,
             ),
         ]
+    nodes_.append(
+        Node(
+            annotator.find_annotator_rates,
+            [
+                "pretrained_model",
+                "held_out_predictions",
+                "coded_faces",
+                "split",
+                "params:chosen_coded",
+                "params:chosen_web",
+                "params:seed",
+                "params:device",
+            ],
+            "annotator_rates",
+            name="find_annotator_rates",
+            tags=PRETRAINING,
+        )
+    )
     parts = ("model", "predictions", "postprocessing", "curve")
     evaluated = [f"{network}_{part}" for network in _NETWORKS for part in parts]
     return [*nodes_, Node(nodes.evaluate, ["split", *evaluated], "evaluation", name="evaluate")]

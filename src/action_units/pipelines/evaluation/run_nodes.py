@@ -18,6 +18,7 @@ from action_units.config import (
     WebSetSettings,
 )
 from action_units.datasets.folds import EvaluatedFold
+from action_units.evaluation.annotator_rates import Rates
 from action_units.evaluation.comparison import gain_table
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.predictions import Predictions
@@ -27,6 +28,7 @@ from action_units.evaluation.sets import with_sets
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.faces.store import FaceStore
+from action_units.labels.annotations.registry import PROGRAMS
 from action_units.progress import clock
 
 logger = logging.getLogger(__name__)
@@ -35,16 +37,17 @@ _AUDIT = "../../audit.html"  # from the report, as in the catalog
 Folds = Mapping[int, EvaluatedFold]
 
 
-def collect_folds(*evaluated: FoldEvaluation | None) -> tuple[int, ...]:
+def collect_folds(*evaluated: FoldEvaluation | Rates | None) -> tuple[int, ...]:
     """Name the folds that this run has evaluated; what reads all folds on disk comes next.
 
     Args:
-        evaluated: A fold's scores; None for a fold that this run leaves out.
+        evaluated: A fold's scores, or its annotator's rates, which need only be there; None
+            for what this run leaves out.
 
     Returns:
         Their numbers.
     """
-    return tuple(fold.fold for fold in evaluated if fold is not None)
+    return tuple(fold.fold for fold in evaluated if isinstance(fold, FoldEvaluation))
 
 
 def summarise(
@@ -180,6 +183,10 @@ def write_report(
             gains=gains,
             lost=_lost_frames(lost),
             audit=_AUDIT if summary.pretrained else "",
+            annotator=_annotator(web_sets),
+            rates={number: fold.rates for number, fold in folds.items()}
+            if summary.pretrained
+            else {},
             provenance={
                 "run": run,
                 "git_commit": _git_commit(),
@@ -199,6 +206,18 @@ def write_report(
             },
         ),
     )
+
+
+def _annotator(web_sets: Mapping[str, WebSetSettings]) -> str:
+    """Who labelled the web faces, for people."""
+    programs = [
+        one.program
+        for web in web_sets.values()
+        for one in (web.annotations, web.second_annotations)
+        if one is not None
+    ]
+    titles = [PROGRAMS[name].title if name in PROGRAMS else name for name in programs]
+    return " and ".join(dict.fromkeys(titles))
 
 
 def _to_json(groups: Mapping[str, Settings]) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""Nodes that say how often the annotator of the web faces errs, fold by fold."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from action_units.coded_sets.frame_annotations import ANNOTATED
+from action_units.config import CodedSetSettings, WebSetSettings
+from action_units.datasets.folds import EvaluatedFold
+from action_units.evaluation.annotator_rates import (
+    Rates,
+    count_rates,
+    estimate_rates,
+    rates_table,
+)
+from action_units.evaluation.predictions import prediction_arrays
+from action_units.faces.store import FaceStore
+from action_units.labels.action_units import au_columns
+from action_units.labels.coded_frames import MISSING
+from action_units.models.trained import TrainedModel
+from action_units.stages import predictions_of
+
+logger = logging.getLogger(__name__)
+
+
+def predict_held_out(model: TrainedModel, faces: FaceStore | None, device: str) -> pd.DataFrame:
+    """Ask the pre-trained network about the web faces that it was not trained with.
+
+    Args:
+        model: The pre-trained network.
+        faces: Of the web sets; None where they are not here.
+        device: Where to compute.
+
+    Returns:
+        One row a face, as ``predictions_of`` gives it; none without faces.
+    """
+    from action_units.training.inference import predict
+
+    if faces is None:
+        logger.warning("The web faces are not here, so the annotator's errors stay unknown")
+        return pd.DataFrame()
+    held_out = faces.select((faces.table["split"] == "test").to_numpy())
+    return predictions_of(held_out, model.aus, predict(model, held_out.faces, device))
+
+
+def find_annotator_rates(
+    model: TrainedModel,
+    held_out: pd.DataFrame,
+    faces: FaceStore,
+    split: Mapping[str, Any],
+    coded_sets: Mapping[str, CodedSetSettings],
+    web_sets: Mapping[str, WebSetSettings],
+    seed: int,
+    device: str,
+) -> Rates:
+    """Estimate the annotator's rates of errors on a fold's training subjects, and count them.
+
+    Args:
+        model: The pre-trained network.
+        held_out: Its predictions of web faces with the annotator's labels.
+        faces: Of the coded sets.
+        split: The fold's subjects; those of validation and test are not used.
+        coded_sets: The settings of the coded sets, by name.
+        web_sets: The settings of the web sets.
+        seed: Of the bootstrap.
+        device: Where to compute.
+
+    Returns:
+        ``estimated`` where there are web faces, and ``counted`` where the same program has
+        annotated coded frames.
+    """
+    from action_units.training.inference import predict
+
+    known = faces.select(np.isin(faces.subjects, split["train"]))
+    labels, annotated = (
+        known.table.reindex(columns=names, fill_value=MISSING).fillna(MISSING).to_numpy(np.int8)
+        for names in (
+            au_columns(model.aus),
+            [f"{name}{ANNOTATED}" for name in au_columns(model.aus)],
+        )
+    )
+    annotated[~np.isin(known.table["set"], _annotated_alike(coded_sets, web_sets))] = MISSING
+    seeds, rates = [seed, split["fold"]], {}
+    if len(held_out):
+        aus, noisy, scores = prediction_arrays(held_out, model.aus)
+        frames = labels, predict(model, known.faces, device), known.subjects
+        rates["estimated"] = estimate_rates(
+            (noisy, scores, held_out["subject"]), frames, aus, seeds
+        )
+    if (annotated != MISSING).any():
+        rates["counted"] = count_rates(labels, annotated, known.subjects, model.aus, seeds)
+    return rates
+
+
+def tabulate_annotator_rates(folds: Mapping[int, EvaluatedFold]) -> pd.DataFrame:
+    """The rates of all folds on disk, a row for each fold, AU and way to find them."""
+    tables = [rates_table(fold.rates).assign(fold=number) for number, fold in folds.items()]
+    table = pd.concat(tables, ignore_index=True)
+    first = ["fold", "how"]
+    return table[[*first, *table.columns.drop(first)]]
+
+
+def _annotated_alike(
+    coded_sets: Mapping[str, CodedSetSettings], web_sets: Mapping[str, WebSetSettings]
+) -> list[str]:
+    """The coded sets whose annotations are of the one program that labelled the web faces."""
+    programs = {web.annotations.program for web in web_sets.values()}
+    alone = all(web.second_annotations is None for web in web_sets.values())
+    return [
+        name
+        for name, coded in coded_sets.items()
+        if alone and programs == {coded.annotations.program}
+    ]
