@@ -31,7 +31,7 @@ from action_units.evaluation.shrinkage import independent_frames, shrink
 from action_units.evaluation.subject_statistics import MIN_SUBJECTS
 from action_units.labels.action_units import AU_NAMES
 
-RESAMPLES = 200
+RESAMPLES = 100
 """Of the bootstrap: enough for a variance."""
 
 NOT_CODED = "not coded in this set"

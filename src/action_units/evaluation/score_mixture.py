@@ -14,9 +14,9 @@ from scipy.special import expit, logit
 from action_units.evaluation.metrics import MISSING, Floats, Ints, Labels
 from action_units.evaluation.predictions import EPS
 
-_BINS = 32
-_STEPS = 400
-_CHANGE = 1e-6  # of a rate, at which fitting stops
+_BINS = 24
+_STEPS = 200
+_CHANGE = 1e-4  # of a rate, at which fitting stops
 _NEWTON_STEPS = 25
 _SLOPE_DEVIATION = 2.5  # of the prior, for scores of deviation 1: separable AUs stay finite
 

@@ -8,15 +8,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from action_units.config import DisfaSampleConfig
+from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.errors import ArtifactError
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.sample.canvas import Floats
 from action_units.sample.disfa_plan import SUBJECTS, intensities
 from action_units.sample.identity import Identity, draw_gain, draw_identity
 from action_units.sample.layout import make_once, run_tasks
+from action_units.sample.openface import Annotation, Scene, annotate, openface_csv
 from action_units.sample.render import render_face
 from action_units.sample.view import OCCLUDERS, View, draw_asymmetry, draw_view, drifted
+from action_units.sample.web import list_photographs, scene_of
 
 _FPS = 20.0
 
@@ -46,6 +48,42 @@ def write_disfa_sample(
         run_tasks(write, SUBJECTS, weights, workers, "Rendering DISFA", "frames")
 
     return make_once(folder, "disfa", config, fill)
+
+
+def write_disfa_annotations(
+    folder: Path, config: DisfaSampleConfig, web: WebSampleConfig
+) -> bool:
+    """Annotate the videos with the OpenFace that annotated the web photographs, once.
+
+    Args:
+        folder: Gets a file of each video, ``SN001.csv`` …, as FeatureExtraction writes it.
+        config: Of the videos.
+        web: Of the photographs, which have the rates and the kind of noise.
+
+    Returns:
+        Whether anything was written; False where the annotations were there already.
+
+    Raises:
+        ArtifactError: As ``write_disfa_sample``.
+    """
+
+    def fill(making: Path) -> None:
+        n = config.frames_per_subject
+        shown = Scene(
+            truth=np.concatenate([intensities(config, subject) for subject in SUBJECTS]),
+            people=np.repeat(np.arange(len(SUBJECTS)), n),
+            identities=[subject_identity(config, subject) for subject in SUBJECTS],
+            views=[_view(config, subject, index) for subject in SUBJECTS for index in range(n)],
+        )
+        said = annotate(shown, web, reference=scene_of(web, list_photographs(web)), stream=1)
+        for number, subject in enumerate(SUBJECTS):
+            own = slice(number * n, (number + 1) * n)
+            part = Annotation(**{name: values[own] for name, values in vars(said).items()})
+            times = [f"{index / _FPS:.3f}" for index in range(n)]
+            text = openface_csv(part, frame=range(1, n + 1), face_id=[0] * n, timestamp=times)
+            (making / f"{subject}.csv").write_text(text)
+
+    return make_once(folder, "openface", web, fill)
 
 
 def subject_identity(config: DisfaSampleConfig, subject: str) -> Identity:

@@ -261,16 +261,22 @@ def _regressed(
     return intensity
 
 
-def openface_csv(images: Sequence[str], said: Annotation) -> str:
-    """The annotations as OpenFace writes them: padded headers, ``_r`` and ``_c`` columns."""
-    columns = ["face", "confidence", "success"]
+def openface_csv(said: Annotation, **first: Sequence[object]) -> str:
+    """The annotations as OpenFace writes them: padded headers, ``_r`` and ``_c`` columns.
+
+    Args:
+        said: What it says.
+        first: The columns before its confidence, by name.
+    """
+    columns = [*first, "confidence", "success"]
     columns += [f"{au_column(au)}_r" for au in PRETRAIN_AUS if au != 28]
     columns += [f"{au_column(au)}_c" for au in PRETRAIN_AUS]
-    lines = ["image, " + ", ".join(columns)]
+    lines = [", ".join(columns)]
     estimated = [k for k, au in enumerate(PRETRAIN_AUS) if au != 28]
-    for index, image in enumerate(images):
-        row = ["0", f"{said.confidence[index]:.3f}", str(int(said.success[index]))]
-        row += [f"{said.intensity[index, k]:.2f}" for k in estimated]
-        row += [str(int(value)) for value in said.present[index]]
-        lines.append(", ".join([image, *row]))
+    for index, row in enumerate(zip(*first.values(), strict=True)):
+        cells = [str(value) for value in row]
+        cells += [f"{said.confidence[index]:.3f}", str(int(said.success[index]))]
+        cells += [f"{said.intensity[index, k]:.2f}" for k in estimated]
+        cells += [str(int(value)) for value in said.present[index]]
+        lines.append(", ".join(cells))
     return "\n".join(lines) + "\n"

@@ -67,7 +67,8 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
     def label(making: Path) -> None:
         images = [photograph.image for photograph in photographs]
         scene = scene_of(config, photographs)
-        write_text(making / "openface.csv", openface_csv(images, annotate(scene, config)))
+        text = openface_csv(annotate(scene, config), image=images, face=[0] * len(images))
+        write_text(making / "openface.csv", text)
         write_text(making / "truth.csv", truth_csv(images, scene.truth))
 
     return make_once(folder, "web", config, fill, label, _OF_LABELS)

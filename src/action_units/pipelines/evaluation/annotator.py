@@ -82,7 +82,8 @@ def find_annotator_rates(
             [f"{name}{ANNOTATED}" for name in au_columns(model.aus)],
         )
     )
-    annotated[~np.isin(known.table["set"], _annotated_alike(coded_sets, web_sets))] = MISSING
+    is_alike = np.isin(known.table["set"], _annotated_alike(coded_sets, web_sets))
+    annotated = np.where(is_alike[:, None], annotated, MISSING)
     seeds, rates = [seed, split["fold"]], {}
     if len(held_out):
         aus, noisy, scores = prediction_arrays(held_out, model.aus)

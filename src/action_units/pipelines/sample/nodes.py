@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
-from action_units.sample.disfa import write_disfa_sample
+from action_units.sample.disfa import write_disfa_annotations, write_disfa_sample
 from action_units.sample.layout import holds_other_data
 from action_units.sample.studio import write_studio_sample
 from action_units.sample.web import write_web_sample
@@ -19,9 +19,16 @@ def render_photographs(config: WebSampleConfig, folder: Path) -> Path:
     return _render(write_web_sample, config, folder)
 
 
-def render_recordings(config: DisfaSampleConfig, folder: Path) -> Path:
-    """Render videos and label files in DISFA's layout; returns their folder."""
-    return _render(write_disfa_sample, config, folder)
+def render_recordings(config: DisfaSampleConfig, folder: Path, web: WebSampleConfig) -> Path:
+    """Render videos and label files in DISFA's layout, and annotate the videos as `web` has it.
+
+    Returns:
+        Their folder.
+    """
+    _render(write_disfa_sample, config, folder)
+    if not holds_other_data(folder):
+        write_disfa_annotations(folder / "openface", config, web)
+    return folder
 
 
 def render_frames(config: StudioSampleConfig, folder: Path) -> Path:

@@ -35,7 +35,10 @@ def render_set(name: str, *tags: str) -> Pipeline:
     if name not in RENDERERS:
         return Pipeline([])
     render = RENDERERS[name]
-    node = Node(render, [f"params:sample.{name}", "sample_folder"], "raw", name=render.__name__)
+    inputs = [f"params:sample.{name}", "sample_folder"]
+    if name == "disfa":
+        inputs.append("params:sample.web")  # whose annotator labels the videos, too
+    node = Node(render, inputs, "raw", name=render.__name__)
     return Pipeline(
         namespaced([node], name, set(), [rendering_tag(name), cropping_tag(name), *tags]),
         namespace="sample",
