@@ -15,7 +15,7 @@ over AUs, where scores need not be distributed alike in both kinds of faces.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -33,6 +33,8 @@ from action_units.labels.action_units import AU_NAMES
 
 RESAMPLES = 100
 """Of the bootstrap: enough for a variance."""
+
+_TOLD_APART = 0.975  # of the resamples, those in which frames with the AU score higher
 
 NOT_CODED = "not coded in this set"
 
@@ -136,18 +138,25 @@ def estimate_rates(
     few = (support["subjects"] < MIN_SUBJECTS) | (
         support["subjects_with_positives"] < MIN_SUBJECTS
     )
+    unseen: list[int] = []
     absent = (y == 0).any(axis=0) & (noisy != MISSING).any(axis=0)
-    for au in np.flatnonzero(~few & absent):
+    for au in np.flatnonzero(~few & absent).tolist():
         edges, middle = bins(np.concatenate([scores[:, au], noisy_scores[:, au]]))
         truth = binned(scores[:, au], y[:, au], subject, edges, of_subjects)
         labels = binned(noisy_scores[:, au], noisy[:, au], person, edges, of_people)
         ratios = likelihood_ratios(truth, middle)
+        if np.mean(ratios[:, -1] > ratios[:, 0]) < _TOLD_APART:
+            unseen.append(au)
+            continue
         rates[:, :, au], share = unmix(ratios, labels)
         others[:, au] = unmix(ratios[:1], labels[:1], alike=False)[0][:, 0]
         frames[:, au] = labels[0].sum() * np.array([1 - share[0], share[0]])
     people = np.stack([support["subjects"], support["subjects_with_positives"]])
     doubt = ratio((others - rates[:, 0]) ** 2, rates[:, 0] * (1 - rates[:, 0]))
-    return _shrunk(rates, people, frames, aus, noisy, support, doubt)
+    found = _shrunk(rates, people, frames, aus, noisy, support, doubt)
+    unclear = "the pre-trained network does not recognise it in the training subjects"
+    why = [unclear if au in unseen else why for au, why in enumerate(found.why)]
+    return replace(found, why=tuple(why))
 
 
 def count_rates(

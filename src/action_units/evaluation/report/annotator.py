@@ -32,11 +32,8 @@ def annotator_rows(folds: Mapping[int, Rates]) -> list[dict[str, Any]]:
     for rates in folds.values():
         for how, one in rates.items():
             found[how].append(one)
-    all_rates = [one for parts in found.values() for one in parts]
-    if not all_rates:
+    if not any(found.values()):
         return []
-    first = all_rates[0]
-    same = [one for one in all_rates if one.aus == first.aus]
     of_first = found["estimated"] or found["counted"]
     return [
         {
@@ -54,7 +51,7 @@ def annotator_rows(folds: Mapping[int, Rates]) -> list[dict[str, Any]]:
                 if parts
             },
         }
-        for k, au in enumerate(same[0].aus)
+        for k, au in enumerate(of_first[0].aus)
     ]
 
 
@@ -101,7 +98,7 @@ def _over_folds(parts: Sequence[AnnotatorRates], kind: str, k: int) -> Estimate:
         for end in ("", "_low", "_high")
     )
     if np.isnan(values).all():
-        return Estimate(math.nan, why=next(one.why[k] for one in parts) or "not known")
+        return Estimate(math.nan, why=next(filter(None, (one.why[k] for one in parts)), ""))
     return Estimate(float(np.nanmean(values)), float(np.nanmin(lows)), float(np.nanmax(highs)))
 
 
