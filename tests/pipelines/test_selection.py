@@ -88,7 +88,14 @@ def test_without_scratch_nothing_of_it_is_made():
     ("parameters", "absent"),
     [
         ({}, set()),
-        ({"fold": 3}, {"fold1.evaluation", "fold2.evaluation"}),
+        (
+            {"fold": 3},
+            {
+                f"fold{fold}.{what}"
+                for fold in (1, 2)
+                for what in ("evaluation", "annotator_rates")
+            },
+        ),
         (
             {"start_from": "crops"},
             {
@@ -107,7 +114,8 @@ def test_without_scratch_nothing_of_it_is_made():
                 f"fold{fold}.scratch_{part}"
                 for fold in (1, 2, 3)
                 for part in ("model", "predictions", "postprocessing", "curve")
-            },
+            }
+            | {f"fold{fold}.annotator_rates" for fold in (1, 2, 3)},
         ),
     ],
 )

@@ -30,7 +30,7 @@ def test_pipelines_of_a_shape_are_built_when_they_are_asked_for():
     assert namespaces >= {f"fold{fold}" for fold in range(1, 6)}
     assert {"disfa.raw", "studio.raw", "a.raw"} <= joint.inputs() | joint.all_outputs()
     evaluate = registered[Shape(folds=1).name("evaluate")]
-    assert {node.namespace for node in evaluate.nodes} == {"fold1", "report"}
+    assert {node.namespace for node in evaluate.nodes} == {None, "fold1", "report"}
 
 
 @pytest.mark.parametrize(
