@@ -10,6 +10,7 @@ import numpy as np
 
 from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.errors import ArtifactError
+from action_units.files import write_text
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.sample.canvas import Floats
 from action_units.sample.disfa_plan import SUBJECTS, intensities
@@ -53,7 +54,7 @@ def write_disfa_sample(
 def write_disfa_annotations(
     folder: Path, config: DisfaSampleConfig, web: WebSampleConfig
 ) -> bool:
-    """Annotate the videos with the OpenFace that annotated the web photographs, once.
+    """Annotate the videos as the web photographs are, once, or again where `web` changed.
 
     Args:
         folder: Gets a file of each video, ``SN001.csv`` …, as FeatureExtraction writes it.
@@ -81,9 +82,9 @@ def write_disfa_annotations(
             part = Annotation(**{name: values[own] for name, values in vars(said).items()})
             times = [f"{index / _FPS:.3f}" for index in range(n)]
             text = openface_csv(part, frame=range(1, n + 1), face_id=[0] * n, timestamp=times)
-            (making / f"{subject}.csv").write_text(text)
+            write_text(making / f"{subject}.csv", text)
 
-    return make_once(folder, "openface", web, fill)
+    return make_once(folder, "openface", web, fill, fill, WebSampleConfig.model_fields)
 
 
 def subject_identity(config: DisfaSampleConfig, subject: str) -> Identity:

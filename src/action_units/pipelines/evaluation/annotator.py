@@ -42,8 +42,16 @@ def predict_held_out(model: TrainedModel, faces: FaceStore | None, device: str) 
     if faces is None:
         logger.warning("The web faces are not here, so the annotator's errors stay unknown")
         return pd.DataFrame()
-    held_out = faces.select((faces.table["split"] == "test").to_numpy())
-    return predictions_of(held_out, model.aus, predict(model, held_out.faces, device))
+    trained = (faces.table["split"] != "test").to_numpy()
+    # By person: tables of a user's own may divide one person's photographs.
+    held_out = faces.select(~np.isin(faces.subjects, faces.subjects[trained]))
+    learned = (faces.labels[trained] != MISSING).any(axis=0)
+    return predictions_of(
+        held_out,
+        model.aus,
+        predict(model, held_out.faces, device),
+        [au for au, known in zip(faces.aus, learned, strict=True) if not known],
+    )
 
 
 def find_annotator_rates(
