@@ -144,8 +144,8 @@ def test_the_most_of_a_person_is_what_one_in_ten_has():
 @pytest.mark.parametrize(
     ("counts", "per_person", "even", "sentence"),
     [
-        ([1], None, False, "people to draw from: 1; two are needed"),
-        ([2, 0, 2], None, True, "people to draw from: 0, half women and half men"),
+        ([1], None, False, "to draw from: 1; two are needed"),
+        ([2, 0, 2], None, True, "to draw from: 0, half women and half men"),
         ([3, 2], 7, False, "study.per_person is 7, but nobody in the web set has more than 3"),
     ],
     ids=["one", "no-men", "too-many"],
