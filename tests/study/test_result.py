@@ -28,7 +28,7 @@ def counts(tmp_path_factory):
         if one.key in known:
             continue
         subjects = sorted(one.split["test"])
-        kinds = {kind: random.integers(0, 30, (4, 3)) for kind in ("tp", "fp", "fn", "tn")}
+        kinds = {kind: random.integers(1, 30, (4, 3)) for kind in ("tp", "fp", "fn", "tn")}
         known[one.key] = kinds
         content = {
             "subjects": subjects,
@@ -63,8 +63,10 @@ def f1(kinds, times):
 def mean_f1(cell, known, times):
     """Mean over seeds of the mean of folds of the mean over AUs, (R,)."""
     by_seed = [
-        np.mean([f1(known[cell.trainings[seed, fold].key], times[fold]).mean(1)
-                 for fold in (1, 2)], axis=0)  # fmt: skip
+        np.mean(
+            [f1(known[cell.trainings[seed, fold].key], times[fold]).mean(1) for fold in (1, 2)],
+            axis=0,
+        )
         for seed in (7, 8)
     ]
     return np.mean(by_seed, axis=0), [float(one[0]) for one in by_seed]
@@ -141,7 +143,8 @@ def test_the_page_shows_the_numbers_of_the_table(result):
         matching = [cells for cells in shown if cells[1] == f"{f1:.3f}" and cells[4] == signed]
         assert len(matching) >= 1, row
         assert any(
-            cells[2] == f"{float(row['low']):.3f}–{float(row['high']):.3f}" for cells in matching
+            cells[2] == f"{float(row['low']):.3f}–{float(row['high']):.3f}"
+            for cells in matching
         )
 
 
