@@ -286,7 +286,7 @@ def over(colour: str, opacity: float, paper: str) -> str:
 def test_figures_can_be_read_on_the_strongest_cell_in_both_themes():
     css = (Path(report.__file__).parent / "templates/page.css").read_text()
     figure = draw_confusion(metrics.confusion(LABELS, LABELS == 1), (1, 2, 4))
-    opacity = max(patch.get_alpha() for axes in figure.axes for patch in axes.patches)
+    opacity = max(axes.collections[0].get_facecolor()[:, 3].max() for axes in figure.axes)
     light, dark = css.split("prefers-color-scheme: dark")[:2]
     for theme_css in (light, dark):
         colours = dict(re.findall(r"--(\w+): (#\w{6})", theme_css)[:12])

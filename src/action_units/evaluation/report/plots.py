@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -21,7 +23,7 @@ from action_units.evaluation.metrics import Bools, Confusion, Floats, Labels, ra
 from action_units.evaluation.predictions import HIGHEST_INTENSITY, Predictions, pool
 from action_units.evaluation.reliability import reliability_curve
 from action_units.evaluation.report.examples import KINDS, Example
-from action_units.evaluation.report.theme import LIGHT, style
+from action_units.evaluation.report.theme import LIGHT, set_margins, style
 from action_units.evaluation.report.timeline import draw_timeline, median_video
 from action_units.evaluation.subject_statistics import pool_subjects
 from action_units.evaluation.summary import RunSummary
@@ -196,11 +198,8 @@ def draw_co_occurrence(
     shares = {"coded": labels == 1, "predicted": predicted}
     values = {kind: co_occurrence(shown, known) for kind, shown in shares.items()}
     values["difference"] = values["predicted"] - values["coded"]
-    if len(kinds) == 1:
-        figure = Figure(figsize=(4.1, 4.2))
-        figure.subplots_adjust(left=0.07, right=0.99, bottom=0.01, top=0.88)
-    else:
-        figure = Figure(figsize=(3.8 * len(kinds), 4.1), layout="constrained")
+    figure = Figure(figsize=(4.1 * len(kinds), 4.2))
+    set_margins(figure, 0.29, 0.04, 0.04, 0.5, wspace=0.1)
     panels = figure.subplots(1, len(kinds), squeeze=False)[0]
     for kind, axes in zip(kinds, panels, strict=True):
         axes.set_title(CO_OCCURRENCES[kind], loc="left", fontsize=10)
@@ -245,7 +244,8 @@ def draw_prevalence(summary: RunSummary) -> Figure:
 
     Of up to five folds a bar each; of more a dot each, beside a line for all frames.
     """
-    figure = Figure(figsize=(8, 3), layout="constrained")
+    figure = Figure(figsize=(8, 3))
+    set_margins(figure, 0.65, 0.3, 0.05, 0.08)
     axes = figure.subplots()
     width = 0.8 / len(summary.folds)
     colours = (LIGHT.ours, LIGHT.scratch, LIGHT.good, LIGHT.muted, LIGHT.bad)
@@ -294,7 +294,8 @@ def draw_training_curves(curves: Mapping[str, pd.DataFrame], title: str = "") ->
         title: Above the figure.
     """
     labels = {"finetuned": "pre-trained", "scratch": "from scratch"}
-    figure = Figure(figsize=(3.7, 3.9), layout="constrained")
+    figure = Figure(figsize=(3.7, 3.9))
+    set_margins(figure, 0.55, 0.48, 0.08, 0.35 if title else 0.1, hspace=0.08)
     above, below = figure.subplots(2, 1, sharex=True)
     for name, curve in curves.items():
         colour, line = _LINES.get(name, _LINES["finetuned"])
@@ -327,7 +328,8 @@ def draw_all_training_curves(folds: Sequence[FoldEvaluation]) -> Figure:
     """The validation F1 of every fold, one panel each, at most five side by side."""
     columns = min(len(folds), 5)
     rows = math.ceil(len(folds) / columns)
-    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    figure = Figure(figsize=(3.4 * columns, 2.8 * rows))
+    set_margins(figure, 0.55, 0.48, 0.08, 0.27, wspace=0.06, hspace=0.4)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes in grid.flat[len(folds) :]:
         axes.set_visible(False)
@@ -379,7 +381,7 @@ def draw_examples(examples: Mapping[str, Sequence[Example]], title: str) -> Figu
 @style()
 def placeholder_figure(reason: str) -> Figure:
     """A placeholder figure with the reason why it is empty."""
-    figure = Figure(figsize=(6, 1.2), layout="constrained")
+    figure = Figure(figsize=(6, 1.2))
     figure.text(0.5, 0.5, reason, ha="center", va="center")
     return figure
 
@@ -390,19 +392,15 @@ def _au_panels(
     """A figure with a titled panel for each AU, axes shared, at most four side by side.
 
     Args:
-        aus: The AUs. One alone is sized to stand in a page that lays panels out itself.
+        aus: The AUs.
         x: What the horizontal axes show.
         y: What the vertical axes show.
         square: Both axes run from 0 to 1.
     """
     columns = min(len(aus), 4)
     rows = math.ceil(len(aus) / columns)
-    if len(aus) == 1:
-        # One panel's margins are known, and laying it out takes as long as drawing it.
-        figure = Figure(figsize=(2.15, 2.1))
-        figure.subplots_adjust(left=0.25, right=0.96, bottom=0.22, top=0.9)
-    else:
-        figure = Figure(figsize=(2 * columns, 2 * rows), layout="constrained")
+    figure = Figure(figsize=(2 * columns + 0.15, 2 * rows + 0.1))
+    set_margins(figure, 0.54, 0.46, 0.09, 0.21, wspace=0.12, hspace=0.24)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     panels = list(grid.flat[: len(aus)])
     for axes in grid.flat[len(aus) :]:
@@ -412,8 +410,9 @@ def _au_panels(
         axes.tick_params(length=0, labelsize=8)
         if square:
             axes.set_aspect("equal")
-            axes.set_xticks(_HALVES, ["0", "0.5", "1"])
-            axes.set_yticks(_HALVES, ["0", "0.5", "1"])
+    if square:  # of all panels, which share their ticks
+        panels[0].set_xticks(_HALVES, ["0", "0.5", "1"])
+        panels[0].set_yticks(_HALVES, ["0", "0.5", "1"])
     figure.supxlabel(x, fontsize=9, color=LIGHT.muted)
     figure.supylabel(y, fontsize=9, color=LIGHT.muted)
     return figure, panels
@@ -438,11 +437,10 @@ def _draw_matrix(axes: Axes, values: Floats, aus: Sequence[int], signed: bool) -
 def _draw_cells(axes: Axes, strength: Floats, colours: np.ndarray) -> None:
     """A square for each value, more opaque the higher it is; none where it is NaN."""
     rows, columns = strength.shape
-    for (row, column), value in np.ndenumerate(strength):
-        if not np.isnan(value):
-            corner, colour = (column - 0.5, row - 0.5), str(colours[row, column])
-            alpha = _MAX_ALPHA * float(value)
-            axes.add_patch(Rectangle(corner, 1, 1, color=colour, alpha=alpha, lw=0))
+    drawn = np.argwhere(~np.isnan(strength))
+    squares = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in drawn]
+    fill = [to_rgba(colours[at], _MAX_ALPHA * strength[at]) for at in map(tuple, drawn)]
+    axes.add_collection(PatchCollection(squares, facecolors=fill, linewidths=0), autolim=False)
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_aspect("equal")

@@ -13,7 +13,7 @@ from action_units.evaluation.events import frame_order, runs
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.metrics import Bools, Floats, mean_defined
 from action_units.evaluation.predictions import Predictions
-from action_units.evaluation.report.theme import LIGHT, style
+from action_units.evaluation.report.theme import LIGHT, set_margins, style
 from action_units.evaluation.subject_statistics import SubjectCounts, pool_subjects
 from action_units.labels.action_units import au_column
 
@@ -126,7 +126,8 @@ def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 5
     order = order[by_time]
     frames = predictions.frames[order]
     piece = np.cumsum(~follows)  # of consecutive frames
-    figure = Figure(figsize=(9, 0.72 * len(video.aus) + 0.6), layout="constrained")
+    figure = Figure(figsize=(9, 0.72 * len(video.aus) + 0.6))
+    set_margins(figure, 0.65, 0.48, 0.1, 0.1, hspace=0.35)
     rows = figure.subplots(len(video.aus), 1, sharex=True, squeeze=False)[:, 0]
     for au, threshold, axes in zip(video.aus, video.thresholds, rows, strict=True):
         column = predictions.aus.index(au)
