@@ -38,6 +38,7 @@ from action_units.training.context import TrainingContext
 from action_units.training.data import ResidentFaces, upload
 from action_units.training.device import choose_machine
 from action_units.training.job import TrainingJob
+from action_units.training.noise import Batch
 from action_units.training.train import Step, train
 
 # Dense peaks without sparsity in TFLOP/s, from the makers' data sheets: fp32, tf32, bf16.
@@ -121,8 +122,7 @@ class Steps:
     def whole(self) -> None:
         """A whole step."""
         batch = self._batch()
-        targets = self.targets[self.order[batch]]
-        loss = self.step(self.source, targets, self.plan, batch)
+        loss = self.step(self.source, self.targets, self.order[batch], self.plan, batch)
         self.state.losses[batch.start // self.context.batch_size] = loss
         self.state.step += 1
 
@@ -143,14 +143,15 @@ class Graphed(Steps):
         ]
         self._replay: Callable[[], None] | None = None
 
-    def _learn(self, x: Tensor, wanted: Tensor, known: Tensor | None = None) -> Tensor:
+    def _learn(self, x: Tensor, batch: Batch, known: Tensor | None = None) -> Tensor:
         """In the place of ``Step.learn``, for batches that go through as a whole."""
         assert known is None
         if self._replay is None:
-            self._x, self._wanted = x.clone(), wanted.clone()
+            self._x = x.clone()
+            self._recorded = Batch(batch.targets.clone(), batch.positions.clone())
             self._replay = self._record()
         self._x.copy_(x)
-        self._wanted.copy_(wanted)
+        self._recorded.targets.copy_(batch.targets)
         for layer in self._dropouts:
             assert layer.generator is not None
             layer.generator.manual_seed(layer.seed)
@@ -160,7 +161,7 @@ class Graphed(Steps):
         return self._loss.clone()
 
     def _work(self) -> None:
-        self._loss = self._eager(self._x, self._wanted)
+        self._loss = self._eager(self._x, self._recorded)
         self._gradients = [parameter.grad for parameter in self._parameters]
 
     def _record(self) -> Callable[[], None]:

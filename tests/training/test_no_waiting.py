@@ -63,7 +63,16 @@ def steps(spec, recipe, micro_batch, monkeypatch):
     labels[:20, 1] = -1
     context = TrainingContext.of(
         job(
-            spec, recipe, faces, labels, np.arange(64), [], AUS, seed=0, micro_batch=micro_batch
+            spec,
+            recipe,
+            faces,
+            labels,
+            np.arange(64),
+            [],
+            AUS,
+            seed=0,
+            micro_batch=micro_batch,
+            subjects=np.arange(64) // 4,
         )
     )
     context = replace(context, machine=Nowhere("meta", "fp32", 1))
@@ -82,7 +91,7 @@ def steps(spec, recipe, micro_batch, monkeypatch):
     with Crossings() as crossings:
         for number in range(2):
             batch = slice(number * 16, (number + 1) * 16)
-            loss = step(source, targets[order[batch]], plan, batch)
+            loss = step(source, targets, order[batch], plan, batch)
             state.losses[number] = loss
             state.step += 1
     assert loss.device == DEVICE
@@ -94,6 +103,13 @@ def steps(spec, recipe, micro_batch, monkeypatch):
 def test_a_step_does_not_wait_for_its_device(spec, monkeypatch):
     recipe = Recipe(batch_size=16, prior_bias=False, gradient_clip=1.0, average=0.99)
     assert steps(spec, recipe, None, monkeypatch) == []
+
+
+def test_neither_does_it_with_what_is_learned_of_the_noise(monkeypatch):
+    recipe = Recipe(
+        batch_size=16, prior_bias=False, person_effects=1.0, early_learning={"strength": 1.0}
+    )
+    assert steps(SPECS[0], recipe, None, monkeypatch) == []
 
 
 @pytest.mark.parametrize("name", get_args(LossName))

@@ -115,6 +115,20 @@ class SoftTargets(Settings):
     """logistic: how fast the target rises there."""
 
 
+class EarlyLearning(Settings):
+    """Early-learning regularisation (Liu et al. 2020, 2007.00151), for two classes an AU.
+
+    A network learns what most labels agree on first and single wrong labels later. Each face's
+    probabilities are remembered as a running average, and the loss gets
+    strength * log(1 - [t p + (1 - t)(1 - p)]), which holds the probability p near its memory t.
+    """
+
+    strength: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """How strongly; 0 turns it off."""
+    memory: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """The part of the old average that an epoch keeps."""
+
+
 class Augmentation(Settings):
     """How far a face may be changed; the geometry's defaults are the paper's."""
 
@@ -187,6 +201,13 @@ class Recipe(Settings):
     """The loss."""
     soft_targets: SoftTargets = SoftTargets()
     """Targets from intensities."""
+    early_learning: EarlyLearning = EarlyLearning()
+    """Hold predictions near what they were before single wrong labels were learned."""
+    person_effects: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Standard deviation, in logits, of an offset of each AU that every person has during
+    training, as random effects in a mixed logistic model. It takes up what an annotator says of
+    a person whatever the face shows, so that the network need not; predictions are without it.
+    0 turns it off."""
     balance: Balance = "none"
     """Which faces an epoch has: none is each face once; the others draw as many faces, some
     repeatedly, so that each AU (or none), each subject, each AU of each subject (both), or
@@ -215,6 +236,12 @@ class Recipe(Settings):
             raise ValueError(
                 f"unfreeze is {starts}; the first epoch must be 0, as the head trains from "
                 "the start, and the others must not fall"
+            )
+        if self.augmentation.mixup and (self.early_learning.strength or self.person_effects):
+            name = "person_effects" if self.person_effects else "early_learning.strength"
+            raise ValueError(
+                f"{name} is not 0, and augmentation.mixup is {self.augmentation.mixup:g}, "
+                "which blends pairs of faces; one of the two must be 0"
             )
         if self.augmentation.mixup and self.batch_size < 2:
             raise ValueError(

@@ -22,6 +22,7 @@ from action_units.training.device import Machine
 from action_units.training.distributed import ProcessGroup
 from action_units.training.job import TrainingJob
 from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
+from action_units.training.noise import RATE, NoiseModel
 from action_units.training.optim import (
     ExponentialAverage,
     build_optimizer,
@@ -92,6 +93,13 @@ class TrainingContext:
         name = {"subjects": "subjects", "both": "subjects", "sets": "sets"}.get(recipe.balance)
         if name is not None and (groups := getattr(job, name)) is not None:
             data = replace(data, groups=one_each(groups, len(data.faces), name))
+        if recipe.person_effects:
+            if job.subjects is None:
+                raise ConfigurationError(
+                    f"Recipe option 'person_effects' is {recipe.person_effects:g}, and the "
+                    "faces have no subjects; give the job the subject of each, or set it to 0."
+                )
+            data = replace(data, people=one_each(job.subjects, len(data.faces), "subjects"))
         if initial is not None:
             _check_initial(initial, job)
         weights = None
@@ -176,15 +184,20 @@ class TrainingContext:
         network = self._first_network().to(device)
         check_unfreezing(network, recipe.unfreeze)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        noise = NoiseModel(recipe, self.data).to(device)
+        optimizer = build_optimizer(
+            recipe.optimizer,
+            network,
+            recipe.learning_rate,
+            recipe.weight_decay,
+            rate_factors(network, recipe.layer_decay),
+        )
+        if learned := list(noise.parameters()):
+            optimizer.add_param_group({"params": learned, "weight_decay": 0.0, "factor": RATE})
         return TrainingState(
             network=network,
-            optimizer=build_optimizer(
-                recipe.optimizer,
-                network,
-                recipe.learning_rate,
-                recipe.weight_decay,
-                rate_factors(network, recipe.layer_decay),
-            ),
+            noise=noise,
+            optimizer=optimizer,
             averaged=ExponentialAverage(network, recipe.average) if recipe.average else None,
             losses=torch.zeros(self.steps_per_epoch, device=device),
         )

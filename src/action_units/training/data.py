@@ -44,6 +44,7 @@ class TrainingData:
         soft: float32 (N, A), learned in place of the labels, where the recipe has soft
             targets; scores always go by the labels.
         groups: (N,), the subject or set of each face, where the recipe balances them.
+        people: (N,), the subject of each face, where the recipe has person effects.
         images: (N,), the name of each face in error messages.
     """
 
@@ -54,6 +55,7 @@ class TrainingData:
     aus: tuple[int, ...]
     soft: Floats | None = None
     groups: npt.NDArray[np.generic] | None = None
+    people: npt.NDArray[np.generic] | None = None
     images: npt.NDArray[np.generic] | None = None
 
     def name(self, row: int) -> str:
@@ -92,9 +94,10 @@ class TrainingData:
                 digest.update(np.ascontiguousarray(self.faces[rows[start : start + READ]]).data)
         if self.soft is not None:
             digest.update(self.learned.tobytes())
-        if self.groups is not None:
-            groups = np.unique(self.groups[self.train_rows], return_inverse=True)[1]
-            digest.update(groups.astype(np.int64).tobytes())
+        for names in (self.groups, self.people):
+            if names is not None:
+                numbers = np.unique(names[self.train_rows], return_inverse=True)[1]
+                digest.update(numbers.astype(np.int64).tobytes())
         return digest.hexdigest()
 
 

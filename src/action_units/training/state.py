@@ -25,6 +25,7 @@ from action_units.locks import locked
 from action_units.models.model_files import plain_state
 from action_units.models.network import AUNetwork
 from action_units.models.torch_files import read_torch_file
+from action_units.training.noise import NoiseModel
 from action_units.training.optim import ExponentialAverage
 
 SCHEMA = 1
@@ -39,6 +40,7 @@ class TrainingState:
 
     Attributes:
         network: In training, on the device.
+        noise: What is learned of the labels' noise.
         optimizer: Of its parameters.
         averaged: The EMA of its weights, where the recipe has one.
         losses: float32 (steps an epoch,), on the device; the epoch's so far.
@@ -53,6 +55,7 @@ class TrainingState:
     """
 
     network: AUNetwork
+    noise: NoiseModel
     optimizer: torch.optim.Optimizer
     averaged: ExponentialAverage | None
     losses: Tensor
@@ -98,7 +101,7 @@ class TrainingState:
 
     def is_finite(self) -> bool:
         """Whether every weight and running statistic is finite."""
-        networks = {self.network, self.evaluated}
+        networks = {self.network, self.evaluated, self.noise}
         values = [value for network in networks for value in network.state_dict().values()]
         return bool(torch.stack([torch.isfinite(value).all() for value in values]).all())
 
@@ -106,6 +109,7 @@ class TrainingState:
         """All of it, in tensors and plain values."""
         return {
             "network": self.network.state_dict(),
+            "noise": self.noise.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "averaged": self.averaged.network.state_dict() if self.averaged else None,
             "losses": self.losses,
@@ -115,6 +119,7 @@ class TrainingState:
     def restore(self, saved: Content) -> None:
         """Take over what ``to_dict`` gave."""
         self.network.load_state_dict(saved["network"])
+        self.noise.load_state_dict(saved["noise"])
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.averaged is not None:
             self.averaged.network.load_state_dict(saved["averaged"])

@@ -41,6 +41,7 @@ from action_units.training.interruption import Interrupted, StopRequest, stop_re
 from action_units.training.job import TrainingJob
 from action_units.training.launch import JobWritten, remove_job, run_processes
 from action_units.training.micro_batches import MicroBatches
+from action_units.training.noise import Batch
 from action_units.training.optim import freeze, set_rate
 from action_units.training.randomness import dropout_seed
 from action_units.training.sampling import sample_numbers
@@ -196,7 +197,7 @@ def fit(
                 batch = slice(number * batch_size, (number + 1) * batch_size)
                 should_sync = (state.step + 1) % every == 0 or number + 1 == last
                 sync = flags.tensor() if should_sync else None
-                state.losses[number] = step(faces, targets[order[batch]], plan, batch, sync)
+                state.losses[number] = step(faces, targets, order[batch], plan, batch, sync)
                 state.step += 1
                 note = describe_progress(context, state, epoch, number) if should_sync else ""
                 progress.advance(batch_size, note)
@@ -274,11 +275,13 @@ class Step:
         self._forward = compiled(state.network, compilation)
         self._dropouts = dropouts(state.network)
         self._parameters = list(state.network.parameters())
+        self._learned = [*self._parameters, *state.noise.parameters()]
 
     def __call__(
         self,
         source: EpochFaces,
         targets: Tensor,
+        positions: Tensor,
         plan: Plan,
         batch: slice,
         sync: Tensor | None = None,
@@ -287,7 +290,8 @@ class Step:
 
         Args:
             source: The faces of the epoch.
-            targets: float32 (B, A), the whole batch's.
+            targets: float32 (M, A), of all faces to learn from.
+            positions: int64 (B,), which of them the batch has.
             plan: The epoch's.
             batch: The batch's places in the epoch.
             sync: Summed over the processes along with the gradients.
@@ -299,57 +303,62 @@ class Step:
         share = self.micro_batches.share  # this process's part of a batch
         faces = source[slice(batch.start + share.start, batch.start + share.stop)]
         batch_plan = plan[batch]
+        chosen = Batch(targets[positions], positions, state.noise.blank(positions))
         loss = self.micro_batches.run(
-            lambda parts: self._accumulate(faces, targets, batch_plan, parts)
+            lambda parts: self._accumulate(faces, chosen, batch_plan, parts)
         )
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        context.group.all_reduce([*gradients, loss, *([] if sync is None else [sync])])
+        gradients = [p.grad for p in self._learned if p.grad is not None]
+        others = [part for part in (sync, chosen.probabilities) if part is not None]
+        context.group.all_reduce([*gradients, loss, *others])
         if context.recipe.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, context.recipe.gradient_clip)
         set_rate(state.optimizer, context.rate(state.step))
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
+        state.noise.remember(positions, chosen.probabilities)
         if state.averaged is not None:
             state.averaged.update(state.step)
         return loss
 
     def _accumulate(
-        self, faces: Tensor, targets: Tensor, plan: Plan, parts: list[slice]
+        self, faces: Tensor, batch: "Batch", plan: Plan, parts: list[slice]
     ) -> Tensor:
         """Gradients of this process's share of a batch.
 
         Args:
             faces: uint8 (b, S, S), the share's.
-            targets: float32 (B, A), the batch's.
+            batch: The whole batch.
             plan: The batch's.
             parts: The micro-batches, as places in the batch.
 
         Returns:
             The share's part of the batch's loss, a scalar.
         """
-        context, n = self.context, len(targets)
+        context, n = self.context, len(batch.positions)
         mixup = context.recipe.augmentation.mixup
         seed = dropout_seed(context.job.seed, self.state.step)
         whole = parts == [slice(0, n)]
-        known = None if whole else self._count_labels(targets, plan)
+        known = None if whole else self._count_labels(batch.targets, plan)
         losses = []
         for part in parts:
             start = parts[0].start
             x = self.augment(faces[part.start - start : part.stop - start], plan[part])
-            y = targets[part]  # (b, A)
+            piece = batch[part]
             if mixup:
-                x, y = mix(x, y, plan.second[part])  # (b, 1, S, S), (b, A)
+                x, y = mix(x, piece.targets, plan.second[part])  # (b, 1, S, S), (b, A)
+                piece = replace(piece, targets=y)
             x = x.expand(-1, context.network_spec.channels, -1, -1)
             seed_dropout(self._dropouts, seed, None if whole else part, n)
-            losses.append(self.learn(x.contiguous(memory_format=torch.channels_last), y, known))
+            x = x.contiguous(memory_format=torch.channels_last)
+            losses.append(self.learn(x, piece, known))
         return losses[0] if whole else torch.stack(losses).sum()
 
-    def learn(self, x: Tensor, y: Tensor, known: Tensor | None = None) -> Tensor:
+    def learn(self, x: Tensor, batch: "Batch", known: Tensor | None = None) -> Tensor:
         """Forward, loss and backward: the part of a step that needs no number of Python's.
 
         Args:
             x: float32 (b, C, S, S), channels last.
-            y: float32 (b, A), its targets.
+            batch: Its targets.
             known: The number of labels in the whole batch, where this is a part of it.
 
         Returns:
@@ -357,9 +366,9 @@ class Step:
         """
         with self.context.machine.autocast():
             z = self._forward(x)  # (b, A)
-        loss: Tensor = self.context.loss(z, y)
+        loss = self.state.noise.loss(self.context.loss, z, batch)
         if known is not None:  # from the mean over the part's labels to the batch's
-            loss = loss * ((y >= 0).sum() / known)
+            loss = loss * ((batch.targets >= 0).sum() / known)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
