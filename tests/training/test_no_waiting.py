@@ -72,7 +72,7 @@ def steps(spec, recipe, micro_batch, monkeypatch):
             AUS,
             seed=0,
             micro_batch=micro_batch,
-            subjects=np.arange(64) // 4,
+            intensities=5.0 * (labels > 0),
         )
     )
     context = replace(context, machine=Nowhere("meta", "fp32", 1))
@@ -107,7 +107,7 @@ def test_a_step_does_not_wait_for_its_device(spec, monkeypatch):
 
 def test_neither_does_it_with_what_is_learned_of_the_noise(monkeypatch):
     recipe = Recipe(
-        batch_size=16, prior_bias=False, person_effects=1.0, early_learning={"strength": 1.0}
+        batch_size=16, prior_bias=False, intensity_weight=1.0, early_learning={"strength": 1.0}
     )
     assert steps(SPECS[0], recipe, None, monkeypatch) == []
 

@@ -1,82 +1,50 @@
-"""Person effects and early-learning regularisation, against their formulas and on toys."""
+"""Intensities and early-learning regularisation, against their formulas and on toys."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
 from scipy.special import expit
-from sklearn.metrics import average_precision_score
+from scipy.stats import percentileofscore
 from torch.nn import functional
 
-from action_units.config import NetworkSpec, Recipe
+from action_units.config import LossOptions, NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
-from action_units.training.data import check_data
-from action_units.training.inference import predict
-from action_units.training.noise import Batch, NoiseModel
+from action_units.training.data import check_data, ranks
+from action_units.training.losses import build_loss
+from action_units.training.noise import NoiseModel
 from tests.training.blobs import AUS, blobs, train
 
 GENERATOR = np.random.default_rng(5)
 N = 60
 TARGETS = (GENERATOR.random((N, 3)) < 0.4).astype(float)
 TARGETS[:7, 1] = -1
-PEOPLE = np.array([f"m.{k % 9}" for k in range(N)])
 POSITIONS = torch.arange(N)
 
 
-def plain(logits, targets):
-    known = targets >= 0
-    losses = functional.binary_cross_entropy_with_logits(
-        logits, targets.clamp(min=0), reduction="none"
-    )
-    return (losses * known).sum() / known.sum()
+plain = build_loss(LossOptions(), torch.full((3,), 0.5))
+FEATURES = torch.from_numpy(GENERATOR.normal(size=(N, 5))).float()
 
 
-def noise_model(**options):
+def noise_model(values=None, **options):
     faces = np.zeros((N, 16, 16), np.uint8)
     data = check_data(faces, TARGETS, range(N), [], AUS)
-    return NoiseModel(Recipe(**options), replace(data, people=PEOPLE))
+    data = replace(data, ranks=values)
+    return NoiseModel(Recipe(**options), data, 5, seed=0)
 
 
-def batch_of(model):
-    targets = torch.from_numpy(TARGETS).float()
-    return Batch(targets, POSITIONS, model.blank(POSITIONS))
+def batch_of(model, targets=TARGETS):
+    return model.batch(torch.from_numpy(targets).float(), POSITIONS[: len(targets)])
 
 
 def test_without_a_method_the_loss_is_the_plain_one():
     model = noise_model()
     logits = torch.randn(N, 3)
     batch = batch_of(model)
-    assert torch.equal(model.loss(plain, logits, batch), plain(logits, batch.targets))
+    assert torch.equal(model.loss(plain, logits, FEATURES, batch), plain(logits, batch.targets))
     assert list(model.parameters()) == []
     assert model.state_dict() == {}
-
-
-def test_offsets_are_the_mode_of_a_mixed_logistic_model():
-    deviation = 0.7
-    model = noise_model(person_effects=deviation)
-    logits = torch.from_numpy(GENERATOR.normal(size=(N, 3))).float()
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=500, tolerance_grad=1e-9)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = model.loss(plain, logits, batch_of(model))
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    person = np.unique(PEOPLE, return_inverse=True)[1]
-    for au in range(3):
-        known = TARGETS[:, au] >= 0
-
-        def posterior(u, au=au, known=known):
-            z = logits.numpy()[known, au] + u[person[known]]
-            likelihood = np.sum(np.log1p(np.exp(z)) - TARGETS[known, au] * z)
-            return likelihood + np.sum(u**2) / (2 * deviation**2)
-
-        mode = minimize(posterior, np.zeros(9)).x
-        np.testing.assert_allclose(model.offsets.detach().numpy()[:, au], mode, atol=2e-3)
 
 
 def test_early_learning_is_its_formula_and_has_its_gradient():
@@ -85,14 +53,14 @@ def test_early_learning_is_its_formula_and_has_its_gradient():
     np.testing.assert_allclose(start[0, 1], TARGETS[7:, 1].mean(), atol=1e-6)
     logits = torch.randn(N, 3, requires_grad=True)
     batch = batch_of(model)
-    loss = model.loss(plain, logits, batch)
+    loss = model.loss(plain, logits, FEATURES, batch)
     loss.backward()
     p = expit(logits.detach().double().numpy())
     t = 0.8 * start.double().numpy() + 0.2 * p
     known = TARGETS >= 0
     extra = 3.0 * np.log(1 - (t * p + (1 - t) * (1 - p)))
     expected = float(plain(logits.detach(), batch.targets)) + extra[known].mean()
-    assert float(loss) == pytest.approx(expected, abs=1e-5)
+    assert float(loss.detach()) == pytest.approx(expected, abs=1e-5)
     # Liu et al.'s gradient: the plain one, less what holds p near t, which has no gradient.
     slope = (p - np.maximum(TARGETS, 0)) - 3.0 * (2 * t - 1) * p * (1 - p) / (
         1 - (t * p + (1 - t) * (1 - p))
@@ -111,46 +79,51 @@ def test_each_face_has_a_memory_of_its_own():
 
 
 def test_faces_of_no_known_label_cost_nothing():
-    model = noise_model(person_effects=1.0, early_learning={"strength": 1.0})
-    targets = torch.full((4, 3), -1.0)
-    some = POSITIONS[:4]
-    batch = Batch(targets, some, model.blank(some))
-    assert float(model.loss(lambda z, y: z.sum() * 0, torch.randn(4, 3), batch)) == 0.0
+    model = noise_model(early_learning={"strength": 1.0})
+    batch = batch_of(model, np.full((4, 3), -1.0))
+    assert float(model.loss(plain, torch.randn(4, 3), FEATURES[:4], batch)) == 0.0
 
 
-def biased_people(seed):
-    """Faces whose annotator leans towards an AU or away from it by person."""
-    random = np.random.default_rng(seed)
-    faces, truth = blobs(n=600, seed=seed)
-    people = np.arange(600) // 6
-    lean = random.normal(0.0, 3.0, (100, 3))[people]
-    noisy = (random.random((600, 3)) < expit(3.0 * truth - 1.5 + lean)).astype(float)
-    # The lean shows in the face: a corner is as bright as the person is leaned on.
-    for au in range(3):
-        shade = np.clip(128 + 30 * lean[:, au], 0, 255).astype(np.uint8)
-        faces[:, 2:6, 4 + 8 * au : 8 + 8 * au] = shade[:, None, None]
-    return faces, truth, noisy, people
+def test_the_second_head_learns_ranks_where_there_are_values():
+    values = GENERATOR.random((N, 3)).astype(np.float32)
+    values[:, 2] = -1  # the program has none of this AU
+    values[3, 0] = -1
+    model = noise_model(values, intensity_weight=0.5)
+    logits = torch.randn(N, 3)
+    batch = batch_of(model)
+    found = float(model.loss(plain, logits, FEATURES, batch).detach())
+    z = model.head(FEATURES).detach()
+    each = functional.binary_cross_entropy_with_logits(
+        z, torch.from_numpy(values).clamp(min=0), reduction="none"
+    )
+    counted = torch.from_numpy((values >= 0) & (TARGETS >= 0))
+    expected = plain(logits, batch.targets) + 0.5 * each[counted].sum() / (TARGETS >= 0).sum()
+    assert found == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_person_effects_find_the_truth_behind_a_bias_by_person():
-    spec = NetworkSpec(architecture="residual", width=0.25, image_size=32)
-    gains = []
-    for seed in range(2):
-        faces, _, noisy, people = biased_people(seed)
-        unseen, answers, _, _ = biased_people(seed + 50)
-        scores = []
-        for deviation in (0.0, 3.0):
-            recipe = Recipe(
-                epochs=8, batch_size=30, learning_rate=0.01, average=0.9,
-                person_effects=deviation, augmentation={"rotation": 0, "flip": 0},
-            )  # fmt: skip
-            result = train(
-                spec, recipe, faces, noisy, range(600), [], AUS, seed=seed, subjects=people
-            )
-            found = predict(result.model, unseen, "cpu")
-            scores.append(average_precision_score(answers, found, average="macro"))
-        gains.append(scores[1] - scores[0])
-    assert min(gains) > 0.03
+def test_ranks_are_scipys_and_need_no_scale():
+    targets = np.ones((50, 2), np.float32)
+    targets[5, 1] = -1
+    values = np.round(GENERATOR.gamma(1.0, size=(50, 2)), 1).clip(0, 5)
+    values[9, 0] = np.nan
+    found = ranks(targets, values, None)
+    np.testing.assert_array_equal(np.argwhere(found < 0), [[5, 1], [9, 0]])
+    for column, left_out in ((0, 9), (1, 5)):
+        one = np.delete(values[:, column], left_out)
+        shares = [percentileofscore(one, value, "mean") / 100 for value in one]
+        np.testing.assert_allclose(np.delete(found[:, column], left_out), shares, atol=1e-6)
+    shrunk = ranks(targets, None, 0.03 * values + 0.2)
+    np.testing.assert_array_equal(found, shrunk)
+    assert ranks(targets, None, None) is None
+
+
+def test_presence_is_learned_alone_where_a_set_has_no_values(caplog):
+    faces, labels = blobs(n=60)
+    spec = NetworkSpec(image_size=32, width=0.25)
+    recipe = Recipe(epochs=1, batch_size=20, intensity_weight=1.0)
+    with caplog.at_level("INFO"):
+        train(spec, recipe, faces, labels, range(60), [], AUS, seed=0)
+    assert "has no intensities to learn from; it learns presence" in caplog.text
 
 
 @pytest.mark.parametrize("how", [{"micro_batch": 7}, {"devices": 2}], ids=["micro", "devices"])
@@ -160,26 +133,21 @@ def test_parts_of_a_batch_give_the_result_of_the_whole(how):
     labels = labels.astype(float)
     labels[:40, 1] = -1
     recipe = Recipe(
-        epochs=2, batch_size=18, person_effects=1.0, early_learning={"strength": 1.0}
-    )
+        epochs=2, batch_size=18, early_learning={"strength": 1.0},
+        intensity_weight=1.0,
+    )  # fmt: skip
     results = []
     for split in ({}, how):
-        arguments = {"seed": 3, "subjects": np.arange(100) // 5, **split}
+        arguments = {"seed": 3, **split}
+        arguments["intensities"] = np.where(labels > 0, 3.0, 0.5) + 0.01 * np.arange(3)
         rows = range(80), range(80, 100)
         results.append(train(spec, recipe, faces, labels, *rows, AUS, **arguments))
     losses = [result.curve.train_loss.tolist() for result in results]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 
 
-def test_person_effects_need_people():
-    faces, labels = blobs(n=40)
-    spec = NetworkSpec(image_size=32, width=0.25)
-    with pytest.raises(ConfigurationError, match="person_effects.*have no subjects"):
-        train(spec, Recipe(person_effects=1.0), faces, labels, range(40), [], AUS, seed=0)
-
-
 @pytest.mark.parametrize(
-    "option", [{"person_effects": 0.5}, {"early_learning": {"strength": 2.0}}], ids=str
+    "option", [{"intensity_weight": 0.5}, {"early_learning": {"strength": 2.0}}], ids=str
 )
 def test_neither_goes_with_blended_faces(option):
     with pytest.raises(ConfigurationError, match=f"{next(iter(option))}.* must be 0"):

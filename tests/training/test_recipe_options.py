@@ -29,7 +29,7 @@ OPTIONS = {
     "one_cycle": {"schedule": {"name": "one_cycle", "warmup": 0.3}},
     "soft_targets": {"soft_targets": {"curve": "linear"}},
     "generalized_ce": {"loss": {"name": "generalized_ce"}},
-    "person_effects": {"person_effects": 1.0},
+    "intensity_weight": {"intensity_weight": 1.0},
     "early_learning": {"early_learning": {"strength": 1.0}},
     "augmentation": {"augmentation": {"blur": 0.03, "gamma": 1.5, "mixup": 0.5}},
 }

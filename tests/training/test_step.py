@@ -9,7 +9,7 @@ from action_units.config import Augmentation, NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.models.dropout import SeededDropout, seed_dropout
 from action_units.models.model_files import plain_state
-from action_units.models.network import AUNetwork
+from action_units.models.network import AUHead
 from action_units.training import validation
 from action_units.training.device import DeviceMemoryError
 from tests.training.blobs import AUS, blobs, train
@@ -42,7 +42,7 @@ def whole():
 @pytest.fixture
 def small_memory(monkeypatch):
     """A network that can hold eight faces; the sizes of what it was asked."""
-    forward, sizes = AUNetwork.forward, []
+    forward, sizes = AUHead.forward, []
 
     def limited(self, x):
         if self.training:
@@ -51,7 +51,7 @@ def small_memory(monkeypatch):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
         return forward(self, x)
 
-    monkeypatch.setattr(AUNetwork, "forward", limited)
+    monkeypatch.setattr(AUHead, "forward", limited)
     return sizes
 
 

@@ -201,13 +201,13 @@ class Recipe(Settings):
     """The loss."""
     soft_targets: SoftTargets = SoftTargets()
     """Targets from intensities."""
+    intensity_weight: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Weight of a second head, dropped after training, that learns an annotating program's
+    intensities or probabilities as ranks among the training faces. A program's presence and
+    intensity come from different models, so they err apart. AUs with neither are left out; 0
+    turns it off."""
     early_learning: EarlyLearning = EarlyLearning()
     """Hold predictions near what they were before single wrong labels were learned."""
-    person_effects: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Standard deviation, in logits, of an offset of each AU that every person has during
-    training, as random effects in a mixed logistic model. It takes up what an annotator says of
-    a person whatever the face shows, so that the network need not; predictions are without it.
-    0 turns it off."""
     balance: Balance = "none"
     """Which faces an epoch has: none is each face once; the others draw as many faces, some
     repeatedly, so that each AU (or none), each subject, each AU of each subject (both), or
@@ -237,8 +237,8 @@ class Recipe(Settings):
                 f"unfreeze is {starts}; the first epoch must be 0, as the head trains from "
                 "the start, and the others must not fall"
             )
-        if self.augmentation.mixup and (self.early_learning.strength or self.person_effects):
-            name = "person_effects" if self.person_effects else "early_learning.strength"
+        if self.augmentation.mixup and (self.early_learning.strength or self.intensity_weight):
+            name = "intensity_weight" if self.intensity_weight else "early_learning.strength"
             raise ValueError(
                 f"{name} is not 0, and augmentation.mixup is {self.augmentation.mixup:g}, "
                 "which blends pairs of faces; one of the two must be 0"

@@ -1,10 +1,12 @@
 """The unchanging part of a training: its checked data, its lengths, its first state."""
 
 import hashlib
+import logging
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -17,12 +19,12 @@ from action_units.models.pretrained import PretrainedWeights
 from action_units.models.registry import build_network, rehead
 from action_units.models.trained import TrainedModel
 from action_units.training.curves import CURVE_COLUMNS
-from action_units.training.data import TrainingData, check_data, one_each, soften
+from action_units.training.data import TrainingData, check_data, one_each, ranks, soften
 from action_units.training.device import Machine
 from action_units.training.distributed import ProcessGroup
 from action_units.training.job import TrainingJob
 from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
-from action_units.training.noise import RATE, NoiseModel
+from action_units.training.noise import NoiseModel
 from action_units.training.optim import (
     ExponentialAverage,
     build_optimizer,
@@ -34,6 +36,8 @@ from action_units.training.randomness import weights_seed
 from action_units.training.sampling import Weights, epoch_faces, face_weights
 from action_units.training.state import TrainingState
 from action_units.training.streaming import Windows
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,13 +97,16 @@ class TrainingContext:
         name = {"subjects": "subjects", "both": "subjects", "sets": "sets"}.get(recipe.balance)
         if name is not None and (groups := getattr(job, name)) is not None:
             data = replace(data, groups=one_each(groups, len(data.faces), name))
-        if recipe.person_effects:
-            if job.subjects is None:
-                raise ConfigurationError(
-                    f"Recipe option 'person_effects' is {recipe.person_effects:g}, and the "
-                    "faces have no subjects; give the job the subject of each, or set it to 0."
+        if recipe.intensity_weight:
+            values = (
+                None if given is None else np.asarray(given)[data.train_rows]
+                for given in (job.intensities, job.probabilities)
+            )
+            data = replace(data, ranks=ranks(data.learned, *values))
+            if data.ranks is None:
+                logger.info(
+                    "%s has no intensities to learn from; it learns presence.", job.description
                 )
-            data = replace(data, people=one_each(job.subjects, len(data.faces), "subjects"))
         if initial is not None:
             _check_initial(initial, job)
         weights = None
@@ -184,7 +191,9 @@ class TrainingContext:
         network = self._first_network().to(device)
         check_unfreezing(network, recipe.unfreeze)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        noise = NoiseModel(recipe, self.data).to(device)
+        noise = NoiseModel(
+            recipe, self.data, network.backbone.n_features, weights_seed(self.job.seed)
+        ).to(device)
         optimizer = build_optimizer(
             recipe.optimizer,
             network,
@@ -192,8 +201,13 @@ class TrainingContext:
             recipe.weight_decay,
             rate_factors(network, recipe.layer_decay),
         )
-        if learned := list(noise.parameters()):
-            optimizer.add_param_group({"params": learned, "weight_decay": 0.0, "factor": RATE})
+        if noise.head is not None:
+            weight, bias = noise.head.linear.weight, noise.head.linear.bias
+            decayed = recipe.weight_decay if recipe.optimizer == "adamw" else 0.0
+            for parameter, decay in ((weight, decayed), (bias, 0.0)):
+                optimizer.add_param_group(
+                    {"params": [parameter], "weight_decay": decay, "factor": 1.0}
+                )
         return TrainingState(
             network=network,
             noise=noise,

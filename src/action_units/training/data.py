@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn import functional
 
@@ -43,8 +44,9 @@ class TrainingData:
         aus: The AU of each column.
         soft: float32 (N, A), learned in place of the labels, where the recipe has soft
             targets; scores always go by the labels.
+        ranks: float32 (M, A) in [0, 1], of the values of the faces to learn from, -1 where
+            missing; where the recipe learns intensities.
         groups: (N,), the subject or set of each face, where the recipe balances them.
-        people: (N,), the subject of each face, where the recipe has person effects.
         images: (N,), the name of each face in error messages.
     """
 
@@ -54,8 +56,8 @@ class TrainingData:
     validation_rows: Rows
     aus: tuple[int, ...]
     soft: Floats | None = None
+    ranks: Floats | None = None
     groups: npt.NDArray[np.generic] | None = None
-    people: npt.NDArray[np.generic] | None = None
     images: npt.NDArray[np.generic] | None = None
 
     def name(self, row: int) -> str:
@@ -94,10 +96,11 @@ class TrainingData:
                 digest.update(np.ascontiguousarray(self.faces[rows[start : start + READ]]).data)
         if self.soft is not None:
             digest.update(self.learned.tobytes())
-        for names in (self.groups, self.people):
-            if names is not None:
-                numbers = np.unique(names[self.train_rows], return_inverse=True)[1]
-                digest.update(numbers.astype(np.int64).tobytes())
+        if self.ranks is not None:
+            digest.update(self.ranks.tobytes())
+        if self.groups is not None:
+            groups = np.unique(self.groups[self.train_rows], return_inverse=True)[1]
+            digest.update(groups.astype(np.int64).tobytes())
         return digest.hexdigest()
 
 
@@ -216,6 +219,36 @@ def soften(
         curved = 1.0 / (1.0 + np.exp(-options.steepness * (values - options.centre)))
     soft = np.where(np.isnan(soft), curved, soft)
     return np.where(~np.isnan(soft) & (targets >= 0), soft, targets).astype(np.float32)
+
+
+def ranks(
+    targets: Floats, intensities: npt.ArrayLike | None, probabilities: npt.ArrayLike | None
+) -> Floats | None:
+    """The rank of each value among those of its AU.
+
+    Ranks need no scale: programs differ in what an intensity of 1 means, and shrink rare AUs.
+
+    Args:
+        targets: float32 (N, A); negative where missing.
+        intensities: (N, A) from 0 to 5; NaN where missing.
+        probabilities: (N, A) from 0 to 1, in place of intensities; NaN where missing.
+
+    Returns:
+        float32 (N, A): the share of lower values, equal ones counting half; -1 where a face has
+        no value or no label. None where no face has a value.
+
+    Raises:
+        ConfigurationError: The values are not what they should be.
+    """
+    soft = _checked("probabilities", probabilities, targets, 1)
+    values = np.where(np.isnan(soft), _checked("intensities", intensities, targets, 5), soft)
+    values = np.where(targets >= 0, values, np.nan)
+    known = ~np.isnan(values)
+    if not known.any():
+        return None
+    middle = rankdata(values, axis=0, nan_policy="omit") - 0.5
+    shares = middle / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, shares, -1.0).astype(np.float32)
 
 
 def _checked(

@@ -45,8 +45,7 @@ class TrainingJob:
         aus: The AU of each label column.
         seed: Decides everything random.
         machine: Where and how to compute.
-        subjects: (N,), the subject of each face; needed where the recipe balances subjects or
-            has person effects.
+        subjects: (N,), the subject of each face; needed where the recipe balances subjects.
         sets: (N,), the set of each face; needed where the recipe balances sets.
         intensities: (N, A) from 0 to 5, NaN where missing; these or `probabilities` are
             needed if the recipe has soft targets.

@@ -272,10 +272,9 @@ class Step:
             context.recipe.augmentation, context.job.seed, context.machine.torch_device
         )
         self.micro_batches = MicroBatches(context, state, saved)
-        self._forward = compiled(state.network, compilation)
+        self._backbone = compiled(state.network.backbone, compilation)
         self._dropouts = dropouts(state.network)
-        self._parameters = list(state.network.parameters())
-        self._learned = [*self._parameters, *state.noise.parameters()]
+        self._parameters = [*state.network.parameters(), *state.noise.parameters()]
 
     def __call__(
         self,
@@ -303,11 +302,11 @@ class Step:
         share = self.micro_batches.share  # this process's part of a batch
         faces = source[slice(batch.start + share.start, batch.start + share.stop)]
         batch_plan = plan[batch]
-        chosen = Batch(targets[positions], positions, state.noise.blank(positions))
+        chosen = state.noise.batch(targets[positions], positions)
         loss = self.micro_batches.run(
             lambda parts: self._accumulate(faces, chosen, batch_plan, parts)
         )
-        gradients = [p.grad for p in self._learned if p.grad is not None]
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
         others = [part for part in (sync, chosen.probabilities) if part is not None]
         context.group.all_reduce([*gradients, loss, *others])
         if context.recipe.gradient_clip is not None:
@@ -365,8 +364,9 @@ class Step:
             The part's contribution to the batch's loss, a scalar.
         """
         with self.context.machine.autocast():
-            z = self._forward(x)  # (b, A)
-        loss = self.state.noise.loss(self.context.loss, z, batch)
+            features = self._backbone(x)  # (b, F)
+        z = self.state.network.head(features)  # (b, A)
+        loss = self.state.noise.loss(self.context.loss, z, features, batch)
         if known is not None:  # from the mean over the part's labels to the batch's
             loss = loss * ((batch.targets >= 0).sum() / known)
         loss.backward()  # type: ignore[no-untyped-call]
