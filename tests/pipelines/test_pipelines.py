@@ -244,16 +244,21 @@ def test_labels_are_audited_of_people_who_were_not_learned_from(tmp_path):
     made = run(pipeline, data, audit={"photographs": 3})
     listed = made["audited_labels"]
     assert set(listed["identity"]) == {"p7"}
-    assert "4 photographs of 1 people" in " ".join(made["audit_report"].split())
+    assert "4 photographs of 1 person" in " ".join(made["audit_report"].split())
     assert set(PRETRAIN_AUS) - set(listed["au"]) == {4}
     assert listed.groupby(["au", "label"]).size().max() <= 3
     assert listed["intensity"].notna().equals(listed["au"] == 1)
-    assert not {"row", "annotator_probability"} & set(listed)
+    assert not {"row", "set", "annotator_probability"} & set(listed)
     true = faces.table.set_index("image").loc[listed["image"]]
     assert all(
         true[f"AU{au:02d}"].iloc[k] == y
         for k, (au, y) in enumerate(zip(listed["au"], listed["label"], strict=True))
     )
+    sets = np.where(np.arange(len(table)) % 2, "a", "b")
+    data["web_faces"] = replace(faces, table=table.assign(set=sets))
+    made = run(pipeline, data)
+    assert set(made["audited_labels"]["set"]) == {"a", "b"}
+    assert made["audit_report"].count("<br><span>a</span>") > 0
     data["web_faces"] = replace(faces, table=table.assign(split="train"))
     made = run(pipeline, data)
     assert made["audited_labels"].empty

@@ -23,8 +23,8 @@ def audit_labels(
 
     Returns:
         One HTML document, and what it lists: a row a label with ``au, label, probability,
-        doubted, image, identity``, and as the data have them ``set``, ``annotator``, and the
-        annotator's ``intensity`` and ``annotator_probability``.
+        doubted, image, identity``, and where the data have them ``set`` (of several),
+        ``annotator``, and the annotator's ``intensity`` and ``annotator_probability``.
     """
     from action_units.evaluation.audit import audit as audited
     from action_units.evaluation.report.audit import render_audit
@@ -47,8 +47,9 @@ def audit_labels(
         ("annotator_probability", probabilities_of(held_out.table, model.aus)),
     ):
         listed[name] = np.nan if values is None else values[row, column]
-    optional = ["set", "annotator", "intensity", "annotator_probability"]
-    listed = listed.drop(columns=[name for name in optional if listed[name].isna().all()])
+    optional = {"set": 2, "annotator": 1, "intensity": 1, "annotator_probability": 1}
+    few = [name for name, least in optional.items() if listed[name].nunique() < least]
+    listed = listed.drop(columns=few)
     page = render_audit(
         listed,
         counts,
