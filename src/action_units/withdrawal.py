@@ -37,6 +37,7 @@ from action_units.files import (
     mark_withdrawn,
     reading,
     renew_sums,
+    sweep,
 )
 from action_units.hints import command
 from action_units.locks import RUN_LOCK, locked
@@ -357,6 +358,7 @@ def _delete_states(run: Path, marked: set[Path], in_web: bool, removal: Removal)
         if stale:
             with locked(state):
                 _delete_tree(state, removal)
+    sweep(folder / STUDY, deep=True)  # the faces that a study was killed with
     for people in sorted((folder / STUDY).glob(f"*/{STUDY_PEOPLE}")):
         with people.open(newline="", encoding="utf-8") as file:
             named = any(removal.person.include(row["subject"]) for row in csv.DictReader(file))

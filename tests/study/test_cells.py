@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from action_units.config import Recipe, Schedule
+from action_units.config import MachineConfig, Recipe, Schedule
 from action_units.errors import ConfigurationError
 from action_units.faces.store import FaceStore
 from action_units.models.model_files import load_model
@@ -23,7 +23,7 @@ from action_units.study.cells import (
     rehearse,
     run_training,
 )
-from action_units.study.run import estimate
+from action_units.study.run import estimate, one_each
 from action_units.training import state as training_state
 from tests.study.small import TRAINING, small_study, study_data
 
@@ -54,6 +54,8 @@ def test_no_training_is_done_twice():
     assert few.initial == many.initial  # one pre-training
     assert few.key != many.key
     assert {one.initial for one in ALL} - {None} == {one.key for one in PRETRAININGS}
+    for (seed, fold), one in (pair for cell in CELLS for pair in cell.trainings.items()):
+        assert (one.training.seed, one.split["fold"]) == (seed, fold)
 
 
 @pytest.mark.parametrize(
@@ -227,3 +229,26 @@ def test_the_time_of_a_training_is_that_of_its_steps_and_predictions():
     looks = math.ceil(one.steps / (one.recipe.validate_every * (one.n_learned // 8)))
     faces = looks * one.n_checked + one.n_checked + one.n_tested
     assert one.seconds(Pace(2.0, 0.5)) == 2.0 * one.steps + 0.5 * faces
+
+
+@pytest.mark.parametrize(
+    ("threads", "workers", "on_gpu", "expected"),
+    [
+        (None, None, False, (1, 8)),
+        (None, 2, False, (4, 2)),
+        (2, None, False, (2, 4)),
+        (16, None, False, (16, 1)),
+        (None, 16, False, (1, 16)),
+        (None, None, True, (None, 1)),
+        (None, 3, True, (None, 3)),
+    ],
+)
+def test_trainings_share_the_cores(monkeypatch, threads, workers, on_gpu, expected):
+    monkeypatch.setattr("action_units.study.run.cores", lambda: 8)
+    machine, count = one_each(MachineConfig(threads=threads), workers, on_gpu)
+    assert (machine.threads, count) == expected
+
+
+def test_a_network_on_several_devices_is_refused():
+    with pytest.raises(ConfigurationError, match="devices is 2, but the study trains each"):
+        one_each(MachineConfig(devices=2), None, False)

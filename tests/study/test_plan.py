@@ -102,8 +102,10 @@ def test_samples_of_one_seed_are_nested(axis, seed):
 
 
 def test_a_sample_holds_nobody_who_is_held_out_and_as_many_women_as_men():
+    table = web(COUNTS, held_out=120)
+    drawn_from = WebPeople.of(table, None, even_gender=True)
     for people in (2, 10, 60):
-        rows = TABLE.iloc[PEOPLE.draw(WebSample(people, 2), 3)]
+        rows = table.iloc[drawn_from.draw(WebSample(people, 2), 3)]
         assert (rows["split"] == "train").all()
         of_each = rows.groupby("gender")["subject"].nunique()
         assert of_each.tolist() == [people / 2] * 2

@@ -52,6 +52,7 @@ def render_study(result: StudyResult, about: Mapping[str, Any]) -> str:
             result=result,
             main=averages[-1],
             averages=averages,
+            size_text=size_text,
             ends=_ends(result, averages[-1]),
             axes=[
                 {
@@ -99,7 +100,7 @@ def draw_axis(result: StudyResult, axis: Axis, average: str) -> Figure:
         axes.axhline(level.value, color=LIGHT.scratch, ls="--", lw=1.8, label="from scratch")
         if not math.isnan(level.low):
             axes.axhspan(level.low, level.high, color=LIGHT.scratch, alpha=0.14, lw=0)
-    axes.set_xticks([row.size for row in rows], [f"{row.size:,.4g}" for row in rows])
+    axes.set_xticks([row.size for row in rows], [size_text(row.size) for row in rows])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0, 1)
     axes.grid(axis="y")
@@ -108,6 +109,11 @@ def draw_axis(result: StudyResult, axis: Axis, average: str) -> Figure:
     axes.set_ylabel(f"F1 over {average}")
     axes.legend(frameon=False, loc="upper left", fontsize=8.5, ncols=2)
     return figure
+
+
+def size_text(size: float) -> str:
+    """A size as a person writes it: ``4,679``, ``2.8``."""
+    return f"{size:,.0f}" if size >= 20 or size == round(size) else f"{size:.1f}"
 
 
 def _draw_curve(
@@ -153,7 +159,7 @@ def _described(result: StudyResult, axis: Axis, average: str) -> str:
 
     def shown(row: StudyRow) -> str:
         one: Score = row.scores[average]
-        return f"{row.size:,.4g}: {one.f1.value:.3f}"
+        return f"{size_text(row.size)}: {one.f1.value:.3f}"
 
     pretrained = ", ".join(map(shown, result.of_axis(axis)))
     scratch = ", ".join(map(shown, result.of_axis(axis, pretrained=False)))

@@ -88,6 +88,11 @@ class StudyResult:
         return [axis for axis in names if len(self.of_axis(axis)) > 1]
 
     @property
+    def full(self) -> StudyRow:
+        """Pre-trained on all photographs, fine-tuned on all coded subjects."""
+        return self.of_axis("subjects")[-1]
+
+    @property
     def scratch(self) -> StudyRow:
         """From scratch with all coded subjects."""
         return self.of_axis("subjects", pretrained=False)[-1]

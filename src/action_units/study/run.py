@@ -202,7 +202,7 @@ def run_trainings(
     everything = [*pretrainings, *on_coded.values()]
     left = [one for one in everything if not one.is_finished(folder)]
     make_folder(folder)
-    sweep(folder)
+    sweep(folder, deep=True)
     for one in everything:
         if one.is_finished(folder):  # and was killed before its state was deleted
             shutil.rmtree(folder / one.key / STATE, ignore_errors=True)
@@ -288,8 +288,7 @@ def one_each(
             f"devices is {machine.devices}, but the study trains each network on one device; "
             "leave devices null."
         )
-    count = n_workers or (1 if on_gpu else machine.threads and cores() // machine.threads)
-    count = max(1, count or cores())
+    count = n_workers or (1 if on_gpu else max(1, cores() // (machine.threads or 1)))
     threads = machine.threads or (None if on_gpu else max(1, cores() // count))
     update = {"threads": threads, "tensorboard": False}
     return machine.model_copy(update=update), count
