@@ -332,6 +332,8 @@ def test_evaluate_scores_the_test_subjects(finetuned, coded_faces, tmp_path):
         "quarantines": pd.DataFrame(),
         "lost_frames": pd.DataFrame(),
         "pretraining_curve": AbsentDataset(),
+        "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+        "pretraining_faces": AbsentDataset(),
         **finetuned,
         # The report is of all folds on disk.
         "evaluated_folds": EvaluatedFoldsDataset(path=str(reports), predictions=str(output)),

@@ -45,7 +45,7 @@ def test_a_subject_is_removed_everywhere_and_stays_out(project):
 
     assert _traces(project, "SN010") == []
     assert project.bytes_of("data/01_raw/tiny/disfa/**/*") == raw
-    assert "13 raw files of SN010 are yours to delete" in printed
+    assert "14 raw files of SN010 are yours to delete" in printed
     # SN010 is tested in fold 2 of fg2020, and trains or validates in the others.
     trained = {
         f"fold{fold}/{network}" for fold in (1, 3) for network in ("finetuned", "scratch")

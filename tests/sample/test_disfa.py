@@ -4,17 +4,24 @@ import cv2
 import numpy as np
 import pytest
 
-from action_units.config import DisfaSampleConfig
-from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
+from action_units.config import DisfaSampleConfig, WebSampleConfig
+from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
+from action_units.labels.annotations.read import read_annotations
 from action_units.labels.disfa import read_disfa
 from action_units.labels.folds import FG2020, STANDARD, FoldProtocol
-from action_units.sample.disfa import write_disfa_sample, write_subject
+from action_units.sample.disfa import (
+    write_disfa_annotations,
+    write_disfa_sample,
+    write_subject,
+)
 from action_units.sample.disfa_plan import (
     COMBINATIONS,
     PREVALENCE,
     SUBJECTS,
     intensities,
 )
+from action_units.sample.openface import PRESENT_FROM, positive_chance
+from action_units.sample.web import list_photographs, scene_of
 
 RENDERED = SUBJECTS[:3]  # the others are rendered in the same way
 SMALL = DisfaSampleConfig(frames_per_subject=24, width=176, height=160)
@@ -143,3 +150,35 @@ def test_uncoded_aus_are_shown_but_not_written(small: Path) -> None:
     for au in (7, 10, 14, 23, 28, 45):
         assert 0.002 < (course[:, PRETRAIN_AUS.index(au)] >= 1.5).mean() < 0.2
         assert not list(small.rglob(f"*_au{au}.txt"))
+
+
+def test_the_annotator_of_the_web_photographs_labels_the_videos_too(tmp_path):
+    config = DisfaSampleConfig(frames_per_subject=24)
+    web = WebSampleConfig(photographs=60, identities=20, noise="class_conditional")
+    folder = tmp_path / "openface"
+    assert write_disfa_annotations(folder, config, web)
+    read = read_annotations(folder, suffix="").table
+    assert set(read["image"]) == set(SUBJECTS)
+    course = np.concatenate(
+        [intensities(config, subject) for subject in read["image"].unique()]
+    )
+    rows = read["image"].map({s: k for k, s in enumerate(read["image"].unique())}) * 24
+    shown = course[(rows + read["frame"] - 1).to_numpy()] >= PRESENT_FROM
+    said = read[au_columns(PRETRAIN_AUS)].to_numpy() == 1
+    expected = positive_chance(shown * 5.0, web, scene_of(web, list_photographs(web)).truth)
+    for k in range(len(PRETRAIN_AUS)):  # at the rates that it has on the web
+        for part in (shown[:, k], ~shown[:, k]):
+            n, p = part.sum(), expected[part, k].mean() if part.any() else 0.5
+            assert abs(said[part, k].sum() - n * p) < 4 * np.sqrt(n * p * (1 - p)) + 1
+
+
+def test_other_noise_labels_the_videos_again_and_the_same_does_not(tmp_path):
+    config = DisfaSampleConfig(frames_per_subject=24)
+    web = WebSampleConfig(photographs=20, identities=10)
+    write_disfa_annotations(tmp_path / "openface", config, web)
+    before = (tmp_path / "openface/SN001.csv").read_bytes()
+    assert not write_disfa_annotations(tmp_path / "openface", config, web)
+    assert (tmp_path / "openface/SN001.csv").read_bytes() == before
+    other = web.model_copy(update={"noise": "mild"})
+    write_disfa_annotations(tmp_path / "openface", config, other)
+    assert (tmp_path / "openface/SN001.csv").read_bytes() != before
