@@ -58,7 +58,7 @@ def test_estimates_cover_the_truth_though_the_priors_differ():
     held, errors = [], []
     for seed in range(15):
         truth = rates_of(seed)
-        _, noisy, web_scores, people = simulate([seed, 0], 300, 3, 0.25, truth)
+        _, noisy, web_scores, people = simulate([seed, 0], 300, 3, 0.45, truth)
         y, _, scores, subjects = simulate([seed, 1], 13, 100, 0.06, truth)
         found = estimate_rates((noisy, web_scores, people), (y, scores, subjects), AUS, [seed])
         held.append(covered(found, truth))
@@ -130,9 +130,9 @@ def test_missing_labels_of_either_side_do_not_count():
     y, noisy, _, subjects = simulate(5, 12, 50, 0.3, rates_of(5))
     known = np.arange(len(y)) % 3 != 0
     half = count_rates(y[known], noisy[known], subjects[known], AUS, [0])
-    for gaps in (y, noisy):
-        gaps[~known] = -1
-        found = count_rates(y, noisy, subjects, AUS, [0])
+    gaps = np.where(known[:, None], 0, -1 - np.stack([y, noisy])).astype(np.int8)
+    for of_labels, of_annotator in ((gaps[0], 0), (0, gaps[1])):
+        found = count_rates(y + of_labels, noisy + of_annotator, subjects, AUS, [0])
         for name in ("false_positive", "false_negative_high", "frames", "positives"):
             np.testing.assert_array_equal(getattr(found, name), getattr(half, name))
 
