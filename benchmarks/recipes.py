@@ -47,7 +47,7 @@ from action_units.faces.store import FaceStore
 from action_units.labels.folds import FG2020
 from action_units.models.registry import build_network
 from action_units.pipelines.finetuning.nodes import split_subjects
-from action_units.stages import finetune, predict_test_subjects, pretrain
+from action_units.stages import Split, finetune, predict_test_subjects, pretrain
 
 RECIPES = Path(__file__).parents[1] / "conf" / "base" / "parameters_recipes.yml"
 NARROW = {"architecture": "vgg13", "width": 0.125}
@@ -123,27 +123,34 @@ def run(
     """Train and test one way with one seed; its answers by fold."""
     place = folder / way.replace(",", "").replace(" ", "-") / f"seed{seed}"
     started = time.perf_counter()
-    finetuning = FinetuneSettings(validation_subjects=5, also_from_scratch=False)
-    split = partial(split_subjects, disfa, _PROTOCOLS, finetuning, seed)
-    splits = {fold: split(fold=fold) for fold in FOLDS}
+    splits = splits_of(disfa, seed)
     counts = {
         "pretrain": int((web.table["split"] != "test").sum()),
         "finetune": int(np.isin(disfa.subjects, splits[1]["train"]).sum()),
     }
-    training = training_of(way, seed, counts, threads)
-    pretrained, curve = pretrain(web, place / "pretrain", training)
+    answers = train_and_test(training_of(way, seed, counts, threads), web, disfa, place)
+    print(f"{way}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
+    return answers
+
+
+def splits_of(disfa: FaceStore, seed: int) -> dict[int, Split]:
+    """The subjects of each fold."""
+    finetuning = FinetuneSettings(validation_subjects=5, also_from_scratch=False)
+    split = partial(split_subjects, disfa, _PROTOCOLS, finetuning, seed)
+    return {fold: split(fold=fold) for fold in FOLDS}
+
+
+def train_and_test(
+    training: TrainingConfig, web: FaceStore, disfa: FaceStore, folder: Path
+) -> dict[int, Predictions]:
+    """Pre-train, fine-tune each fold and predict its test subjects, by fold."""
+    pretrained = pretrain(web, folder / "pretrain", training)[0]
     answers = {}
-    for fold, who in splits.items():
-        tuned = finetune(disfa, who, pretrained, place / f"fold{fold}", training)
+    for fold, who in splits_of(disfa, training.seed).items():
+        tuned = finetune(disfa, who, pretrained, folder / f"fold{fold}", training)
         asked = predict_test_subjects(tuned[0], disfa, who, "auto")
         limits = FittedThresholds.from_json(tuned[1], disfa.aus)
         answers[fold] = Predictions.read(asked, limits.values)
-    best = curve["validation_average_precision"].max()
-    print(
-        f"{way}, seed {seed}: {time.perf_counter() - started:.0f} s; average precision on "
-        f"held-out web faces {best:.3f}",
-        flush=True,
-    )
     return answers
 
 

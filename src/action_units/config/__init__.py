@@ -39,6 +39,7 @@ from action_units.config.protocols import (
 from action_units.config.recipe import (
     Augmentation,
     Balance,
+    EarlyLearning,
     LossName,
     LossOptions,
     NetworkSpec,
@@ -71,6 +72,7 @@ __all__ = [
     "CrossSettings",
     "DetectorSettings",
     "DisfaSampleConfig",
+    "EarlyLearning",
     "EvaluationSettings",
     "ExportSettings",
     "FacesMode",
