@@ -100,7 +100,10 @@ def test_filters_are_kept_beside_the_parameters(recorded):
         "fold2.predict_finetuned", "fold2.postprocess_finetuned", "fold2.evaluate",
         "report.collect_folds", "report.summarise",
     ]  # fmt: skip
-    assert run.absent == {"fold1.evaluation", "fold3.evaluation"}
+    others = ("fold1", "fold3")
+    assert run.absent == {
+        f"{fold}.{what}" for fold in others for what in ("evaluation", "annotator_rates")
+    }
 
 
 def test_a_network_of_an_earlier_run_is_not_taken_where_there_is_no_pretraining(recorded):

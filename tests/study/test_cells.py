@@ -1,12 +1,14 @@
 """Trainings of a study: each once, of equal length, resumable, and blind to test subjects."""
 
 import json
+import logging
 import math
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import rich
 
 from action_units.config import MachineConfig, Recipe, Schedule
 from action_units.errors import ConfigurationError
@@ -207,8 +209,13 @@ def test_killed_and_resumed_trainings_end_in_the_same_bytes(stores, tmp_path, mo
         assert (tp + fn)[row].tolist() == positives.tolist()
 
 
-def test_a_rehearsal_times_steps_and_faces(stores):
+def test_a_rehearsal_times_steps_and_faces(stores, caplog):
+    caplog.set_level("INFO")
+    file = rich.get_console().file
     pace = rehearse(stores, PRETRAININGS[0])
+    logging.getLogger("action_units.study").info("told")
+    assert caplog.messages == ["told"]  # it is quiet itself, and the caller is not
+    assert type(rich.get_console().file) is type(file)
     assert 0 < pace.step < 5
     assert 0 < pace.face < 1
     assert sorted(path.name for path in stores.iterdir()) == ["coded", "web"]

@@ -12,6 +12,8 @@ import io
 import json
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -201,8 +203,8 @@ def run_training(folder: Path, stores: Path, training: Training) -> None:
 
 def run_in_worker(folder: Path, stores: Path, training: Training) -> None:
     """As ``run_training``, without the progress and the warnings of each training."""
-    _be_quiet()
-    run_training(folder, stores, training)
+    with _quietly():
+        run_training(folder, stores, training)
 
 
 def rehearse(stores: Path, training: Training) -> Pace:
@@ -212,7 +214,6 @@ def rehearse(stores: Path, training: Training) -> Pace:
         stores: Folder of the face stores; a temporary folder is made there.
         training: It starts from random weights, which take as long.
     """
-    _be_quiet()
     faces = _faces(stores, training)
     held_out = _held_out(faces, training)
     batch = training.recipe.batch_size
@@ -231,7 +232,7 @@ def rehearse(stores: Path, training: Training) -> Pace:
     config = training.training.model_copy(
         update={"recipe": recipe.model_copy(update={stage: short})}
     )
-    with temporary_folder("rehearsal", stores) as scratch:
+    with _quietly(), temporary_folder("rehearsal", stores) as scratch:
         for number in range(2):  # the first also loads and compiles
             state = scratch / str(number)
             if training.split is None:
@@ -311,7 +312,15 @@ def _open(store: Path) -> FaceStore:
     return FaceStore.open(store)
 
 
-def _be_quiet() -> None:
+@contextmanager
+def _quietly() -> Iterator[None]:
     """Many trainings at once draw no bars, and warn of what the whole study shares once."""
+    console, logger = rich.get_console(), logging.getLogger("action_units")
+    drawn, level = console.__dict__, logger.level
     rich.reconfigure(file=io.StringIO())
-    logging.getLogger("action_units").setLevel(logging.ERROR)
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:  # a single worker is the calling process
+        console.__dict__ = drawn
+        logger.setLevel(level)
