@@ -107,7 +107,11 @@ def test_a_step_does_not_wait_for_its_device(spec, monkeypatch):
 
 def test_neither_does_it_with_what_is_learned_of_the_noise(monkeypatch):
     recipe = Recipe(
-        batch_size=16, prior_bias=False, intensity_weight=1.0, early_learning={"strength": 1.0}
+        batch_size=16,
+        prior_bias=False,
+        intensity_weight=1.0,
+        error_rates=0.001,
+        early_learning={"strength": 1.0},
     )
     assert steps(SPECS[0], recipe, None, monkeypatch) == []
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from action_units.config import LossOptions, NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.training.data import check_data, ranks
+from action_units.training.inference import predict
 from action_units.training.losses import build_loss
 from action_units.training.noise import NoiseModel
 from tests.training.blobs import AUS, blobs, train
@@ -66,6 +67,53 @@ def test_early_learning_is_its_formula_and_has_its_gradient():
         1 - (t * p + (1 - t) * (1 - p))
     )
     np.testing.assert_allclose(logits.grad.numpy(), slope * known / known.sum(), atol=1e-6)
+
+
+def test_labels_are_compared_with_what_the_annotator_would_say():
+    model = noise_model(error_rates=0.01)
+    with torch.no_grad():
+        model.rates.copy_(torch.randn(2, 3))
+    a, b = torch.softmax(torch.cat([model.rates, torch.zeros(1, 3)]), dim=0)[:2].detach()
+    logits = torch.randn(N, 3, requires_grad=True)
+    batch = batch_of(model)
+    loss = model.loss(plain, logits, FEATURES, batch)
+    loss.backward()
+    assert model.rates.grad.abs().min() > 0
+    q = a + (1 - a - b) * torch.sigmoid(logits.detach())
+    known = torch.from_numpy(TARGETS >= 0)
+    each = functional.binary_cross_entropy(q, batch.targets.clamp(min=0), reduction="none")
+    volume = 0.01 * torch.log(1 - a - b).expand(N, 3)
+    expected = (each + volume)[known].mean()
+    assert float(loss.detach()) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_extreme_logits_have_finite_slopes():
+    model = noise_model(error_rates=0.01, early_learning={"strength": 1.0})
+    logits = torch.linspace(-1e4, 1e4, 3 * N).reshape(N, 3).requires_grad_()
+    loss = model.loss(plain, logits, FEATURES, batch_of(model))
+    loss.backward()
+    assert torch.isfinite(logits.grad).all()
+    assert torch.isfinite(model.rates.grad).all()
+
+
+def test_known_rates_are_found_and_the_truth_with_them():
+    """Flips of 35 % of absent and 15 % of present AUs, and nobody says so."""
+    faces, truth = blobs(n=1500, seed=1)
+    random = np.random.default_rng(0)
+    flipped = random.random(truth.shape) < np.where(truth == 1, 0.15, 0.35)
+    noisy = np.where(flipped, 1 - truth, truth)
+    spec = NetworkSpec(architecture="residual", width=0.25, image_size=32)
+    found = []
+    for volume in (0.0, 0.001):
+        recipe = Recipe(
+            epochs=6, batch_size=30, learning_rate=0.01, average=0.9, error_rates=volume,
+            augmentation={"rotation": 0, "flip": 0},
+        )  # fmt: skip
+        result = train(spec, recipe, faces, noisy, range(1500), [], AUS, seed=0)
+        found.append(predict(result.model, faces[:400], "cpu"))
+    plain_error, error = (np.abs(p - truth[:400]).mean() for p in found)
+    assert error < 0.5 * plain_error
+    assert np.abs((found[1] > 0.5) - truth[:400]).mean() < 0.05
 
 
 def test_each_face_has_a_memory_of_its_own():
@@ -134,7 +182,7 @@ def test_parts_of_a_batch_give_the_result_of_the_whole(how):
     labels[:40, 1] = -1
     recipe = Recipe(
         epochs=2, batch_size=18, early_learning={"strength": 1.0},
-        intensity_weight=1.0,
+        intensity_weight=1.0, error_rates=0.001,
     )  # fmt: skip
     results = []
     for split in ({}, how):

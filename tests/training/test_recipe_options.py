@@ -30,6 +30,7 @@ OPTIONS = {
     "soft_targets": {"soft_targets": {"curve": "linear"}},
     "generalized_ce": {"loss": {"name": "generalized_ce"}},
     "intensity_weight": {"intensity_weight": 1.0},
+    "error_rates": {"error_rates": 0.001},
     "early_learning": {"early_learning": {"strength": 1.0}},
     "augmentation": {"augmentation": {"blur": 0.03, "gamma": 1.5, "mixup": 0.5}},
 }

@@ -206,6 +206,12 @@ class Recipe(Settings):
     intensities or probabilities as ranks among the training faces. A program's presence and
     intensity come from different models, so they err apart. AUs with neither are left out; 0
     turns it off."""
+    error_rates: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Learn with the network how often the annotator calls each AU present that is absent (a)
+    and absent that is present (b), and compare the labels with a + (1 - a - b) p instead of the
+    probability p: forward correction (Patrini et al. 2017, 1609.03683). This number weighs
+    log(1 - a - b), which makes the rates as high as the labels allow (Li et al. 2021,
+    2102.02400), such as 0.001; 0 turns all of it off."""
     early_learning: EarlyLearning = EarlyLearning()
     """Hold predictions near what they were before single wrong labels were learned."""
     balance: Balance = "none"

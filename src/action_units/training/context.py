@@ -24,7 +24,7 @@ from action_units.training.device import Machine
 from action_units.training.distributed import ProcessGroup
 from action_units.training.job import TrainingJob
 from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
-from action_units.training.noise import NoiseModel
+from action_units.training.noise import RATE, NoiseModel
 from action_units.training.optim import (
     ExponentialAverage,
     build_optimizer,
@@ -201,6 +201,9 @@ class TrainingContext:
             recipe.weight_decay,
             rate_factors(network, recipe.layer_decay),
         )
+        if noise.rates is not None:
+            rates = {"params": [noise.rates], "weight_decay": 0.0, "factor": RATE}
+            optimizer.add_param_group(rates)
         if noise.head is not None:
             weight, bias = noise.head.linear.weight, noise.head.linear.bias
             decayed = recipe.weight_decay if recipe.optimizer == "adamw" else 0.0
