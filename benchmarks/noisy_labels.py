@@ -32,6 +32,7 @@ from benchmarks.recipes import RECIPES, mean_of, train_and_test
 NOISES = ("mild", "class_conditional", "picture_dependent")
 PLAIN: dict[str, Any] = {
     "loss": {"name": "bce"},
+    "error_rates": 0.0,
     "intensity_weight": 0.0,
     "early_learning": {"strength": 0.0},
 }
@@ -39,6 +40,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": PLAIN,
     "truth": PLAIN,
     "default": {},
+    "error rates": PLAIN | {"error_rates": 0.001},
     "generalised": PLAIN | {"loss": {"name": "generalized_ce", "q": 0.7}},
     "intensities": PLAIN | {"intensity_weight": 1.0},
     "early learning": PLAIN | {"early_learning": {"strength": 1.0}},
