@@ -10,7 +10,7 @@ Differences are paired over subjects, and are of means over seeds; "above half" 
 a way lies above the middle between plain and the truth. Runs are kept in --folder; one that is
 finished is not trained again, so several processes may each do some of them.
 
-    python benchmarks/noisy_labels.py data/04_feature/sample --seeds 20 21 22 --threads 1
+    python -m benchmarks.noisy_labels data/04_feature/sample --seeds 20 21 22 --threads 1
 """
 
 import argparse
@@ -41,6 +41,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "truth": PLAIN,
     "default": {},
     "error rates": PLAIN | {"error_rates": 0.001},
+    "generalised, intensities": {"error_rates": 0.0, "loss": {"name": "generalized_ce"}},
     "generalised": PLAIN | {"loss": {"name": "generalized_ce", "q": 0.7}},
     "intensities": PLAIN | {"intensity_weight": 1.0},
     "early learning": PLAIN | {"early_learning": {"strength": 1.0}},
@@ -135,7 +136,7 @@ def main() -> None:
                 faces = labelled(web, kind, truth, arguments.sample_seed)
                 training = training_of(way, seed, arguments.epochs, arguments.threads)
                 length = training.recipe.pretrain.epochs
-                name = f"{way.replace(' ', '-')}-{length}-{seed}"
+                name = f"{way.replace(', ', '-').replace(' ', '-')}-{length}-{seed}"
                 folder = arguments.folder / ("truth" if truth else noise) / name
                 answers = train_and_test(training, faces, disfa, folder)
                 scored = score_folds(answers, 0)
