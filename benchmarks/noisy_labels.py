@@ -41,7 +41,18 @@ WAYS: dict[str, dict[str, Any]] = {
     "truth": PLAIN,
     "default": {},
     "error rates": PLAIN | {"error_rates": 0.001},
-    "generalised, intensities": {"error_rates": 0.0, "loss": {"name": "generalized_ce"}},
+    "generalised, intensities": PLAIN
+    | {"loss": {"name": "generalized_ce"}, "intensity_weight": 1.0},
+    "rates, intensities": PLAIN | {"error_rates": 0.001, "intensity_weight": 1.0},
+    "error rates": PLAIN | {"error_rates": 0.001},
+    "generalised, intensities": PLAIN
+    | {"loss": {"name": "generalized_ce"}, "intensity_weight": 1.0},
+    "rates, intensities": PLAIN | {"error_rates": 0.001, "intensity_weight": 1.0},
+    "all three": {
+        "loss": {"name": "generalized_ce"},
+        "error_rates": 0.001,
+        "intensity_weight": 1.0,
+    },
     "generalised": PLAIN | {"loss": {"name": "generalized_ce", "q": 0.7}},
     "intensities": PLAIN | {"intensity_weight": 1.0},
     "early learning": PLAIN | {"early_learning": {"strength": 1.0}},

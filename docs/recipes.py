@@ -62,9 +62,9 @@ goes into the model's provenance, and a run whose file has changed is not resume
 
 ## Noisy labels
 
-Another program wrote the web set's labels. `modern` learns from them with `error_rates`,
-`intensity_weight` and a longer training, which were chosen by measurement. `loss: {name: generalized_ce}` and
-`early_learning` help too, but not as much. `label_smoothing` and `soft_targets` are there
+Another program wrote the web set's labels. `modern` learns from them with
+`loss: {name: generalized_ce}`, `error_rates`, `intensity_weight` and a longer training, which were chosen by
+measurement. `early_learning` helps too, without these. `label_smoothing` and `soft_targets` are there
 too; on the rendered sample they were worse than nothing. [Learning from noisy labels](noisy_labels.md) has
 the figures. Validation and selection always go by the labels.
 
