@@ -40,21 +40,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": PLAIN,
     "truth": PLAIN,
     "default": {},
+    "generalised": PLAIN | {"loss": {"name": "generalized_ce"}},
     "error rates": PLAIN | {"error_rates": 0.001},
-    "generalised, intensities": PLAIN
-    | {"loss": {"name": "generalized_ce"}, "intensity_weight": 1.0},
-    "rates, intensities": PLAIN | {"error_rates": 0.001, "intensity_weight": 1.0},
-    "error rates": PLAIN | {"error_rates": 0.001},
-    "generalised, intensities": PLAIN
-    | {"loss": {"name": "generalized_ce"}, "intensity_weight": 1.0},
-    "rates, intensities": PLAIN | {"error_rates": 0.001, "intensity_weight": 1.0},
-    "all three": {
-        "loss": {"name": "generalized_ce"},
-        "error_rates": 0.001,
-        "intensity_weight": 1.0,
-    },
-    "generalised": PLAIN | {"loss": {"name": "generalized_ce", "q": 0.7}},
     "intensities": PLAIN | {"intensity_weight": 1.0},
+    "generalised, intensities": PLAIN
+    | {"loss": {"name": "generalized_ce"}, "intensity_weight": 1.0},
+    "rates, intensities": PLAIN | {"error_rates": 0.001, "intensity_weight": 1.0},
     "early learning": PLAIN | {"early_learning": {"strength": 1.0}},
     "soft targets": PLAIN | {"soft_targets": {"curve": "logistic"}},
 }
