@@ -17,9 +17,8 @@ cut short is not begun anew.
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,12 +41,12 @@ from action_units.config import (
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import BootstrapScores, score_folds
-from action_units.evaluation.subject_statistics import MetricValues
 from action_units.faces.store import FaceStore
 from action_units.labels.folds import FG2020
 from action_units.models.registry import build_network
 from action_units.pipelines.finetuning.nodes import split_subjects
 from action_units.stages import Split, finetune, predict_test_subjects, pretrain
+from action_units.study.result import mean_of_seeds as mean_of
 
 RECIPES = Path(__file__).parents[1] / "conf" / "base" / "parameters_recipes.yml"
 NARROW = {"architecture": "vgg13", "width": 0.125}
@@ -152,17 +151,6 @@ def train_and_test(
         limits = FittedThresholds.from_json(tuned[1], disfa.aus)
         answers[fold] = Predictions.read(asked, limits.values)
     return answers
-
-
-def mean_of(judged: Sequence[BootstrapScores]) -> BootstrapScores:
-    """The mean of several networks in every figure and resample of the same subjects."""
-
-    def mean(name: str) -> MetricValues:
-        figures = [getattr(one, name) for one in judged]
-        return {key: np.mean([figure[key] for figure in figures], axis=0) for key in figures[0]}
-
-    averaged = ("by_fold", "by_fold_resampled", "pooled", "pooled_resampled")
-    return replace(judged[0], **{name: mean(name) for name in averaged})
 
 
 def show(runs: Mapping[str, Mapping[int, BootstrapScores]]) -> None:

@@ -320,7 +320,7 @@ class Step:
         return loss
 
     def _accumulate(
-        self, faces: Tensor, batch: "Batch", plan: Plan, parts: list[slice]
+        self, faces: Tensor, batch: Batch, plan: Plan, parts: list[slice]
     ) -> Tensor:
         """Gradients of this process's share of a batch.
 
@@ -352,7 +352,7 @@ class Step:
             losses.append(self.learn(x, piece, known))
         return losses[0] if whole else torch.stack(losses).sum()
 
-    def learn(self, x: Tensor, batch: "Batch", known: Tensor | None = None) -> Tensor:
+    def learn(self, x: Tensor, batch: Batch, known: Tensor | None = None) -> Tensor:
         """Forward, loss and backward: the part of a step that needs no number of Python's.
 
         Args:
