@@ -44,7 +44,9 @@ class Temperature:
 
     def apply(self, probabilities: ArrayLike) -> Floats:
         """Calibrated probabilities, (N, A)."""
-        return np.asarray(expit(_logits(probabilities) / np.array(self.values)), np.float64)
+        return np.asarray(
+            expit(clipped_logits(probabilities) / np.array(self.values)), np.float64
+        )
 
     def to_json(self, aus: Sequence[int]) -> dict[str, Any]:
         """JSON values that `calibration_from_json` reads."""
@@ -112,7 +114,9 @@ def fit_temperature(
     from scipy.optimize import minimize_scalar
 
     def temperature(positive: NDArray[np.bool_], p: Floats) -> float:
-        z = np.where(positive, _logits(p), -_logits(p))  # logits of the true class
+        z = np.where(
+            positive, clipped_logits(p), -clipped_logits(p)
+        )  # logits of the true class
 
         def loss(log_temperature: float) -> float:
             return float(np.logaddexp(0.0, -z / np.exp(log_temperature)).mean())
@@ -195,6 +199,7 @@ def _columns(
     return columns, fallback, fitted_on
 
 
-def _logits(probabilities: ArrayLike) -> Floats:
+def clipped_logits(probabilities: ArrayLike) -> Floats:
+    """Logits of probabilities, finite also of 0 and 1."""
     clipped = np.clip(np.asarray(probabilities, np.float64), _EPS, 1 - _EPS)
     return np.asarray(logit(clipped), np.float64)

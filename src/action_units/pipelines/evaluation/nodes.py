@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
@@ -44,14 +45,15 @@ def postprocess(
 
     Returns:
         The predictions with postprocessed probabilities; and the postprocessing: smoothing,
-        calibration, the thresholds of postprocessed probabilities, and the SHA-256 of the
-        weights.
+        calibration, the thresholds of postprocessed probabilities, the same of person-centred
+        ones, which are not in the predictions, and the SHA-256 of the weights.
 
     Raises:
         ConfigurationError: The postprocessing option is unknown.
     """
     from action_units.evaluation.postprocessing.postprocessing import (
         Postprocessing,
+        fit_person_centred,
         fit_postprocessing,
     )
     from action_units.models.model_files import model_bytes
@@ -60,10 +62,12 @@ def postprocess(
     aus = aus_of_columns(raw.columns)
     fitted = FittedThresholds.from_json(thresholds, aus)
     option = evaluation.treatment
-    if option == "raw":
-        return raw, Postprocessing(fitted).to_json(aus) | weights
     known = Predictions.read(validation, fitted.values, aus)
-    postprocessing = fit_postprocessing(known, option, seed)
+    centred = fit_person_centred(known, option, seed)
+    if option == "raw":
+        unchanged = Postprocessing(fitted, person_centred=centred)
+        return raw, unchanged.to_json(aus) | weights
+    postprocessing = replace(fit_postprocessing(known, option, seed), person_centred=centred)
     postprocessed = postprocessing.apply(Predictions.read(raw, fitted.values, aus))
     columns = [f"{column}_p" for column in au_columns(aus)]
     predictions = raw.copy()
