@@ -50,6 +50,8 @@ def centring(**changes):
         "quantile": 0.5,
         "strength": 1.0,
         "level": (0.5, -1.0, 0.0),
+        "lowest": (-99.0,) * 3,
+        "highest": (99.0,) * 3,
         "neutral_level": (0.0, -1.5, 0.25),
         "minimum_frames": 3,
         "fitted_on": ("a", "b"),
@@ -92,6 +94,20 @@ def test_a_part_of_the_difference_is_subtracted():
     found = half.apply(p, references)
     np.testing.assert_allclose(found[0], expit([-0.5, 0.0, 1.0]))
     np.testing.assert_array_equal(found[1], p[1])
+
+
+def test_nobody_is_moved_further_than_the_validation_subject_who_is_moved_furthest():
+    """One who always smiles would else lose the smile."""
+    steps = both()
+    inner, always = steps.person_centred.centring, people(("e",), 8, present=1.0)
+    furthest = np.array(inner.highest) - inner.level
+    moved = logit(always.probabilities) - logit(
+        inner.apply(always.probabilities, np.full((150, 3), 99.0))
+    )
+    np.testing.assert_allclose(moved, np.broadcast_to(furthest, moved.shape), atol=1e-6)
+    references = inner.references(VALIDATION.probabilities, VALIDATION.subjects)
+    np.testing.assert_allclose(references.max(axis=0), inner.highest)
+    np.testing.assert_allclose(references.min(axis=0), inner.lowest)
 
 
 def test_extreme_probabilities_stay_finite():

@@ -9,11 +9,13 @@ over the validation subjects,
 
 The mean level stays, so that the same threshold serves. Quantile and strength, the same for all
 AUs, are chosen on validation subjects by average precision; a strength of 0 is among the
-choices.
+choices. Q(person) is limited to the range of the validation subjects: nobody is moved further
+than the one of them who is moved furthest.
 
 The reference Q needs further frames of the tested person, unlabelled: this is transductive. So
 its scores are a line of their own and never the headline. It harms where the person shows an
-AU in most frames, because the AU then counts as the person's usual face.
+AU in half of the frames or more, because the AU then counts as the person's usual face; the
+limit keeps that harm small.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +42,9 @@ CANDIDATES = (
 """Quantiles and strengths; the first does nothing and wins ties."""
 
 
+_BY_AU = ("level", "lowest", "highest", "neutral_level")
+
+
 @dataclass(frozen=True)
 class PersonCentring:
     """Subtracts a part of how far a person's usual logits are from other people's.
@@ -48,6 +53,8 @@ class PersonCentring:
         quantile: Of the person's logits, such as 0.5 for the median.
         strength: The part that is subtracted, 0 to 1; 0 changes nothing.
         level: Mean of that quantile over the validation subjects, in logits, (A,).
+        lowest: The least of it among them, (A,); no reference is lower.
+        highest: The greatest, (A,).
         neutral_level: Mean over the validation subjects of the median logit of their neutral
             frames (no AU coded present), (A,).
         minimum_frames: With fewer frames a person has no reference.
@@ -57,6 +64,8 @@ class PersonCentring:
     quantile: float
     strength: float
     level: tuple[float, ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
     neutral_level: tuple[float, ...]
     minimum_frames: int
     fitted_on: tuple[str, ...]
@@ -96,18 +105,22 @@ class PersonCentring:
             references: In logits, (N, A) or (A,); NaN where there is none.
         """
         p = np.asarray(probabilities, np.float64)
-        shift = self.strength * (np.asarray(references, np.float64) - np.array(self.level))
+        limited = np.clip(np.asarray(references, np.float64), self.lowest, self.highest)
+        shift = self.strength * (limited - np.array(self.level))
         unchanged = np.isnan(shift) | (shift == 0)
         return np.where(unchanged, p, expit(clipped_logits(p) - shift))
 
     def to_json(self, aus: Sequence[int]) -> dict[str, Any]:
         """JSON values."""
-        rows = zip(aus, self.level, self.neutral_level, strict=True)
+        columns = self.level, self.lowest, self.highest, self.neutral_level
         return {
             "quantile": self.quantile,
             "strength": self.strength,
             "minimum_frames": self.minimum_frames,
-            "aus": {str(au): {"level": c, "neutral_level": n} for au, c, n in rows},
+            "aus": {
+                str(au): dict(zip(_BY_AU, values, strict=True))
+                for au, *values in zip(aus, *columns, strict=True)
+            },
             "fitted_on": list(self.fitted_on),
         }
 
@@ -123,8 +136,7 @@ class PersonCentring:
             return cls(
                 quantile=float(content["quantile"]),
                 strength=float(content["strength"]),
-                level=tuple(float(row["level"]) for row in rows),
-                neutral_level=tuple(float(row["neutral_level"]) for row in rows),
+                **{name: tuple(float(row[name]) for row in rows) for name in _BY_AU},
                 minimum_frames=int(content["minimum_frames"]),
                 fitted_on=tuple(content["fitted_on"]),
             )
@@ -159,7 +171,7 @@ def fit_person_centring(
     scored = np.flatnonzero(~few)
     quantiles = dict.fromkeys(quantile for quantile, _ in candidates)
     references = {q: _by_person(z, who, q, minimum_frames) for q in quantiles}
-    levels = {q: _level(references[q], who) for q in quantiles}
+    levels = {q: mean_defined(_once(references[q], who), axis=0) for q in quantiles}
 
     def precision(quantile: float, strength: float) -> float:
         shift = strength * np.nan_to_num(references[quantile] - levels[quantile])
@@ -169,16 +181,18 @@ def fit_person_centring(
 
     reached = [precision(*candidate) for candidate in candidates]
     quantile, strength = candidates[int(np.argmax(reached))]
+    people = _once(references[quantile], who)  # (P, A)
+    if not len(people):
+        people, strength = np.zeros((1, len(validation.aus))), 0.0
     neutral = (y == 0).any(axis=1) & (y != 1).all(axis=1)
-    at_rest = _level(_by_person(z[neutral], who[neutral], 0.5, 1), who[neutral])
-    level = levels[quantile]
+    medians = _once(_by_person(z[neutral], who[neutral], 0.5, 1), who[neutral])
     return PersonCentring(
         quantile=quantile,
         strength=strength,
-        level=tuple(np.nan_to_num(level).tolist()),
-        neutral_level=tuple(
-            np.where(np.isnan(at_rest), np.nan_to_num(level), at_rest).tolist()
-        ),
+        level=tuple(people.mean(axis=0).tolist()),
+        lowest=tuple(people.min(axis=0).tolist()),
+        highest=tuple(people.max(axis=0).tolist()),
+        neutral_level=tuple((medians if len(medians) else people).mean(axis=0).tolist()),
         minimum_frames=minimum_frames,
         fitted_on=tuple(np.unique(who).tolist()),
     )
@@ -195,7 +209,7 @@ def _by_person(z: Floats, who: Any, quantile: float, minimum_frames: int) -> Flo
     return values[index]
 
 
-def _level(references: Floats, who: Any) -> Floats:
-    """Mean over people of their references, (A,); NaN where nobody has one."""
-    first = np.unique(who, return_index=True)[1]
-    return mean_defined(references[first], axis=0)
+def _once(references: Floats, who: Any) -> Floats:
+    """The reference of each person who has one, (P, A)."""
+    each = references[np.unique(who, return_index=True)[1]]
+    return each[~np.isnan(each).any(axis=1)]
