@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.person_centred import PersonCentredScores
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import (
     BootstrapScores,
@@ -49,6 +50,7 @@ _NOT_SCORED = {
 
 _METRICS = TypeAdapter(dict[str, dict[str, MetricScores]])
 _GAINS = TypeAdapter(dict[str, MetricScores])
+_PERSON_CENTRED = TypeAdapter(PersonCentredScores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ class RunSummary:
             scratch.
         warnings: Sentences that a reader must know.
         sets: Of a run on several coded sets the same of each, by name; else empty.
+        person_centred: The fine-tuned network relative to each test subject's own face, which
+            takes unlabelled test frames; where it was scored.
     """
 
     folds: tuple[FoldEvaluation, ...]
@@ -70,6 +74,7 @@ class RunSummary:
     gains: dict[str, MetricScores]
     warnings: tuple[str, ...]
     sets: Mapping[str, "RunSummary"] = field(default_factory=dict)
+    person_centred: PersonCentredScores | None = None
 
     @property
     def scores(self) -> dict[str, MetricScores]:
@@ -169,11 +174,14 @@ class RunSummary:
     def metrics_table(self) -> pd.DataFrame:
         """Every metric, one row per network, metric, and AU or average.
 
+        The network ``person_centred`` is the fine-tuned one, with unlabelled test frames.
         ``set`` is as in `table`.
         """
         return self._with_sets(RunSummary._metrics_table)
 
     def _metrics_table(self) -> pd.DataFrame:
+        centred = self.person_centred
+        models = self.metrics | ({"person_centred": centred.metrics} if centred else {})
         return pd.DataFrame(
             [
                 {
@@ -192,7 +200,7 @@ class RunSummary:
                     "possible": line.possible,
                     "why": line.mean_of_folds.why or line.pooled.why,
                 }
-                for model, metrics in self.metrics.items()
+                for model, metrics in models.items()
                 for metric, scores in metrics.items()
                 for line in scores.lines
             ]
@@ -204,6 +212,9 @@ class RunSummary:
             name: {"evaluations": [fold.to_json() for fold in one.folds], **one.to_json()}
             for name, one in self.sets.items()
         }
+        centred = self.person_centred and _PERSON_CENTRED.dump_python(
+            self.person_centred, mode="json", by_alias=True
+        )
         return {
             "protocol": self.protocol,
             "rendered": self.rendered,
@@ -212,6 +223,7 @@ class RunSummary:
             "measures": _METRICS.dump_python(self.metrics, mode="json", by_alias=True),
             "gains": _GAINS.dump_python(self.gains, mode="json", by_alias=True),
             "warnings": list(self.warnings),
+            **({"person_centred": centred} if centred else {}),
             **({"sets": sets} if sets else {}),
         }
 
@@ -237,6 +249,9 @@ class RunSummary:
                 metrics=_METRICS.validate_python(content["measures"]),
                 gains=_GAINS.validate_python(content["gains"]),
                 warnings=tuple(content["warnings"]),
+                person_centred=_PERSON_CENTRED.validate_python(content["person_centred"])
+                if "person_centred" in content
+                else None,
                 sets={
                     name: cls.from_json(one, map(FoldEvaluation.from_json, one["evaluations"]))
                     for name, one in content.get("sets", {}).items()

@@ -17,7 +17,13 @@ from action_units import __version__
 from action_units.errors import ArtifactError
 from action_units.evaluation import bootstrap
 from action_units.evaluation.postprocessing import thresholds
-from action_units.evaluation.report.tables import au_rows, average_rows, metric_tables, scored
+from action_units.evaluation.report.tables import (
+    au_rows,
+    average_rows,
+    metric_tables,
+    person_table,
+    scored,
+)
 from action_units.evaluation.scores import Estimate
 from action_units.evaluation.summary import RunSummary
 from action_units.export.fold_models import FoldModel
@@ -71,6 +77,7 @@ def render_card(
             scored=scored(summary),
             tested=sum(len(fold.test) for fold in summary.folds),
             averages=average_rows(summary),
+            person=person_table(summary),
             set_averages={name: average_rows(one) for name, one in summary.sets.items()},
             by_au={
                 measure: summary.metrics["finetuned"][measure].aus

@@ -77,6 +77,8 @@ class Postprocessing:
     def apply_person_centred(self, predictions: Predictions) -> Predictions:
         """As `apply`, relative to all frames of each subject; their labels are not read.
 
+        Intensities are left out: they are estimated from probabilities that are not centred.
+
         Raises:
             ConfigurationError: Nothing person-centred was fitted, or a step was fitted on one
                 of these subjects.
@@ -98,7 +100,8 @@ class Postprocessing:
             predictions.recordings,
             predictions.frames,
         )
-        return replace(predictions, probabilities=p, predicted=p >= thresholds)
+        called = replace(predictions, probabilities=p, predicted=p >= thresholds)
+        return replace(called, intensities=None)
 
     def check_new(self, subjects: Sequence[str]) -> None:
         """Raise ConfigurationError if a step was fitted on one of these subjects."""
@@ -278,5 +281,6 @@ def fit_person_centred(
     centring = fit_person_centring(validation)
     references = centring.references(validation.probabilities, validation.subjects)
     p = centring.apply(validation.probabilities, references)
-    steps = fit_postprocessing(replace(validation, probabilities=p), option, seed)
+    centred = replace(validation, probabilities=p, intensities=None)
+    steps = fit_postprocessing(centred, option, seed)
     return PersonCentred(centring, steps)

@@ -87,6 +87,7 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             scored=tables.scored(summary),
             sets={name: _set(one) for name, one in summary.sets.items()},
             averages=tables.average_rows(summary),
+            person=tables.person_table(summary),
             metrics=tables.metric_tables(summary),
             heat=tables.subject_rows(summary),
             gains=tables.gain_tables(extras.gains),

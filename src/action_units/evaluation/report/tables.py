@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from action_units.evaluation import metrics
+from action_units.evaluation.person_centred import PersonCentredScores
 from action_units.evaluation.scores import Estimate, ScoreLine
 from action_units.evaluation.subject_statistics import METRICS, pool_subjects
 from action_units.evaluation.summary import RunSummary
@@ -16,6 +17,9 @@ from action_units.labels.action_units import AU_NAMES, au_column
 
 _POSTPROCESSING_METRICS = ("f1", "f1_event", "auc", "ece", "brier")
 """Shown of each postprocessing option."""
+
+_PERSON_METRICS = ("f1", "average_precision")
+"""Shown of person-centred predictions; the others are in ``measures.csv``."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -65,6 +69,71 @@ def metric_tables(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
         ]
         for average in summary.scores["finetuned"].averages
     }
+
+
+def person_table(summary: RunSummary) -> dict[str, Any] | None:
+    """Scores without and with centring by person; None where it was not scored.
+
+    Returns:
+        ``metrics``; rows ``aus`` and ``averages`` with a cell for each metric (``without``,
+        ``value`` and ``gain`` as estimates); the largest end of a gain of the first, ``reach``;
+        ``chosen`` in words; and ``frames_without`` a reference.
+    """
+    centred = summary.person_centred
+    if centred is None:
+        return None
+    headline = summary.metrics["finetuned"]
+    names = [name for name in _PERSON_METRICS if name in headline]
+
+    def rows(part: str, titles: Mapping[Any, tuple[str, str]]) -> list[dict[str, Any]]:
+        parts = headline, centred.metrics, centred.gains
+        return [
+            {
+                "au": title,
+                "name": name,
+                "cells": [
+                    dict(
+                        zip(
+                            ("without", "value", "gain"),
+                            (getattr(one[metric], part)[key].mean_of_folds for one in parts),
+                            strict=True,
+                        )
+                    )
+                    for metric in names
+                ],
+            }
+            for key, (title, name) in titles.items()
+        ]
+
+    aus = rows("aus", {au: (au_column(au), AU_NAMES[au]) for au in summary.aus})
+    averages = rows("averages", {name: (name, "mean") for name in headline["f1"].averages})
+    gains = [row["cells"][0]["gain"] for row in (*aus, *averages)]
+    ends = [abs(end) for gain in gains for end in (gain.value, gain.low, gain.high)]
+    reach = max((end for end in ends if not math.isnan(end)), default=0.0)
+    return {
+        "metrics": [METRICS[name] for name in names],
+        "aus": aus,
+        "averages": averages,
+        "reach": max(math.ceil(10 * reach) / 10, 0.1),
+        "chosen": chosen_centring(centred),
+        "frames_without": sum(one.frames_without for one in centred.choices.values()),
+    }
+
+
+def chosen_centring(centred: PersonCentredScores) -> str:
+    """Quantile and strength of each fold, in words."""
+    folds: dict[str, list[int]] = {}
+    for fold, one in centred.choices.items():
+        what = (
+            f"strength {one.strength:g} of quantile {one.quantile:g}"
+            if one.strength
+            else "nothing is subtracted"
+        )
+        folds.setdefault(what, []).append(fold)
+    return "; ".join(
+        f"{'fold' if len(of) == 1 else 'folds'} {', '.join(map(str, of))}, {what}"
+        for what, of in folds.items()
+    )
 
 
 def subject_rows(summary: RunSummary) -> list[dict[str, Any]]:
@@ -148,8 +217,28 @@ def paper_table(summary: RunSummary, of: str = "") -> PaperTable:
             [_cells(row, row["line"].name, "mean_of_folds") for row in aus],
             [_cells(row, f"Mean of {row['name']}", "mean_of_folds") for row in averages],
             [_cells(row, f"Mean of {row['name']}, pooled", "pooled") for row in averages],
+            *_person_centred_block(summary),
         ],
     )
+
+
+def _person_centred_block(summary: RunSummary) -> list[list[list[str]]]:
+    """Person-centred averages; their gain is over the same average of the headline."""
+    if summary.person_centred is None:
+        return []
+    scores, gains = summary.person_centred.metrics["f1"], summary.person_centred.gains["f1"]
+    parts = ["all_positive", "line"]
+    if "scratch" in summary.scores:
+        parts.append("scratch")
+    if summary.gains:
+        parts.append("gain")
+    block = []
+    for name, line in scores.averages.items():
+        cells = dict.fromkeys(parts, "") | {"line": _interval(line.mean_of_folds, False)}
+        if "gain" in cells:
+            cells["gain"] = _interval(gains.averages[name].mean_of_folds, signed=True)
+        block.append([f"Mean of {name}, person-centred", *cells.values()])
+    return [block]
 
 
 def latex_table(summary: RunSummary) -> str:
@@ -251,6 +340,12 @@ def _caption(summary: RunSummary) -> str:
         parts.append(stands)
     if summary.gains:
         parts.append("Gain: pre-trained minus from scratch, paired over subjects.")
+    if summary.person_centred is not None:
+        parts.append(
+            "Person-centred: relative to a quantile of all unlabelled test frames of the same "
+            "person (transductive), and so not comparable with results that do without"
+            + ("; its gain is over the same average without." if summary.gains else ".")
+        )
     if summary.rendered:
         parts.append("Rendered faces: these scores say nothing about accuracy on people.")
     return " ".join(parts)

@@ -34,7 +34,7 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
         ),
         Node(
             run_nodes.summarise,
-            "evaluated_folds",
+            ["evaluated_folds", "params:evaluation", "params:seed"],
             ["summary", "summary_measures", "summary_json", "latex_table", "markdown_table"],
             name="summarise",
         ),

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.annotator_rates import Rates
 from action_units.evaluation.comparison import gain_table
 from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.person_centred import score_person_centred
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.examples import Example, gather_examples
 from action_units.evaluation.report.tables import latex_table, markdown_table
@@ -51,12 +53,14 @@ def collect_folds(*evaluated: FoldEvaluation | Rates | None) -> tuple[int, ...]:
 
 
 def summarise(
-    folds: Folds,
+    folds: Folds, evaluation: EvaluationSettings, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, RunSummary, str, str]:
     """Summarise the folds on disk and log the run's result.
 
     Args:
         folds: All folds on disk.
+        evaluation: The parameters of evaluation.
+        seed: Of the draws of subjects.
 
     Returns:
         F1 by AU and average as a table, every score as a table, the summary, and F1 as LaTeX
@@ -68,7 +72,22 @@ def summarise(
         for name in ("finetuned", "scratch")
         if all(name in fold.predictions for fold in folds.values())
     }
-    summary = with_sets(summarise_folds(evaluations, predictions=predictions), predictions)
+    together = replace(
+        summarise_folds(evaluations, predictions=predictions),
+        person_centred=score_person_centred(
+            {
+                number: (
+                    fold.read_predictions(fold.validation["finetuned"]),
+                    fold.read_predictions(fold.raw["finetuned"]),
+                    fold.read_predictions(),
+                )
+                for number, fold in folds.items()
+            },
+            evaluation.treatment,
+            seed,
+        ),
+    )
+    summary = with_sets(together, predictions)
     for warning in summary.warnings:
         logger.warning(warning)
     return (
@@ -171,6 +190,16 @@ def write_report(
             else "",
             " (rendered faces)" if summary.rendered else "",
         )
+        if summary.person_centred is not None:
+            gain = summary.person_centred.gains["f1"].averages[name].mean_of_folds
+            logger.info(
+                "%s, person-centred, which takes unlabelled test frames: F1 %+.3f (%+.3f to "
+                "%+.3f)",
+                name,
+                gain.value,
+                gain.low,
+                gain.high,
+            )
     recipe = training.recipe.model_dump(mode="json", exclude_unset=True)
     return render_report(
         summary,
