@@ -1,10 +1,17 @@
 """Train facial action unit classifiers: noisy pre-training, expert fine-tuning."""
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+if sys.platform == "win32":
+    raise ImportError(
+        "Action Units runs on Linux and macOS: its locks and signals are those of POSIX. On "
+        "Windows, install it in WSL 2, the Windows Subsystem for Linux."
+    )
 
 # Read once, when the libraries are loaded, so this comes before any of them. OpenMP's threads
 # wait for each other by spinning for a long time, which on a machine with other work makes two
