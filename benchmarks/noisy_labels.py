@@ -48,6 +48,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "rates, intensities": PLAIN | {"error_rates": 0.001, "intensity_weight": 1.0},
     "early learning": PLAIN | {"early_learning": {"strength": 1.0}},
     "soft targets": PLAIN | {"soft_targets": {"curve": "logistic"}},
+    "student": {},  # of the default's network of each fold
 }
 METRICS = ("f1", "average_precision")
 
@@ -80,6 +81,7 @@ def training_of(way: str, seed: int, epochs: int | None, threads: int | None) ->
     """The configured recipe with a way's options in pre-training."""
     recipe = yaml.safe_load(RECIPES.read_text())["recipes"]["modern"]
     recipe["pretrain"] |= WAYS[way] | ({} if epochs is None else {"epochs": epochs})
+    recipe["student"] = 0.5 if way == "student" else 0.0
     return TrainingConfig(
         name="modern",
         recipe=RecipeConfig.read(recipe),

@@ -146,7 +146,7 @@ def train_and_test(
     pretrained = pretrain(web, folder / "pretrain", training)[0]
     answers = {}
     for fold, who in splits_of(disfa, training.seed).items():
-        tuned = finetune(disfa, who, pretrained, folder / f"fold{fold}", training)
+        tuned = finetune(disfa, who, pretrained, folder / f"fold{fold}", training, web)
         asked = predict_test_subjects(tuned[0], disfa, who, "auto")
         limits = FittedThresholds.from_json(tuned[1], disfa.aus)
         answers[fold] = Predictions.read(asked, limits.values)

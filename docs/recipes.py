@@ -20,7 +20,7 @@ HEAD = """# Recipes
 A recipe is a network and how each stage trains it. `conf/base/parameters_recipes.yml` has two:
 `modern`, the default, and `fg2020`, the paper's. `--params recipe=fg2020` chooses one for a run;
 `--params recipes.modern.finetune.epochs=20` changes one option of it; a recipe of your own goes into
-`conf/local/parameters_recipes.yml` under a name of its own, with the same five parts:
+`conf/local/parameters_recipes.yml` under a name of its own, with the same parts:
 
 | part | what it is |
 |---|---|
@@ -29,6 +29,7 @@ A recipe is a network and how each stage trains it. `conf/base/parameters_recipe
 | `finetune` | how it learns 12 AUs from DISFA, starting from the pre-trained weights |
 | `from_scratch` | how the comparison without pre-training learns them |
 | `flip_average` | `true`: a face is asked about together with its mirror image, logits averaged |
+| `student` | 0, or the part of a web label that comes from the fold's own network, of which a second one then learns |
 
 Every option is checked before anything is computed: a misspelt name or an impossible value is
 refused with what there is. This page is written from the code by `python docs/recipes.py`.

@@ -15,6 +15,7 @@ import pandas as pd
 from action_units.config import TrainingConfig
 from action_units.errors import ConfigurationError
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
+from action_units.evaluation.predictions import check_not_trained_on_test
 from action_units.faces.store import FaceStore
 from action_units.hints import command
 from action_units.labels.action_units import au_columns
@@ -24,6 +25,8 @@ from action_units.models.trained import TrainedModel
 Split = dict[str, Any]
 Tuned = tuple[TrainedModel, dict[str, Any], pd.DataFrame, pd.DataFrame]
 
+_DESCRIPTIONS = {"finetuned": "Fine-tuning", "teacher": "Fine-tuning a teacher"}
+_OF_TEACHER = ("protocol", "fold", "subjects")
 _COLUMNS = ("image", "subject", "recording", "frame", "origin", "set")
 
 
@@ -44,6 +47,20 @@ def pretrain(
     Raises:
         ConfigurationError: The faces were packed with another ``face_size``.
     """
+    model, curve = _pretrain(faces, faces.labels, checkpoints, training, "Pre-training", {})
+    people = faces.table.groupby(["subject", "split"], as_index=False).size()
+    people.columns = pd.Index(["identity", "split", "photographs"])
+    return model, curve, people
+
+
+def _pretrain(
+    faces: FaceStore,
+    labels: npt.NDArray[np.generic],
+    checkpoints: Path,
+    training: TrainingConfig,
+    description: str,
+    provenance: Mapping[str, Any],
+) -> tuple[TrainedModel, pd.DataFrame]:
     from action_units.training.data import intensities_of, probabilities_of
     from action_units.training.job import TrainingJob
     from action_units.training.train import train
@@ -54,7 +71,7 @@ def pretrain(
         training.recipe.network,
         training.recipe.pretrain,
         faces.faces,
-        faces.labels,
+        labels,
         ~held_out,
         held_out,
         faces.aus,
@@ -66,18 +83,17 @@ def pretrain(
         intensities=intensities_of(faces.table, faces.aus),
         probabilities=probabilities_of(faces.table, faces.aus),
         checkpoint_folder=checkpoints,
-        description="Pre-training",
+        description=description,
         provenance={
             "stage": "pretrain",
             "recipe": training.name,
             "faces": faces.notes.get("faces"),
             **annotators_of(faces.table),
+            **provenance,
         },
     )
     result = train(job, restart=training.restart)
-    people = faces.table.groupby(["subject", "split"], as_index=False).size()
-    people.columns = pd.Index(["identity", "split", "photographs"])
-    return result.model, result.curve, people
+    return result.model, result.curve
 
 
 def finetune(
@@ -86,8 +102,12 @@ def finetune(
     pretrained: TrainedModel | None,
     checkpoints: Path,
     training: TrainingConfig,
+    web: FaceStore | None = None,
 ) -> Tuned:
     """Give the pre-trained network a new head and train all of it on expert codes.
+
+    Where the recipe has a student, the result is the teacher that relabels the web set, and a
+    network that was pre-trained on that is fine-tuned in its place.
 
     Args:
         faces: Of the coded sets.
@@ -96,16 +116,72 @@ def finetune(
             weights.
         checkpoints: Folder of the states of all folds' networks.
         training: The recipe, the seed and the machine.
+        web: Faces of the web sets; a student needs them.
 
     Returns:
         The model of the coded AUs, its thresholds, its training curve, and its predictions of
         the validation subjects, on whom epoch and thresholds were chosen.
 
     Raises:
-        ConfigurationError: The faces were packed with another ``face_size``, or the
-            pre-trained network is another than the recipe's.
+        ConfigurationError: The faces were packed with another ``face_size``, the pre-trained
+            network is another than the recipe's, or there is nothing to relabel.
     """
+    part = training.recipe.student
+    if part and pretrained is not None:
+        if web is None:
+            raise ConfigurationError(
+                f"recipes.{training.name}.student is {part:g}, but the web set's faces are "
+                f"not here; run {command('preprocess')} first, or set it to 0."
+            )
+        teacher = _train(faces, split, pretrained, checkpoints, training, "teacher")[0]
+        labels = relabelled(web, teacher, split, part, training.machine.device)
+        pretrained, _ = _pretrain(
+            web,
+            labels,
+            checkpoints / f"fold{split['fold']}_student",
+            training,
+            f"Pre-training a student, fold {split['fold']}",
+            {"student": part, **{name: teacher.provenance[name] for name in _OF_TEACHER}},
+        )
     return _train(faces, split, pretrained, checkpoints, training, "finetuned")
+
+
+def relabelled(
+    web: FaceStore, teacher: TrainedModel, split: Split, part: float, device: str
+) -> npt.NDArray[np.float32]:
+    """What a student learns: the web set's labels, moved towards a teacher's probabilities.
+
+    Noisy student (Xie et al. 2020, arXiv 1911.04252). Labels of AUs that the teacher does not
+    know, and those of held-out identities, by which the epoch is chosen, stay as they are.
+
+    Args:
+        web: The faces, with a column ``split``.
+        teacher: A network of the fold.
+        split: The fold's subjects; what a teacher has seen of a test subject, its student
+            would hand on.
+        part: The teacher's share of a label, from 0 to 1.
+        device: Where to compute.
+
+    Returns:
+        float32 (N, A); negative where an AU that the teacher does not know has no label.
+
+    Raises:
+        ConfigurationError: The teacher was trained or chosen on a test subject of the fold.
+    """
+    from action_units.training.inference import predict
+
+    check_not_trained_on_test(teacher.provenance, split["test"])
+    labels = web.labels.astype(np.float32)
+    learned = np.flatnonzero((web.table["split"] != "test").to_numpy())
+    not_learned = teacher.provenance.get("not_scored", {}).get("training", ())
+    common = [au for au in web.aus if au in teacher.aus and au not in not_learned]
+    here, there = [web.aus.index(au) for au in common], [teacher.aus.index(au) for au in common]
+    probabilities = predict(teacher, web.faces[learned], device)[:, there]
+    cells = (learned[:, None], np.array(here))
+    known = labels[cells] != MISSING
+    mixed = part * probabilities + (1.0 - part) * labels[cells]
+    labels[cells] = np.where(known, mixed, MISSING)
+    return labels
 
 
 def train_from_scratch(
@@ -143,7 +219,7 @@ def _train(
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
     not_scored = _not_scored(known, ~validation)
-    what = "Training from scratch" if pretrained is None else "Fine-tuning"
+    what = "Training from scratch" if pretrained is None else _DESCRIPTIONS[network]
     state = checkpoints / f"fold{split['fold']}_{network}"
     job = TrainingJob(
         training.recipe.network,
@@ -171,7 +247,7 @@ def _train(
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
             **({"not_scored": not_scored} if not_scored else {}),
-            **_annotators(pretrained),
+            **_labels_of(pretrained),
         },
     )
     result = train(job, restart=training.restart)
@@ -288,7 +364,7 @@ def _not_scored(faces: FaceStore, training: npt.NDArray[np.bool_]) -> dict[str, 
     }
 
 
-def _annotators(pretrained: TrainedModel | None) -> dict[str, list[str]]:
+def _labels_of(pretrained: TrainedModel | None) -> dict[str, Any]:
     """Who labelled the faces of pre-training, where that is not OpenFace alone."""
     known = {} if pretrained is None else pretrained.provenance
-    return {"annotators": known["annotators"]} if "annotators" in known else {}
+    return {name: known[name] for name in ("annotators", "student") if name in known}

@@ -44,6 +44,7 @@ def test_labels_are_of_the_right_photographs(web, noise):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_way_changes_pretraining_alone(way):
     ours, default = (training_of(name, 20, None, 1).recipe for name in (way, "default"))
-    assert (ours.pretrain == default.pretrain) == (way == "default")
+    assert (ours.pretrain == default.pretrain) == (way in ("default", "student"))
+    assert bool(ours.student) == (way == "student")
     assert ours.pretrain.epochs == default.pretrain.epochs
     assert (ours.network, ours.finetune) == (default.network, default.finetune)

@@ -277,6 +277,11 @@ class RecipeConfig(Settings):
     """How it learns 12 AUs from DISFA, starting from the pre-trained weights."""
     from_scratch: Recipe
     """How the comparison without pre-training learns them."""
+    student: Float01 = 0.0
+    """Noisy student (Xie et al. 2020, 1911.04252): each fold's network relabels the web set, so
+    that this part of a label is the network's probability and the rest the annotator's; a new
+    network is pre-trained on that and fine-tuned in its place. It takes a pre-training for each
+    fold; 0 turns it off."""
     flip_average: bool
     """Whether predictions are averaged over each face and its horizontal flip (test-time
     augmentation)."""

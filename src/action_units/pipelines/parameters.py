@@ -100,6 +100,11 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
 
     training: TrainingConfig = parameters.to_params()["training"]
     recipe, name = training.recipe, f"recipes.{training.name}"
+    if "study" in stages and recipe.student:
+        raise ConfigurationError(
+            f"{name}.student is {recipe.student:g}, but the study has one pre-training for all "
+            "folds; set it to 0."
+        )
     with error_context(f"{name}.network with face_size={parameters.face_size}"):
         check_network(recipe.network)
     runs = {

@@ -20,7 +20,7 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     return fold_pipelines(
         _fold,
         shape.folds,
-        shared={"coded_faces", "pretrained_model", "fold_checkpoints"},
+        shared={"coded_faces", "pretrained_model", "pretraining_faces", "fold_checkpoints"},
         tag="finetune",
     )
 
@@ -42,6 +42,7 @@ def _fold(fold: int) -> list[Node]:
                 "pretrained_model",
                 "fold_checkpoints",
                 "params:training",
+                "pretraining_faces",
             ],
             _outputs("finetuned"),
             name="finetune",
