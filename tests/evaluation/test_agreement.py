@@ -1,10 +1,11 @@
-"""ICC(3,1), PCC and MAE against other ways to them."""
+"""ICC(3,1), PCC, MAE and MSE, their floors and the confusion of levels, against other ways."""
 
 import numpy as np
 import pytest
 from scipy.stats import pearsonr
+from sklearn import metrics as sk
 
-from action_units.evaluation.agreement import subject_agreement
+from action_units.evaluation.agreement import level_confusion, subject_agreement
 
 
 def data(n: int = 400) -> tuple[np.ndarray, ...]:
@@ -28,9 +29,12 @@ def anova_icc(x: np.ndarray, y: np.ndarray) -> float:
 
 def test_a_resample_is_the_textbook_on_repeated_frames():
     coded, estimates, who = data()
-    found = subject_agreement(coded, estimates, who, 5)
+    means = np.where(who[:, None] < 2, [0.4, 1.9], [0.5, 2.1])  # as of two folds
+    found = subject_agreement(coded, estimates, who, 5, means)
     times = np.random.default_rng(0).multinomial(5, [0.2] * 5, 20).astype(float)
-    icc, pcc, mae = found.icc(times), found.pcc(times), found.mae(times)
+    icc, pcc, mae, mse = (
+        metric(times) for metric in (found.icc, found.pcc, found.mae, found.mse)
+    )
     for row, drawn in enumerate(times):
         rows = np.repeat(np.arange(len(who)), drawn.astype(int)[who])
         for column in range(2):
@@ -39,6 +43,15 @@ def test_a_resample_is_the_textbook_on_repeated_frames():
             assert icc[row, column] == pytest.approx(anova_icc(x, y), abs=1e-12)
             assert pcc[row, column] == pytest.approx(pearsonr(x, y).statistic, abs=1e-12)
             assert mae[row, column] == pytest.approx(np.abs(x - y).mean(), abs=1e-12)
+            assert mse[row, column] == pytest.approx(sk.mean_squared_error(x, y), abs=1e-12)
+            floors = {"zero": np.zeros_like(x), "mean": means[kept, column]}
+            for name, floor in floors.items():
+                errors = [
+                    getattr(found, f"{metric}_of_{name}")(times)[row, column]
+                    for metric in ("mae", "mse")
+                ]
+                expected = sk.mean_absolute_error(x, floor), sk.mean_squared_error(x, floor)
+                assert errors == pytest.approx(expected, abs=1e-12)
 
 
 def test_consistency_forgives_an_offset_and_the_distance_does_not():
@@ -86,3 +99,23 @@ def test_without_intensities_everything_is_undefined():
     found = subject_agreement(nothing, np.zeros((3, 1)), np.zeros(3, int), 1)
     once = np.ones((1, 1))
     assert np.isnan([found.icc(once), found.pcc(once), found.mae(once)]).all()
+
+
+def test_the_mean_floor_is_undefined_where_the_mean_is_not_known():
+    coded, estimates, who = data()
+    once = np.ones((1, 5))
+    assert np.isnan(subject_agreement(coded, estimates, who, 5).mae_of_mean(once)).all()
+    means = np.broadcast_to([np.nan, 1.0], coded.shape)
+    found = subject_agreement(coded, estimates, who, 5, means).mse_of_mean(once)
+    np.testing.assert_array_equal(np.isnan(found[0]), [True, False])
+
+
+def test_levels_are_confused_as_scikit_learn_counts_them():
+    coded, estimates, _ = data()
+    estimates[3, 1] = np.nan
+    found = level_confusion(coded, estimates)
+    for column in range(2):
+        kept = ~np.isnan(coded[:, column]) & ~np.isnan(estimates[:, column])
+        x, y = np.rint(coded[kept, column]), np.rint(estimates[kept, column])
+        expected = sk.confusion_matrix(x, y, labels=range(6))
+        np.testing.assert_array_equal(found[column], expected)

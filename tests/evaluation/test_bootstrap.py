@@ -18,6 +18,7 @@ from action_units.evaluation.subject_statistics import (
 )
 
 AUS = (1, 2, 4, 12)
+OF_INTENSITIES = [name for name, metric in METRICS.items() if metric.source == "agreement"]
 
 
 def answers(n_subjects: int = 5, frames: int = 60, seed: int = 0) -> Predictions:
@@ -40,7 +41,12 @@ def answers(n_subjects: int = 5, frames: int = 60, seed: int = 0) -> Predictions
         frames=np.tile(np.arange(frames), n_subjects)[order],
         recordings=who[order],
         intensities=intensities[order],
+        estimates=5 * probabilities[order] ** 2,
+        training_means=np.broadcast_to([0.2, 0.7, 1.1, 0.1], labels.shape),
     )
+
+
+INTENSITIES = ("intensities", "estimates", "training_means")
 
 
 def repeated(given: Predictions, times: np.ndarray) -> Predictions:
@@ -53,7 +59,7 @@ def repeated(given: Predictions, times: np.ndarray) -> Predictions:
     ]
     rows = np.concatenate([rows for rows, _ in parts])
     names = np.concatenate([np.full(len(rows), name) for rows, name in parts])
-    columns = ("labels", "probabilities", "predicted", "frames", "intensities")
+    columns = ("labels", "probabilities", "predicted", "frames", *INTENSITIES)
     chosen = {name: getattr(given, name)[rows] for name in columns}
     return replace(given, **chosen, subjects=names, recordings=names)
 
@@ -86,7 +92,7 @@ def test_the_order_of_the_frames_does_not_matter():
         **{
             name: getattr(given, name)[::-1]
             for name in ("labels", "probabilities", "predicted", "subjects", "frames",
-                         "recordings", "intensities")
+                         "recordings", *INTENSITIES)
         },
     )  # fmt: skip
     first, second = (subject_statistics(part).resampled([0], 50) for part in (given, turned))
@@ -131,8 +137,14 @@ def test_what_the_data_lacks_is_told():
     bare = reasons(replace(given, frames=None, intensities=None))[0]
     assert bare == {
         "f1_event": "frames without a number of their own",
-        **dict.fromkeys(["icc", "pcc", "mae"], "no intensities in the data"),
+        **dict.fromkeys(OF_INTENSITIES, "no intensities, coded or estimated"),
     }
+    assert reasons(replace(given, estimates=None))[0] == dict.fromkeys(
+        OF_INTENSITIES, "no intensities, coded or estimated"
+    )
+    assert reasons(replace(given, training_means=None))[0] == dict.fromkeys(
+        ["mae_of_mean", "mse_of_mean"], "the training subjects' mean is not known"
+    )
     same = np.where(np.isnan(given.intensities), np.nan, 2.0)
     assert reasons(replace(given, intensities=same))[0] == {
         "pcc": "the same intensity in every frame, coded or predicted"

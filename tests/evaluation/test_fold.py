@@ -268,7 +268,7 @@ def test_an_au_that_nobody_shows_is_undefined_and_says_why():
     assert row["brier_low"] < row["brier"] < row["brier_high"]
     why = reasons(row)
     assert {why[name] for name in undefined} == {"no positive frame"}
-    assert why["icc"] == "no intensities in the data"
+    assert why["icc"] == "no intensities, coded or estimated"
     assert "precision" not in why
     defined = averages.set_index("average").loc["12 AUs"]
     assert (defined["auc_defined"], defined["precision_defined"], defined["icc_defined"]) == (

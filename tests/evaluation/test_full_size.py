@@ -11,6 +11,7 @@ import pytest
 
 from action_units.evaluation.fold import FoldEvaluation, evaluate_predictions
 from action_units.evaluation.report.report import render_report
+from action_units.evaluation.subject_statistics import METRICS
 from action_units.evaluation.summary import summarise
 from action_units.labels.action_units import DISFA_AUS, EIGHT_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, FG2020, split_subjects
@@ -106,7 +107,8 @@ def test_baselines_across_folds_are_averaged_and_pooled_apart(run, counted):
 
 def test_every_metric_of_frames_has_a_value_and_an_interval(run):
     table = run.metrics_table().set_index(["measure", "name"])
-    absent = {"icc", "pcc", "mae"}  # these files have no intensities
+    # These files have no intensities.
+    absent = {name for name, metric in METRICS.items() if metric.source == "agreement"}
     for measure in run.metrics["finetuned"]:
         rows = table.loc[measure]
         assert rows["mean_of_folds"].isna().all() == (measure in absent), measure
@@ -114,7 +116,7 @@ def test_every_metric_of_frames_has_a_value_and_an_interval(run):
     known = table[~table.index.get_level_values(0).isin(absent)]
     assert known[["mean_low", "mean_high", "pooled"]].notna().all(axis=None)
     assert (known["kept"] > 900).all()
-    assert (table.loc["icc", "why"] == "no intensities in the data").all()
+    assert (table.loc["icc", "why"] == "no intensities, coded or estimated").all()
     json.dumps(run.to_json(), allow_nan=False)
 
 

@@ -42,7 +42,16 @@ def example(seed: int) -> Predictions:
     who = np.repeat(SUBJECTS, FRAMES)
     names = [f"{one}/{number % 2}" for one, number in zip(who, frame, strict=True)]
     return Predictions(
-        AUS, labels, p, p >= 0.5, who, frame // 2, np.array(names), intensities=intensities
+        AUS,
+        labels,
+        p,
+        p >= 0.5,
+        who,
+        frame // 2,
+        np.array(names),
+        intensities=intensities,
+        estimates=4 * p,
+        training_means=np.full(p.shape, 0.8),
     )
 
 
@@ -50,7 +59,9 @@ def take(predictions: Predictions, rows: np.ndarray, columns: list[int]) -> Pred
     parts = {
         name: getattr(predictions, name)[rows] for name in ("subjects", "frames", "recordings")
     }
-    two = ("labels", "probabilities", "predicted", "intensities")
+    two = (
+        "labels", "probabilities", "predicted", "intensities", "estimates", "training_means"
+    )  # fmt: skip
     parts |= {name: getattr(predictions, name)[rows][:, columns] for name in two}
     return Predictions(tuple(AUS[column] for column in columns), **parts)
 
@@ -175,15 +186,15 @@ def test_a_report_counts_the_frames_and_subjects_that_are_scored():
 
 
 def test_an_au_that_no_frame_is_scored_for_is_undefined_with_its_reason():
-    table = made_up_predictions(aus=AUS).assign(AU04=-1, AU01_r=1.0, AU04_r=np.nan)
+    table = made_up_predictions(aus=AUS).assign(AU04=-1, AU01_r=1.0, AU04_r=np.nan, AU01_e=1.0)
     report = evaluate_predictions(table, thresholds_at(0.5, 3))
     row = report.au_table.iloc[1]
     assert (row["n"], row["n_subjects"], row["support"]) == (0, 0, 0)
-    undefined = set(METRICS) - {"icc", "pcc", "mae"}
+    intensity = {name for name in METRICS if METRICS[name].source == "agreement"}
     why = reasons(row)
     assert row[sorted(METRICS)].isna().all()
-    assert {why[name] for name in undefined} == {"not scored in any frame"}
-    assert {why[name] for name in ("icc", "pcc", "mae")} == {"no frame with an intensity"}
+    assert {why[name] for name in set(METRICS) - intensity} == {"not scored in any frame"}
+    assert {why[name] for name in intensity} == {"no frame with an intensity"}
     assert report.averages["f1_defined"].tolist() == [2]
     summary = score_folds({1: Predictions.read(table, [0.5] * 3, AUS)}).scores()["f1"]
     assert summary.aus[4].mean_of_folds.why == "not scored in any frame"
@@ -249,7 +260,7 @@ def test_the_metrics_are_scikit_learns_on_what_is_scored(column):
     holed = masked(whole, mask, column)
     values = subject_statistics(holed).values
     y, p = whole.labels[~mask, column], whole.probabilities[~mask, column]
-    called = p >= 0.5
+    called, coded = p >= 0.5, whole.intensities[~mask, column]
     expected = {
         "f1": sk.f1_score(y, called),
         "precision": sk.precision_score(y, called),
@@ -257,7 +268,10 @@ def test_the_metrics_are_scikit_learns_on_what_is_scored(column):
         "average_precision": sk.average_precision_score(y, p),
         "mcc": sk.matthews_corrcoef(y, called),
         "brier": sk.brier_score_loss(y, p),
-        "mae": sk.mean_absolute_error(whole.intensities[~mask, column], 5 * p),
+        "mae": sk.mean_absolute_error(coded, 4 * p),
+        "mse": sk.mean_squared_error(coded, 4 * p),
+        "mae_of_zero": sk.mean_absolute_error(coded, np.zeros_like(p)),
+        "mse_of_mean": sk.mean_squared_error(coded, np.full_like(p, 0.8)),
     }
     for name, value in expected.items():
         assert values[name][column] == pytest.approx(value, abs=1e-12), name

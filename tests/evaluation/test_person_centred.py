@@ -64,7 +64,6 @@ def test_gains_are_paired_with_the_headline():
     for found, expected in ((SCORES.metrics, ours), (SCORES.gains, ours - headline)):
         assert found["f1"] == expected.scores()["f1"]
         assert found["auc"] == expected.scores()["auc"]
-        assert "icc" not in found  # intensities are never person-centred
     gain = SCORES.gains["f1"].averages["4 AUs"].mean_of_folds
     assert gain.low > 0  # what was planted is found
     assert {one.quantile for one in SCORES.choices.values()} <= {0.25, 0.5}

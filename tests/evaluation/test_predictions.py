@@ -30,17 +30,23 @@ def test_a_table_is_taken_apart():
     np.testing.assert_array_equal(found.recordings, table["subject"])
     np.testing.assert_array_equal(found.predicted, found.probabilities >= limits)
     assert found.intensities is None
-    np.testing.assert_array_equal(found.estimates, 5 * found.probabilities)
+    assert found.estimates is found.training_means is None
 
 
 def test_what_the_data_has_is_taken_too():
     table = made_up_predictions(aus=(1, 12)).assign(
-        AU01_r=[0.0, -1.0, 5.0] * 40, recording=["left", "right"] * 60, set="disfa"
+        AU01_r=[0.0, -1.0, 5.0] * 40,
+        AU12_e=1.5,
+        AU01_m=0.25,
+        recording=["left", "right"] * 60,
+        set="disfa",
     )
     found = Predictions.read(table, [0.5, 0.5])
     assert table["AU01_r"].tolist() == [0.0, -1.0, 5.0] * 40  # not changed by reading it
     np.testing.assert_array_equal(found.intensities[:3, 0], [0.0, np.nan, 5.0])
     assert np.isnan(found.intensities[:, 1]).all()  # this AU has none
+    np.testing.assert_array_equal(found.estimates, [[np.nan, 1.5]] * 120)
+    np.testing.assert_array_equal(found.training_means, [[0.25, np.nan]] * 120)
     assert set(found.recordings) == {f"{s}/{e}" for s in GROUPS[0] for e in ("left", "right")}
     two = Predictions.read(table.assign(set=["disfa"] * 60 + ["plus"] * 60), [0.5, 0.5])
     assert two.recordings[[0, -1]].tolist() == ["SN001/disfa/left", "SN003/plus/right"]

@@ -9,6 +9,7 @@ from action_units.config import EvaluationSettings
 from action_units.errors import ConfigurationError
 from action_units.evaluation.postprocessing.thresholds import choose_thresholds
 from action_units.evaluation.predictions import Predictions
+from action_units.faces.store import FaceStore
 from action_units.pipelines.evaluation.nodes import postprocess
 from tests.export.synthetic import synthetic_model
 
@@ -42,9 +43,21 @@ def thresholds():
     ).to_json(AUS)
 
 
-def treated(option, test=TEST):
+SPLIT = {"train": ["A", "B"]}
+
+
+def coded_faces(**intensities):
+    """Faces of two training subjects, four frames each, and of one who validates."""
+    table = pd.DataFrame({"image": [f"{n}.jpg" for n in range(10)]}).assign(
+        subject=["A"] * 4 + ["B"] * 4 + ["V1"] * 2, AU01=0, AU12=0, **intensities
+    )
+    return FaceStore(np.zeros((10, 8, 8), np.uint8), table, AUS)
+
+
+def treated(option, test=TEST, validation=VALIDATION, faces=None):
     evaluation = EvaluationSettings.model_construct(treatment=option)
-    return postprocess(MODEL, test, VALIDATION, thresholds(), evaluation, 3)
+    faces = coded_faces() if faces is None else faces
+    return postprocess(MODEL, test, validation, thresholds(), faces, SPLIT, evaluation, 3)
 
 
 def test_raw_leaves_predictions_and_thresholds_as_they_are():
@@ -82,3 +95,20 @@ def test_what_cannot_be_is_refused():
         treated("best")
     with pytest.raises(ConfigurationError, match="V2"):
         treated("temperature", predictions(["T1", "V2"], 2))
+
+
+@pytest.mark.parametrize("option", ["raw", "temperature"])
+def test_where_one_au_has_intensities_it_alone_is_estimated(option):
+    coded = VALIDATION.assign(AU12_r=3.0 * VALIDATION["AU12"])
+    faces = coded_faces(
+        AU12_r=[0, 1, 2, -1, 0, 0, 0, 4, 5, 5]
+    )  # the last two are not trained on
+    table, postprocessing = treated(option, validation=coded, faces=faces)
+    plain, without = treated(option)
+    assert "intensity" not in without
+    pd.testing.assert_frame_equal(table.drop(columns=["AU12_e", "AU12_m"]), plain)
+    assert (table["AU12_m"] == 1.0).all()
+    curve = postprocessing["intensity"]["aus"]["12"]
+    expected = curve["scale"] * table["AU12_p"].astype(np.float32) ** curve["exponent"]
+    np.testing.assert_allclose(table["AU12_e"], expected, rtol=1e-6, atol=1e-6)
+    assert postprocessing["intensity"]["fitted_on"] == ["V1", "V2", "V3"]

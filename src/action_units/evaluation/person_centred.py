@@ -15,7 +15,6 @@ from action_units.evaluation.postprocessing.postprocessing import (
 )
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import MetricScores, score_folds
-from action_units.evaluation.subject_statistics import METRICS
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class PersonCentredScores:
 
     Attributes:
         choices: By fold.
-        metrics: Every metric but those of intensities, which are not person-centred.
+        metrics: Every metric; intensities have curves of their own, fitted to person-centred
+            probabilities.
         gains: Person-centred minus headline, by metric, paired over subjects.
     """
 
@@ -67,11 +67,13 @@ def score_person_centred(
         ConfigurationError: A subject is both validated and tested on.
     """
     choices, centred = {}, {}
-    for fold, (validation, test, _) in folds.items():
+    for fold, (validation, test, headline) in folds.items():
         person_centred = fit_person_centred(validation, option, seed)
         plain = fit_postprocessing(validation, option, seed)
         steps = replace(plain, person_centred=person_centred)
-        centred[fold] = steps.apply_person_centred(test)
+        centred[fold] = replace(
+            steps.apply_person_centred(test), training_means=headline.training_means
+        )
         centring = person_centred.centring
         references = centring.references(test.probabilities, test.subjects)
         choices[fold] = CentringChoice(
@@ -81,11 +83,5 @@ def score_person_centred(
             int(np.isnan(references).any(axis=1).sum()),
         )
     scores = score_folds(centred, seed)
-    headline = score_folds({fold: part[2] for fold, part in folds.items()}, seed)
-    metrics, gains = scores.scores(), (scores - headline).scores()
-    centred_metrics = [name for name in metrics if METRICS[name].source != "agreement"]
-    return PersonCentredScores(
-        choices,
-        {name: metrics[name] for name in centred_metrics},
-        {name: gains[name] for name in centred_metrics},
-    )
+    plainly = score_folds({fold: part[2] for fold, part in folds.items()}, seed)
+    return PersonCentredScores(choices, scores.scores(), (scores - plainly).scores())

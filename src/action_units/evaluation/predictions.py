@@ -18,7 +18,7 @@ from action_units.evaluation.metrics import MISSING, Bools, Floats, Ints, Labels
 from action_units.labels.action_units import au_columns, aus_of_columns
 
 HIGHEST_INTENSITY = 5.0
-"""FACS' E on DISFA's scale, to which probability 1 is mapped."""
+"""FACS' E on DISFA's scale."""
 
 EPS = 1e-6
 """Probabilities are clipped to [EPS, 1 - EPS] before their logits are averaged."""
@@ -42,6 +42,10 @@ class Predictions:
         recordings: Each frame's video, named with its subject, (N,).
         sets: Each frame's coded set, (N,); where the data says.
         intensities: Coded 0 to 5, NaN where missing, (N, A); where the data has them.
+        estimates: Predicted intensities, NaN for an AU that has none, (N, A); where the model
+            has a curve for them.
+        training_means: Mean coded intensity of the subjects that each frame's network was
+            trained on, NaN where it is not known, (N, A); where the table has it.
     """
 
     aus: tuple[int, ...]
@@ -53,11 +57,8 @@ class Predictions:
     recordings: NDArray[np.str_] | None = None
     sets: NDArray[np.str_] | None = None
     intensities: Floats | None = None
-
-    @property
-    def estimates(self) -> Floats:
-        """Intensities estimated as 5 × probability, (N, A)."""
-        return HIGHEST_INTENSITY * self.probabilities
+    estimates: Floats | None = None
+    training_means: Floats | None = None
 
     @property
     def present_from(self) -> float | None:
@@ -75,8 +76,9 @@ class Predictions:
 
         Args:
             table: Columns subject, ``AU01`` … (1, 0, −1), ``AU01_p`` …; where the data has
-                them frame, recording (one of the subject's videos), set, and ``AU01_r`` …
-                (intensity).
+                them frame, recording (one of the subject's videos), set, ``AU01_r`` …
+                (coded intensity), ``AU01_e`` … (its estimate) and ``AU01_m`` … (the mean of the
+                training subjects).
             thresholds: Present means probability ≥ threshold, (A,).
             aus: All that have a label column by default.
 
@@ -110,7 +112,9 @@ class Predictions:
             frames=_frames(table),
             recordings=videos,
             sets=table["set"].to_numpy().astype(str) if "set" in table else None,
-            intensities=_intensities(table, [f"{name}_r" for name in au_columns(chosen)]),
+            intensities=_intensities(table, chosen, "_r"),
+            estimates=_intensities(table, chosen, "_e"),
+            training_means=_intensities(table, chosen, "_m"),
         )
 
     def select(self, rows: NDArray[Any]) -> Self:
@@ -323,11 +327,12 @@ def _frames(table: pd.DataFrame) -> Ints | None:
     return None if np.isnan(numbers).any() else numbers.astype(np.int64)
 
 
-def _intensities(table: pd.DataFrame, names: Sequence[str]) -> Floats | None:
-    """Intensities, NaN where one is missing; None if no AU has them."""
+def _intensities(table: pd.DataFrame, aus: Sequence[int], ending: str) -> Floats | None:
+    """Intensities of the columns ``AU01{ending}`` …, NaN where missing; None without."""
+    names = [f"{name}{ending}" for name in au_columns(aus)]
     if not any(name in table for name in names):
         return None
-    coded = table.reindex(columns=list(names)).to_numpy(np.float64)
+    coded = table.reindex(columns=names).to_numpy(np.float64)
     coded = np.where(coded == MISSING, np.nan, coded)  # a copy: the table stays as it is
     valid = np.isnan(coded) | ((coded >= 0) & (coded <= HIGHEST_INTENSITY))
     _check(valid, coded, "intensity", "0 to 5, or −1 or NaN where it is missing")

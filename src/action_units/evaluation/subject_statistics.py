@@ -65,7 +65,7 @@ class SubjectStatistics:
         ranks: By AU, for AUC and average precision.
         calibration: For Brier score and ECE.
         events: For F1-event; missing too where frames have no numbers.
-        agreement: For ICC, PCC and MAE; missing too without intensities.
+        agreement: For intensities; missing too where none are coded or none are estimated.
     """
 
     subject_counts: SubjectCounts
@@ -135,9 +135,11 @@ class SubjectStatistics:
     def _why_undefined(self, name: str, au: int, counts: Confusion) -> str:
         if METRICS[name].source == "agreement":
             if self.agreement is None:
-                return "no intensities in the data"
+                return "no intensities, coded or estimated"
             if not self.agreement.n[:, au].any():
                 return "no frame with an intensity"
+            if name in ("mae_of_mean", "mse_of_mean"):
+                return "the training subjects' mean is not known"
             return "the same intensity in every frame, coded or predicted"
         if counts.n[au] == 0:
             return "not scored in any frame"
@@ -262,23 +264,63 @@ METRICS = {
     "icc": Metric(
         "ICC(3,1)",
         "higher",
-        "Consistency of intensity and 5 × probability.",
+        "Consistency of coded and estimated intensity.",
         "agreement",
         SubjectAgreement.icc,
     ),
     "pcc": Metric(
         "PCC",
         "higher",
-        "Correlation of intensity and 5 × probability.",
+        "Correlation of coded and estimated intensity.",
         "agreement",
         SubjectAgreement.pcc,
     ),
     "mae": Metric(
         "MAE",
         "lower",
-        "Mean absolute difference of intensity and 5 × probability.",
+        "Mean absolute difference of coded and estimated intensity.",
         "agreement",
         SubjectAgreement.mae,
+        of_positives=False,
+    ),
+    "mse": Metric(
+        "MSE",
+        "lower",
+        "Mean squared difference of coded and estimated intensity.",
+        "agreement",
+        SubjectAgreement.mse,
+        of_positives=False,
+    ),
+    "mae_of_zero": Metric(
+        "MAE, always 0",
+        "",
+        "Baseline: MAE of the intensity 0 in every frame.",
+        "agreement",
+        SubjectAgreement.mae_of_zero,
+        of_positives=False,
+    ),
+    "mse_of_zero": Metric(
+        "MSE, always 0",
+        "",
+        "Baseline: MSE of the intensity 0 in every frame.",
+        "agreement",
+        SubjectAgreement.mse_of_zero,
+        of_positives=False,
+    ),
+    "mae_of_mean": Metric(
+        "MAE, mean",
+        "",
+        "Baseline: MAE of the training subjects' mean intensity in every frame.",
+        "agreement",
+        SubjectAgreement.mae_of_mean,
+        of_positives=False,
+    ),
+    "mse_of_mean": Metric(
+        "MSE, mean",
+        "",
+        "Baseline: MSE of the training subjects' mean intensity in every frame.",
+        "agreement",
+        SubjectAgreement.mse_of_mean,
         of_positives=False,
     ),
     "prevalence": Metric(
@@ -298,8 +340,10 @@ def subject_statistics(predictions: Predictions) -> SubjectStatistics:
     ids, index = np.unique(predictions.subjects, return_inverse=True)  # (S,), (N,)
     n, y, p = ids.size, predictions.labels, predictions.probabilities
     agreement = None
-    if predictions.intensities is not None:
-        agreement = subject_agreement(predictions.intensities, predictions.estimates, index, n)
+    if predictions.intensities is not None and predictions.estimates is not None:
+        agreement = subject_agreement(
+            predictions.intensities, predictions.estimates, index, n, predictions.training_means
+        )
     counts = _confusion_by_subject(y, predictions.predicted, index, n)
     return SubjectStatistics(
         subject_counts=SubjectCounts(tuple(ids.tolist()), counts),

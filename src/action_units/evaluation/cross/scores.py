@@ -118,14 +118,21 @@ def common_aus(
 def ensemble(networks: Networks) -> NetworkPredictions:
     """All networks as one: each face by the networks that are tested on it.
 
-    Probabilities and thresholds are σ(mean logit) of theirs. The rows are sorted by image, and
-    `thresholds` is the mean over all networks, which calls a face that all are tested on.
+    Probabilities and thresholds are σ(mean logit) of theirs, intensities the mean. The rows
+    are sorted by image, and `thresholds` is the mean over all networks, which calls a face that
+    all are tested on.
     """
     images = np.concatenate([one.images for one in networks.values()])
     names, row, count = np.unique(images, return_inverse=True, return_counts=True)
     n_aus = len(next(iter(networks.values())).predictions.aus)
     first: dict[str, Any] = {}
     sums = np.zeros((2, len(names), n_aus))  # logits of probabilities and thresholds
+    every = [one.predictions for one in networks.values()]
+    means = {
+        name: np.zeros((len(names), n_aus))
+        for name in ("estimates", "training_means")
+        if all(getattr(part, name) is not None for part in every)
+    }
     start = 0
     for one in networks.values():
         own = row[start : start + len(one.images)]
@@ -133,13 +140,15 @@ def ensemble(networks: Networks) -> NetworkPredictions:
         p = one.predictions.probabilities
         both = np.stack([p, np.broadcast_to(one.thresholds, p.shape)])
         sums[:, own] += logit(np.clip(both, EPS, 1 - EPS))
+        for name, total in means.items():
+            total[own] += getattr(one.predictions, name) / count[own, None]
         for name, value in vars(one.predictions).items():
-            if name != "aus" and value is not None:
+            if name not in ("aus", "estimates", "training_means") and value is not None:
                 shape = (len(names), *value.shape[1:])
                 first.setdefault(name, np.empty(shape, value.dtype))[own] = value
     p, limits = expit(sums / count[None, :, None])
     rounded = p.astype(np.float32)  # as prediction does, so that calls are the same
-    values = first | {"probabilities": rounded.astype(np.float64)}
+    values = first | means | {"probabilities": rounded.astype(np.float64)}
     alone = np.asarray(first["predicted"])
     values["predicted"] = np.where(count[:, None] == 1, alone, rounded >= limits)
     thresholds = mean_logit(np.array([one.thresholds for one in networks.values()]))

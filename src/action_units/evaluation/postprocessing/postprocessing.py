@@ -2,7 +2,8 @@
 
 Three steps in this order, each fitted on validation subjects: smoothing along the video,
 calibration, thresholds. Only thresholds are needed; `comparison.gain_table` measures on the
-test subjects what the others gain.
+test subjects what the others gain. Where the data has intensities, a curve fitted on the
+same subjects then gives expected intensities.
 
 Besides, a network can have the same steps fitted to person-centred probabilities, for those who
 ask for them. These need unlabelled frames of the person and are never used otherwise.
@@ -17,13 +18,14 @@ from numpy.typing import ArrayLike
 
 from action_units.config import PostprocessingOption
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.evaluation.metrics import Floats
+from action_units.evaluation.metrics import Bools, Floats
 from action_units.evaluation.postprocessing.calibration import (
     Calibration,
     calibration_from_json,
     fit_isotonic,
     fit_temperature,
 )
+from action_units.evaluation.postprocessing.intensity import IntensityCurve, fit_intensity
 from action_units.evaluation.postprocessing.person_centred import (
     PersonCentring,
     fit_person_centring,
@@ -53,12 +55,15 @@ class Postprocessing:
         thresholds: Of the probabilities after the other two steps.
         smoothing: Along the video; a window of 1 changes nothing.
         calibration: If there is one.
+        intensity: From probabilities after the other steps to intensities, where the data has
+            some.
         person_centred: The same steps of person-centred probabilities, where they were fitted.
     """
 
     thresholds: FittedThresholds
     smoothing: Smoothing = field(default_factory=Smoothing)
     calibration: Calibration | None = None
+    intensity: IntensityCurve | None = None
     person_centred: "PersonCentred | None" = None
 
     def apply(self, predictions: Predictions) -> Predictions:
@@ -72,12 +77,11 @@ class Postprocessing:
         p = self.probabilities(
             predictions.probabilities, predictions.recordings, predictions.frames
         )
-        return replace(predictions, probabilities=p, predicted=p >= self.thresholds.values)
+        called = replace(predictions, probabilities=p, predicted=p >= self.thresholds.values)
+        return self._with_intensities(called)
 
     def apply_person_centred(self, predictions: Predictions) -> Predictions:
         """As `apply`, relative to all frames of each subject; their labels are not read.
-
-        Intensities are left out: they are estimated from probabilities that are not centred.
 
         Raises:
             ConfigurationError: Nothing person-centred was fitted, or a step was fitted on one
@@ -94,14 +98,38 @@ class Postprocessing:
         self.check_new(subjects)
         self.person_centred.steps.check_new(subjects)
         check_not_fitted_on_test(centring.fitted_on, subjects, "the person's centring")
+        references = centring.references(raw, predictions.subjects)
         p, thresholds = self.relative_to(
-            centring.references(raw, predictions.subjects),
-            raw,
-            predictions.recordings,
-            predictions.frames,
+            references, raw, predictions.recordings, predictions.frames
         )
         called = replace(predictions, probabilities=p, predicted=p >= thresholds)
-        return replace(called, intensities=None)
+        return self._with_intensities(called, ~np.asarray(np.isnan(references).any(axis=1)))
+
+    def _with_intensities(
+        self, predictions: Predictions, centred: Bools | None = None
+    ) -> Predictions:
+        estimates = self.intensities(predictions.probabilities, centred)
+        if estimates is None or self.intensity is None:
+            return predictions
+        means = np.broadcast_to(np.array(self.intensity.training_mean), estimates.shape)
+        return replace(predictions, estimates=estimates, training_means=means)
+
+    def intensities(self, probabilities: Floats, centred: Bools | None = None) -> Floats | None:
+        """Expected intensities, 0 to 5, (N, A); None where the data has none.
+
+        Person-centred probabilities have a curve of their own, fitted to such probabilities.
+
+        Args:
+            probabilities: As `probabilities` or `relative_to` gives them, (N, A).
+            centred: Which frames are person-centred, (N,); none by default.
+        """
+        if self.intensity is None:
+            return None
+        estimates = self.intensity.apply(probabilities)
+        if centred is not None and self.person_centred is not None:
+            curve = self.person_centred.steps.intensity or self.intensity
+            estimates[centred] = curve.apply(probabilities[centred])
+        return estimates
 
     def check_new(self, subjects: Sequence[str]) -> None:
         """Raise ConfigurationError if a step was fitted on one of these subjects."""
@@ -109,6 +137,8 @@ class Postprocessing:
         check_not_fitted_on_test(self.smoothing.fitted_on, subjects, "the smoothing window")
         if self.calibration is not None:
             check_not_fitted_on_test(self.calibration.fitted_on, subjects, "the calibration")
+        if self.intensity is not None:
+            check_not_fitted_on_test(self.intensity.fitted_on, subjects, "the intensities")
 
     def probabilities(
         self,
@@ -168,11 +198,12 @@ class Postprocessing:
 
     def to_json(self, aus: Sequence[int]) -> dict[str, Any]:
         """JSON values."""
-        centred = self.person_centred
+        centred, intensity = self.person_centred, self.intensity
         return {
             "smoothing": self.smoothing.to_json(),
             "calibration": None if self.calibration is None else self.calibration.to_json(aus),
             "thresholds": self.thresholds.to_json(aus),
+            **({} if intensity is None else {"intensity": intensity.to_json(aus)}),
             **({} if centred is None else {"person_centred": centred.to_json(aus)}),
         }
 
@@ -191,6 +222,9 @@ class Postprocessing:
             thresholds=FittedThresholds.from_json(content["thresholds"], aus),
             smoothing=Smoothing.from_json(content["smoothing"]),
             calibration=calibration and calibration_from_json(calibration, aus),
+            intensity=IntensityCurve.from_json(content["intensity"], aus)
+            if "intensity" in content
+            else None,
             person_centred=PersonCentred.from_json(content["person_centred"], aus)
             if "person_centred" in content
             else None,
@@ -233,6 +267,7 @@ def fit_postprocessing(
     option: str = "raw",
     seed: int = 0,
     smoothing: Smoothing | None = None,
+    training_mean: Sequence[float] | None = None,
 ) -> Postprocessing:
     """Fit one of `OPTIONS` on validation subjects.
 
@@ -242,6 +277,7 @@ def fit_postprocessing(
         seed: Of the draws that thresholds are fitted to.
         smoothing: Chosen before on the same subjects; chosen here by default. Used only if
             the option has smoothing.
+        training_mean: As in `IntensityCurve`.
 
     Raises:
         ConfigurationError: The option is unknown.
@@ -261,7 +297,12 @@ def fit_postprocessing(
     calibration = None if fit is None else fit(y, p, subjects)
     calibrated = p if calibration is None else calibration.apply(p)
     thresholds = choose_thresholds(y, calibrated, subjects=subjects, seed=seed)
-    return Postprocessing(thresholds, smoothing, calibration)
+    intensity = None
+    if validation.intensities is not None:
+        intensity = fit_intensity(
+            validation.intensities, calibrated, subjects, training_mean=training_mean
+        )
+    return Postprocessing(thresholds, smoothing, calibration, intensity)
 
 
 def fit_person_centred(
@@ -281,6 +322,5 @@ def fit_person_centred(
     centring = fit_person_centring(validation)
     references = centring.references(validation.probabilities, validation.subjects)
     p = centring.apply(validation.probabilities, references)
-    centred = replace(validation, probabilities=p, intensities=None)
-    steps = fit_postprocessing(centred, option, seed)
+    steps = fit_postprocessing(replace(validation, probabilities=p), option, seed)
     return PersonCentred(centring, steps)

@@ -122,6 +122,9 @@ def predict_new_set(
         raw = predict(network.model, tested.faces, device, flip=network.flip)
         p = network.postprocessing.probabilities(raw, *_videos(tested.table))
         table = predictions_of(tested, common, p[:, columns].astype(np.float32))
+        if (intensity := network.postprocessing.intensity) is not None:
+            estimated = intensity.columns(first.aus, p.astype(np.float32))
+            table = table.assign(**{n: v for n, v in estimated.items() if n[:4] in table})
         tables.append(table.assign(network=network.name))
         logger.info("%s: %d subjects of %s", network.name, len(subjects), on)
     return pd.concat(tables, ignore_index=True), {
@@ -279,11 +282,11 @@ def read_networks(
 
 
 def _known(network: "FoldModel", models: Path) -> set[str]:
-    """Everyone a network, its thresholds or its calibration was fitted to or chosen on."""
+    """Everyone a network, its thresholds or other steps were fitted to or chosen on."""
     steps = network.postprocessing
     chosen = {*steps.thresholds.fitted_on, *steps.smoothing.fitted_on}
-    if steps.calibration is not None:
-        chosen |= set(steps.calibration.fitted_on)
+    for step in (steps.calibration, steps.intensity):
+        chosen |= set(step.fitted_on) if step is not None else set()
     learned = {*_subjects(network, "train"), *_subjects(network, "validation")}
     if not learned:
         raise ArtifactError(

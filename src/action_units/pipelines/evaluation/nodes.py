@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -17,8 +17,10 @@ from action_units.evaluation.fold import (
     ModelEvaluation,
     evaluate_predictions,
 )
+from action_units.evaluation.metrics import MISSING, mean_defined
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.predictions import Predictions
+from action_units.faces.store import FaceStore
 from action_units.labels.action_units import au_columns, aus_of_columns
 from action_units.models.trained import TrainedModel
 
@@ -30,29 +32,36 @@ def postprocess(
     raw: pd.DataFrame,
     validation: pd.DataFrame,
     thresholds: Mapping[str, Any],
+    faces: FaceStore,
+    split: Mapping[str, Any],
     evaluation: EvaluationSettings,
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Smooth and calibrate a network's probabilities, as fitted on the validation subjects.
+    """Smooth and calibrate a network's probabilities, and estimate intensities from them.
+
+    Everything is fitted on the validation subjects.
 
     Args:
         model: The network.
         raw: Its predictions of the test subjects.
         validation: Its predictions of the validation subjects.
         thresholds: Of its raw probabilities.
+        faces: Of the coded sets, for the mean intensities of the training subjects.
+        split: The fold's subjects.
         evaluation: The parameters of evaluation.
         seed: Of the draws that thresholds are fitted to.
 
     Returns:
-        The predictions with postprocessed probabilities; and the postprocessing: smoothing,
-        calibration, the thresholds of postprocessed probabilities, the same of person-centred
-        ones, which are not in the predictions, and the SHA-256 of the weights.
+        The predictions with postprocessed probabilities, and ``AU01_e`` … and ``AU01_m`` …, as
+        `Predictions.read` takes them, where the data has intensities; and the postprocessing:
+        smoothing, calibration, the thresholds of postprocessed probabilities, the curves of
+        intensities, the same of person-centred probabilities, which are not in the predictions,
+        and the SHA-256 of the weights.
 
     Raises:
         ConfigurationError: The postprocessing option is unknown.
     """
     from action_units.evaluation.postprocessing.postprocessing import (
-        Postprocessing,
         fit_person_centred,
         fit_postprocessing,
     )
@@ -63,16 +72,32 @@ def postprocess(
     fitted = FittedThresholds.from_json(thresholds, aus)
     option = evaluation.treatment
     known = Predictions.read(validation, fitted.values, aus)
-    centred = fit_person_centred(known, option, seed)
-    if option == "raw":
-        unchanged = Postprocessing(fitted, person_centred=centred)
-        return raw, unchanged.to_json(aus) | weights
-    postprocessing = replace(fit_postprocessing(known, option, seed), person_centred=centred)
+    postprocessing = replace(
+        fit_postprocessing(
+            known, option, seed, training_mean=_training_means(faces, split, aus)
+        ),
+        person_centred=fit_person_centred(known, option, seed),
+    )
+    if option == "raw":  # these thresholds came with the network
+        postprocessing = replace(postprocessing, thresholds=fitted)
     postprocessed = postprocessing.apply(Predictions.read(raw, fitted.values, aus))
-    columns = [f"{column}_p" for column in au_columns(aus)]
-    predictions = raw.copy()
-    predictions[columns] = postprocessed.probabilities.astype(np.float32)
-    return predictions, postprocessing.to_json(aus) | weights
+    p = postprocessed.probabilities.astype(np.float32)
+    names = [f"{column}_p" for column in au_columns(aus)]
+    columns = {} if option == "raw" else dict(zip(names, p.T, strict=True))
+    if postprocessing.intensity is not None:
+        columns |= postprocessing.intensity.columns(aus, p)
+    return raw.assign(**columns), postprocessing.to_json(aus) | weights
+
+
+def _training_means(
+    faces: FaceStore, split: Mapping[str, Any], aus: Sequence[int]
+) -> list[float]:
+    """Mean coded intensity of the training subjects, by AU; NaN without intensities."""
+    columns = [f"{column}_r" for column in au_columns(aus)]
+    trained = np.isin(faces.subjects, split["train"])
+    coded = faces.table[trained].reindex(columns=columns).to_numpy(np.float64)
+    means: list[float] = mean_defined(np.where(coded == MISSING, np.nan, coded).T).tolist()
+    return means
 
 
 def evaluate(

@@ -129,6 +129,8 @@ def _fold() -> list[Node]:
                     f"{network}_raw_predictions",
                     f"{network}_validation_predictions",
                     f"{network}_thresholds",
+                    "coded_faces",
+                    "split",
                     "params:evaluation",
                     "params:seed",
                 ],
