@@ -95,6 +95,18 @@ def _model_options(function: F) -> F:
     return model(fold(device(function)))
 
 
+def _person_centred_option(modes: list[str]) -> Callable[[F], F]:
+    """The option --person-centred."""
+    return click.option(
+        "--person-centred",
+        type=click.Choice(modes),
+        default="none",
+        show_default=True,
+        help="Relative to the person's own face: from the frames of the face until now"
+        + (", or from all frames of the video." if "video" in modes else "."),
+    )
+
+
 @main.command(short_help="Write tables of the action units in pictures or videos.")
 @click.argument("source", nargs=-1, required=True)
 @_model_options
@@ -111,6 +123,12 @@ def _model_options(function: F) -> F:
     default="all",
     show_default=True,
     help="Follow every face, or take the one that preprocessing takes.",
+)
+@_person_centred_option(["none", "running", "video"])
+@click.option(
+    "--neutral",
+    type=_PATH,
+    help="Pictures or a video of the person's neutral face, for the same; with --faces one.",
 )
 @click.option("--workers", type=int, help="Threads; one for each core by default.")
 @click.option("--batch-size", type=int, help="Faces in a batch; changes speed and memory only.")
@@ -166,6 +184,7 @@ def predict(source: tuple[str, ...], **options: Any) -> None:
     show_default=True,
     help="The largest file that the page takes.",
 )
+@_person_centred_option(["none", "running"])
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
 def live(model: Path, fold: int | None, device: str, **options: Any) -> None:
     """Show action units in the browser: of a webcam, a picture or a video.

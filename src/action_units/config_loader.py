@@ -34,7 +34,8 @@ PATHS = {
         )
     ],
     "parameters": [
-        "source", "model", "preprocess.detector.model", "preprocess.openface.binary",
+        "source", "model", "predict.neutral", "preprocess.detector.model",
+        "preprocess.openface.binary",
         "recipes.*.backbone_weights", "coded_sets.*.labels", "coded_sets.*.media",
         "coded_sets.*.annotations.path",
         "web_sets.*.photographs", "web_sets.*.identities", "web_sets.*.annotations.path",

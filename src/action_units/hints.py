@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_OF_ONE_COMMAND = ("restart", "source", "model", "runs", "person", "on", "cross.refit_subjects")
+_OF_ONE_COMMAND = (
+    "restart", "source", "model", "runs", "person", "on", "cross.refit_subjects",
+    "predict.neutral",
+)  # fmt: skip
 _WITHOUT_FOLDS = ("preprocess", "pretrain")
 
 program = "kedro run"

@@ -1,13 +1,19 @@
 """Webcams: faces keep their numbers, one frame at a time, forgotten when they fall silent."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from action_units import predict
 from action_units.errors import UnusableFace
+from action_units.evaluation.postprocessing.person_centred import PersonCentring
+from action_units.evaluation.postprocessing.postprocessing import PersonCentred
+from action_units.live.handlers import Handlers
 from action_units.live.limits import Limits
 from action_units.live.webcams import Busy, SessionEnded, Webcam, Webcams
+from action_units.prediction.classifier import Classifier
 from action_units.prediction.engine import Engine
 from tests.live.conftest import jpeg
 
@@ -92,3 +98,35 @@ def test_a_damaged_frame_moves_nothing_on(classifier):
     with pytest.raises(UnusableFace):
         cam.predict(Engine(classifier), b"\xff\xd8\xff", 1.0)
     assert cam.frame == 0
+
+
+def test_a_webcam_is_centred_by_the_frames_until_now(classifier, two_people):
+    """As `predict` does it for the frames of a video; each session has faces of its own."""
+    n = len(classifier.aus)
+    limits = {"lowest": (-9.0,) * n, "highest": (9.0,) * n, "neutral_level": (0.0,) * n}
+    centring = PersonCentring(0.5, 1.0, (0.5,) * n, **limits, minimum_frames=3, fitted_on=())
+    (one,) = classifier.predictors
+    steps = replace(
+        one.postprocessing,
+        thresholds=replace(one.postprocessing.thresholds, values=(0.6,) * n),
+    )
+    centred = replace(one.postprocessing, person_centred=PersonCentred(centring, steps))
+    ours = Classifier(
+        [replace(one, postprocessing=centred)], classifier.faces, "centred", "1" * 64
+    )
+    engine, plain = Engine(ours, person_centred="running"), Engine(ours)
+    cam, other, bare = Webcam(0.0), Webcam(0.0), Webcam(0.0)
+    for frame, pixels in enumerate(two_people[:5], 1):
+        found, without = (
+            c.predict(e, jpeg(pixels), 1.0).probabilities
+            for c, e in ((cam, engine), (bare, plain))
+        )
+        assert np.array_equal(found, without) == (frame < 3)
+    content = jpeg(two_people[0])
+    first, alone = (
+        c.predict(e, content, 1.0).probabilities
+        for c, e in ((other, engine), (Webcam(0.0), plain))
+    )
+    np.testing.assert_array_equal(first, alone)
+    described = Handlers(ours, Limits(), "running").describe()
+    assert {au["threshold"] for au in described["aus"]} == {0.6}

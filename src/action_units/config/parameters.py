@@ -44,6 +44,7 @@ PostprocessingOption = Literal[
     "smoothing + isotonic",
 ]
 FacesMode = Literal["all", "one"]
+PersonCentredMode = Literal["none", "running", "video"]
 
 # What else lies where a run's folders and where a data set's folders are.
 RESERVED_RUNS = frozenset({"checkpoints", "comparisons", "quarantine"})
@@ -105,6 +106,8 @@ class PredictSettings(Settings):
     """Prediction on other images and videos."""
 
     faces: FacesMode
+    person_centred: PersonCentredMode
+    neutral: PathText | None
     batch_size: Count | None
     detector: DetectorName | None
     min_confidence: PartBetween | None

@@ -22,6 +22,7 @@ from action_units.live.webcams import Busy, Webcams
 from action_units.media.file_types import kind_of_file
 from action_units.media.images import decode, further_images, read_content
 from action_units.media.video import container_info, read_frames
+from action_units.prediction.centring import centred_thresholds
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.engine import Engine, InputImage
 from action_units.prediction.outputs import Rows, schema
@@ -34,9 +35,12 @@ class Handlers:
         webcams: The webcam sessions.
     """
 
-    def __init__(self, classifier: Classifier, limits: Limits) -> None:
+    def __init__(
+        self, classifier: Classifier, limits: Limits, person_centred: str = "none"
+    ) -> None:
         self.webcams = Webcams(limits)
         self._classifier, self._limits = classifier, limits
+        self._engine = Engine(classifier, person_centred=person_centred)
         self._busy = False
         self._uploads = 0
 
@@ -45,14 +49,19 @@ class Handlers:
         """The threads and the folder for uploads, for as long as the server runs."""
         with (
             temporary_folder("action-units-live") as self._folder,
-            Engine(self._classifier) as self._engine,
+            self._engine,
             ThreadPoolExecutor(1, "webcam") as self._webcam_executor,
         ):
             yield
 
     def describe(self) -> dict[str, Any]:
         """The classifier's name, its AUs with their thresholds, and the limit of uploads."""
-        thresholds = zip(self._classifier.aus, self._classifier.thresholds, strict=True)
+        limits = (
+            centred_thresholds(self._classifier)
+            if self._engine.centred
+            else self._classifier.thresholds
+        )
+        thresholds = zip(self._classifier.aus, limits, strict=True)
         return {
             "name": self._classifier.name,
             "aus": [

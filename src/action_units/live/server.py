@@ -47,6 +47,7 @@ def serve(
     max_upload_mb: float = 500.0,
     max_megapixels: float = 64.0,
     open_browser: bool = False,
+    person_centred: str = "none",
 ) -> None:
     """Serve the live view until Ctrl-C.
 
@@ -57,12 +58,13 @@ def serve(
         max_upload_mb: The largest file, in 10⁶ bytes.
         max_megapixels: The largest picture or frame that is decoded, in 10⁶ pixels.
         open_browser: Open the page.
+        person_centred: ``running``: probabilities are relative to the face's frames until now.
 
     Raises:
         ConfigurationError: The address is not available, or a limit is invalid.
     """
     limits = Limits(upload_mb=max_upload_mb, megapixels=max_megapixels)
-    app = create_app(classifier, limits, host=host)
+    app = create_app(classifier, limits, host=host, person_centred=person_centred)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
@@ -130,7 +132,11 @@ class IdleTimeoutProtocol(H11Protocol):
 
 
 def create_app(
-    classifier: Classifier, limits: Limits | None = None, *, host: str = "127.0.0.1"
+    classifier: Classifier,
+    limits: Limits | None = None,
+    *,
+    host: str = "127.0.0.1",
+    person_centred: str = "none",
 ) -> FastAPI:
     """The live view as an application.
 
@@ -138,8 +144,9 @@ def create_app(
         classifier: Predicts the faces.
         limits: How much is accepted.
         host: The name or address it will be opened by; see ``origin_check``.
+        person_centred: As of ``serve``.
     """
-    handlers = Handlers(classifier, limits or Limits())
+    handlers = Handlers(classifier, limits or Limits(), person_centred)
     # FastAPI's own documentation would load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=handlers.lifespan)
     app.add_middleware(OriginCheck, host=host)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from action_units.errors import ActionUnitsError
 from action_units.live.limits import Limits
 from action_units.media.images import decode
+from action_units.prediction.centring import RunningReferences
 from action_units.prediction.engine import Engine
 from action_units.prediction.outputs import Rows
 from action_units.prediction.tracks import Tracker, make_tracker
@@ -28,12 +29,14 @@ class Webcam:
     Attributes:
         last_used: When its last frame came, in seconds of a steady clock.
         tracker: Follows its faces.
+        references: Of its faces, where the engine centres by person.
         frame: The number of its last frame, from 1.
         in_work: A frame of it is being processed.
     """
 
     last_used: float
     tracker: Tracker = field(default_factory=lambda: make_tracker("all"))
+    references: RunningReferences | None = None
     frame: int = 0
     in_work: bool = False
 
@@ -49,8 +52,10 @@ class Webcam:
             UnusableFace: The frame cannot be decoded.
         """
         pixels = decode(content, max_megapixels=megapixels)
+        if self.frame == 0:
+            self.references = engine.running_references()
         self.frame += 1
-        return engine.webcam_frame(pixels, self.frame, self.tracker)
+        return engine.webcam_frame(pixels, self.frame, self.tracker, self.references)
 
 
 class Webcams:

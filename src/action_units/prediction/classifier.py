@@ -149,15 +149,14 @@ class Classifier:
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """An AU is called present from this probability on, (A,)."""
-        values = np.array(
-            [p.postprocessing.thresholds.values for p in self.predictors]
-        )  # (M, A)
-        return values[0] if len(values) == 1 else mean_logit(values)
+        return combined([p.postprocessing.thresholds.values for p in self.predictors])
 
     @property
     def look_ahead(self) -> int:
-        """How many frames before and after it a smoothed probability depends on."""
-        return max(p.postprocessing.smoothing.window // 2 for p in self.predictors)
+        """How many frames before and after it a smoothed probability depends on, at most."""
+        steps = [p.postprocessing for p in self.predictors]
+        steps += [one.person_centred.steps for one in steps if one.person_centred]
+        return max(one.smoothing.window // 2 for one in steps)
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
         """Raw probabilities (M, N, A) of every network for faces uint8 (N, S, S)."""
@@ -168,6 +167,7 @@ class Classifier:
         raw: npt.NDArray[np.float32],
         tracks: ArrayLike | None = None,
         frames: ArrayLike | None = None,
+        references: npt.NDArray[np.float64] | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
         """Postprocess the networks' probabilities and combine them.
 
@@ -176,18 +176,36 @@ class Classifier:
             tracks: The track of each face, (N,), along which probabilities are smoothed.
                 None: nothing is smoothed.
             frames: The frame number of each face, (N,); None where ``tracks`` is.
+            references: Of each face's person, for every network, (M, N, A), as ``centring``
+                has them; NaN where there is none. None: nothing is person-centred.
 
         Returns:
             Probabilities (N, A), and whether each AU is called present (N, A).
         """
         if tracks is None or frames is None:
             tracks, frames = np.arange(raw.shape[1]), np.zeros(raw.shape[1], np.int64)
-        postprocessed = np.stack(
-            [
-                predictor.postprocessing.probabilities(p, tracks, frames)
-                for predictor, p in zip(self.predictors, raw, strict=True)
+        steps = [predictor.postprocessing for predictor in self.predictors]
+        thresholds = self.thresholds
+        if references is None:
+            postprocessed = np.stack(
+                [
+                    one.probabilities(p, tracks, frames)
+                    for one, p in zip(steps, raw, strict=True)
+                ]
+            )
+        else:
+            each = [
+                one.relative_to(own, p, tracks, frames)
+                for one, own, p in zip(steps, references, raw, strict=True)
             ]
-        )
-        p = postprocessed[0] if len(postprocessed) == 1 else mean_logit(postprocessed)
+            postprocessed = np.stack([p for p, _ in each])
+            thresholds = combined([limits for _, limits in each])  # (N, A)
+        p = combined(postprocessed)
         rounded = p.astype(np.float32)  # as tables hold it, so that calls can be checked there
-        return rounded, rounded >= self.thresholds
+        return rounded, rounded >= thresholds
+
+
+def combined(values: ArrayLike) -> npt.NDArray[np.float64]:
+    """Of one network as they are, of several the mean in logits, (M, …) to (…)."""
+    each = np.asarray(values, np.float64)
+    return each[0] if len(each) == 1 else mean_logit(each)

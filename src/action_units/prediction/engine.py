@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -23,9 +24,16 @@ from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import thread_detector
 from action_units.faces.quarantine import LEFT_OUT, Quarantine
+from action_units.faces.tracking import PATIENCE
 from action_units.media.images import Pixels, decode, further_images
 from action_units.media.photographs import Photograph
 from action_units.media.video import timed_frames
+from action_units.prediction.centring import (
+    RunningReferences,
+    centrings_of,
+    whole_video,
+)
+from action_units.prediction.centring import check_mode as check_person_centred
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.concurrency import in_order, prefetched
 from action_units.prediction.outputs import NO_FACE, Key, Rows
@@ -82,6 +90,7 @@ class _Batch:
         crops: Of those rows.
         frames: The number of images.
         raw: The networks' probabilities, (M, N, A).
+        references: Of the faces' persons, (M, N, A); None where nothing is person-centred.
     """
 
     keys: list[Key] = field(default_factory=list)
@@ -89,11 +98,17 @@ class _Batch:
     crops: list[Pixels] = field(default_factory=list)
     frames: int = 0
     raw: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    references: npt.NDArray[np.float64] | None = None
 
     @property
     def last(self) -> int:
         """The number of the last frame."""
         return self.keys[-1].frame
+
+    @property
+    def faces(self) -> list[Key]:
+        """The rows that have a crop."""
+        return [self.keys[row] for row in self.face_rows]
 
     def add(self, detected: _Detected, tracker: Tracker) -> None:
         """Append the rows of an image."""
@@ -127,6 +142,8 @@ class Engine:
         faces: str = "all",
         workers: int | None = None,
         batch_size: int | None = None,
+        person_centred: str = "none",
+        neutral: npt.NDArray[np.float64] | None = None,
     ) -> None:
         """Set how to work.
 
@@ -137,15 +154,22 @@ class Engine:
                 for each core.
             batch_size: Faces in a batch; None takes the networks' own. Changes speed and
                 memory only.
+            person_centred: ``none``, ``running`` or ``video``; see ``centring``.
+            neutral: The reference of the one person in all sources, (M, A), in its place.
 
         Raises:
             ConfigurationError: A value is invalid.
+            ArtifactError: A network has no person-centred postprocessing.
         """
         check_mode(faces)
+        check_person_centred(person_centred)
         for name, value in (("workers", workers), ("batch_size", batch_size)):
             if value is not None and (type(value) is not int or value < 1):
                 raise ConfigurationError(f"{name}={value!r} must be a whole number from 1.")
         self.classifier, self.mode = classifier, faces
+        self.person_centred, self.neutral = person_centred, neutral
+        centred = neutral is not None or person_centred != "none"
+        self._centrings = centrings_of(classifier) if centred else ()
         self.workers = thread_limit() or workers or cores()
         blocks = [getattr(p.network, "block", _BATCH) for p in classifier.predictors]
         self.batch_size = batch_size or max(blocks)
@@ -168,6 +192,17 @@ class Engine:
         """End the threads."""
         self._stack.close()
 
+    @property
+    def centred(self) -> bool:
+        """Whether faces of videos are person-centred."""
+        return bool(self._centrings)
+
+    def centring_settings(self) -> dict[str, str]:
+        """How faces are person-centred, for the record of a table; empty where they are not."""
+        if self.neutral is not None:
+            return {"neutral": sha256(self.neutral.tobytes()).hexdigest()}
+        return {"person_centred": self.person_centred} if self.centred else {}
+
     def video(
         self, path: Path, max_megapixels: float | None = None
     ) -> Generator[Rows, None, None]:
@@ -181,16 +216,8 @@ class Engine:
         Raises:
             LabelError: It is missing or damaged; rows given before are then invalid.
         """
-        largest = max_megapixels or self.classifier.faces.settings.max_megapixels
-
-        def frames() -> Iterator[InputImage]:
-            with closing(timed_frames(path, None, largest)) as decoded:
-                for n, frame in enumerate(decoded, 1):
-                    if n == 1 and np.isnan(frame.seconds):
-                        logger.warning("%s has no timestamps for its frames.", path)
-                    yield InputImage("", n, round(frame.seconds, 6), frame.pixels)
-
-        return self._rows(frames(), Quarantine(), make_tracker(self.mode))
+        frames = self._frames(path, max_megapixels)
+        return self._rows(frames, Quarantine(), make_tracker(self.mode))
 
     def photographs(
         self, photographs: Iterable[Photograph], quarantine: Quarantine
@@ -201,8 +228,7 @@ class Engine:
             photographs: As files.
             quarantine: Gets those that cannot be used, which have no rows.
         """
-        images = (InputImage(p.name, 1, 0.0, p.content, p.location) for p in photographs)
-        return self.images(images, quarantine)
+        return self.images(_images(photographs), quarantine)
 
     def images(
         self, images: Iterator[InputImage], quarantine: Quarantine
@@ -210,7 +236,37 @@ class Engine:
         """The rows of pictures in memory; as ``photographs``."""
         return self._rows(images, quarantine, None)
 
-    def webcam_frame(self, pixels: Pixels, number: int, tracker: Tracker) -> Rows:
+    def raw_probabilities(
+        self, source: Path | Iterable[Photograph], quarantine: Quarantine
+    ) -> npt.NDArray[np.float32]:
+        """The networks' raw probabilities of the faces of a video or photographs, (M, K, A).
+
+        Raises:
+            LabelError: The video is missing or damaged.
+        """
+        predicted = (
+            self._predicted(self._frames(source), quarantine, make_tracker(self.mode))
+            if isinstance(source, Path)
+            else self._predicted(_images(source), quarantine, None)
+        )
+        nothing = self._predict(_Batch())
+        with closing(predicted) as batches:
+            return np.concatenate([nothing.raw, *(batch.raw for batch in batches)], axis=1)
+
+    def running_references(self) -> RunningReferences | None:
+        """Of the faces of a new video or webcam; None where nothing is person-centred."""
+        if self.person_centred != "running":
+            return None
+        # A track of `all` ends with its tracker's patience; the one of `one` never does.
+        return RunningReferences(self._centrings, PATIENCE if self.mode == "all" else None)
+
+    def webcam_frame(
+        self,
+        pixels: Pixels,
+        number: int,
+        tracker: Tracker,
+        references: RunningReferences | None = None,
+    ) -> Rows:
         """The rows of one frame, computed in the calling thread.
 
         The probabilities are calibrated but not smoothed: smoothing needs later frames.
@@ -219,20 +275,38 @@ class Engine:
             pixels: Of the frame.
             number: Its number, from 1.
             tracker: Has followed the faces of the frames before.
+            references: The references from the frames before, by ``running_references``.
         """
         batch = _Batch()
         batch.add(self._detect(InputImage("", number, _NAN, pixels)), tracker)
-        return self._combine([self._predict(batch)], 0, smooth=False)
+        self._refer(self._predict(batch), references)
+        return self._combine([batch], 0, smooth=False)
 
     def _rows(
         self, images: Iterator[InputImage], quarantine: Quarantine, tracker: Tracker | None
     ) -> Generator[Rows, None, None]:
         """All stages; without a tracker every image is on its own."""
+        predicted = self._predicted(images, quarantine, tracker)
+        referred = self._referred(predicted, tracked=tracker is not None)
+        return self._postprocessed(referred, smooth=tracker is not None)
+
+    def _frames(self, path: Path, max_megapixels: float | None = None) -> Iterator[InputImage]:
+        """The frames of a video."""
+        largest = max_megapixels or self.classifier.faces.settings.max_megapixels
+        with closing(timed_frames(path, None, largest)) as decoded:
+            for n, frame in enumerate(decoded, 1):
+                if n == 1 and np.isnan(frame.seconds):
+                    logger.warning("%s has no timestamps for its frames.", path)
+                yield InputImage("", n, round(frame.seconds, 6), frame.pixels)
+
+    def _predicted(
+        self, images: Iterator[InputImage], quarantine: Quarantine, tracker: Tracker | None
+    ) -> Generator[_Batch, None, None]:
+        """The stages until the networks."""
         ahead = 2 * self.workers
         detected = in_order(self._pool, self._detect, prefetched(images, ahead), ahead)
         batches = self._batches(detected, quarantine, tracker)
-        predicted = in_order(self._pool, self._predict, batches, self.workers)
-        return self._postprocessed(predicted, smooth=tracker is not None)
+        return in_order(self._pool, self._predict, batches, self.workers)
 
     def _detect(self, image: InputImage) -> _Detected:
         """Find and cut out all faces of an image."""
@@ -290,6 +364,36 @@ class Engine:
         batch.crops = []
         return batch
 
+    def _referred(
+        self, batches: Generator[_Batch, None, None], tracked: bool
+    ) -> Generator[_Batch, None, None]:
+        """Give faces the references of their persons; ``video`` waits for the last frame."""
+        with closing(batches):
+            if tracked and self.person_centred == "video" and self.neutral is None:
+                whole = list(batches)
+                faces = [key.face_id for batch in whole for key in batch.faces]
+                if faces:
+                    raw = np.concatenate([batch.raw for batch in whole], axis=1)
+                    references = whole_video(self._centrings, faces, raw)
+                    ends = np.cumsum([batch.raw.shape[1] for batch in whole])[:-1]
+                    parts = np.split(references, ends, axis=1)
+                    for batch, part in zip(whole, parts, strict=True):
+                        batch.references = part
+                yield from whole
+                return
+            running = self.running_references() if tracked else None
+            for batch in batches:
+                self._refer(batch, running)
+                yield batch
+
+    def _refer(self, batch: _Batch, running: RunningReferences | None) -> None:
+        """Set the references of a batch that does not need later ones."""
+        if self.neutral is not None:
+            batch.references = np.broadcast_to(self.neutral[:, None], batch.raw.shape)
+        elif running is not None:
+            frames, tracks = [k.frame for k in batch.faces], [k.face_id for k in batch.faces]
+            batch.references = running.follow(frames, tracks, batch.raw)
+
     def _postprocessed(
         self, batches: Generator[_Batch, None, None], smooth: bool
     ) -> Generator[Rows, None, None]:
@@ -318,12 +422,18 @@ class Engine:
         if batch.face_rows:
             tracks, frames = None, None
             if smooth:
-                keys = [b.keys[row] for b in window for row in b.face_rows]
+                keys = [key for b in window for key in b.faces]
                 tracks = np.array([key.face_id for key in keys], np.int64)
                 frames = np.array([key.frame for key in keys], np.int64)
             raw = np.concatenate([b.raw for b in window], axis=1)  # (M, N, A)
-            combined, called = self.classifier.combine(raw, tracks, frames)
+            parts = [b.references for b in window if b.references is not None]
+            references = np.concatenate(parts, axis=1) if parts else None
+            combined, called = self.classifier.combine(raw, tracks, frames, references)
             first = sum(len(b.face_rows) for b in window[:index])
             own = slice(first, first + len(batch.face_rows))
             p[batch.face_rows], present[batch.face_rows] = combined[own], called[own]
         return Rows(batch.keys, p, present, batch.frames)
+
+
+def _images(photographs: Iterable[Photograph]) -> Iterator[InputImage]:
+    return (InputImage(p.name, 1, 0.0, p.content, p.location) for p in photographs)

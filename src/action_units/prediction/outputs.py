@@ -282,6 +282,7 @@ def _write_part(
             "faces": engine.mode,
             **classifier.faces.settings.provenance(),
             "size": classifier.faces.size,
+            **engine.centring_settings(),
         },
     }
     stem = _stem(part, out)
@@ -304,6 +305,7 @@ def _write_part(
         **identity,
         "classifier": classifier.name,
         "thresholds": dict(zip(columns, classifier.thresholds.tolist(), strict=True)),
+        **_person_centred(engine),
         **counts,
         "set_aside": quarantine.rows(),
         "sha256": {name: sha256_of(with_suffix(stem, name)) for name in (".csv", ".parquet")},
@@ -315,6 +317,22 @@ def _write_part(
     }
     write_text(record_file, json.dumps(record, indent=1) + "\n")
     return Outcome(part, stem, record, False, quarantine)
+
+
+def _person_centred(engine: "Engine") -> dict[str, Any]:
+    """How faces are person-centred, and their thresholds; those without stay as they are."""
+    if not engine.centred:
+        return {}
+    from action_units.prediction.centring import centred_thresholds, centrings_of
+
+    values = centred_thresholds(engine.classifier).tolist()
+    minimum = max(one.minimum_frames for one in centrings_of(engine.classifier))
+    return {
+        "person_centred": {
+            "minimum_frames": None if engine.neutral is not None else minimum,
+            "thresholds": dict(zip(au_columns(engine.classifier.aus), values, strict=True)),
+        }
+    }
 
 
 def _write_table(

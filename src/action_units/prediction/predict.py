@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from action_units.errors import ConfigurationError, UnusableFace
+from action_units.evaluation.metrics import Floats
 from action_units.faces.quarantine import Quarantine
 from action_units.locks import locked
 from action_units.media.images import Pixels
 from action_units.media.paths import given_path
+from action_units.prediction.centring import centrings_of, neutral_references
 from action_units.prediction.classifier import Classifier
 from action_units.prediction.engine import Engine, InputImage
 from action_units.prediction.loading import load_classifier
@@ -37,6 +39,8 @@ def predict(
     fold: int | None = None,
     out: Path | str | None = None,
     faces: str = "all",
+    person_centred: str = "none",
+    neutral: Path | str | None = None,
     device: str = "auto",
     workers: int | None = None,
     batch_size: int | None = None,
@@ -56,6 +60,11 @@ def predict(
         fold: Which fold's network; None combines all that exist.
         out: A folder for tables, for sources of any length; see ``predict_files``.
         faces: ``all`` follows every face; ``one`` takes the face that preprocessing takes.
+        person_centred: Whether probabilities are relative to the person's own face: ``none``;
+            ``running``, from the frames of the face until now; ``video``, from all its frames.
+            Photographs, and faces of few frames, are as with ``none``.
+        neutral: Pictures or a video of the person's neutral face, for the same in place of
+            frames of the source; with ``faces="one"``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         workers: Threads; None for one a core.
         batch_size: Faces in a batch; changes speed and memory only.
@@ -92,6 +101,8 @@ def predict(
             out,
             fold=fold,
             faces=faces,
+            person_centred=person_centred,
+            neutral=neutral,
             device=device,
             workers=workers,
             batch_size=batch_size,
@@ -101,7 +112,8 @@ def predict(
         return summary_table(files.outcomes)
     opened = None if isinstance(source, np.ndarray) else open_source(source)
     classifier = _classifier(model, fold, device, detector, min_confidence)
-    with Engine(classifier, faces, workers, batch_size) as engine:
+    given = _neutral(neutral, person_centred, faces, classifier, workers, batch_size)
+    with Engine(classifier, faces, workers, batch_size, person_centred, given) as engine:
         if isinstance(source, np.ndarray):
             return _table_of_pixels(source, engine)
         assert opened is not None
@@ -130,6 +142,8 @@ def predict_files(
     *,
     fold: int | None = None,
     faces: str = "all",
+    person_centred: str = "none",
+    neutral: Path | str | None = None,
     device: str = "auto",
     workers: int | None = None,
     batch_size: int | None = None,
@@ -155,7 +169,8 @@ def predict_files(
     opened = open_source(source, out)
     classifier = _classifier(model, fold, device, detector, min_confidence)
     with locked(out):
-        with Engine(classifier, faces, workers, batch_size) as engine:
+        given = _neutral(neutral, person_centred, faces, classifier, workers, batch_size)
+        with Engine(classifier, faces, workers, batch_size, person_centred, given) as engine:
             outcomes = write_tables(opened, engine, out)
         drawings: list[Path] = []
         if annotate or timeline:
@@ -178,6 +193,41 @@ def _classifier(
     elif fold is not None:
         raise ConfigurationError("fold is for a model on disk; load_classifier takes it.")
     return model.with_detector(detector, min_confidence)
+
+
+def _neutral(
+    path: Path | str | None,
+    person_centred: str,
+    faces: str,
+    classifier: Classifier,
+    workers: int | None,
+    batch_size: int | None,
+) -> Floats | None:
+    """The reference of a person from neutral frames, (M, A); None without a path."""
+    if path is None:
+        return None
+    if faces != "one" or person_centred != "none":
+        raise ConfigurationError(
+            f"neutral={path} is of one person and takes the place of other frames: give "
+            "faces=one, and leave person_centred out."
+        )
+    centrings, raw = centrings_of(classifier), []
+    source = open_source(path)
+    _check_usable(source.quarantine)
+    with Engine(classifier, "one", workers, batch_size) as engine:
+        for part in source.parts:
+            quarantine = Quarantine()
+            frames = part.read() if isinstance(part, Photographs) else part.path
+            raw.append(engine.raw_probabilities(frames, quarantine))
+            _check_usable(quarantine)
+    together = np.concatenate(raw, axis=1)
+    if not together.shape[1]:
+        raise ConfigurationError(
+            f"neutral={path}: no face was found in it; give pictures or a video of the "
+            "person's neutral face."
+        )
+    logger.info("%s: %s neutral frames.", path, f"{together.shape[1]:,}")
+    return neutral_references(centrings, together)
 
 
 def _table_of_pixels(pixels: Pixels, engine: Engine) -> pd.DataFrame:
