@@ -10,6 +10,8 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays
 from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
 
@@ -360,8 +362,10 @@ def test_folds_that_are_not_there_yet_are_no_error(tmp_path):
     assert folds.load() == {}
 
 
-def test_numbers_of_a_table_come_back_bit_for_bit(tmp_path):
-    numbers = np.random.default_rng(0).random(2000) * 1e3
-    dataset = verified(tmp_path / "t.csv")
+@given(arrays(np.float64, 40, elements={"allow_nan": False}))
+@settings(max_examples=30, deadline=None)
+def test_numbers_of_a_table_come_back_bit_for_bit(tmp_path_factory, numbers):
+    dataset = verified(tmp_path_factory.mktemp("table") / "t.csv")
     dataset.save(pd.DataFrame({"x": numbers}))
-    np.testing.assert_array_equal(dataset.load()["x"], numbers)
+    again = dataset.load()["x"].to_numpy(np.float64)
+    np.testing.assert_array_equal(again.view(np.int64), numbers.view(np.int64))

@@ -6,7 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from action_units.csv_text import to_csv
 from action_units.prediction.outputs import (
     NO_FACE,
     Rows,
@@ -59,10 +61,22 @@ def test_csv_parquet_and_memory_agree(tmp_path_factory, sizes, photographs):
     assert plain[columns].astype(np.float32).equals(wanted[columns])
 
 
-def test_numbers_of_a_csv_are_read_as_they_were_written(tmp_path):
-    numbers = np.random.default_rng(0).random(2000) * 1e3
-    pd.DataFrame({"timestamp": numbers}).to_csv(tmp_path / "t.csv", index=False)
-    np.testing.assert_array_equal(read_table(tmp_path / "t.csv")["timestamp"], numbers)
+@given(arrays(np.float64, 40), arrays(np.float32, 40))
+@settings(max_examples=50, deadline=None)
+def test_numbers_of_a_csv_are_read_bit_for_bit(tmp_path_factory, times, probabilities):
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    table = pd.DataFrame({"timestamp": times, "AU01_p": probabilities})
+    path.write_text(to_csv(table))
+    again = read_table(path)
+    for name, column in table.items():
+        assert np.array_equal(bits(again[name]), bits(column))
+
+
+def bits(column):
+    """The bytes of each number; NaN is one number."""
+    numbers = column.to_numpy(copy=True)
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers.view(f"i{numbers.itemsize}")
 
 
 def test_the_columns_are_those_of_the_documentation(tmp_path):
