@@ -26,6 +26,7 @@ from sklearn.calibration import calibration_curve
 from action_units.evaluation import bootstrap
 from action_units.evaluation.comparison import gain_table
 from action_units.evaluation.fold import au_report
+from action_units.evaluation.groups import score_groups
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.ranks import subject_ranks
 from action_units.evaluation.reliability import BINS
@@ -118,21 +119,45 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.process_time() - started
 
 
-def treatments(full: Predictions) -> float:
-    """Seconds of what calibration and smoothing gain, over three folds of all frames."""
+GROUPS = pd.DataFrame(
+    {
+        "gender": [("woman", "man")[k % 2] for k in range(len(DISFA_SUBJECTS))],
+        "age": [("younger", "older")[k // 3 % 2] for k in range(len(DISFA_SUBJECTS))],
+        "skin": [("dark", "medium", "light")[k // 2 % 3] for k in range(len(DISFA_SUBJECTS))],
+    },
+    index=list(DISFA_SUBJECTS),
+)
+"""Three ways to divide the subjects, seven groups."""
 
-    def part(subjects: tuple[str, ...]) -> Predictions:
-        rows = np.isin(full.subjects, subjects)
-        names = ("labels", "probabilities", "predicted", "subjects", "frames", "recordings")
-        return replace(
-            full, **{name: getattr(full, name)[rows] for name in (*names, "intensities")}
-        )
 
+def folds_of(full: Predictions) -> dict[int, tuple[Predictions, Predictions]]:
+    """Validation and test subjects of three folds."""
     folds = {}
     for fold, start in enumerate((0, 9, 18), 1):
         tested = DISFA_SUBJECTS[start : start + 9]
-        others = tuple(name for name in DISFA_SUBJECTS if name not in tested)
-        folds[fold] = (part(others[:5]), part(tested))
+        others = [name for name in DISFA_SUBJECTS if name not in tested]
+        parts = (np.isin(full.subjects, names) for names in (others[:5], tested))
+        validation, test = (full.select(rows) for rows in parts)
+        folds[fold] = (validation, test)
+    return folds
+
+
+def with_groups(full: Predictions, n_resamples: int) -> None:
+    """The whole report, and every figure by group with thresholds of groups."""
+    _, _, statistics = au_report(full, THRESHOLDS, n_resamples=n_resamples)
+    folds = folds_of(full)
+    score_groups(
+        {fold: test for fold, (_, test) in folds.items()},
+        GROUPS,
+        {fold: validation for fold, (validation, _) in folds.items()},
+        n_resamples=n_resamples,
+        statistics=statistics,
+    )
+
+
+def treatments(full: Predictions) -> float:
+    """Seconds of what calibration and smoothing gain, over three folds of all frames."""
+    folds = folds_of(full)
     return seconds(lambda: gain_table(folds))
 
 
@@ -174,6 +199,8 @@ def main() -> None:
         "scikit-learn loop": lambda: loop(labels, probabilities),
         "whole report, no intervals": lambda: au_report(full, THRESHOLDS, n_resamples=0),
         "whole report, all intervals": lambda: au_report(full, THRESHOLDS),
+        "with groups, no intervals": lambda: with_groups(full, 0),
+        "with groups, all intervals": lambda: with_groups(full, bootstrap.RESAMPLES),
         "1,000 resamples, all count figures": counted,
         "1,000 resamples, AUC": resampled_auc,
         "1,000 resamples, avg. precision": lambda: [

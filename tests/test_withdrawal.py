@@ -15,6 +15,7 @@ from action_units.files import atomic_artifact, mark_withdrawn, verify, write_ma
 from action_units.locks import RUN_LOCK, locked
 from action_units.media.photographs import Photograph
 from action_units.models.model_files import save_model
+from action_units.training.features import FeatureStore
 from action_units.withdrawal import (
     Layers,
     People,
@@ -142,6 +143,20 @@ def test_scores_that_count_the_person_are_deleted_with_tests_on_their_set(tmp_pa
     withdraw("P2", layers, "2024-05-01")
     assert kept.is_file()
     assert not gone.parent.exists()
+
+
+def test_features_of_the_persons_sets_are_deleted(tmp_path):
+    layers = layers_in(tmp_path)
+    labels = pd.DataFrame({"image": ["a.jpg", "b.jpg"], "subject": ["P1", "P2"], "AU12": 0})
+    FaceStore(np.full((2, 16, 16), 7, np.uint8), labels, (12,)).save(layers.features / "studio")
+    folders = [
+        layers.predictions / f"main/{coded}/folds/fold1/features"
+        for coded in ("bp4d", "bp4d+studio", "studio")
+    ]
+    for folder in folders:
+        FeatureStore(np.zeros((2, 3), np.float16), labels.iloc[:0]).save(folder)
+    assert withdraw("P2", layers, "2024-05-01")
+    assert [folder.exists() for folder in folders] == [True, False, False]
 
 
 @pytest.mark.parametrize("subject", ["P2", "studio/P2"])

@@ -37,7 +37,7 @@ PATHS = {
         "source", "model", "predict.neutral", "preprocess.detector.model",
         "preprocess.openface.binary",
         "recipes.*.backbone_weights", "coded_sets.*.labels", "coded_sets.*.media",
-        "coded_sets.*.annotations.path",
+        "coded_sets.*.annotations.path", "evaluation.groups",
         "web_sets.*.photographs", "web_sets.*.identities", "web_sets.*.annotations.path",
         "web_sets.*.second_annotations.path",
     ],

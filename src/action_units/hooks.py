@@ -211,6 +211,8 @@ class CheckRun:
         tags = {tag for node in pipeline.nodes for tag in node.tags}
         if "cross" in tags:
             _check_cross(parameters, catalog)
+        if "subject_groups" in pipeline.inputs():
+            catalog.load("subject_groups")  # a fault in a file is found now, not hours later
         _check_inputs(pipeline, catalog, parameters, shape)
         check_stages(parameters, tags)
         subjects: dict[str, list[str]] = {}

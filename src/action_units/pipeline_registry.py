@@ -11,6 +11,7 @@ from action_units.pipelines import (
     cross,
     evaluation,
     export,
+    features,
     finetuning,
     prediction,
     preprocessing,
@@ -51,7 +52,7 @@ def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
         as ``__default__``, ``sample``, with which ``preprocess`` begins, ``compare``,
-        ``cross``, ``study``, ``predict``, ``export`` and ``withdraw``.
+        ``cross``, ``study``, ``predict``, ``export``, ``features`` and ``withdraw``.
     """
     stages = {
         "preprocess": sample.create_pipeline(shape) + preprocessing.create_pipeline(shape),
@@ -67,6 +68,7 @@ def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
         "study": study.create_pipeline(),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
+        "features": features.create_pipeline(shape),
         "withdraw": withdrawal.create_pipeline(shape),
         "__default__": sum(stages.values(), Pipeline([])),
     }

@@ -445,6 +445,13 @@ def _delete_scores(removal: Removal) -> None:
             _delete_tree(folder, removal)
 
 
+def _delete_features(removal: Removal) -> None:
+    """Delete the stores of features of the person's coded sets; they are quickly made again."""
+    for index in sorted(removal.layers.predictions.glob(f"*/*/*/*/*/{INDEX_NAME}")):
+        if removal.is_in(index.relative_to(removal.layers.predictions).parts[1]):
+            _delete_tree(index.parent, removal)
+
+
 def _delete_predictions(removal: Removal) -> None:
     """Delete what `predict` made of the person's own pictures and videos, by their names."""
     # A run's, of some coded sets and one protocol.
@@ -493,6 +500,7 @@ _STEPS: tuple[Callable[[Removal], None], ...] = (
     _delete_crops,
     _filter_stores,
     _delete_scores,
+    _delete_features,
     _delete_predictions,
     _filter_tables,
     _delete_mentions,

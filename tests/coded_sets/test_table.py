@@ -260,6 +260,7 @@ def test_where_the_table_lies(tmp_path):
     ):
         table()
     (media / "codes.csv").write_text(text)
+    (media / "groups.csv").write_text("subject,gender\na,woman\n")  # no codes
     assert table() == media / "codes.csv"
     with pytest.raises(LabelError, match="expected one table of codes"):
         table(labels=tables)

@@ -33,6 +33,21 @@ def test_the_report_links_to_the_audit_of_labels_of_people_held_out(finished):
     assert f"{held_out['photographs'].sum()} photographs" in page.read_text()
 
 
+def test_the_samples_people_are_reported_by_group(finished):
+    project, _ = finished
+    known = pd.read_csv(
+        project.path / "data/01_raw/tiny/disfa/groups.csv", keep_default_na=False
+    )
+    scores = pd.read_csv(project.path / REPORTING / "groups.csv", keep_default_na=False)
+    for column in known.columns.drop("subject"):
+        own = scores[(scores["column"] == column) & (scores["measure"] == "f1")]
+        sizes = own.drop_duplicates("group").set_index("group")["subjects"]
+        assert sizes.to_dict() == known[column].value_counts().to_dict()
+    page = (project.path / REPORTING / "report.html").read_text()
+    assert "skin tone <span>27 of 27 tested subjects</span>" in page
+    assert "### By group" in (project.path / REPORTING / "model_card.md").read_text()
+
+
 def test_each_fold_reports_every_au_as_csv_and_json(finished):
     project, _ = finished
     for fold in (1, 2, 3):

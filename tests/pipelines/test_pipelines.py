@@ -17,6 +17,7 @@ from action_units.config import DisfaSampleConfig, Parameters, WebSampleConfig
 from action_units.config.data import CodedSetSettings
 from action_units.datasets.crops import CodedCropsDataset, WebCropsDataset
 from action_units.datasets.faces import FaceStoreDataset
+from action_units.datasets.features import FeatureStoreDataset
 from action_units.datasets.folder import FolderDataset
 from action_units.datasets.folds import (
     AbsentDataset,
@@ -40,6 +41,7 @@ from action_units.pipelines import (
     cross,
     evaluation,
     export,
+    features,
     finetuning,
     prediction,
     preprocessing,
@@ -276,6 +278,7 @@ def finetuned(coded_faces, tmp_path_factory):
     data = {
         "coded_faces": coded_faces,
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+        "pretraining_faces": AbsentDataset(),
         **folders(tmp_path_factory.mktemp("finetune"), "fold_checkpoints"),
     }
     return run(finetuning.create_pipeline(), data, fold=1)
@@ -307,6 +310,7 @@ def test_an_au_that_only_test_subjects_are_scored_for_is_neither_learned_nor_tes
     data = {
         "coded_faces": faces,
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+        "pretraining_faces": AbsentDataset(),
         **folders(tmp_path, "fold_checkpoints"),
     }
     made = run(finetuning.create_pipeline(), data, fold=1)
@@ -326,11 +330,15 @@ def test_an_au_that_only_test_subjects_are_scored_for_is_neither_learned_nor_tes
 def test_evaluate_scores_the_test_subjects(finetuned, coded_faces, tmp_path):
     models, output, reports = (tmp_path / name for name in ("models", "output", "reports"))
     subjects = finetuned["fold1.finetuned_model"].provenance["subjects"]
+    people = sorted(set(coded_faces.subjects.tolist()))
     data = {
         "coded_faces": coded_faces,
         "fold1.split": {"protocol": "fg2020", "fold": 1, **subjects, "data_sha256": "0" * 64},
         "quarantines": pd.DataFrame(),
         "lost_frames": pd.DataFrame(),
+        "subject_groups": pd.DataFrame(
+            {"half": np.where(np.arange(len(people)) % 2, "one", "other")}, index=people
+        ),
         "pretraining_curve": AbsentDataset(),
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
         "pretraining_faces": AbsentDataset(),
@@ -363,6 +371,31 @@ def test_evaluate_scores_the_test_subjects(finetuned, coded_faces, tmp_path):
     scored = made["summary_measures"].set_index(["measure", "model", "name"])["mean_of_folds"]
     assert scored.loc["f1", :, "AU12"].between(0, 1).all()
     assert "fold" in made["model_card"]
+    groups = made["group_scores"]
+    whole = groups[(groups["measure"] == "f1") & (groups["name"] == "12 AUs")]
+    assert set(whole["group"]) <= {"one", "other"}
+    assert whole["frames"].sum() == len(table)
+    assert "| half (" in made["model_card"]
+
+
+def test_features_are_of_every_face_and_say_who_is_tested(finetuned, coded_faces, tmp_path):
+    subjects = finetuned["fold1.finetuned_model"].provenance["subjects"]
+    folder = tmp_path / "features"
+    data = {
+        "coded_faces": coded_faces,
+        "fold1.finetuned_model": finetuned["fold1.finetuned_model"],
+        "fold1.split": {"protocol": "fg2020", "fold": 1, **subjects},
+        "fold1.features_before": folder,
+        "fold1.features": FeatureStoreDataset(path=str(folder)),
+    }
+    run(features.create_pipeline(), data, fold=1)
+    store = data["fold1.features"].load()
+    assert len(store.features) == len(coded_faces)
+    tested = store.table["part"] == "test"
+    assert set(store.table["subject"][tested]) == set(subjects["test"])
+    before = (folder / "features.npy").stat()
+    run(features.create_pipeline(), data, fold=1)
+    assert (folder / "features.npy").stat() == before
 
 
 def made_up_run(skill):

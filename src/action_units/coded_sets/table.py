@@ -30,13 +30,20 @@ from action_units.errors import LabelError
 from action_units.labels.action_units import au_columns
 from action_units.labels.code_cells import find_au_columns, read_au_columns
 from action_units.labels.coded_frames import CodedFrames
+from action_units.labels.groups import GROUPS_FILE
 from action_units.labels.label_files import describe_folder, first_names
-from action_units.labels.text_table import SUFFIXES, TextTable, column_of, read_text_table
+from action_units.labels.text_table import (
+    SUBJECT_COLUMNS,
+    SUFFIXES,
+    TextTable,
+    column_of,
+    read_text_table,
+)
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = {
-    "subject": ("subject", "subject_id", "participant", "participant_id", "person"),
+    "subject": SUBJECT_COLUMNS,
     "image": ("image", "image_path", "picture", "filename", "file"),
     "video": ("video", "recording", "folder"),
     "frame": ("frame", "frame_number", "frame_no", "frame_id"),
@@ -106,7 +113,10 @@ def _find_table(path: Path, folder: Path) -> Path:
     tables = sorted(
         one
         for one in path.iterdir()
-        if one.suffix.lower() in SUFFIXES and one.is_file() and not one.name.startswith(".")
+        if one.suffix.lower() in SUFFIXES
+        and one.is_file()
+        and not one.name.startswith(".")
+        and one.name.lower() != GROUPS_FILE
     )
     if len(tables) == 1:
         return tables[0]

@@ -88,6 +88,8 @@ class EvaluationSettings(Settings):
     """Evaluation."""
 
     treatment: PostprocessingOption
+    groups: PathText | None
+    """A CSV of ``subject,…``; null: ``groups.csv`` in the coded sets' folders, where it is."""
 
 
 class AuditSettings(Settings):
@@ -293,6 +295,7 @@ class Parameters(MachineConfig):
             "protocol": self.fold_protocols.name,
             "web": self.web,
             "people": self.people,
+            "groups": self.evaluation.groups,
             # Of `cross` alone; no other pipeline has a dataset with these.
             "on": self.on or "none",
             "on_protocol": self.coded_sets[self.on].protocol if self.on else "none",

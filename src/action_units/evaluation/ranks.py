@@ -52,6 +52,25 @@ class SubjectRanks:
     positives: Floats
     negatives: Floats
 
+    def select(self, members: Bools) -> "SubjectRanks":
+        """The ranks of some subjects' frames alone, by a mask (S,); nothing is sorted again."""
+        own = members[self.subject]
+        step, positive = self.step[own], self.positive[own]
+        is_step = np.bincount(step[positive], minlength=self.steps) > 0  # of those there were
+        step = (np.cumsum(is_step) - is_step)[step]
+        steps = int(np.count_nonzero(is_step))
+        used = int(np.searchsorted(step, steps))
+        index = np.cumsum(members) - 1
+        return SubjectRanks(
+            step=step[:used],
+            subject=index[self.subject[own][:used]],
+            positive=positive[:used],
+            steps=steps,
+            wins=self.wins[np.ix_(members, members)],
+            positives=self.positives[members],
+            negatives=self.negatives[members],
+        )
+
     def auc(self, times: Floats) -> Floats:
         """Area under the ROC curve, (R,), with subjects weighted by `times` (R, S).
 

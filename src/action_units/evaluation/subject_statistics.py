@@ -6,7 +6,8 @@ and no frame is read twice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,6 +120,18 @@ class SubjectStatistics:
             elif self.at_half is not None:  # frames are known, but have no number or intensity
                 values[name] = np.full((len(times), self.counts.tp.shape[-1]), np.nan)
         return values
+
+    def select(self, members: Bools) -> "SubjectStatistics":
+        """Of some of the subjects, by a mask (S,); no frame is read again."""
+        people = self.subject_counts.subjects
+        chosen = tuple(people[index] for index in np.flatnonzero(members))
+        parts = {
+            field.name: _of_subjects(getattr(self, field.name), members)
+            for field in fields(self)
+            if field.name != "subject_counts"
+        }
+        counts = SubjectCounts(chosen, _of_subjects(self.counts, members))
+        return SubjectStatistics(counts, **parts)
 
     def why_undefined(self, values: Mapping[str, Floats]) -> list[dict[str, str]]:
         """For each AU, the metrics that are NaN in `values` and why."""
@@ -383,6 +396,15 @@ def pool_subjects(parts: Sequence[SubjectCounts]) -> SubjectCounts:
         for kind in ("tp", "fp", "fn", "tn")
     }
     return SubjectCounts(tuple(subjects[order].tolist()), Confusion(**counts))
+
+
+def _of_subjects(source: Any, members: Bools) -> Any:
+    """A source of metrics for some subjects, who are the first axis of all its arrays."""
+    if source is None:
+        return None
+    if isinstance(source, tuple):
+        return tuple(one.select(members) for one in source)
+    return replace(source, **{name: part[members] for name, part in vars(source).items()})
 
 
 def _confusion_by_subject(

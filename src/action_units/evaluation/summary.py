@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.groups import Grouping
 from action_units.evaluation.person_centred import PersonCentredScores
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.scores import (
@@ -51,6 +52,7 @@ _NOT_SCORED = {
 _METRICS = TypeAdapter(dict[str, dict[str, MetricScores]])
 _GAINS = TypeAdapter(dict[str, MetricScores])
 _PERSON_CENTRED = TypeAdapter(PersonCentredScores)
+_GROUPS = TypeAdapter(tuple[Grouping, ...])
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,7 @@ class RunSummary:
         sets: Of a run on several coded sets the same of each, by name; else empty.
         person_centred: The fine-tuned network relative to each test subject's own face, which
             takes unlabelled test frames; where it was scored.
+        groups: Scores by group of subjects, where groups are known.
     """
 
     folds: tuple[FoldEvaluation, ...]
@@ -75,6 +78,7 @@ class RunSummary:
     warnings: tuple[str, ...]
     sets: Mapping[str, "RunSummary"] = field(default_factory=dict)
     person_centred: PersonCentredScores | None = None
+    groups: tuple[Grouping, ...] = ()
 
     @property
     def scores(self) -> dict[str, MetricScores]:
@@ -215,6 +219,7 @@ class RunSummary:
         centred = self.person_centred and _PERSON_CENTRED.dump_python(
             self.person_centred, mode="json", by_alias=True
         )
+        groups = _GROUPS.dump_python(self.groups, mode="json", by_alias=True)
         return {
             "protocol": self.protocol,
             "rendered": self.rendered,
@@ -225,6 +230,7 @@ class RunSummary:
             "warnings": list(self.warnings),
             **({"person_centred": centred} if centred else {}),
             **({"sets": sets} if sets else {}),
+            **({"groups": groups} if groups else {}),
         }
 
     @classmethod
@@ -256,6 +262,7 @@ class RunSummary:
                     name: cls.from_json(one, map(FoldEvaluation.from_json, one["evaluations"]))
                     for name, one in content.get("sets", {}).items()
                 },
+                groups=_GROUPS.validate_python(content.get("groups", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(

@@ -17,6 +17,7 @@ from action_units import __version__
 from action_units.errors import ArtifactError
 from action_units.evaluation import bootstrap
 from action_units.evaluation.postprocessing import thresholds
+from action_units.evaluation.report.groups import grouping_rows
 from action_units.evaluation.report.tables import (
     au_rows,
     average_rows,
@@ -78,6 +79,7 @@ def render_card(
             tested=sum(len(fold.test) for fold in summary.folds),
             averages=average_rows(summary),
             person=person_table(summary),
+            groupings=grouping_rows(summary),
             set_averages={name: average_rows(one) for name, one in summary.sets.items()},
             by_au={
                 measure: summary.metrics["finetuned"][measure].aus
@@ -279,7 +281,11 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"score": _score, "with_interval": _with_interval}
+    environment.filters |= {
+        "score": _score,
+        "with_interval": _with_interval,
+        "cell": lambda text: text.replace("|", "\\|"),
+    }
     environment.globals |= {"au_column": au_column, "au_names": AU_NAMES}
     return environment
 

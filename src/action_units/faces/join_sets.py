@@ -124,6 +124,27 @@ def name_people(
     }
 
 
+def join_subjects(
+    tables: Mapping[str, pd.DataFrame], people: Mapping[str, str | None]
+) -> pd.DataFrame:
+    """Tables of the subjects of some sets as one, by the names of ``join_stores``.
+
+    Args:
+        tables: By the name of their set, with subjects as index. One alone keeps its names.
+        people: As of ``join_stores``. A subject of two sets has the row of the first.
+    """
+    if len(tables) == 1:
+        return next(iter(tables.values()))
+    roots = {name: people_root(name, people) for name in tables}
+    joined = pd.concat(
+        table.set_axis(f"{owner}/" + table.index.astype(str))
+        for name, table in tables.items()
+        for owner in tables  # by any of which the same person may be called
+        if roots[owner] == roots[name]
+    )
+    return joined[~joined.index.duplicated()]
+
+
 def people_root(name: str, people: Mapping[str, str | None]) -> str:
     """The set by whose people a set's are named; equal for sets of the same people."""
     passed = [name]

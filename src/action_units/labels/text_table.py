@@ -16,6 +16,9 @@ from action_units.labels.label_files import check_is_csv, read_header
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 """Suffixes, in any case, of files that may be such a table."""
 
+SUBJECT_COLUMNS = ("subject", "subject_id", "participant", "participant_id", "person")
+"""What the column of the subject may be called, as `column_of` compares names."""
+
 _PARQUET = b"PAR1"
 
 

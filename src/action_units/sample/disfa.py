@@ -14,6 +14,7 @@ from action_units.files import write_text
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.sample.canvas import Floats
 from action_units.sample.disfa_plan import SUBJECTS, intensities
+from action_units.sample.groups import write_groups
 from action_units.sample.identity import Identity, draw_gain, draw_identity
 from action_units.sample.layout import make_once, run_tasks
 from action_units.sample.openface import Annotation, Scene, annotate, openface_csv
@@ -85,6 +86,15 @@ def write_disfa_annotations(
             write_text(making / f"{subject}.csv", text)
 
     return make_once(folder, "openface", web, fill, fill, WebSampleConfig.model_fields)
+
+
+def write_disfa_groups(folder: Path, config: DisfaSampleConfig) -> bool:
+    """Write which groups the subjects belong to, once; see ``write_groups``."""
+
+    def views(subject: str) -> list[View]:
+        return [_view(config, subject, k) for k in range(config.frames_per_subject)]
+
+    return write_groups(folder, SUBJECTS, partial(subject_identity, config), views)
 
 
 def subject_identity(config: DisfaSampleConfig, subject: str) -> Identity:

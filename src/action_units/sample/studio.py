@@ -9,6 +9,7 @@ import numpy as np
 
 from action_units.config import StudioSampleConfig
 from action_units.sample.canvas import Bytes, Floats
+from action_units.sample.groups import write_groups
 from action_units.sample.identity import Identity, draw_gain, draw_identity
 from action_units.sample.layout import make_once, run_tasks
 from action_units.sample.muscles import RENDERED_AUS
@@ -45,6 +46,15 @@ def write_studio_sample(
         run_tasks(write, SUBJECTS, weights, workers, "Rendering the studio", "frames")
 
     return make_once(folder, "studio", config, fill)
+
+
+def write_studio_groups(folder: Path, config: StudioSampleConfig) -> bool:
+    """Write which groups the subjects belong to, once; see ``write_groups``."""
+
+    def views(subject: str) -> list[View]:
+        return [_view(config, subject, k) for k in range(config.frames_per_subject)]
+
+    return write_groups(folder, SUBJECTS, partial(subject_identity, config), views)
 
 
 def subject_identity(config: StudioSampleConfig, subject: str) -> Identity:

@@ -81,23 +81,35 @@ class Predictor:
         Raises:
             ConfigurationError: They are not faces.
         """
+        # torch's sigmoid rounds a value by its place in memory; scipy's does not.
+        return expit(self._outputs(self._network, faces, len(self.aus))).astype(np.float32)
+
+    def features(self, faces: Faces) -> npt.NDArray[np.float64]:
+        """What the network's head is given of every face, (N, F).
+
+        With `flip` the mean of each face and its horizontal flip: as the head is linear, it
+        makes of it the same logits.
+
+        Args:
+            faces: As of ``probabilities``.
+        """
+        backbone = self._network.backbone
+        return self._outputs(backbone, faces, backbone.n_features)
+
+    def _outputs(self, network: nn.Module, faces: Faces, width: int) -> npt.NDArray[np.float64]:
+        """Of the network or its backbone, (N, width)."""
         check_faces(faces)
-        probabilities = np.empty((len(faces), len(self.aus)), np.float32)
+        outputs = np.empty((len(faces), width))
         for start in range(0, len(faces), self.block):
             part = faces[start : start + self.block]
             block = np.zeros((self.block, *faces.shape[1:]), np.uint8)
             block[: len(part)] = part
-            # torch's sigmoid rounds a value by its place in memory; scipy's does not.
-            probabilities[start : start + self.block] = expit(self._logits(block)[: len(part)])
-        return probabilities
-
-    def _logits(self, block: Faces) -> npt.NDArray[np.float64]:
-        """Of uint8 (block, S, S), (block, A)."""
-        with self._rounding():
-            uploaded = torch.from_numpy(block).to(self.machine.torch_device)
-            batch = resized(uploaded, self._spec.image_size)
-            z = logits(self._network, batch, self.machine, self._spec.channels, flip=self.flip)
-            return z.cpu().double().numpy()
+            with self._rounding():
+                uploaded = torch.from_numpy(block).to(self.machine.torch_device)
+                batch = resized(uploaded, self._spec.image_size)
+                z = logits(network, batch, self.machine, self._spec.channels, flip=self.flip)
+                outputs[start : start + self.block] = z.cpu().double().numpy()[: len(part)]
+        return outputs
 
     @contextmanager
     def _rounding(self) -> Iterator[None]:

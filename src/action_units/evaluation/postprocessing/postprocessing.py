@@ -74,6 +74,10 @@ class Postprocessing:
             PredictionError: Frames to be smoothed along have no numbers.
         """
         self.check_new(predictions.subjects.tolist())
+        return self.transform(predictions)
+
+    def transform(self, predictions: Predictions) -> Predictions:
+        """As `apply`, also of the subjects that the steps were fitted on."""
         p = self.probabilities(
             predictions.probabilities, predictions.recordings, predictions.frames
         )

@@ -112,8 +112,10 @@ def choose_thresholds(
         times = np.ones((1, who.size), np.int64)
         if n_draws and who.size:
             times = np.concatenate([times, _draws(who.size, seed)])
+        # Few subjects make few different draws.
+        times, draw = np.unique(times, axis=0, return_inverse=True)
         best = _best(y[scored, column], p[scored, column], index, times, minimum_positives)
-        cuts[: len(best), column] = best
+        cuts[: draw.size, column] = best[draw.ravel()]
     fallback = np.isnan(cuts[0])  # an AU is fitted where all the frames together allow it
     values = np.full(y.shape[1], DEFAULT_THRESHOLD)
     values[~fallback] = np.nanmedian(cuts[:, ~fallback], axis=0)

@@ -13,7 +13,7 @@ from action_units.evaluation import metrics
 from action_units.evaluation.annotator_rates import Rates
 from action_units.evaluation.fold import FoldEvaluation, reasons
 from action_units.evaluation.predictions import Predictions, pool
-from action_units.evaluation.report import annotator, plots, provenance, tables
+from action_units.evaluation.report import annotator, groups, plots, provenance, tables
 from action_units.evaluation.report.examples import KINDS, Example
 from action_units.evaluation.report.formatting import templates
 from action_units.evaluation.report.published import results_on
@@ -86,6 +86,8 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             rows=tables.au_rows(summary),
             scored=tables.scored(summary),
             sets={name: _set(one) for name, one in summary.sets.items()},
+            groupings=groups.grouping_rows(summary),
+            n_gaps=groups.count_gaps(summary),
             averages=tables.average_rows(summary),
             person=tables.person_table(summary),
             metrics=tables.metric_tables(summary),

@@ -34,8 +34,16 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
         ),
         Node(
             run_nodes.summarise,
-            ["evaluated_folds", "params:evaluation", "params:seed"],
-            ["summary", "summary_measures", "summary_json", "latex_table", "markdown_table"],
+            ["evaluated_folds", "subject_groups", "params:evaluation", "params:seed"],
+            [
+                "summary",
+                "summary_measures",
+                "summary_json",
+                "latex_table",
+                "markdown_table",
+                "group_scores",
+                "group_gaps",
+            ],
             name="summarise",
         ),
         Node(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from action_units.config import (
@@ -22,15 +23,19 @@ from action_units.datasets.folds import EvaluatedFold
 from action_units.evaluation.annotator_rates import Rates
 from action_units.evaluation.comparison import gain_table
 from action_units.evaluation.fold import FoldEvaluation
+from action_units.evaluation.groups import Grouping, score_groups
 from action_units.evaluation.person_centred import score_person_centred
+from action_units.evaluation.postprocessing.postprocessing import fit_postprocessing
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.report.examples import Example, gather_examples
+from action_units.evaluation.report.groups import group_gaps, group_scores
 from action_units.evaluation.report.tables import latex_table, markdown_table
 from action_units.evaluation.sets import with_sets
 from action_units.evaluation.summary import RunSummary
 from action_units.evaluation.summary import summarise as summarise_folds
 from action_units.faces.store import FaceStore
 from action_units.labels.annotations.registry import PROGRAMS
+from action_units.labels.label_files import first_names
 from action_units.progress import clock
 
 logger = logging.getLogger(__name__)
@@ -53,18 +58,19 @@ def collect_folds(*evaluated: FoldEvaluation | Rates | None) -> tuple[int, ...]:
 
 
 def summarise(
-    folds: Folds, evaluation: EvaluationSettings, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame, RunSummary, str, str]:
+    folds: Folds, groups: pd.DataFrame, evaluation: EvaluationSettings, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, RunSummary, str, str, pd.DataFrame, pd.DataFrame]:
     """Summarise the folds on disk and log the run's result.
 
     Args:
         folds: All folds on disk.
+        groups: Of the subjects, from ``read_groups``; may be empty.
         evaluation: The parameters of evaluation.
         seed: Of the draws of subjects.
 
     Returns:
-        F1 by AU and average as a table, every score as a table, the summary, and F1 as LaTeX
-        and as Markdown.
+        F1 by AU and average as a table, every score as a table, the summary, F1 as LaTeX
+        and as Markdown, and the scores and gaps of groups.
     """
     evaluations = [fold.evaluation for fold in folds.values()]
     predictions = {
@@ -86,6 +92,7 @@ def summarise(
             evaluation.treatment,
             seed,
         ),
+        groups=_score_groups(folds, groups, evaluation, seed),
     )
     summary = with_sets(together, predictions)
     for warning in summary.warnings:
@@ -96,7 +103,34 @@ def summarise(
         summary,
         latex_table(summary),
         markdown_table(summary),
+        group_scores(summary.groups),
+        group_gaps(summary.groups),
     )
+
+
+def _score_groups(
+    folds: Folds, groups: pd.DataFrame, evaluation: EvaluationSettings, seed: int
+) -> tuple[Grouping, ...]:
+    if not len(groups.columns):
+        return ()
+    test, validation = {}, {}
+    for number, fold in folds.items():
+        test[number] = fold.read_predictions()
+        validation[number] = fold.read_predictions(fold.validation["finetuned"])
+        raw = fold.read_predictions(fold.raw["finetuned"])
+        if not np.array_equal(raw.probabilities, test[number].probabilities):
+            fitted = fit_postprocessing(validation[number], evaluation.treatment, seed)
+            validation[number] = fitted.transform(validation[number])
+    scored = score_groups(test, groups, validation, seed)
+    for one in scored:
+        if one.not_known:
+            logger.warning(
+                "%s is not known of %d tested subjects: %s",
+                one.column,
+                len(one.not_known),
+                first_names(one.not_known),
+            )
+    return scored
 
 
 def measure_postprocessing(folds: Folds, seed: int) -> pd.DataFrame:

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from action_units.config import DisfaSampleConfig, StudioSampleConfig, WebSampleConfig
-from action_units.sample.disfa import write_disfa_annotations, write_disfa_sample
+from action_units.sample.disfa import (
+    write_disfa_annotations,
+    write_disfa_groups,
+    write_disfa_sample,
+)
 from action_units.sample.layout import holds_other_data
-from action_units.sample.studio import write_studio_sample
+from action_units.sample.studio import write_studio_groups, write_studio_sample
 from action_units.sample.web import write_web_sample
 
 logger = logging.getLogger(__name__)
@@ -22,18 +26,28 @@ def render_photographs(config: WebSampleConfig, folder: Path) -> Path:
 def render_recordings(config: DisfaSampleConfig, folder: Path, web: WebSampleConfig) -> Path:
     """Render videos and label files in DISFA's layout, and annotate the videos as `web` has it.
 
+    Also writes which groups the subjects belong to.
+
     Returns:
         Their folder.
     """
     _render(write_disfa_sample, config, folder)
     if not holds_other_data(folder):
         write_disfa_annotations(folder / "openface", config, web)
+        write_disfa_groups(folder, config)
     return folder
 
 
 def render_frames(config: StudioSampleConfig, folder: Path) -> Path:
-    """Render folders of frames and a table of codes; returns their folder."""
-    return _render(write_studio_sample, config, folder)
+    """Render folders of frames and a table of codes, and write who their people are.
+
+    Returns:
+        Their folder.
+    """
+    _render(write_studio_sample, config, folder)
+    if not holds_other_data(folder):
+        write_studio_groups(folder, config)
+    return folder
 
 
 def _render(write: Callable[[Path, Any], bool], config: Any, folder: Path) -> Path:
