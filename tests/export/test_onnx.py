@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -12,6 +13,8 @@ from scipy.special import expit, logit
 
 from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.postprocessing.person_centred import PersonCentring
+from action_units.evaluation.postprocessing.postprocessing import PersonCentred
 from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.export.check import check_onnx, torch_probabilities
 from action_units.export.fold_models import remaining_postprocessing
@@ -213,3 +216,31 @@ def test_an_exported_network_runs_without_torch(single, tmp_path):
         "assert p.shape == (3, 12) and 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("temperature", [False, True])
+def test_one_network_is_person_centred_as_in_torch(tmp_path, temperature):
+    member = synthetic_fold_model(temperature=temperature)
+    n = len(member.model.aus)
+    centring = PersonCentring(
+        0.5, 0.75, (-0.4,) * n, (-0.6,) * n, (0.1,) * n, (-0.5,) * n, 5, ("SN040",)
+    )
+    steps = replace(member.postprocessing)
+    if temperature:
+        other = replace(steps.calibration, values=tuple(np.linspace(0.6, 2, n).tolist()))
+        steps = replace(steps, calibration=other)
+    whole = replace(member.postprocessing, person_centred=PersonCentred(centring, steps))
+    member = replace(member, postprocessing=whole)
+    network = OnnxNetwork(written(tmp_path / "model.onnx", to_onnx([member], 32, {})))
+    faces, person = synthetic_faces(40, 32), np.repeat([0, 1], 20)
+    found = []
+    for raw, one in (
+        (predict(member.model, faces, "cpu", flip=True), whole),
+        (network.probabilities(faces), network.postprocessing),
+    ):
+        references = one.person_centred.centring.references(raw, person)
+        found.append(one.relative_to(references, raw, person, np.arange(40)))
+    np.testing.assert_allclose(found[1][0], found[0][0], atol=1e-4)
+    np.testing.assert_array_equal(found[1][1], found[0][1])
+    plain = whole.probabilities(predict(member.model, faces, "cpu", flip=True))
+    assert np.abs(found[0][0] - plain).max() > 1e-3

@@ -7,14 +7,14 @@ negative. One network keeps its own probability and threshold.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from action_units.errors import ArtifactError
 from action_units.evaluation.postprocessing.calibration import Temperature
-from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.postprocessing import PersonCentred, Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.evaluation.predictions import mean_logit
 from action_units.evaluation.run_folder import (
@@ -133,8 +133,13 @@ def remaining_postprocessing(models: Sequence[FoldModel]) -> Postprocessing | No
     """
     if len(models) == 1:
         own = models[0].postprocessing
-        in_graph = models[0].temperatures is not None
-        return Postprocessing(thresholds=own.thresholds) if in_graph else own
+        temperatures = models[0].temperatures
+        if temperatures is None:
+            return own
+        return Postprocessing(
+            thresholds=own.thresholds,
+            person_centred=_after(temperatures, own.person_centred),
+        )
     if any(one.temperatures is None for one in models):
         return None
     fitted = [one.postprocessing.thresholds for one in models]
@@ -148,3 +153,31 @@ def remaining_postprocessing(models: Sequence[FoldModel]) -> Postprocessing | No
             fitted_on=tuple(sorted({who for one in fitted for who in one.fitted_on})),
         )
     )
+
+
+def _after(
+    temperatures: tuple[float, ...], centred: PersonCentred | None
+) -> PersonCentred | None:
+    """The same centring of logits that a graph has divided by temperatures.
+
+    With y = z / T, z' / T' is (y − strength · (Q(y) − c / T)) · T / T'. None where
+    probabilities are smoothed between the two, which does not go through a division.
+    """
+    if centred is None or set(temperatures) == {1.0}:
+        return centred
+    steps, centring = centred.steps, centred.centring
+    if steps.smoothing.window > 1 or not isinstance(steps.calibration, Temperature):
+        return None
+
+    def divided(values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(value / t for value, t in zip(values, temperatures, strict=True))
+
+    scaled = replace(
+        centring,
+        level=divided(centring.level),
+        lowest=divided(centring.lowest),
+        highest=divided(centring.highest),
+        neutral_level=divided(centring.neutral_level),
+    )
+    calibration = replace(steps.calibration, values=divided(steps.calibration.values))
+    return PersonCentred(scaled, replace(steps, calibration=calibration))

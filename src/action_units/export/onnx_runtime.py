@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.calibration import calibration_from_json
-from action_units.evaluation.postprocessing.postprocessing import Postprocessing
+from action_units.evaluation.postprocessing.postprocessing import PersonCentred, Postprocessing
 from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.extras import import_extra
@@ -142,4 +142,7 @@ def _postprocessing(metadata: Mapping[str, Any], aus: Sequence[int]) -> Postproc
         ),
         Smoothing.from_json(left["smoothing"]),
         None if calibration is None else calibration_from_json(calibration, aus),
+        person_centred=PersonCentred.from_json(left["person_centred"], aus)
+        if "person_centred" in left
+        else None,
     )
