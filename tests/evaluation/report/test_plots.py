@@ -26,6 +26,7 @@ from action_units.evaluation.report.plots import (
     draw_examples,
     draw_f1_by_au,
     draw_intensity,
+    draw_levels,
     draw_precision_recall,
     draw_prevalence,
     draw_reliability,
@@ -325,6 +326,16 @@ def test_one_au_is_one_panel_in_the_pages_colours():
     assert not drawn & {*vars(LIGHT).values()}
 
 
+def test_a_cell_of_levels_is_the_percent_of_its_row():
+    counts = np.zeros((2, 6, 6), np.int64)
+    counts[0, 0, :2] = [30, 10]
+    counts[0, 3, 5] = 7
+    first, second = draw_levels(counts, (1, 2)).axes
+    written = {t.get_position(): t.get_text() for t in first.texts if t.get_text()}
+    assert written == {(0, 0): "75", (1, 0): "25", (5, 3): "100"}
+    assert not [t for t in second.texts if t.get_text()]
+
+
 def test_a_dot_at_the_median_and_lines_over_the_middle():
     random = np.random.default_rng(1)
     coded = random.integers(0, 4, (300, 2)).astype(float)
@@ -339,5 +350,5 @@ def test_a_dot_at_the_median_and_lines_over_the_middle():
         assert dot.get_xydata().tolist() == [[level, np.median(values)]]
         np.testing.assert_allclose(whole.get_ydata(), np.quantile(values, [0.05, 0.95]))
         np.testing.assert_allclose(half.get_ydata(), np.quantile(values, [0.25, 0.75]))
-    assert known.get_ylim() == (0, 1)
+    assert known.get_ylim() == (0, 5)
     assert [text.get_text() for text in unknown.texts] == ["n/a"]

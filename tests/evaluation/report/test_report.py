@@ -133,6 +133,8 @@ def predictions() -> dict[int, Predictions]:
         for column in au_columns(DISFA_AUS):
             strong = random.integers(2, 6, len(table))
             table[f"{column}_r"] = np.where(table[column] == 1, strong, 0)
+            table[f"{column}_e"] = 5 * table[f"{column}_p"] ** 2
+            table[f"{column}_m"] = 0.7
         found[fold] = Predictions.read(table, [0.5] * 12)
     return found
 
@@ -282,6 +284,30 @@ def test_the_intensity_that_counts_as_present_is_read_from_the_labels(html):
     assert replace(one, intensities=None).present_from is None
 
 
+def test_intensities_stand_beside_their_floors():
+    tables = {
+        "finetuned": {
+            fold: made_up_predictions(GROUPS[fold - 1], seed=fold, aus=(1, 12)).assign(
+                AU12_r=lambda t: 3 * (t["AU12"] == 1),
+                AU12_e=lambda t: 4 * t["AU12_p"],
+                AU12_m=0.5,
+            )
+            for fold in (1, 2, 3)
+        }
+    }
+    run = summarise([made_up_fold(n, aus=(1, 12)) for n in (1, 2, 3)], predictions=tables)
+    page = Page(render_report(run))
+    header = next(row for row in page.rows if "always 0" in row)
+    (row,) = (row for row in page.rows if row[0].startswith("AU12") and len(row) == len(header))
+    scores = {n: m.aus[12].mean_of_folds.value for n, m in run.metrics["finetuned"].items()}
+    shown = ("mae", "mae_of_zero", "mae_of_mean", "icc", "pcc", "mse")
+    assert {f"{scores[name]:.3f}" for name in shown} <= set(row)
+    (none,) = (
+        row for row in page.rows if row[0].startswith("AU01") and len(row) == len(header)
+    )
+    assert set(none[1:]) == {"n/a"}
+
+
 def test_a_network_below_the_baseline_is_said_to_be():
     guessing = render_report(summarise([made_up_fold(1, skill=0.0, aus=(1, 12))]))
     words = " ".join(Page(guessing).words.split())
@@ -311,16 +337,31 @@ def test_every_au_has_its_panels_and_each_says_what_it_shows(page):
     said = [v for tag, name, v in page.attributes if (tag, name) == ("svg", "aria-label")]
     assert all(said)
     for au in map(au_column, DISFA_AUS):
-        for what in ("precision against recall", "reliab", "intensity", "frames:"):
+        for what in (
+            *(
+                "precision against recall",
+                "reliab",
+                "coded intensity",
+                "coded level",
+                "frames:",
+            ),
+        ):
             kind = "share of positive frames against" if what == "reliab" else what
             assert sum(one.startswith(au) and kind in one for one in said) == 1, (au, what)
     assert sum("frames that show that of a row" in one for one in said) == 3
     assert sum(one.startswith("Probabilities of AU") for one in said) == 1
+    assert sum(one.startswith("Intensities of AU") for one in said) == 1
 
 
 def test_parts_that_are_missing_leave_no_empty_heading(summary):
     bare = render_report(summary)
-    for heading in ("One video", "Which action units", "Precision against", "Faces</h3>"):
+    for heading in (
+        "Intensity</h2>",
+        "One video",
+        "Which action units",
+        "Precision against",
+        "Faces</h3>",
+    ):
         assert heading not in bare
     assert "No calibration or smoothing was tried" in bare
     assert "No image was quarantined" in bare

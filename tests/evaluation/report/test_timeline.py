@@ -77,6 +77,22 @@ def test_events_and_probabilities_lie_at_their_frames():
     assert threshold.get_ydata()[0] == 0.4
 
 
+def test_intensities_lie_over_the_coded_ones():
+    one = predictions()
+    mine = np.flatnonzero(one.subjects == "SN002")
+    coded = np.zeros((len(one.subjects), len(one.aus)))
+    coded[mine[4:9], 1] = 3
+    coded[mine[20], 1] = 5
+    with_both = replace(one, intensities=coded, estimates=4 * one.probabilities)
+    video = SubjectVideo("SN002", 0.5, 1, (2,), (0.4,))
+    (axes,) = draw_timeline(with_both, video, intensities=True).axes
+    shaded = [part.get_paths()[0].get_extents() for part in axes.collections]
+    assert [(p.x0, p.x1, p.y1) for p in shaded] == [(4.5, 9.5, 3), (20.5, 21.5, 5)]
+    (line,) = axes.lines
+    np.testing.assert_array_equal(line.get_ydata(), 4 * one.probabilities[mine, 1])
+    assert axes.get_ylim() == (0, 5)
+
+
 def test_a_long_video_keeps_its_peaks_and_valleys():
     long = predictions(frames=3000)
     mine = np.flatnonzero(long.subjects == "SN001")

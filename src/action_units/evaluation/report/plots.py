@@ -18,8 +18,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from action_units.evaluation import metrics
+from action_units.evaluation.agreement import LEVELS
 from action_units.evaluation.fold import FoldEvaluation
-from action_units.evaluation.metrics import Bools, Confusion, Floats, Labels, ratio
+from action_units.evaluation.metrics import Bools, Confusion, Floats, Ints, Labels, ratio
 from action_units.evaluation.predictions import HIGHEST_INTENSITY, Predictions, pool
 from action_units.evaluation.reliability import reliability_curve
 from action_units.evaluation.report.examples import KINDS, Example
@@ -72,8 +73,8 @@ def draw_run(
             examples[example], f"{au_column(example)} {AU_NAMES[example]}"
         ),
         "intensity": placeholder_figure("These labels have no intensities.")
-        if pooled.intensities is None
-        else draw_intensity(pooled.intensities, probabilities, aus),
+        if pooled.intensities is None or pooled.estimates is None
+        else draw_intensity(pooled.intensities, pooled.estimates, aus),
         "timeline": placeholder_figure("No subject shows any AU, or frames have no numbers.")
         if video is None
         else draw_timeline(predictions[video.fold], video),
@@ -131,27 +132,44 @@ def draw_reliability(
 
 
 @style()
-def draw_intensity(intensities: Floats, probabilities: Floats, aus: Sequence[int]) -> Figure:
-    """Probabilities of the frames of each coded intensity, 0 to 5 or NaN, (N, A).
+def draw_intensity(intensities: Floats, estimates: Floats, aus: Sequence[int]) -> Figure:
+    """Estimated intensities of the frames of each coded one, both 0 to 5 or NaN, (N, A).
 
     A dot is the median, a thick line the middle half, a thin line the middle 90 %.
     """
-    figure, panels = _au_panels(aus, "coded intensity", "probability")
+    figure, panels = _au_panels(aus, "coded intensity", "estimated")
     for column, axes in enumerate(panels):
         axes.set_xlim(-0.5, HIGHEST_INTENSITY + 0.5)
-        axes.set_ylim(0, 1)
-        axes.set_xticks(range(6))
+        axes.set_ylim(0, HIGHEST_INTENSITY)
+        axes.set_xticks(range(LEVELS))
+        axes.set_yticks(range(LEVELS))
         axes.grid(axis="y")
-        coded = np.rint(intensities[:, column])
+        known = ~np.isnan(estimates[:, column])
+        coded = np.where(known, np.rint(intensities[:, column]), np.nan)
         levels = np.unique(coded[~np.isnan(coded)])
         if not levels.size:
             _placeholder(axes)
         for level in levels:
-            values = probabilities[coded == level, column]
+            values = estimates[coded == level, column]
             ends = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
             axes.plot([level] * 2, ends[[0, 4]], color=LIGHT.ours, lw=1.2)
             axes.plot([level] * 2, ends[[1, 3]], color=LIGHT.ours, lw=4.5, alpha=0.55)
             axes.plot(level, ends[2], "o", color=LIGHT.ink, ms=4, clip_on=False)
+    return figure
+
+
+@style()
+def draw_levels(counts: Ints, aus: Sequence[int]) -> Figure:
+    """Percent of the frames of each coded level by estimated level, rounded (A, 6, 6)."""
+    figure, panels = _au_panels(aus, "estimated", "coded")
+    for cells, axes in zip(counts, panels, strict=True):
+        shares = ratio(cells, cells.sum(axis=1, keepdims=True).repeat(LEVELS, axis=1))
+        _draw_cells(axes, shares, np.full(cells.shape, LIGHT.ours))
+        for (row, at), share in np.ndenumerate(shares):
+            text = "" if np.isnan(share) or not cells[row, at] else f"{100 * share:.0f}"
+            _write(axes, at, row, text, fontsize=7)
+        axes.set_xticks(range(LEVELS))
+        axes.set_yticks(range(LEVELS))
     return figure
 
 

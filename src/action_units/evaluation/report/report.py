@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from action_units.evaluation import metrics
+from action_units.evaluation.agreement import level_confusion
 from action_units.evaluation.annotator_rates import Rates
 from action_units.evaluation.fold import FoldEvaluation, reasons
 from action_units.evaluation.predictions import Predictions, pool
@@ -18,7 +20,11 @@ from action_units.evaluation.report.examples import KINDS, Example
 from action_units.evaluation.report.formatting import templates
 from action_units.evaluation.report.published import results_on
 from action_units.evaluation.report.theme import to_inline_jpeg, to_inline_svg
-from action_units.evaluation.report.timeline import draw_timeline, median_video
+from action_units.evaluation.report.timeline import (
+    SubjectVideo,
+    draw_timeline,
+    median_video,
+)
 from action_units.evaluation.summary import RunSummary
 from action_units.labels.action_units import AU_NAMES, EIGHT_AUS, au_column
 
@@ -93,10 +99,13 @@ def render_report(summary: RunSummary, extras: PageExtras | None = None) -> str:
             metrics=tables.metric_tables(summary),
             heat=tables.subject_rows(summary),
             gains=tables.gain_tables(extras.gains),
-            au_plots=au_plots(pooled) if pooled else [],
-            intensities=pooled is not None and pooled.intensities is not None,
+            au_plots=(panels := au_plots(pooled) if pooled else []),
+            levels=any("levels" in one for one in panels),
+            intensity=tables.intensity_rows(summary),
             co_occurrences=_co_occurrences(pooled) if pooled else [],
-            timeline=_timeline(summary, extras.predictions),
+            timeline=(video := _timeline(summary, extras.predictions)),
+            intensity_timeline=video
+            and _intensity_timeline(video["video"], extras.predictions),
             faces=[
                 {
                     "au": au_column(au),
@@ -199,9 +208,16 @@ def au_plots(pooled: Predictions) -> list[dict[str, Any]]:
                 "share of positive frames against probability",
             ),
         }
-        if pooled.intensities is not None:
-            figure = plots.draw_intensity(pooled.intensities[:, one], p, [au])
-            plotted["intensity"] = (figure, "probability against coded intensity")
+        if pooled.intensities is not None and pooled.estimates is not None:
+            coded, estimated = pooled.intensities[:, one], pooled.estimates[:, one]
+            figure = plots.draw_intensity(coded, estimated, [au])
+            plotted["intensity"] = (figure, "estimated against coded intensity")
+            counted = level_confusion(coded, estimated)
+            right = int(np.trace(counted[0])), int(counted.sum())
+            plotted["levels"] = (
+                plots.draw_levels(counted, [au]),
+                f"estimated against coded level: {right[0]:,} of {right[1]:,} frames alike",
+            )
         parts.append(
             {
                 kind: _svg(figure, f"{kind}{au}", f"{name}, {description}")
@@ -254,6 +270,19 @@ def _timeline(
     )
     figure = draw_timeline(predictions[video.fold], video)
     return {"video": video, "figure": _svg(figure, "timeline", description)}
+
+
+def _intensity_timeline(
+    video: SubjectVideo, predictions: Mapping[int, Predictions]
+) -> Markup | None:
+    """The same video in intensities; None where they are not coded or not estimated."""
+    part = predictions[video.fold]
+    if part.intensities is None or part.estimates is None:
+        return None
+    names = ", ".join(au_column(au) for au in video.aus)
+    description = f"Intensities of {names} by frame for subject {video.subject}, coded shaded"
+    figure = draw_timeline(part, video, intensities=True)
+    return _svg(figure, "intensity-timeline", description)
 
 
 def _svg(figure: Figure, name: str, description: str) -> Markup:

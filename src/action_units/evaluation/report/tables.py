@@ -21,6 +21,10 @@ _POSTPROCESSING_METRICS = ("f1", "f1_event", "auc", "ece", "brier")
 _PERSON_METRICS = ("f1", "average_precision")
 """Shown of person-centred predictions; the others are in ``measures.csv``."""
 
+_INTENSITY_METRICS = (
+    "icc", "pcc", "mae", "mae_of_zero", "mae_of_mean", "mse", "mse_of_zero", "mse_of_mean"
+)  # fmt: skip
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -134,6 +138,30 @@ def chosen_centring(centred: PersonCentredScores) -> str:
         f"{'fold' if len(of) == 1 else 'folds'} {', '.join(map(str, of))}, {what}"
         for what, of in folds.items()
     )
+
+
+def intensity_rows(summary: RunSummary) -> dict[str, list[dict[str, Any]]]:
+    """ICC(3,1), PCC and errors of each AU and average with the floors; empty without any.
+
+    Returns:
+        ``aus`` and ``averages``, rows with a line of each of `_INTENSITY_METRICS`.
+    """
+    ours = summary.metrics["finetuned"]
+    if "mae" not in ours or all(
+        math.isnan(line.pooled.value) for line in ours["mae"].aus.values()
+    ):
+        return {}
+    return {
+        part: [
+            {
+                "name": line.name,
+                "title": AU_NAMES.get(key, "") if isinstance(key, int) else "",
+                **{name: getattr(ours[name], part)[key] for name in _INTENSITY_METRICS},
+            }
+            for key, line in getattr(ours["icc"], part).items()
+        ]
+        for part in ("aus", "averages")
+    }
 
 
 def subject_rows(summary: RunSummary) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One subject's probabilities and coded events, frame by frame."""
+"""One subject's probabilities and coded events, or intensities, frame by frame."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from action_units.evaluation import metrics
 from action_units.evaluation.events import frame_order, runs
 from action_units.evaluation.fold import FoldEvaluation
 from action_units.evaluation.metrics import Bools, Floats, mean_defined
-from action_units.evaluation.predictions import Predictions
+from action_units.evaluation.predictions import HIGHEST_INTENSITY, Predictions
 from action_units.evaluation.report.theme import LIGHT, set_margins, style
 from action_units.evaluation.subject_statistics import SubjectCounts, pool_subjects
 from action_units.labels.action_units import au_column
@@ -109,7 +109,12 @@ def most_shown(predictions: Predictions, subject: str, n: int = 6) -> tuple[int,
 
 
 @style()
-def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 500) -> Figure:
+def draw_timeline(
+    predictions: Predictions,
+    video: SubjectVideo,
+    points: int = 500,
+    intensities: bool = False,
+) -> Figure:
     """Probabilities of several AUs by frame; coded events shaded, thresholds dashed.
 
     Frames in which an AU was not scored are grey; a line breaks where frames are left out.
@@ -119,6 +124,8 @@ def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 5
         video: A row of the figure for each of its AUs.
         points: A line of more frames than these is drawn by the lowest and the highest of
             each stretch of frames.
+        intensities: Draw estimated intensities, over the shaded coded ones, in place of
+            probabilities; the predictions have both.
     """
     assert predictions.frames is not None  # or there would be no video
     order = longest_video(predictions, video.subject)
@@ -131,18 +138,31 @@ def draw_timeline(predictions: Predictions, video: SubjectVideo, points: int = 5
     rows = figure.subplots(len(video.aus), 1, sharex=True, squeeze=False)[:, 0]
     for au, threshold, axes in zip(video.aus, video.thresholds, rows, strict=True):
         column = predictions.aus.index(au)
-        labels = predictions.labels[order, column]
-        for shown, look in ((labels == 1, _CODED), (labels == metrics.MISSING, _NOT_SCORED)):
+        labels, top = predictions.labels[order, column], 1.0
+        spans = [(labels == metrics.MISSING, _NOT_SCORED)]
+        values = predictions.probabilities[order, column]
+        if intensities:
+            assert predictions.intensities is not None
+            assert predictions.estimates is not None
+            values, top = predictions.estimates[order, column], HIGHEST_INTENSITY
+            coded = np.nan_to_num(predictions.intensities[order, column])
+            for level in np.unique(coded[coded > 0]):
+                for start, stop in zip(*runs(coded == level, follows), strict=True):
+                    left, right = frames[start] - 0.5, frames[stop - 1] + 0.5
+                    axes.fill_between([left, right], level, **_CODED)
+        else:
+            spans.append((labels == 1, _CODED))
+        for shown, look in spans:
             for start, stop in zip(*runs(shown, follows), strict=True):
                 axes.axvspan(frames[start] - 0.5, frames[stop - 1] + 0.5, **look)
-        values = predictions.probabilities[order, column]
         at = _thinned(values, points)
         breaks = np.flatnonzero(np.diff(piece[at])) + 1
         x = np.insert(frames[at].astype(np.float64), breaks, np.nan)
         axes.plot(x, np.insert(values[at], breaks, np.nan), color=LIGHT.ours, lw=1.3)
-        axes.axhline(threshold, color=LIGHT.ink, lw=0.9, ls=(0, (4, 3)))
-        axes.set_ylim(0, 1)
-        axes.set_yticks([0, 1])
+        if not intensities:
+            axes.axhline(threshold, color=LIGHT.ink, lw=0.9, ls=(0, (4, 3)))
+        axes.set_ylim(0, top)
+        axes.set_yticks([0, int(top)])
         axes.tick_params(length=0)
         axes.set_ylabel(au_column(au), rotation=0, ha="right", va="center", color=LIGHT.ink)
     rows[-1].set_xlabel("frame")
