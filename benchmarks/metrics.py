@@ -27,6 +27,7 @@ from action_units.evaluation import bootstrap
 from action_units.evaluation.comparison import gain_table
 from action_units.evaluation.fold import au_report
 from action_units.evaluation.groups import score_groups
+from action_units.evaluation.postprocessing.intensity import fit_intensity
 from action_units.evaluation.predictions import Predictions
 from action_units.evaluation.ranks import subject_ranks
 from action_units.evaluation.reliability import BINS
@@ -173,7 +174,15 @@ def main() -> None:
     bare = Predictions(DISFA_AUS, labels, probabilities, called, subjects)
     numbers = np.concatenate([np.arange(np.sum(subjects == s)) for s in DISFA_SUBJECTS])
     coded = np.where(labels == 1, 3.0, 0.0)
-    full = replace(bare, frames=numbers, recordings=subjects, intensities=coded)
+    full = replace(
+        bare,
+        frames=numbers,
+        recordings=subjects,
+        intensities=coded,
+        estimates=4 * probabilities**2,
+        training_means=np.broadcast_to(0.3 * np.array(PREVALENCE), coded.shape),
+    )
+    validated = np.isin(subjects, DISFA_SUBJECTS[:5])
     if arguments.treatments:
         print(f"gains of treatments, {arguments.frames:,} frames: {treatments(full):.1f} s")
         return
@@ -201,6 +210,9 @@ def main() -> None:
         "whole report, all intervals": lambda: au_report(full, THRESHOLDS),
         "with groups, no intervals": lambda: with_groups(full, 0),
         "with groups, all intervals": lambda: with_groups(full, bootstrap.RESAMPLES),
+        "curves of intensities, 5 subjects": lambda: fit_intensity(
+            coded[validated], probabilities[validated], subjects[validated]
+        ),
         "1,000 resamples, all count figures": counted,
         "1,000 resamples, AUC": resampled_auc,
         "1,000 resamples, avg. precision": lambda: [

@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 
 from action_units.config import NetworkSpec
 from action_units.errors import ArtifactError, ConfigurationError
+from action_units.evaluation.postprocessing.intensity import IntensityCurve
 from action_units.evaluation.postprocessing.person_centred import PersonCentring
 from action_units.evaluation.postprocessing.postprocessing import PersonCentred
 from action_units.evaluation.postprocessing.smoothing import Smoothing
@@ -125,6 +126,43 @@ def test_a_temperature_is_in_the_graph_and_no_longer_to_be_done(tmp_path):
     assert network.postprocessing.calibration is None
     assert np.abs(network.probabilities(faces) - wanted).max() <= 1e-4
     check_onnx(path.read_bytes(), [member], 32, faces)
+
+
+def with_curve(member, *scales):
+    n = len(member.model.aus)
+    scale = tuple(np.linspace(*scales, n))
+    exponent = tuple(np.geomspace(0.3, 8, n))
+    curve = IntensityCurve(
+        (np.nan, *scale[1:]), (np.nan, *exponent[1:]), (False,) * n, ("V1",), (np.nan,) * n
+    )
+    return replace(member, postprocessing=replace(member.postprocessing, intensity=curve))
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_intensities_are_an_output_of_the_graph(folds, tmp_path):
+    members = [
+        with_curve(synthetic_fold_model(k + 1, temperature=k == 1), k + 1, 5)
+        for k in range(folds)
+    ]
+    content = to_onnx(members, 32, {"name": "x"})
+    check = check_onnx(content, members, 32)
+    assert check["max_difference_of_intensity"] <= 1e-5
+    faces = synthetic_faces(20, 32)
+    session = open_session(content, threads=1)
+    p, found = session.run(["probabilities", "intensities"], {"faces": faces})
+    assert np.isnan(found[:, 0]).all()
+    assert (found[:, 1:] >= 0).all()
+    assert (found[:, 1:] <= 5).all()
+    network = OnnxNetwork(written(tmp_path / "model.onnx", content))
+    if folds == 1:  # then they are a function of the probability
+        np.testing.assert_allclose(
+            network.postprocessing.intensity.apply(p)[:, 1:], found[:, 1:], atol=1e-5
+        )
+    else:
+        assert network.postprocessing.intensity is None
+    wrong = [with_curve(one, 0.5, 4) for one in members]
+    with pytest.raises(ArtifactError, match="its intensities differ from torch's"):
+        check_onnx(content, wrong, 32)
 
 
 def test_smoothing_is_left_to_be_done_and_several_such_networks_are_refused(tmp_path):

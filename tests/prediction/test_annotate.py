@@ -42,7 +42,7 @@ def test_labels_are_the_predictions_with_the_thresholds_of_the_run(run_folder, c
             for image in found.table["image"]
         ]
     )
-    expected, present = classifier.combine(classifier.probabilities(faces))
+    expected, present, _ = classifier.combine(classifier.probabilities(faces))
     assert p == pytest.approx(expected, abs=1e-6)
     assert found.table[names].to_numpy().tolist() == present.astype(int).tolist()
     assert found.dropped["image"].tolist() == [table["image"][1]]

@@ -122,7 +122,7 @@ def by_hand(classifier, table, raw, references):
     """Expected probabilities and calls of the faces of a table."""
     faces = table[table["success"] == 1]
     tracks, frames = faces["face_id"].to_numpy(), faces["frame"].to_numpy()
-    return classifier.combine(raw, tracks, frames, references)
+    return classifier.combine(raw, tracks, frames, references)[:2]
 
 
 def raw_of(classifier, table, video):
@@ -181,7 +181,7 @@ def test_neutral_frames_are_the_reference(classifier, pictures, tmp_path):
     face = make_detector(classifier.faces.settings.detector).best(pixels)
     raw = classifier.probabilities(classifier.faces.face(pixels, face)[None])
     given = neutral_references(centrings, raw)
-    p, called = classifier.combine(raw, references=given[:, None])
+    p, called, _ = classifier.combine(raw, references=given[:, None])
     found = action_units.predict(neutral, classifier, faces="one", neutral=neutral)
     np.testing.assert_array_equal(found[P], p)
     np.testing.assert_array_equal(found[CALLS].to_numpy(bool), called)

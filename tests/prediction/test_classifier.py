@@ -1,6 +1,7 @@
 """Several networks combined, and a single one, which keeps its own probabilities."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_units.errors import ArtifactError, UnusableFace
+from action_units.evaluation.postprocessing.intensity import IntensityCurve
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
 from action_units.faces.detection.base import Detection
@@ -56,7 +58,7 @@ def one_logit(values):
 def test_networks_agree_by_the_mean_of_their_logits(p, t):
     networks = classifier(*t[: len(p)])
     raw = np.array(p, np.float32)[:, None]  # (M, 1, 2)
-    found, present = networks.combine(raw)
+    found, present, _ = networks.combine(raw)
     for a in range(2):
         wanted = one_logit([float(row[a]) for row in raw[:, 0]])
         limit = one_logit([row[a] for row in t[: len(p)]])
@@ -76,7 +78,7 @@ def test_one_network_keeps_its_probabilities_and_thresholds_bit_for_bit():
     alone = classifier(limits)
     raw = np.random.default_rng(0).random((1, 50, 2)).astype(np.float32)
     raw[0, :3] = [[0, 1], [1, 0], [0, 0.25]]
-    p, present = alone.combine(raw)
+    p, present, _ = alone.combine(raw)
     assert p.dtype == np.float32
     assert p.tobytes() == raw[0].tobytes()
     assert tuple(alone.thresholds) == limits
@@ -84,10 +86,34 @@ def test_one_network_keeps_its_probabilities_and_thresholds_bit_for_bit():
     assert present[2].tolist() == [False, True]  # at the threshold it is present
 
 
+def estimating(*scales, name="fold1"):
+    """A network with intensity curves `scale * p**2`."""
+    n = len(scales)
+    curve = IntensityCurve(scales, (2.0,) * n, (False,) * n, (), (np.nan,) * n)
+    one = member((0.5,) * n, name)
+    return replace(one, postprocessing=replace(one.postprocessing, intensity=curve))
+
+
+def test_intensities_are_the_mean_of_the_networks_own():
+    networks = [estimating(4.0, np.nan), estimating(2.0, 5.0, name="fold2")]
+    raw = np.random.default_rng(0).random((2, 9, 2)).astype(np.float32)
+    alone = Classifier(networks[1:], FaceInput(), "one", "0")
+    assert alone.estimated == (1, 2)
+    found = alone.combine(raw[1:]).intensities
+    np.testing.assert_array_equal(
+        found, ([2, 5] * raw[1].astype(np.float64) ** 2).astype(np.float32)
+    )
+    both = Classifier(networks, FaceInput(), "both", "0")
+    assert both.estimated == (1,)  # the second AU has a curve in one network alone
+    expected = (4 * raw[0, :, 0] ** 2 + 2 * raw[1, :, 0] ** 2) / 2
+    np.testing.assert_allclose(both.combine(raw).intensities[:, 0], expected, rtol=1e-6)
+    assert classifier((0.5, 0.5)).combine(raw[:1]).intensities is None
+
+
 def test_certain_networks_do_not_outvote_all_others_without_end():
     networks = classifier((0.5, 0.5), (0.5, 0.5), (0.5, 0.5))
     raw = np.array([[[1.0, 0.0]], [[0.1, 0.9]], [[0.1, 0.9]]], np.float32)
-    p, _ = networks.combine(raw)
+    p = networks.combine(raw).probabilities
     assert np.isfinite(p).all()
     assert p[0, 0] == pytest.approx(one_logit([1 - 1e-6, 0.1, 0.1]), rel=1e-4)
 

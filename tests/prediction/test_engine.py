@@ -48,7 +48,7 @@ def by_hand(path, run_folder, fold):
             faces.append(classifier.faces.face(pixels, found[place]))
     raw = np.concatenate([classifier.probabilities(face[None]) for face in faces], axis=1)
     tracks, frames = [k[1] for k in keys], [k[0] for k in keys]
-    return keys, *classifier.combine(raw, tracks, frames)
+    return keys, *classifier.combine(raw, tracks, frames)[:2]
 
 
 def test_threads_limits_the_pool_whatever_workers_says(classifier):

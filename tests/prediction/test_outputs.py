@@ -1,5 +1,7 @@
 """Tables on disk: CSV and Parquet that agree, and appear whole or not at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -43,6 +45,20 @@ def written(folder, parts, photographs=False):
         for part in parts:
             add(part)
     return with_suffix(stem, ".csv"), with_suffix(stem, ".parquet")
+
+
+@pytest.mark.parametrize("photographs", [False, True])
+def test_intensities_stand_between_probabilities_and_calls(tmp_path, photographs):
+    part = rows_of(9, image="a.jpg")
+    part = replace(part, intensities=(5 * part.probabilities).astype(np.float32))
+    stem = tmp_path / "t"
+    with table_files(stem, AUS, photographs, (12,)) as add:
+        add(part)
+    csv, parquet = (read_table(with_suffix(stem, end)) for end in (".csv", ".parquet"))
+    pd.testing.assert_frame_equal(csv, parquet, check_exact=True)
+    assert list(csv)[-5:] == ["AU01_p", "AU12_p", "AU12_r", "AU01_c", "AU12_c"]
+    np.testing.assert_array_equal(csv["AU12_r"], part.intensities[:, 1])
+    assert csv["AU12_r"].dtype == np.float32
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,4 +1,4 @@
-"""Check that an ONNX file gives torch's probabilities.
+"""Check that an ONNX file gives torch's probabilities and the intensities of these.
 
 Where a network takes another size than the store's, torch and ONNX Runtime may round a
 value half way between two grey levels to different sides (``onnx.resizing``). So there are
@@ -26,7 +26,7 @@ from action_units.training.device import choose_machine
 from action_units.training.inference import logits
 
 MAX_DIFFERENCE = 1e-5
-"""Of a probability from torch's."""
+"""Of a probability, or an intensity of 0 to 5, from torch's."""
 
 CHECKED_FACES = 1000
 """How many faces a file is checked on …"""
@@ -54,8 +54,8 @@ def check_onnx(
 
     Returns:
         ``faces`` (how many), ``made_up`` (of them synthetic), ``max_difference`` of a
-        probability, ``allowed``, and ``pixels_off``, the share of resized pixels that are a
-        grey level off.
+        probability, ``allowed``, ``pixels_off``, the share of resized pixels that are a grey
+        level off, and ``max_difference_of_intensity`` where the file has intensities.
 
     Raises:
         ArtifactError: A probability is further off than ``MAX_DIFFERENCE``, or a pixel than
@@ -65,9 +65,19 @@ def check_onnx(
     faces = synthetic_faces(CHECKED_FACES - len(chosen), size)
     if real is not None:
         faces = np.concatenate([faces, real[chosen]])
-    probabilities, inputs = _run_onnx(content, len(models), faces)
+    probabilities, intensities, inputs = _run_onnx(content, len(models), faces)
     pixels_off = _share_off(models, faces, inputs)
     difference = float(np.abs(probabilities - torch_probabilities(models, faces, inputs)).max())
+    further = {}
+    if intensities is not None:
+        expected = _torch_intensities(models, _torch_logits(models, faces, inputs))
+        off = float(np.nanmax(np.abs(intensities - expected)))
+        if not off <= MAX_DIFFERENCE:
+            raise ArtifactError(
+                f"The ONNX file is not written: over {len(faces):,} faces its intensities "
+                f"differ from torch's by up to {off:.2g}; {MAX_DIFFERENCE:g} is allowed."
+            )
+        further["max_difference_of_intensity"] = off
     if not difference <= MAX_DIFFERENCE:  # also where it is NaN
         raise ArtifactError(
             f"The ONNX file is not written: over {len(faces):,} faces its probabilities differ "
@@ -79,6 +89,7 @@ def check_onnx(
         "max_difference": difference,
         "allowed": MAX_DIFFERENCE,
         "pixels_off": pixels_off,
+        **further,
     }
 
 
@@ -95,6 +106,13 @@ def torch_probabilities(
     Returns:
         (N, A).
     """
+    return _combined(_torch_logits(models, faces, inputs))
+
+
+def _torch_logits(
+    models: Sequence[FoldModel], faces: Faces, inputs: Sequence[Faces] | None
+) -> npt.NDArray[np.float64]:
+    """Logits after temperatures, (M, N, A); arguments as of `torch_probabilities`."""
     machine = choose_machine(MachineConfig(device="cpu", precision="fp32"))
     z = np.empty((len(models), len(faces), len(models[0].model.aus)))  # (M, N, A)
     for k, one in enumerate(models):
@@ -109,6 +127,23 @@ def torch_probabilities(
         if one.postprocessing.calibration is not None and one.temperatures is not None:
             limit = np.log(CALIBRATION_EPS / (1 - CALIBRATION_EPS))
             z[k] = np.clip(z[k], limit, -limit) / np.array(one.temperatures)
+    return z
+
+
+def _torch_intensities(
+    models: Sequence[FoldModel], z: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The mean of the networks' intensities, (N, A), of their logits (M, N, A)."""
+    each = [
+        one.postprocessing.intensity.apply(expit(own))
+        for one, own in zip(models, z, strict=True)
+        if one.postprocessing.intensity is not None
+    ]
+    return np.asarray(np.mean(each, axis=0), np.float64)
+
+
+def _combined(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Probabilities (N, A) of the networks' logits (M, N, A)."""
     if len(z) == 1:
         return np.asarray(expit(z[0]), np.float64)
     limit = np.log(EPS / (1 - EPS))
@@ -134,8 +169,8 @@ def synthetic_faces(n: int, size: int, seed: int = 0) -> Faces:
 
 def _run_onnx(
     content: bytes, n_models: int, faces: Faces
-) -> tuple[npt.NDArray[np.float32], list[Faces]]:
-    """Probabilities (N, A), and the faces that each network gets after resizing."""
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None, list[Faces]]:
+    """Probabilities, intensities if it has them (N, A), and each network's resized faces."""
     onnx = import_onnx("onnx")
     model = onnx.load_from_string(content)
     outputs = {node.name: node.output[0] for node in model.graph.node}
@@ -143,16 +178,17 @@ def _run_onnx(
     for name in filter(None, names):
         pixels = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
         model.graph.output.append(pixels)
+    first = ["probabilities", *(o.name for o in model.graph.output if o.name == "intensities")]
     session = open_session(model.SerializeToString())
+    wanted = [*first, *filter(None, names)]
     blocks = [
-        session.run(None, {"faces": faces[start : start + _BLOCK]})
+        session.run(wanted, {"faces": faces[start : start + _BLOCK]})
         for start in range(0, len(faces), _BLOCK)
     ]
-    probabilities, *rounded = (np.concatenate(output) for output in zip(*blocks, strict=True))
-    given = iter(rounded)
-    return probabilities, [
-        faces if name is None else next(given).astype(np.uint8) for name in names
-    ]
+    results = [np.concatenate(output) for output in zip(*blocks, strict=True)]
+    given = iter(results[len(first) :])
+    inputs = [faces if name is None else next(given).astype(np.uint8) for name in names]
+    return results[0], results[1] if len(first) > 1 else None, inputs
 
 
 def _share_off(models: Sequence[FoldModel], faces: Faces, inputs: Sequence[Faces]) -> float:

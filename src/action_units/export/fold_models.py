@@ -128,8 +128,9 @@ def remaining_postprocessing(models: Sequence[FoldModel]) -> Postprocessing | No
     """The postprocessing that is not in a graph of these networks.
 
     Returns:
-        The thresholds, with smoothing and calibration that a graph cannot do; None where
-        several networks would need these one by one before they are averaged.
+        The thresholds, with smoothing and calibration that a graph cannot do, and of one
+        network its curve of intensities; None where several networks would need smoothing or
+        calibration one by one before they are averaged.
     """
     if len(models) == 1:
         own = models[0].postprocessing
@@ -138,6 +139,7 @@ def remaining_postprocessing(models: Sequence[FoldModel]) -> Postprocessing | No
             return own
         return Postprocessing(
             thresholds=own.thresholds,
+            intensity=own.intensity,
             person_centred=_after(temperatures, own.person_centred),
         )
     if any(one.temperatures is None for one in models):

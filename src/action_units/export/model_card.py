@@ -21,6 +21,7 @@ from action_units.evaluation.report.groups import grouping_rows
 from action_units.evaluation.report.tables import (
     au_rows,
     average_rows,
+    intensity_rows,
     metric_tables,
     person_table,
     scored,
@@ -36,7 +37,7 @@ _WEIGHTS = re.compile(r"^\| \d+ \| `(\w{64})` \|$", re.MULTILINE)
 """The hashes in the card's table of weights."""
 
 _CALIBRATION = ("ece", "brier")
-_OTHERS = ("auc", "average_precision", "mcc", "balanced_accuracy", "f1_norm", "f1_event", "icc")
+_OTHERS = ("auc", "average_precision", "mcc", "balanced_accuracy", "f1_norm", "f1_event")
 
 
 def render_card(
@@ -80,6 +81,7 @@ def render_card(
             averages=average_rows(summary),
             person=person_table(summary),
             groupings=grouping_rows(summary),
+            intensity=intensity_rows(summary),
             set_averages={name: average_rows(one) for name, one in summary.sets.items()},
             by_au={
                 measure: summary.metrics["finetuned"][measure].aus

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,9 @@ CALIBRATION_EPS = 1e-7
 def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> bytes:
     """Networks as an ONNX file; equal networks and metadata give equal bytes.
 
-    Its input ``faces`` is uint8 (N, S, S), its output ``probabilities`` float32 (N, A).
+    Its input ``faces`` is uint8 (N, S, S), its output ``probabilities`` float32 (N, A). Where
+    all networks estimate intensities and the graph does all their postprocessing, a second
+    output ``intensities`` has them, NaN for an AU that is not estimated.
 
     Args:
         models: One network, or several that are combined.
@@ -52,6 +54,7 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
             "(`--params fold=1`)."
         )
     first = models[0].model
+    outputs = ["probabilities", *["intensities"] * has_intensities(models)]
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the exporter is not the newest; see the module
@@ -63,8 +66,8 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=["faces"],
-                output_names=["probabilities"],
-                dynamic_axes={"faces": {0: "N"}, "probabilities": {0: "N"}},
+                output_names=outputs,
+                dynamic_axes={name: {0: "N"} for name in ("faces", *outputs)},
             )
         except RuntimeError as error:
             raise ArtifactError(
@@ -74,12 +77,14 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
     model = onnx.load_from_string(buffer.getvalue())
     rest = remaining.to_json(first.aus)
     del rest["thresholds"]
+    curve = rest.pop("intensity", None)
     metadata = {
         "aus": list(first.aus),
         "au_names": [AU_NAMES[au] for au in first.aus],
         "thresholds": list(remaining.thresholds.values),
         "thresholds_fitted_on": list(remaining.thresholds.fitted_on),
         "left_to_do": rest,
+        **({} if curve is None else {"intensity": curve}),
         "preprocessing": {
             "size": size,
             "channels": 1,
@@ -97,6 +102,14 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+def has_intensities(models: Sequence[FoldModel]) -> bool:
+    """Whether a graph of these networks can estimate intensities."""
+    return all(
+        one.postprocessing.intensity is not None and one.temperatures is not None
+        for one in models
+    )
 
 
 def face_size(models: Sequence[FoldModel], default: int | None = None) -> int:
@@ -134,17 +147,25 @@ class FaceClassifier(nn.Module):
         """Take copies of the networks, for faces of `size` pixels."""
         super().__init__()
         self.parts = nn.ModuleList(_Part(one, size) for one in models)
+        self.estimates = has_intensities(models)
         self.eval()
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Probabilities float32 (N, A) of faces uint8 (N, S, S)."""
+    def forward(self, faces: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Probabilities and perhaps intensities, float32 (N, A), of faces uint8 (N, S, S)."""
         logits: list[Tensor] = [part(faces) for part in self.parts]  # M of (N, A)
         if len(logits) == 1:
-            return torch.sigmoid(logits[0])
-        # On logits: a float32 probability near 1 has too few digits left to be averaged.
-        limit = _logit(EPS)
-        clamped = [z.clamp(limit, -limit) for z in logits]
-        return torch.sigmoid(torch.stack(clamped).mean(dim=0))
+            p = torch.sigmoid(logits[0])
+        else:
+            # On logits: a float32 probability near 1 has too few digits left to be averaged.
+            limit = _logit(EPS)
+            clamped = [z.clamp(limit, -limit) for z in logits]
+            p = torch.sigmoid(torch.stack(clamped).mean(dim=0))
+        if not self.estimates:
+            return p
+        each = [
+            cast(_Part, part).intensities(z) for part, z in zip(self.parts, logits, strict=True)
+        ]
+        return p, torch.stack(each).mean(dim=0)
 
 
 class _Part(nn.Module):
@@ -157,9 +178,16 @@ class _Part(nn.Module):
         self.flip, self.channels = one.flip, spec.channels
         self.temperatures: Tensor | None
         self.weights: Tensor | None
+        self.scales: Tensor | None
+        self.exponents: Tensor | None
         temperatures = one.temperatures
         calibrated = one.postprocessing.calibration is not None and temperatures is not None
         self.register_buffer("temperatures", torch.tensor(temperatures) if calibrated else None)
+        curve = one.postprocessing.intensity
+        self.register_buffer("scales", None if curve is None else torch.tensor(curve.scale))
+        self.register_buffer(
+            "exponents", None if curve is None else torch.tensor(curve.exponent)
+        )
         self.register_buffer(
             "weights", None if spec.image_size == size else resizing(size, spec.image_size)
         )
@@ -177,6 +205,12 @@ class _Part(nn.Module):
             limit = _logit(CALIBRATION_EPS)
             z = z.clamp(limit, -limit) / self.temperatures
         return z
+
+    def intensities(self, z: Tensor) -> Tensor:
+        """Of its logits, both (N, A)."""
+        assert self.scales is not None
+        assert self.exponents is not None
+        return self.scales * torch.sigmoid(z) ** self.exponents
 
 
 def resizing(size: int, target: int) -> Tensor:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.calibration import calibration_from_json
+from action_units.evaluation.postprocessing.intensity import IntensityCurve
 from action_units.evaluation.postprocessing.postprocessing import PersonCentred, Postprocessing
 from action_units.evaluation.postprocessing.smoothing import Smoothing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -132,7 +133,7 @@ def _postprocessing(metadata: Mapping[str, Any], aus: Sequence[int]) -> Postproc
     if len(values) != len(aus):
         raise ValueError(f"{len(values)} thresholds for {len(aus)} AUs")
     left = metadata["left_to_do"]
-    calibration = left["calibration"]
+    calibration, intensity = left["calibration"], metadata.get("intensity")
     return Postprocessing(
         FittedThresholds(
             values,
@@ -142,6 +143,7 @@ def _postprocessing(metadata: Mapping[str, Any], aus: Sequence[int]) -> Postproc
         ),
         Smoothing.from_json(left["smoothing"]),
         None if calibration is None else calibration_from_json(calibration, aus),
+        None if intensity is None else IntensityCurve.from_json(intensity, aus),
         person_centred=PersonCentred.from_json(left["person_centred"], aus)
         if "person_centred" in left
         else None,

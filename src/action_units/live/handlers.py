@@ -69,6 +69,7 @@ class Handlers:
                     "code": au_column(au),
                     "name": AU_NAMES.get(au, "").lower(),
                     "threshold": float(threshold),
+                    "intensity": au in self._classifier.estimated,
                 }
                 for au, threshold in thresholds
             ],
@@ -86,7 +87,11 @@ class Handlers:
             stack.enter_context(self._one_at_a_time())
             begin, rows = await to_thread.run_sync(self._open, path, name)
             lines = prediction_lines(
-                begin, rows, self._classifier.aus, begin["kind"] == "picture"
+                begin,
+                rows,
+                self._classifier.aus,
+                begin["kind"] == "picture",
+                self._classifier.estimated,
             )
             return PredictionStream(lines, stack.pop_all(), self._limits.patience)
         raise AssertionError  # no context above swallows an error
@@ -132,7 +137,8 @@ class Handlers:
                 "This is not a picture (JPEG, PNG, WebP, BMP, TIFF, GIF) or a video (such "
                 "as MP4, AVI, WebM, MOV)."
             )
-        header = ",".join(schema(self._classifier.aus, kind == "picture").names) + "\n"
+        columns = schema(self._classifier.aus, kind == "picture", self._classifier.estimated)
+        header = ",".join(columns.names) + "\n"
         return begin | {"width": width, "height": height, "csv": header}, rows
 
     def _check_free(self) -> None:

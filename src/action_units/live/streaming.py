@@ -71,6 +71,7 @@ async def prediction_lines(
     rows: Generator[Rows, None, None],
     aus: Sequence[int],
     photographs: bool,
+    estimated: Sequence[int] = (),
 ) -> AsyncGenerator[str, None]:
     """Predictions as JSON lines.
 
@@ -82,11 +83,12 @@ async def prediction_lines(
         rows: Made in another thread, and closed in the end.
         aus: The AU of each column.
         photographs: Whether the table has the column ``image``.
+        estimated: The AUs that have intensities.
     """
     try:
         yield _line(begin=begin)
         while (some := await to_thread.run_sync(next, rows, None)) is not None:
-            table = data_frame(arrow_table([some], aus, photographs))
+            table = data_frame(arrow_table([some], aus, photographs, estimated))
             yield _line(frames=frames_to_json(some), csv=to_csv(table, header=False))
         yield _line(end=True)
     except ActionUnitsError as error:
@@ -102,7 +104,8 @@ async def prediction_lines(
 def frames_to_json(rows: Rows) -> list[dict[str, Any]]:
     """One object a frame, with its faces."""
     frames: list[dict[str, Any]] = []
-    for key, p, present in zip(rows.keys, rows.probabilities, rows.present, strict=True):
+    each = zip(rows.keys, rows.probabilities, rows.present, strict=True)
+    for row, (key, p, present) in enumerate(each):
         if not frames or frames[-1]["frame"] != key.frame:
             seconds = None if np.isnan(key.timestamp) else key.timestamp
             frames.append({"frame": key.frame, "seconds": seconds, "faces": []})
@@ -115,9 +118,18 @@ def frames_to_json(rows: Rows) -> list[dict[str, Any]]:
                     "box": [key.x, key.y, key.width, key.height],
                     "p": [round(float(value), 4) for value in p] if usable else None,
                     "called": present.tolist() if usable else None,
+                    "intensity": _intensities(rows, row) if usable else None,
                 }
             )
     return frames
+
+
+def _intensities(rows: Rows, row: int) -> list[float | None] | None:
+    """Of each AU of a face, null where it is not estimated; None where none is."""
+    if rows.intensities is None:
+        return None
+    values = rows.intensities[row]
+    return [None if np.isnan(value) else round(float(value), 3) for value in values]
 
 
 def error_message(error: ActionUnitsError) -> str:

@@ -79,7 +79,7 @@ def annotate_crops(
                     batch.append(face)
                     used.append(images[row])
             if batch:
-                p, shown = classifier.combine(classifier.probabilities(np.stack(batch)))
+                p, shown, _ = classifier.combine(classifier.probabilities(np.stack(batch)))
                 parts.append(p)
                 present.append(shown if present_from is None else p >= present_from)
             progress.advance(len(rows))

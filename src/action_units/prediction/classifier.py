@@ -6,12 +6,13 @@ function,
     p = σ(mean_k logit p_k)        t = σ(mean_k logit t_k)
 
 so an AU is called present where the networks' mean margin over their thresholds, in
-logits, is not negative. A classifier of one network keeps its own `p` and `t`, bit for bit.
+logits, is not negative. Intensities are the mean of the networks' own. A classifier of one
+network keeps its own, bit for bit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +89,21 @@ class FoldPredictor:
     sha256: str = ""
 
 
+class Combined(NamedTuple):
+    """Predictions of some faces.
+
+    Attributes:
+        probabilities: (N, A).
+        present: Whether each AU is called present, (N, A).
+        intensities: Expected, 0 to 5, NaN for an AU that is not estimated, (N, A); None where
+            none is.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    present: npt.NDArray[np.bool_]
+    intensities: npt.NDArray[np.float32] | None
+
+
 class Classifier:
     """One or more networks of the same AUs, combined into one prediction."""
 
@@ -152,6 +168,13 @@ class Classifier:
         return combined([p.postprocessing.thresholds.values for p in self.predictors])
 
     @property
+    def estimated(self) -> tuple[int, ...]:
+        """The AUs whose intensities all networks estimate."""
+        curves = [p.postprocessing.intensity for p in self.predictors]
+        known = [np.zeros(len(self.aus), np.bool_) if c is None else c.known for c in curves]
+        return tuple(self.aus[a] for a in np.flatnonzero(np.all(known, axis=0)))
+
+    @property
     def look_ahead(self) -> int:
         """How many frames before and after it a smoothed probability depends on, at most."""
         steps = [p.postprocessing for p in self.predictors]
@@ -168,7 +191,7 @@ class Classifier:
         tracks: ArrayLike | None = None,
         frames: ArrayLike | None = None,
         references: npt.NDArray[np.float64] | None = None,
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    ) -> Combined:
         """Postprocess the networks' probabilities and combine them.
 
         Args:
@@ -180,7 +203,8 @@ class Classifier:
                 has them; NaN where there is none. None: nothing is person-centred.
 
         Returns:
-            Probabilities (N, A), and whether each AU is called present (N, A).
+            Probabilities, calls and, where all networks estimate them, the mean of their
+            intensities.
         """
         if tracks is None or frames is None:
             tracks, frames = np.arange(raw.shape[1]), np.zeros(raw.shape[1], np.int64)
@@ -202,7 +226,15 @@ class Classifier:
             thresholds = combined([limits for _, limits in each])  # (N, A)
         p = combined(postprocessed)
         rounded = p.astype(np.float32)  # as tables hold it, so that calls can be checked there
-        return rounded, rounded >= thresholds
+        intensities = None
+        if self.estimated:
+            centred = [None] * len(steps) if references is None else ~np.isnan(references)
+            estimates = [
+                one.intensities(own.astype(np.float32), None if c is None else c.all(axis=1))
+                for one, own, c in zip(steps, postprocessed, centred, strict=True)
+            ]
+            intensities = np.mean(np.array(estimates, np.float64), axis=0).astype(np.float32)
+        return Combined(rounded, rounded >= thresholds, intensities)
 
 
 def combined(values: ArrayLike) -> npt.NDArray[np.float64]:

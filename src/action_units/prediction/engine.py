@@ -418,7 +418,7 @@ class Engine:
         """The rows of one batch of a window."""
         batch = window[index]
         p = np.full((len(batch.keys), len(self.classifier.aus)), np.nan, np.float32)
-        present = np.zeros(p.shape, np.bool_)
+        present, intensities = np.zeros(p.shape, np.bool_), np.full_like(p, np.nan)
         if batch.face_rows:
             tracks, frames = None, None
             if smooth:
@@ -428,11 +428,15 @@ class Engine:
             raw = np.concatenate([b.raw for b in window], axis=1)  # (M, N, A)
             parts = [b.references for b in window if b.references is not None]
             references = np.concatenate(parts, axis=1) if parts else None
-            combined, called = self.classifier.combine(raw, tracks, frames, references)
+            combined = self.classifier.combine(raw, tracks, frames, references)
             first = sum(len(b.face_rows) for b in window[:index])
             own = slice(first, first + len(batch.face_rows))
-            p[batch.face_rows], present[batch.face_rows] = combined[own], called[own]
-        return Rows(batch.keys, p, present, batch.frames)
+            p[batch.face_rows] = combined.probabilities[own]
+            present[batch.face_rows] = combined.present[own]
+            if combined.intensities is not None:
+                intensities[batch.face_rows] = combined.intensities[own]
+        estimated = self.classifier.estimated
+        return Rows(batch.keys, p, present, batch.frames, intensities if estimated else None)
 
 
 def _images(photographs: Iterable[Photograph]) -> Iterator[InputImage]:

@@ -83,26 +83,32 @@ class Rows:
         present: Whether an AU is called present, (N, A); meaningless without a
             face.
         frames: The number of frames or photographs.
+        intensities: Expected, 0 to 5, NaN without a face or a curve, (N, A); None where no AU
+            is estimated.
     """
 
     keys: Sequence[Key]
     probabilities: npt.NDArray[np.float32]
     present: npt.NDArray[np.bool_]
     frames: int
+    intensities: npt.NDArray[np.float32] | None = None
 
 
-def schema(aus: Sequence[int], photographs: bool) -> pa.Schema:
-    """Names and types of a table's columns."""
+def schema(aus: Sequence[int], photographs: bool, estimated: Sequence[int] = ()) -> pa.Schema:
+    """Names and types of a table's columns; AUs that are `estimated` have intensities."""
     columns = au_columns(aus)
     return pa.schema(
         (_KEYS if photographs else _KEYS[1:])
         + [(f"{column}_p", pa.float32()) for column in columns]
+        + [(f"{column}_r", pa.float32()) for column in au_columns(estimated)]
         + [(f"{column}_c", pa.int8()) for column in columns]
     )
 
 
-def arrow_table(parts: Sequence[Rows], aus: Sequence[int], photographs: bool) -> pa.Table:
-    """Rows as an Arrow table."""
+def arrow_table(
+    parts: Sequence[Rows], aus: Sequence[int], photographs: bool, estimated: Sequence[int] = ()
+) -> pa.Table:
+    """Rows as an Arrow table; arguments as of `schema`."""
     keys = [key for part in parts for key in part.keys]
     columns = list(zip(*keys, strict=True)) or [()] * len(_KEYS)
     p = np.concatenate([np.empty((0, len(aus)), np.float32), *(r.probabilities for r in parts)])
@@ -112,10 +118,13 @@ def arrow_table(parts: Sequence[Rows], aus: Sequence[int], photographs: bool) ->
     arrays = arrays if photographs else arrays[1:]
     # NaN stays NaN: a reader of Parquet sees a number column, and pandas the same either way.
     arrays += [pa.array(p[:, a]) for a in range(len(aus))]
+    each = [part.intensities for part in parts if part.intensities is not None]
+    intensities = np.concatenate([np.empty((0, len(aus)), np.float32), *each])
+    arrays += [pa.array(intensities[:, list(aus).index(au)]) for au in estimated]
     arrays += [
         pa.array(present[:, a].astype(np.int8), mask=no_face[:, a]) for a in range(len(aus))
     ]
-    return pa.Table.from_arrays(arrays, schema=schema(aus, photographs))
+    return pa.Table.from_arrays(arrays, schema=schema(aus, photographs, estimated))
 
 
 def data_frame(table: pa.Table) -> pd.DataFrame:
@@ -132,7 +141,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     with path.open(encoding="utf-8") as file:
         names = file.readline().rstrip("\n").split(",")
     keys = {"image": "str", **dict.fromkeys(("frame", "face_id", "success"), "int64")}
-    by_end = {"_p": "float32", "_c": "Int8"}
+    by_end = {"_p": "float32", "_r": "float32", "_c": "Int8"}
     types = {name: keys.get(name, by_end.get(name[-2:], "float64")) for name in names}
     # An image may be called NA or null: only an empty cell is missing.
     table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
@@ -141,7 +150,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
 
 @contextmanager
 def table_files(
-    stem: Path, aus: Sequence[int], photographs: bool
+    stem: Path, aus: Sequence[int], photographs: bool, estimated: Sequence[int] = ()
 ) -> Iterator[Callable[[Rows], None]]:
     """Write ``stem.csv`` and ``stem.parquet`` row by row; they appear when complete.
 
@@ -149,6 +158,7 @@ def table_files(
         stem: The files' path without suffix.
         aus: The AU of each column.
         photographs: Whether the table has the column ``image``.
+        estimated: The AUs that have intensities.
 
     Yields:
         A function that takes the next rows.
@@ -157,9 +167,9 @@ def table_files(
         ArtifactError: The disk refused; earlier files are untouched.
     """
     # With pandas' metadata, by which ``read_parquet`` knows nullable integers.
-    empty = data_frame(arrow_table([], aus, photographs))
+    empty = data_frame(arrow_table([], aus, photographs, estimated))
     metadata = pa.Table.from_pandas(empty, preserve_index=False).schema.metadata
-    columns = schema(aus, photographs).with_metadata(metadata)
+    columns = schema(aus, photographs, estimated).with_metadata(metadata)
     with ExitStack() as files:
         csv = files.enter_context(atomic_write(with_suffix(stem, ".csv")))
         parquet = files.enter_context(atomic_write(with_suffix(stem, ".parquet")))
@@ -168,7 +178,7 @@ def table_files(
         csv.write((",".join(columns.names) + "\n").encode())
 
         def flush() -> None:
-            table = arrow_table(waiting, aus, photographs)
+            table = arrow_table(waiting, aus, photographs, estimated)
             waiting.clear()
             writer.write_table(table.replace_schema_metadata(metadata))
             text = to_csv(data_frame(table), header=False)
@@ -355,7 +365,9 @@ def _write_table(
     with (
         closing(rows),
         Progress(f"Predicting {part.name}", total, unit) as progress,
-        table_files(stem, engine.classifier.aus, photographs) as add,
+        table_files(
+            stem, engine.classifier.aus, photographs, engine.classifier.estimated
+        ) as add,
     ):
         for some in rows:
             add(some)

@@ -74,10 +74,11 @@ def predict(
     Returns:
         Without `out`, one row for each face of each frame: ``image`` (of pictures),
         ``frame``, ``timestamp``, ``face_id``, ``confidence``, ``success``, the box ``x, y,
-        width, height``, probabilities ``AU01_p`` … and calls ``AU01_c`` …. A frame without
-        a face has one row, with ``face_id`` -1 and ``success`` 0. Where the source has
-        several tables, a first column ``source`` distinguishes them. With `out`, one row for
-        each table written: ``source, table, frames, rows, faces, set_aside, done_before``.
+        width, height``, probabilities ``AU01_p`` …, expected intensities ``AU01_r`` …
+        (0 to 5, where the model has them) and calls ``AU01_c`` …. A frame without a face has
+        one row, with ``face_id`` -1 and ``success`` 0. Where the source has several tables, a
+        first column ``source`` distinguishes them. With `out`, one row for each table written:
+        ``source, table, frames, rows, faces, set_aside, done_before``.
 
     Raises:
         LabelError: The source does not exist, or (without `out`) a video is damaged.
@@ -237,7 +238,8 @@ def _table_of_pixels(pixels: Pixels, engine: Engine) -> pd.DataFrame:
             f"the picture is {pixels.dtype} {pixels.shape}; expected uint8 (H, W) or (H, W, 3)."
         )
     rows = list(engine.images(iter([InputImage("", 1, 0.0, pixels)]), Quarantine()))
-    return data_frame(arrow_table(rows, engine.classifier.aus, photographs=False))
+    classifier = engine.classifier
+    return data_frame(arrow_table(rows, classifier.aus, False, classifier.estimated))
 
 
 def _table_in_memory(source: Source, engine: Engine) -> pd.DataFrame:
@@ -260,7 +262,8 @@ def _table_in_memory(source: Source, engine: Engine) -> pd.DataFrame:
         _check_usable(quarantine)
         for path, reason, detail, _ in quarantine.rows():
             logger.warning("%s: %s: %s", path, reason, detail)
-        table = data_frame(arrow_table(rows, engine.classifier.aus, photographs))
+        classifier = engine.classifier
+        table = data_frame(arrow_table(rows, classifier.aus, photographs, classifier.estimated))
         if len(source.parts) > 1:
             table.insert(0, "source", part.name)
         tables.append(table)

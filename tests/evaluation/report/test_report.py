@@ -266,6 +266,7 @@ def test_the_verdict_comes_first(summary, html, page):
     sections = [v for tag, name, v in page.attributes if (tag, name) == ("section", "id")]
     assert sections == [
         "aus",
+        "intensity",
         "fails",
         "calibration",
         "folds",

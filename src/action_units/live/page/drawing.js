@@ -83,7 +83,11 @@ export function makeBars(list, aus) {
       track.style.setProperty("--t", au.threshold);
       const value = document.createElement("span");
       value.className = "value";
-      row.append(name, track, value);
+      const intensity = document.createElement("span");
+      intensity.className = "value intensity";
+      intensity.title = "expected intensity, 0 to 5";
+      intensity.textContent = au.intensity ? "–" : "";
+      row.append(name, track, value, intensity);
       row.title = `present from ${au.threshold.toFixed(2)} on`;
       return row;
     }),
@@ -98,9 +102,13 @@ export function drawBars(list, face) {
     row.className = p === undefined ? "nothing" : called ? "present" : "";
     row.children[1].style.setProperty("--p", p ?? 0);
     const text = p === undefined ? "–" : Math.min(Math.max(p, 0.01), 0.99).toFixed(2);
+    const intensity = face?.intensity?.[index];
+    const strong = typeof intensity === "number";
     row.children[2].textContent = text;
-    row.setAttribute("aria-label",
-      `${row.children[0].textContent} ${text}${called ? ", present" : ""}`);
+    const estimate = row.children[3];
+    if (estimate.textContent) estimate.textContent = strong ? intensity.toFixed(1) : "–";
+    row.setAttribute("aria-label", `${row.children[0].textContent} ${text}` +
+      `${strong ? `, intensity ${intensity.toFixed(1)} of 5` : ""}${called ? ", present" : ""}`);
   });
 }
 
