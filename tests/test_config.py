@@ -74,7 +74,7 @@ def wrong(name):
     """Values of other types than a parameter's own, whatever that is."""
     values = [-1, math.nan, [1], {"x": 1}, 2.5e300, 10**400, "abc def", "yes", "3", ""]
     texts = {"source", "model", "preprocess.detector.model", "preprocess.openface.binary"}
-    texts |= {"predict.neutral"}
+    texts |= {"predict.neutral", "evaluation.groups"}
     texts |= {"cluster.address", "recipe", "run", "runs", "person"}  # any text may be one
     texts |= {"coded", "web", "on"}
     sets = ("coded_sets.disfa", "coded_sets.studio", "web_sets.web")

@@ -9,7 +9,7 @@ PEOPLE = {"disfa": None, "disfa_plus": "disfa", "studio": "own"}
 
 
 def dataset(tmp_path, sets, chosen=None):
-    return SubjectGroupsDataset(path=str(tmp_path), sets=sets, people=PEOPLE, chosen=chosen)
+    return SubjectGroupsDataset(path=str(tmp_path), sets=sets, people=PEOPLE, filepath=chosen)
 
 
 @pytest.fixture

@@ -61,7 +61,12 @@ def test_the_page_and_the_classifier_are_told(client: TestClient):
     assert "://" not in page.text, "nothing comes from elsewhere"
     about = client.get("/api/classifier").json()
     assert about["name"] == "test/fold1"
-    assert about["aus"][6] == {"code": "AU12", "name": "lip corner puller", "threshold": 0.5}
+    assert about["aus"][6] == {
+        "code": "AU12",
+        "name": "lip corner puller",
+        "threshold": 0.5,
+        "intensity": False,
+    }
 
 
 def test_of_a_moving_picture_it_is_said_that_the_first_was_taken(client):

@@ -20,7 +20,7 @@ class SubjectGroupsDataset(AbstractDataset[object, pd.DataFrame]):
         path: str,
         sets: str,
         people: Mapping[str, str | None],
-        chosen: str | None = None,
+        filepath: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Name the files.
@@ -29,11 +29,11 @@ class SubjectGroupsDataset(AbstractDataset[object, pd.DataFrame]):
             path: With a folder for each set.
             sets: The names of the sets, with ``+`` between them.
             people: Which sets have the same people; see ``join_stores``.
-            chosen: A file of all subjects, in place of those of the sets.
+            filepath: A file of all subjects, in place of those of the sets.
             metadata: Settings of Kedro-Viz; not used here.
         """
         self.files = {name: Path(path, name, GROUPS_FILE) for name in sets.split("+")}
-        self.people, self.chosen = people, chosen
+        self.people, self.filepath = people, filepath
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -42,8 +42,8 @@ class SubjectGroupsDataset(AbstractDataset[object, pd.DataFrame]):
         Raises:
             LabelError: As ``read_groups``.
         """
-        if self.chosen is not None:
-            return read_groups(self.chosen)
+        if self.filepath is not None:
+            return read_groups(self.filepath)
         tables = {
             name: read_groups(file) if file.is_file() else pd.DataFrame(dtype=str)
             for name, file in self.files.items()
@@ -58,4 +58,4 @@ class SubjectGroupsDataset(AbstractDataset[object, pd.DataFrame]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"files": [str(file) for file in self.files.values()], "chosen": self.chosen}
+        return {"files": [str(file) for file in self.files.values()], "filepath": self.filepath}

@@ -139,7 +139,8 @@ def draw_timeline(
     for au, threshold, axes in zip(video.aus, video.thresholds, rows, strict=True):
         column = predictions.aus.index(au)
         labels, top = predictions.labels[order, column], 1.0
-        spans = [(labels == metrics.MISSING, _NOT_SCORED)]
+        spans = [] if intensities else [(labels == 1, _CODED)]
+        spans.append((labels == metrics.MISSING, _NOT_SCORED))
         values = predictions.probabilities[order, column]
         if intensities:
             assert predictions.intensities is not None
@@ -150,8 +151,6 @@ def draw_timeline(
                 for start, stop in zip(*runs(coded == level, follows), strict=True):
                     left, right = frames[start] - 0.5, frames[stop - 1] + 0.5
                     axes.fill_between([left, right], level, **_CODED)
-        else:
-            spans.append((labels == 1, _CODED))
         for shown, look in spans:
             for start, stop in zip(*runs(shown, follows), strict=True):
                 axes.axvspan(frames[start] - 0.5, frames[stop - 1] + 0.5, **look)
