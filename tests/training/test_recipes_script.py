@@ -27,12 +27,12 @@ def test_the_pipelines_nodes_take_a_ways_parameters(way):
 
 
 def test_modern_is_as_long_as_in_the_configuration():
-    assert recipe_of("modern", FACES)["pretrain"]["steps"] == 30 * (5000 // 32)
+    assert recipe_of("modern", FACES)["pretrain"]["steps"] == 24 * (5000 // 32)
 
 
 def test_milestones_keep_their_part_of_the_length():
     schedule = recipe_of("fg2020 on residual", FACES)["pretrain"]["schedule"]
-    assert schedule["milestones"] == [round(30 * 20 / 300), round(30 * 40 / 300)]
+    assert schedule["milestones"] == [round(24 * 20 / 300), round(24 * 40 / 300)]
 
 
 def test_the_mean_of_seeds_is_that_of_every_figure_and_resample():
