@@ -79,11 +79,11 @@ def score_own_thresholds(
     times = bootstrap.resample(len(ours.subjects), seeds, n_resamples)
     values = f1(ours.counts.sum()), f1(shared.counts.sum())  # (A,)
     resampled = f1(ours.counts.weighted(times)), f1(shared.counts.weighted(times))  # (R, A)
-    firm = ours.has_interval("f1")
+    has_interval = ours.has_interval("f1")
 
     def estimate(value: Floats, draws: Floats, columns: list[int]) -> Estimate:
         mean = float(mean_defined(value[columns]))
-        if np.isnan(mean) or not firm[columns].any():
+        if np.isnan(mean) or not has_interval[columns].any():
             return Estimate(mean)
         low, high = bootstrap.interval(mean_defined(draws[:, columns]))
         return Estimate(mean, float(low), float(high), n_resamples)

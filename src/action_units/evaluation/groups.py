@@ -247,7 +247,9 @@ class _Scorer:
             why = self.parts[group].why_undefined(self.values[group])[columns[0]][metric]
             return Estimate(value, why=f"too few: {why}")
         return self._with_interval(
-            value, self.resampled[group][metric][:, columns], self._firm(metric, group, columns)
+            value,
+            self.resampled[group][metric][:, columns],
+            self._has_interval(metric, group, columns),
         )
 
     def _gap(
@@ -260,7 +262,9 @@ class _Scorer:
         others = [group for group in scored if group != lowest]
         highest = max(others, key=lambda group: groups[group].value)
         one, two = (self.resampled[group][metric][:, columns] for group in (highest, lowest))
-        firm = all(self._firm(metric, group, columns) for group in (highest, lowest))
+        has_interval = all(
+            self._has_interval(metric, group, columns) for group in (highest, lowest)
+        )
         value = groups[highest].value - groups[lowest].value
         shuffled = self.shuffled.get(metric)
         chance = math.nan
@@ -270,17 +274,17 @@ class _Scorer:
             chance = float(
                 (1 + as_large) / (1 + random.size)
             )  # as dealt is one of the ways to deal
-        return Gap(highest, lowest, self._with_interval(value, one - two, firm), chance)
+        return Gap(highest, lowest, self._with_interval(value, one - two, has_interval), chance)
 
-    def _firm(self, metric: str, group: str, columns: list[int]) -> bool:
+    def _has_interval(self, metric: str, group: str, columns: list[int]) -> bool:
         return bool(self.parts[group].subject_counts.has_interval(metric)[columns].any())
 
     @staticmethod
-    def _with_interval(value: float, resampled: Floats, firm: bool) -> Estimate:
+    def _with_interval(value: float, resampled: Floats, has_interval: bool) -> Estimate:
         """An estimate from resamples of some AUs, (R, a)."""
         means = mean_defined(resampled)
         n_resamples = int(bootstrap.n_defined(means))
-        if not firm:
+        if not has_interval:
             why = "no interval: too few, fewer than two subjects show it"
             return Estimate(value, n_resamples=n_resamples, why=why)
         low, high = bootstrap.interval(means)

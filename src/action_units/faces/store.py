@@ -169,14 +169,8 @@ class FaceStore:
                     f"{path} is a face store of format {index['format']}, and this version "
                     f"reads format {_FORMAT}; make the store again."
                 )
-            for part in ("faces", "table"):
-                member = folder / index[part]
-                if not member.is_file() or sha256_of(member) != index[f"{part}_sha256"]:
-                    raise ArtifactError(
-                        f"{member} is {'damaged' if member.is_file() else 'missing'}: it is "
-                        f"not the file that {INDEX_NAME} names. Delete {folder} and make the "
-                        "store again." + (f" {made_by} makes it." if made_by else "")
-                    )
+            members = {index[part]: index[f"{part}_sha256"] for part in ("faces", "table")}
+            check_members(folder, members, made_by)
             faces = _mapped(folder / index["faces"], tuple(index["shape"]))
             table = _read_table(folder / index["table"], len(faces))
             notes = index.get("notes", {})
@@ -204,6 +198,27 @@ class FaceStore:
         buffer = io.BytesIO()
         self.table.to_parquet(buffer, index=False)
         return buffer.getvalue()
+
+
+def check_members(folder: Path, members: Mapping[str, str], made_by: str) -> None:
+    """Check that a store's files are those that its index names.
+
+    Args:
+        folder: Of the store.
+        members: The SHA-256 of each file, by name.
+        made_by: What makes the store (``hints.command``).
+
+    Raises:
+        ArtifactError: One is missing, or another.
+    """
+    for name, expected in members.items():
+        member = folder / name
+        if not member.is_file() or sha256_of(member) != expected:
+            raise ArtifactError(
+                f"{member} is {'damaged' if member.is_file() else 'missing'}: it is not the "
+                f"file that {INDEX_NAME} names. Delete {folder} and make the store again."
+                + (f" {made_by} makes it." if made_by else "")
+            )
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Faces:

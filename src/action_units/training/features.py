@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from action_units.errors import ArtifactError, ConfigurationError
-from action_units.faces.store import INDEX_NAME, FaceStore
+from action_units.faces.store import INDEX_NAME, FaceStore, check_members
 from action_units.files import (
     atomic_artifact,
     atomic_write,
@@ -107,14 +107,7 @@ class FeatureStore:
                     f"{path} is a feature store of format {index['format']}, and this version "
                     f"reads format {_FORMAT}; make the store again."
                 )
-            for name, expected in index["sha256"].items():
-                member = folder / name
-                if not member.is_file() or sha256_of(member) != expected:
-                    raise ArtifactError(
-                        f"{member} is {'damaged' if member.is_file() else 'missing'}: it is "
-                        f"not the file that {INDEX_NAME} names. Delete {folder} and make the "
-                        "store again." + (f" {made_by} makes it." if made_by else "")
-                    )
+            check_members(folder, index["sha256"], made_by)
             features = np.load(
                 (folder / FEATURES_NAME).resolve(), mmap_mode="r", allow_pickle=False
             )
