@@ -87,7 +87,7 @@ def _join(shape: Shape) -> Pipeline:
 def _crop_web_set(name: str) -> list[Node]:
     settings = f"params:web_sets.{name}"
     return [
-        _making("crop_folder", "cropping", "openface"),
+        _making("crop_folder", "cropping", "openface", after="raw"),
         # By itself and without the folders, so that all labels are read before any cropping.
         Node(
             nodes.read_web_labels,
@@ -146,7 +146,7 @@ def _crop_web_set(name: str) -> list[Node]:
 def _crop_coded_set(name: str) -> list[Node]:
     settings = f"params:coded_sets.{name}"
     return [
-        _making("crop_folder", "cropping"),
+        _making("crop_folder", "cropping", after="raw"),
         Node(
             _named(nodes.read_coded_labels, name),
             ["raw", "withdrawn", settings, "params:preprocess"],
@@ -182,10 +182,10 @@ def _pack(kind: str) -> list[Node]:
     ]
 
 
-def _making(*folders: str) -> Node:
+def _making(*folders: str, after: str | None = None) -> Node:
     """Makes folders that other nodes of the stage work in, so that they are its own."""
     make = _named(_one_each, len(folders))
-    return Node(make, None, list(folders), name=f"make_{folders[0]}")
+    return Node(make, after, list(folders), name=f"make_{folders[0]}")
 
 
 def _named(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
@@ -193,5 +193,5 @@ def _named(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
     return update_wrapper(partial(function, *arguments), function)
 
 
-def _one_each(n: int) -> list[bool]:
+def _one_each(n: int, *_: Any) -> list[bool]:
     return [True] * n
