@@ -1,5 +1,7 @@
 """Crop geometry."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -208,3 +210,40 @@ def test_a_crop_too_large_for_jpeg_is_unusable():
 def test_settings_that_cannot_be_are_refused(options, words):
     with pytest.raises(ConfigurationError, match=words):
         CropSettings(**options)
+
+
+COLOURS = np.random.default_rng(1).integers(1, 256, (70, 90, 3), dtype=np.uint8)
+
+
+@given(box=boxes, align=st.sampled_from(["none", "eyes"]), tilt=st.floats(-40, 40))
+def test_each_channel_of_a_crop_in_colour_is_cut_as_a_gray_picture(box, align, tilt):
+    x, y, width, _ = box
+    down = math.tan(math.radians(tilt)) * width / 2
+    eyes = ((x, y), (x + width / 2, y + down))
+    face = Detection(*box, score=1.0, landmarks=eyes)
+    settings = CropSettings(align=align, colour=True, max_size=48)
+    try:
+        crop = crop_face(COLOURS, face, settings)
+    except UnusableFace:
+        return
+    for channel in range(3):
+        alone = crop_face(np.ascontiguousarray(COLOURS[..., channel]), face, settings)
+        assert alone.pixels.ndim == 2  # a gray picture gives a gray crop
+        assert alone.source == crop.source
+        assert np.abs(crop.pixels[..., channel].astype(int) - alone.pixels).max() <= 1
+
+
+def test_a_crop_in_colour_keeps_its_colours_in_the_file():
+    flat = np.full((80, 80, 3), (40, 120, 200), np.uint8)
+    for suffix in (".jpg", ".png"):
+        settings = CropSettings(colour=True, suffix=suffix)
+        crop = crop_face(flat, Detection(20, 20, 40, 40, 1.0), settings)
+        read = decode(encode_crop(crop, settings))
+        assert np.abs(read.astype(int) - (40, 120, 200)).max() <= 2
+
+
+def test_the_record_of_gray_crops_is_that_of_versions_without_colour():
+    gray, colour = FaceSettings(), FaceSettings(crop=CropSettings(colour=True))
+    assert "colour" not in gray.provenance()["crop"]
+    for settings in (gray, colour):
+        assert FaceSettings.from_provenance(settings.provenance()).crop == settings.crop

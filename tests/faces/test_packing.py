@@ -151,3 +151,34 @@ def test_crops_are_read_again_only_where_they_or_their_settings_have_changed(cro
     os.utime(folder / "2.png", ns=(1, 2))
     assert [pack(margin=0), pack(margin=0)] == [False, True]
     assert pack_crops(folder, table, 16, 1)[0].notes["faces"] is None
+
+
+def test_colours_are_packed_red_first_and_grey_repeated(tmp_path):
+    """Crops that are given, some of them grey, with a part cut out and edges padded."""
+    colours = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), colours[..., ::-1])
+    cv2.imwrite(str(tmp_path / "b.png"), colours[..., 0])
+    table = pd.DataFrame(
+        {
+            "image": ["a.png", "b.png", "a.png"],
+            "rectsize": ["(0,0,32,24)", "(0,0,32,24)", "(2,4,16,16)"],
+            "subject": "SN001",
+            "AU12": 1,
+        }
+    )
+    store, _ = pack_crops(tmp_path, table, 32, 1, colour=True)
+    assert store.faces.shape == (3, 32, 32, 3)
+    assert store.colour
+    assert np.array_equal(store.faces[0, 4:28], colours)
+    assert not store.faces[0, :4].any()
+    assert np.array_equal(store.faces[1, 4:28], np.repeat(colours[..., :1], 3, axis=2))
+    part = pack_crops(tmp_path, table, 16, 1, colour=True)[0].faces[2]
+    assert np.array_equal(part, colours[4:20, 2:18])
+    grey, _ = pack_crops(tmp_path, table, 32, 1)
+    assert not grey.colour
+    store.save(tmp_path / "store")
+    again, _ = pack_crops(tmp_path, table, 32, 1, existing=tmp_path / "store", colour=True)
+    assert isinstance(again.faces, np.memmap)  # opened, not packed again
+    assert np.array_equal(again.faces, store.faces)
+    fresh, _ = pack_crops(tmp_path, table, 32, 1, existing=tmp_path / "store")
+    assert np.array_equal(fresh.faces, grey.faces)

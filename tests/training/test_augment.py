@@ -1,3 +1,6 @@
+import colorsys
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +12,10 @@ from action_units.config import Augmentation
 from action_units.training.augment import (
     CHUNK,
     Augmenter,
+    Plan,
     affine_matrix,
     blur,
+    colour_matrix,
     make_plan,
     normalise,
     warp,
@@ -251,3 +256,91 @@ def test_what_is_drawn_is_unrelated():
     columns += [plan.matrix[:, 0, 2], plan.box[:, 1] - plan.box[:, 0]]
     together = np.corrcoef(torch.stack(columns).numpy()) - np.eye(len(columns))
     assert np.abs(together).max() < 0.03
+
+
+COLOURS = Augmentation(
+    shift=0, scale=1, rotation=0, skew=0, flip=0, hue=0.5, saturation=1, grey=0.3
+)
+unit = st.floats(0, 1)
+
+
+def coloured(n=16, size=64, seed=0):
+    return torch.from_numpy(
+        np.random.default_rng(seed).integers(0, 256, (n, size, size, 3)).astype(np.uint8)
+    )
+
+
+def recoloured(colour, hue=0.0, saturation=1.0):
+    """One colour, each part from 0 to 1, by the matrix."""
+    numbers = ([hue], [saturation], colour)
+    hue, saturation, colour = (torch.tensor(one, dtype=torch.float64) for one in numbers)
+    return (colour_matrix(hue, saturation)[0] @ colour).tolist()
+
+
+@given(st.tuples(unit, unit, unit), st.floats(-3, 3))
+def test_a_turn_of_the_hue_is_one_of_the_chroma_in_yiq(colour, angle):
+    """Against colorsys, whose luma has 0.30, 0.59 and 0.11, ours one digit more."""
+    y, i, q = colorsys.rgb_to_yiq(*colour)
+    cos, sin = math.cos(angle), math.sin(angle)
+    turned = y, cos * i - sin * q, sin * i + cos * q
+    # colorsys clips what leaves 0 to 1.
+    expected = colorsys.yiq_to_rgb(*turned)
+    assert np.clip(recoloured(colour, angle), 0, 1) == pytest.approx(expected, abs=0.02)
+
+
+@given(st.tuples(unit, unit, unit), st.floats(-3, 3), st.floats(0, 2))
+def test_colours_change_and_luma_stays(colour, hue, saturation):
+    weights = np.array([0.299, 0.587, 0.114])
+    luma = weights @ colour
+    assert recoloured(colour) == pytest.approx(colour, abs=1e-9)
+    assert recoloured(colour, hue, 0.0) == pytest.approx([luma] * 3, abs=1e-9)
+    assert recoloured([luma] * 3, hue, saturation) == pytest.approx([luma] * 3, abs=1e-9)
+    assert weights @ recoloured(colour, hue, saturation) == pytest.approx(luma, abs=1e-9)
+    apart = np.array(recoloured(colour, hue, saturation)) - luma
+    assert apart == pytest.approx(
+        saturation * (np.array(recoloured(colour, hue)) - luma), abs=1e-9
+    )
+
+
+def test_some_faces_become_grey_and_the_others_keep_their_luma():
+    batch = coloured(200, 16)
+    plan = make_plan(COLOURS, 1, 0, torch.arange(200), 16)
+    got = Augmenter(COLOURS, 1, torch.device("cpu"))(batch, plan)
+    grey = (got.amax(1) - got.amin(1)).amax((1, 2)) < 1e-3
+    assert 0.2 < grey.float().mean() < 0.4
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    lumas = [(weights * x).sum(1) for x in (got, normalise(batch))]
+    assert torch.allclose(*lumas, atol=1e-4)
+    still = make_plan(STILL, 1, 0, torch.arange(200), 16)
+    assert torch.allclose(still.colours, torch.eye(3).expand(200, 3, 3), atol=1e-6)
+
+
+def test_the_channels_of_a_face_move_and_brighten_together():
+    """A face whose channels are equal is augmented as the grey one, but for its noise."""
+    grey = faces()
+    options = EVERYTHING.model_copy(update={"noise": 0.0, "hue": 0.3, "saturation": 0.5})
+    plan = make_plan(options, 3, 1, torch.arange(16), 64)
+    augment = Augmenter(options, 3, torch.device("cpu"))
+    expected = augment(grey, plan)
+    got = augment(grey[..., None].expand(-1, -1, -1, 3), plan)
+    assert got.shape == (16, 3, 64, 64)
+    assert torch.allclose(got, expected.expand(-1, 3, -1, -1), atol=1e-4)
+
+
+def test_each_channel_has_noise_of_its_own():
+    options = STILL.model_copy(update={"noise": 0.5})
+    batch = torch.full((8, 512, 512, 3), 128, dtype=torch.uint8)  # beyond the pool's end
+    plan = make_plan(options, 1, 0, torch.arange(8), 512)
+    noise = Augmenter(options, 1, torch.device("cpu"))(batch, plan) - normalise(batch)
+    channels = noise.transpose(0, 1).reshape(3, -1).numpy()
+    assert np.abs(np.corrcoef(channels) - np.eye(3)).max() < 0.02
+
+
+def test_new_options_of_colour_leave_old_plans_as_they_were():
+    rows = torch.arange(64)
+    plain, more = (
+        make_plan(EVERYTHING.model_copy(update=update), 1, 0, rows, 64)
+        for update in ({}, {"hue": 0.1, "saturation": 0.4, "grey": 0.2})
+    )
+    for name in set(Plan.__dataclass_fields__) - {"colours"}:
+        assert torch.equal(getattr(plain, name), getattr(more, name)), name

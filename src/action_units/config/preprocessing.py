@@ -52,6 +52,9 @@ class CropSettings(Settings):
     """Larger crops are scaled down to this, in pixels; null keeps them."""
     align: Literal["none", "eyes"] = "none"
     """eyes rotates the crop until the eyes are level."""
+    colour: bool = False
+    """Crops, and the faces that networks learn from, keep their colours; otherwise they are
+    gray, as the paper's."""
     suffix: Literal[".jpg", ".png"] = ".jpg"
     """File format."""
     quality: Annotated[int, Field(ge=1, le=100)] = 95

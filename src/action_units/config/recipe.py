@@ -29,7 +29,8 @@ class NetworkSpec(Settings):
     image_size: Annotated[int, Field(ge=16, le=512)] = 64
     """Side of the square input, in pixels. Pipelines set it to the parameter face_size."""
     channels: Literal[1, 3] = 1
-    """Channels of the input; 3 repeats the grey, as networks made for colour need it."""
+    """Channels of the input. 3 takes the colours of faces in colour, and repeats the grey of
+    grey ones, as networks made for colour need it; 1 takes the luma of faces in colour."""
     timm_model: str | None = None
     """timm: the model's name there, such as resnet18 or vit_tiny_patch16_224."""
 
@@ -160,6 +161,17 @@ class Augmentation(Settings):
     mixup: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest share of a second face that is blended into a face and its labels; 0.5 is mixup
     with alpha 1."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Largest turn of the hue, as a part of the circle of colours; brightness stays."""
+    saturation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Largest relative change of the colours' distance from grey."""
+    grey: Float01 = 0.0
+    """Probability that a face in colour becomes grey."""
+
+    @property
+    def recolours(self) -> bool:
+        """Whether anything changes colours."""
+        return bool(self.hue or self.saturation or self.grey)
 
     @property
     def warps(self) -> bool:

@@ -1,4 +1,4 @@
-"""From a face in a picture to a square gray crop and its file."""
+"""From a face in a picture to a square crop, gray or in colour, and its file."""
 
 import math
 from collections.abc import Mapping
@@ -59,9 +59,12 @@ class FaceSettings:
             "weights": model_sha256(self.detector)[:16],
             "score": self.detector.lowest_score,
         }
+        crop = self.crop.model_dump()
+        if not self.crop.colour:  # as records had it before there was colour
+            del crop["colour"]
         return {
             "detector": {**self.detector.model_dump(), **used},
-            "crop": self.crop.model_dump(),
+            "crop": crop,
             "max_megapixels": self.max_megapixels,
         }
 
@@ -74,7 +77,8 @@ class FaceSettings:
         """
         try:
             detector = {n: recorded["detector"][n] for n in DetectorSettings.model_fields}
-            crop = {n: recorded["crop"][n] for n in CropSettings.model_fields}
+            known = {"colour": False, **recorded["crop"]}
+            crop = {n: known[n] for n in CropSettings.model_fields}
             limit = recorded["max_megapixels"]
             return cls(DetectorSettings(**detector), CropSettings(**crop), limit)
         except (KeyError, TypeError, ConfigurationError) as error:
@@ -86,7 +90,7 @@ class Crop:
     """A face cut out of its picture.
 
     Attributes:
-        pixels: Gray, square ``(S, S)`` uint8.
+        pixels: Square, uint8, gray ``(S, S)`` or blue-green-red ``(S, S, 3)``.
         source: The square in the picture; it may reach past the edges, where the crop is zero.
         angle: By how many degrees the square is turned about its centre in the picture,
             clockwise as one sees it; 0 unless the crop is aligned.
@@ -118,7 +122,9 @@ def cut_and_encode(
 
 
 def crop_face(pixels: Pixels, face: Detection, settings: CropSettings) -> Crop:
-    """Cut a face out as a gray square; what lies outside the picture is zero.
+    """Cut a face out as a square; what lies outside the picture is zero.
+
+    The crop is gray unless the settings keep colour; that of a gray picture always is.
 
     Args:
         pixels: The picture, ``(H, W)`` or ``(H, W, 3)`` blue-green-red.
@@ -131,7 +137,7 @@ def crop_face(pixels: Pixels, face: Detection, settings: CropSettings) -> Crop:
     """
     source = square_around(face.box, settings.margin)
     angle = eye_angle(face) if settings.align == "eyes" else 0.0
-    square = cut_square(pixels, source, angle)
+    square = cut_square(pixels, source, angle, settings.colour)
     if settings.max_size is not None and len(square) > settings.max_size:
         square = resize_square(square, settings.max_size)
     return Crop(square, source, angle)
@@ -164,13 +170,16 @@ def square_around(box: tuple[float, float, float, float], margin: float) -> Squa
     return x0 - (side - (x1 - x0)) // 2, y0 - (side - (y1 - y0)) // 2, side, side
 
 
-def cut_square(pixels: Pixels, source: Square, angle: float = 0.0) -> Pixels:
-    """A square of a picture, gray, zero outside of it.
+def cut_square(
+    pixels: Pixels, source: Square, angle: float = 0.0, colour: bool = False
+) -> Pixels:
+    """A square of a picture, zero outside of it.
 
     Args:
         pixels: The picture, ``(H, W)`` or ``(H, W, 3)`` blue-green-red.
         source: The square, in its pixels.
         angle: By how many degrees the square is turned about its centre, clockwise.
+        colour: Keep the picture's colours; otherwise the square is gray.
 
     Raises:
         UnusableFace: The square lies wholly outside the picture (``no face``).
@@ -182,13 +191,15 @@ def cut_square(pixels: Pixels, source: Square, angle: float = 0.0) -> Pixels:
         right, bottom = min(x + side, width), min(y + side, height)
         if left >= right or top >= bottom:
             raise UnusableFace("no face", "the box lies outside the photograph")
-        square = np.zeros((side, side), np.uint8)
-        inside = to_gray(np.ascontiguousarray(pixels[top:bottom, left:right]))
+        inside = np.ascontiguousarray(pixels[top:bottom, left:right])
+        inside = inside if colour else to_gray(inside)
+        square = np.zeros((side, side, *inside.shape[2:]), np.uint8)
         square[top - y : bottom - y, left - x : right - x] = inside
         return square
     # The upright square that holds the turned one is cut out first: only it becomes gray.
     spare = math.ceil(side * (math.sqrt(2) - 1) / 2) + 1
-    around = cut_square(pixels, (x - spare, y - spare, side + 2 * spare, side + 2 * spare))
+    outer = side + 2 * spare
+    around = cut_square(pixels, (x - spare, y - spare, outer, outer), colour=colour)
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     middle, centre = (side - 1) / 2, (side - 1) / 2 + spare
     # From a pixel of the crop to its position in `around`.
@@ -203,21 +214,24 @@ def cut_square(pixels: Pixels, source: Square, angle: float = 0.0) -> Pixels:
 
 
 def resize_square(pixels: Pixels, size: int) -> Pixels:
-    """Gray pixels as ``(size, size)``: by area where they shrink, linear where they grow."""
-    if pixels.shape == (size, size):
+    """Pixels ``(H, W)`` or ``(H, W, 3)`` as a square of ``size``.
+
+    By area where they shrink, linear where they grow.
+    """
+    if pixels.shape[:2] == (size, size):
         return pixels
-    shrinks = min(pixels.shape) >= size
+    shrinks = min(pixels.shape[:2]) >= size
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (size, size), interpolation=method), np.uint8)
 
 
 def pad_to_square(pixels: Pixels) -> Pixels:
-    """Gray pixels in the middle of a square, zero around them."""
-    height, width = pixels.shape
+    """Pixels ``(H, W)`` or ``(H, W, 3)`` in the middle of a square, zero around them."""
+    height, width = pixels.shape[:2]
     side = max(height, width)
     if height == width:
         return pixels
-    square = np.zeros((side, side), np.uint8)
+    square = np.zeros((side, side, *pixels.shape[2:]), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = pixels
     return square

@@ -80,12 +80,12 @@ def _check_sizes(stores: Mapping[str, FaceStore]) -> None:
             raise ConfigurationError(
                 f"the faces of {first} are {_pixels(expected)} and those of {name} "
                 f"{_pixels(size)}, so they cannot be joined; preprocess both sets with the "
-                "same face_size."
+                "same face_size and preprocess.crop.colour."
             )
 
 
 def _pixels(size: tuple[int, ...]) -> str:
-    return f"{size[1]} × {size[0]} pixels"
+    return f"{size[1]} × {size[0]} pixels{' in colour' if len(size) == 3 else ''}"
 
 
 def name_people(

@@ -20,7 +20,7 @@ from action_units.faces.store import INDEX_NAME, Faces, FaceStore
 from action_units.files import advice, reserve
 from action_units.labels.action_units import aus_of_columns
 from action_units.labels.tables import parse_rectsize
-from action_units.media.images import Pixels, decode, read_content
+from action_units.media.images import Pixels, decode, read_content, to_rgb
 from action_units.media.paths import AnyPath, any_path, fingerprints_in, printable
 from action_units.progress import Progress
 
@@ -37,6 +37,7 @@ def pack_crops(
     workers: int | None = None,
     existing: Path | str | None = None,
     provenance: Mapping[str, Any] | None = None,
+    colour: bool = False,
 ) -> tuple[FaceStore, Quarantine]:
     """Read the crops that a table names and make them one array.
 
@@ -54,6 +55,7 @@ def pack_crops(
             the same table and settings and from crops of the same sizes and times.
         provenance: How the crops were made, where that is known; kept in the store's notes
             under ``faces``, together with `size`.
+        colour: Keep the crops' colours; the grey of a gray crop is repeated.
 
     Returns:
         The usable crops in the table's order, with their ``sha256``; and the unusable ones,
@@ -72,10 +74,10 @@ def pack_crops(
             problem = f"image {name!r} is not the plain name of a file in the folder."
             raise LabelError(printable(folder), problem)
     made = None if provenance is None else {**provenance, "size": size}
-    made_from = _fingerprint(folder, table, size, made)
+    made_from = _fingerprint(folder, table, size, made, colour)
     if existing is not None and (store := _same_store(Path(existing), made_from)):
         return store, Quarantine(store.notes["set_aside"])
-    faces = allocate((len(names), size, size))
+    faces = allocate((len(names), size, size, *((3,) if colour else ())))
     quarantine = Quarantine()
     usable: list[int] = []
     hashes: list[str] = []
@@ -86,7 +88,8 @@ def pack_crops(
     def read(rows: range) -> list[tuple[Pixels | UnusableFace, str]]:
         paths = (local + names[row] if local else folder / names[row] for row in rows)
         return [
-            _read_crop(path, rects[row], size) for path, row in zip(paths, rows, strict=True)
+            _read_crop(path, rects[row], size, colour)
+            for path, row in zip(paths, rows, strict=True)
         ]
 
     with (
@@ -117,33 +120,35 @@ def pack_crops(
     return FaceStore(faces[: len(usable)], table, aus, notes, made_from), quarantine
 
 
-def packed_face(content: bytes, size: int, rectsize: str = "") -> Pixels:
+def packed_face(content: bytes, size: int, rectsize: str = "", colour: bool = False) -> Pixels:
     """A crop's file as the face that a store holds.
 
     Args:
         content: The file's bytes.
         size: Side of the face, in pixels.
         rectsize: The part of the crop to use, as in label tables; all of it by default.
+        colour: Keep its colours.
 
     Returns:
-        uint8 (size, size).
+        uint8 (size, size), or with `colour` (size, size, 3) red-green-blue.
 
     Raises:
         UnusableFace: It cannot be decoded, or has no such part.
     """
-    face = pad_to_square(_inside(decode(content, gray=True), rectsize))
-    return resize_square(face, size)
+    face = pad_to_square(_inside(decode(content, gray=not colour), rectsize))
+    face = resize_square(face, size)
+    return to_rgb(face) if colour else face
 
 
 def _read_crop(
-    path: AnyPath | str, rectsize: str, size: int
+    path: AnyPath | str, rectsize: str, size: int, colour: bool
 ) -> tuple[Pixels | UnusableFace, str]:
     """A crop at its packed size, or why it is unusable, and its file's hash."""
     digest = ""
     try:
         content = read_content(path)
         digest = hashlib.sha256(content).hexdigest()
-        return packed_face(content, size, rectsize), digest
+        return packed_face(content, size, rectsize, colour), digest
     except UnusableFace as error:
         return error, digest
 
@@ -175,13 +180,17 @@ def _same_store(folder: Path, made_from: str) -> FaceStore | None:
 
 
 def _fingerprint(
-    folder: AnyPath, table: pd.DataFrame, size: int, provenance: Mapping[str, Any] | None
+    folder: AnyPath,
+    table: pd.DataFrame,
+    size: int,
+    provenance: Mapping[str, Any] | None,
+    colour: bool,
 ) -> str:
     """Of all that a store is made of: settings, rows, sizes and times of the crops."""
     rows = pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()
     crops = fingerprints_in(folder)
     return fingerprint.of_values(
-        [_FORMAT, size, list(table.columns), provenance],
+        [_FORMAT, size, list(table.columns), provenance, *(["colour"] if colour else [])],
         hashlib.sha256(rows).hexdigest(),
         [crops.get(str(name), "") for name in table["image"]],
     )

@@ -43,13 +43,18 @@ _MAX_RATIO = 200  # unpacked bytes for each byte of a table's file and each of i
 _HEX = 16
 
 
+def in_colour(faces: Faces) -> bool:
+    """Whether faces are in colour, ``(N, H, W, 3)``."""
+    return faces.ndim == 4 and faces.shape[3] == 3
+
+
 @dataclass(frozen=True, eq=False)
 class FaceStore:
     """Faces and a table of them.
 
     Attributes:
-        faces: Grayscale crops, ``(N, H, W)`` uint8; a read-only memory map where
-            the store was opened from disk.
+        faces: Crops, uint8, ``(N, H, W)`` gray or ``(N, H, W, 3)`` red-green-blue; a
+            read-only memory map where the store was opened from disk.
         table: One row a face, in the order of `faces`: ``image``, ``subject``, the
             label columns of `aus`, and as the source has them ``frame``,
             ``gender``, ``split``, ``rectsize``, ``score``, ``sha256``, ``set``.
@@ -66,10 +71,11 @@ class FaceStore:
 
     def __post_init__(self) -> None:
         """Check that the parts belong together; raises ValueError."""
-        if self.faces.ndim != 3 or self.faces.dtype != np.uint8:
+        shape = self.faces.shape
+        if self.faces.dtype != np.uint8 or not (len(shape) == 3 or in_colour(self.faces)):
             raise ValueError(
-                f"faces must be uint8 of shape (N, H, W), not {self.faces.dtype} of shape "
-                f"{self.faces.shape}"
+                f"faces must be uint8 of shape (N, H, W), or (N, H, W, 3) in colour, not "
+                f"{self.faces.dtype} of shape {shape}"
             )
         if len(self.faces) != len(self.table):
             raise ValueError(f"{len(self.faces)} faces but {len(self.table)} rows in the table")
@@ -80,6 +86,11 @@ class FaceStore:
     def __len__(self) -> int:
         """How many faces there are."""
         return len(self.faces)
+
+    @property
+    def colour(self) -> bool:
+        """Whether the faces are in colour."""
+        return in_colour(self.faces)
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int8]:

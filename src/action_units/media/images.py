@@ -207,6 +207,12 @@ def to_gray(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
+def to_rgb(pixels: Pixels) -> Pixels:
+    """Red-green-blue ``(H, W, 3)`` of gray or blue-green-red pixels; gray is repeated."""
+    code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(pixels, code), np.uint8)
+
+
 def _pixels(image: Image.Image, gray: bool) -> Pixels:
     """The first picture's pixels, 8 bits each, gray or blue-green-red."""
     mode = image.mode

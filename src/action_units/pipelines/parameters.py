@@ -95,6 +95,7 @@ def check_stages(parameters: Parameters, stages: Set[str]) -> None:
 def _check_training(parameters: Parameters, stages: Set[str]) -> None:
     from action_units.models.pretrained import PretrainedWeights
     from action_units.models.registry import build_network, check_network
+    from action_units.training.context import check_colours
     from action_units.training.device import check_machine
     from action_units.training.optim import check_unfreezing
 
@@ -119,6 +120,8 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
     for stage, starts in runs.items():
         options: Recipe = getattr(recipe, stage)
         with error_context(f"{name}.{stage}"):
+            if "preprocess" in stages:
+                check_colours(options.augmentation, parameters.preprocess.crop.colour)
             if options.unfreeze:
                 check_unfreezing(build_network(recipe.network, 1), options.unfreeze)
             if starts and options.backbone_weights is not None:

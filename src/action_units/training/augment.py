@@ -2,8 +2,8 @@
 
 All geometry is one affine map from output to input pixels, so a face is resampled once; it
 agrees with SciPy's ``affine_transform(face, matrix, offset, order=1, mode="reflect")`` and a
-flip to 0.01 grey level. Blur, gamma, one gain and one offset, noise and erasing follow, and
-mixup at last.
+flip to 0.01 grey level. Blur, colours, gamma, one gain and one offset, noise and erasing
+follow, and mixup at last. Gamma, gain and offset are the same for all channels.
 """
 
 import math
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from action_units.config import Augmentation
+from action_units.training.data import LUMA, planes
 from action_units.training.randomness import face_uniforms, noise_seed
 
 NOISE_POOL = 1 << 20
@@ -35,6 +36,7 @@ class Plan:
         blur: float32 (N,), standard deviation of the blur in pixels.
         gamma: float32 (N,), exponent of the grey value.
         second: float32 (N,), share of a second face.
+        colours: float32 (N, 3, 3), multiplies each pixel's red, green and blue.
     """
 
     matrix: Tensor
@@ -46,6 +48,7 @@ class Plan:
     blur: Tensor
     gamma: Tensor
     second: Tensor
+    colours: Tensor
 
     def __getitem__(self, part: slice) -> "Plan":
         """The plan of some of the faces."""
@@ -62,7 +65,7 @@ def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size:
         faces: int64 (N,), sample numbers; the plan lies on their device.
         size: Side of the faces in pixels.
     """
-    u = face_uniforms(seed, epoch, faces, 19)  # (N, 19); new options append columns
+    u = face_uniforms(seed, epoch, faces, 22)  # (N, 22); new options append columns
     signed = 2.0 * u - 1.0
     matrix = affine_matrix(
         shift=options.shift * signed[:, 0:2],
@@ -75,6 +78,7 @@ def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size:
     gain = 1.0 + options.contrast * signed[:, 7]
     sides = u[:, 9:11] * options.erase_size * size * (u[:, 11:12] < options.erase)  # (N, 2)
     start = u[:, 12:14] * (size - sides)
+    saturation = 1.0 + options.saturation * signed[:, 20]
     box = torch.stack([start, start + sides], dim=2).reshape(-1, 4)
     return Plan(
         matrix=matrix,
@@ -86,6 +90,10 @@ def make_plan(options: Augmentation, seed: int, epoch: int, faces: Tensor, size:
         blur=options.blur * size * u[:, 16],
         gamma=torch.exp(math.log(options.gamma) * signed[:, 17]),
         second=options.mixup * u[:, 18],
+        colours=colour_matrix(
+            hue=2.0 * math.pi * options.hue * signed[:, 19],
+            saturation=saturation.masked_fill(u[:, 21] < options.grey, 0.0),
+        ),
     )
 
 
@@ -123,6 +131,34 @@ def affine_matrix(
     return torch.stack([linear[:, :, 0], column, constant], dim=2)
 
 
+def colour_matrix(hue: Tensor, saturation: Tensor) -> Tensor:
+    """The map of red, green and blue that turns hues and scales saturation.
+
+    Both keep a pixel's luma: the chroma of NTSC (YIQ, FCC 1953), which is what red and blue
+    exceed the luma by, is turned about the grey axis and multiplied. Being linear, it may take
+    a colour out of 0 … 255, as contrast does.
+
+    Args:
+        hue: (N,), radians.
+        saturation: (N,); 0 makes a face grey, 1 leaves it as it is.
+
+    Returns:
+        (N, 3, 3).
+    """
+    luma = torch.tensor(LUMA, dtype=torch.float64) / 1000.0
+    eye = torch.eye(3, dtype=torch.float64)
+    chroma = torch.tensor([[0.74, -0.27], [0.48, 0.41]], dtype=torch.float64)  # I and Q
+    in_phase, quadrature = chroma @ (eye[[0, 2]] - luma)  # of red, green and blue
+    quarter = torch.linalg.solve(  # turns by a right angle
+        torch.stack([luma, in_phase, quadrature]),
+        torch.stack([torch.zeros_like(luma), -quadrature, in_phase]),
+    )
+    grey = luma.expand(3, 3)
+    cos, sin = ((saturation * part(hue))[:, None, None] for part in (torch.cos, torch.sin))
+    matrix: Tensor = grey.to(hue) + cos * (eye - grey).to(hue) + sin * quarter.to(hue)
+    return matrix
+
+
 class Augmenter:
     """Applies plans to batches."""
 
@@ -133,13 +169,15 @@ class Augmenter:
             # Every face reads a stretch of one pool: noise that costs a copy and does not
             # depend on the batch it is in.
             generator = torch.Generator().manual_seed(noise_seed(seed))
-            self.pool = torch.randn(NOISE_POOL, generator=generator).to(device)
+            pool = torch.randn(NOISE_POOL, generator=generator).to(device)
+            # Twice, as the channels of a face in colour read on beyond the end.
+            self.pool = pool.repeat(2)
 
     def __call__(self, faces: Tensor, plan: Plan) -> Tensor:
-        """Augment and normalise faces, uint8 (B, S, S), by their plan.
+        """Augment and normalise faces, uint8 (B, S, S) or (B, S, S, 3), by their plan.
 
         Returns:
-            float32 (B, 1, S, S); grey 0 … 255 becomes -1 … 1 before photometry.
+            float32 (B, 1, S, S) or (B, 3, S, S); 0 … 255 becomes -1 … 1 before photometry.
         """
         n, chunk = len(faces), CHUNK * torch.get_num_threads()
         if n <= chunk or faces.device.type != "cpu":
@@ -148,19 +186,21 @@ class Augmenter:
         return torch.cat([self._augmented(faces[chunk], plan[chunk]) for chunk in chunks])
 
     def _augmented(self, faces: Tensor, plan: Plan) -> Tensor:
-        options, size = self.options, faces.shape[-1]
-        pixels = faces[:, None].to(torch.float32)  # (B, 1, S, S)
+        options, size = self.options, faces.shape[1]
+        pixels = planes(faces).to(torch.float32)  # (B, C, S, S)
         if options.warps:
             pixels = warp(pixels, plan.matrix)
         if options.blur:
             pixels = blur(pixels, plan.blur)
+        if options.recolours and faces.ndim == 4:
+            pixels = (plan.colours @ pixels.flatten(2)).reshape(pixels.shape)
         if options.gamma != 1:
             grey = (pixels / 255.0).clamp(0.0, 1.0)
             pixels = 255.0 * grey.pow(plan.gamma[:, None, None, None])
         gain = plan.gain[:, None, None, None]
         x = torch.addcmul(plan.offset[:, None, None, None] - gain, pixels, gain / 127.5)
         if options.noise:
-            steps = torch.arange(size * size, device=faces.device)
+            steps = torch.arange(x[0].numel(), device=faces.device)
             noise = self.pool[plan.noise_start[:, None] + steps].reshape(x.shape)
             x = torch.addcmul(x, noise, plan.noise[:, None, None, None])
         if options.erase:
@@ -234,8 +274,8 @@ def mix(x: Tensor, targets: Tensor, part: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def normalise(faces: Tensor) -> Tensor:
-    """uint8 (B, S, S) to float32 (B, 1, S, S) in [-1, 1]."""
-    return faces[:, None].to(torch.float32) / 127.5 - 1.0
+    """uint8 (B, S, S) or (B, S, S, 3) to float32 (B, 1 or 3, S, S) in [-1, 1]."""
+    return planes(faces).to(torch.float32) / 127.5 - 1.0
 
 
 def _inside(box: Tensor, size: int) -> Tensor:

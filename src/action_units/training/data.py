@@ -18,6 +18,9 @@ from action_units.errors import ConfigurationError
 from action_units.labels.action_units import au_column
 from action_units.labels.coded_frames import MISSING
 
+LUMA = (299, 587, 114)
+"""Thousandths of red, green and blue in a grey value (ITU-R BT.601)."""
+
 READ = 4096
 """Faces that are hashed or uploaded at once."""
 
@@ -37,7 +40,7 @@ class TrainingData:
     """Checked faces, labels and rows, on the host.
 
     Attributes:
-        faces: uint8 (N, S, S).
+        faces: uint8 (N, S, S), or in colour (N, S, S, 3).
         targets: float32 (N, A) in [0, 1]; -1 where missing.
         train_rows: int64, the faces to learn from.
         validation_rows: int64, the faces that choose the best epoch; may be empty.
@@ -150,12 +153,13 @@ def check_faces(faces: Faces) -> None:
     """Check that an array holds faces.
 
     Raises:
-        ConfigurationError: It is not uint8 (N, S, S).
+        ConfigurationError: It is not uint8 (N, S, S) or (N, S, S, 3).
     """
-    if faces.dtype != np.uint8 or faces.ndim != 3 or faces.shape[1] != faces.shape[2]:
+    square = faces.ndim in (3, 4) and faces.shape[1] == faces.shape[2]
+    if faces.dtype != np.uint8 or not square or faces.shape[3:] not in ((), (3,)):
         raise ConfigurationError(
-            f"faces are {faces.dtype} {faces.shape}; they must be uint8 (N, S, S), as a face "
-            "store holds them."
+            f"faces are {faces.dtype} {faces.shape}; they must be uint8 (N, S, S), or in "
+            "colour (N, S, S, 3), as a face store holds them."
         )
 
 
@@ -293,23 +297,61 @@ def _values_of(table: pd.DataFrame, columns: list[str]) -> Floats | None:
     return np.where(values == MISSING, np.nan, values)
 
 
-def upload(faces: Faces, rows: Rows, size: int, device: torch.device) -> Tensor:
-    """Put the faces of some rows on the device, once: uint8 (M, size, size)."""
-    uploaded = torch.empty(len(rows), size, size, dtype=torch.uint8, device=device)
+def upload(
+    faces: Faces, rows: Rows, size: int, device: torch.device, channels: int = 3
+) -> Tensor:
+    """Put the faces of some rows on the device, once, as ``resized`` gives them."""
+    shape = input_shape(faces, size, channels)
+    uploaded = torch.empty(len(rows), *shape, dtype=torch.uint8, device=device)
     for start in range(0, len(rows), READ):
         block = torch.from_numpy(np.ascontiguousarray(faces[rows[start : start + READ]]))
-        uploaded[start : start + READ] = resized(block.to(device), size)
+        uploaded[start : start + READ] = resized(block.to(device), size, channels)
     return uploaded
 
 
-def resized(faces: Tensor, size: int) -> Tensor:
-    """Resample uint8 (B, S, S) to (B, size, size), bilinearly and antialiased."""
-    if faces.shape[-1] == size:
+def input_shape(faces: Faces, size: int, channels: int) -> tuple[int, ...]:
+    """The shape of a face as ``resized`` gives it: (size, size) or (size, size, 3)."""
+    return (size, size, 3) if faces.ndim == 4 and channels == 3 else (size, size)
+
+
+def resized(faces: Tensor, size: int, channels: int = 3) -> Tensor:
+    """Resample faces, bilinearly and antialiased.
+
+    Args:
+        faces: uint8 (B, S, S), or in colour (B, S, S, 3).
+        size: Their new side.
+        channels: Of the network: for one of 1 channel, colours become grey first.
+
+    Returns:
+        uint8 (B, size, size), or in colour (B, size, size, 3).
+    """
+    if faces.ndim == 4 and channels == 1:
+        faces = luma(faces)
+    if faces.shape[1] == size:
         return faces
     pixels = functional.interpolate(
-        faces[:, None].float(), (size, size), mode="bilinear", antialias=True
+        planes(faces).float(), (size, size), mode="bilinear", antialias=True
     )
-    return pixels[:, 0].round().clamp(0, 255).to(torch.uint8)
+    pixels = pixels.round().clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous() if faces.ndim == 4 else pixels[:, 0]
+
+
+def planes(faces: Tensor) -> Tensor:
+    """Faces (B, S, S) as (B, 1, S, S), or (B, S, S, 3) as (B, 3, S, S)."""
+    return faces.permute(0, 3, 1, 2) if faces.ndim == 4 else faces[:, None]
+
+
+def luma(faces: Tensor) -> Tensor:
+    """Faces in colour, uint8 (B, S, S, 3), in grey, uint8 (B, S, S).
+
+    The sums are whole numbers and a half, and a hair more than a half is added to round, so
+    that every runtime gives the same pixels.
+    """
+    red, green, blue = (
+        weight * plane
+        for weight, plane in zip(LUMA, faces.to(torch.float32).unbind(-1), strict=True)
+    )
+    return ((red + green + blue + 500.5) / 1000.0).floor().to(torch.uint8)
 
 
 class EpochFaces(Protocol):
@@ -319,12 +361,12 @@ class EpochFaces(Protocol):
         """Begin an epoch: int64 (M,), positions of faces, and the first place to be read."""
 
     def __getitem__(self, places: slice) -> Tensor:
-        """uint8 (b, S, S) on the device, the faces at some places, which never go back."""
+        """uint8 (b, S, S[, 3]) on the device: the faces at some places, never going back."""
         ...
 
 
 class ResidentFaces:
-    """The faces to learn from, uint8 (M, S, S), all on the device."""
+    """The faces to learn from, uint8 (M, S, S[, 3]), all on the device."""
 
     def __init__(self, faces: Tensor) -> None:
         """Take them."""

@@ -73,7 +73,8 @@ class Predictor:
         """The probability of every AU on every face.
 
         Args:
-            faces: uint8 (N, S, S), resized where the network takes another size.
+            faces: uint8 (N, S, S), or in colour (N, S, S, 3); resized where the network takes
+                another size, and in grey where it takes no colours.
 
         Returns:
             float32 (N, A), in the order of ``aus``.
@@ -106,7 +107,7 @@ class Predictor:
             block[: len(part)] = part
             with self._rounding():
                 uploaded = torch.from_numpy(block).to(self.machine.torch_device)
-                batch = resized(uploaded, self._spec.image_size)
+                batch = resized(uploaded, self._spec.image_size, self._spec.channels)
                 z = logits(network, batch, self.machine, self._spec.channels, flip=self.flip)
                 outputs[start : start + self.block] = z.cpu().double().numpy()[: len(part)]
         return outputs
@@ -160,7 +161,7 @@ def logits(
 
     Args:
         network: In evaluation mode, on the machine's device.
-        faces: uint8 (B, S, S), of the network's size.
+        faces: uint8 (B, S, S), or for 3 channels also (B, S, S, 3), of the network's size.
         machine: Where and how to compute.
         channels: The network's input channels; grey is repeated.
         flip: Average with the logits of the horizontal flips.

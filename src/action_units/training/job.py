@@ -37,7 +37,7 @@ class TrainingJob:
     Attributes:
         network_spec: The network.
         recipe: How to train it.
-        faces: uint8 (N, S, S), in memory or mapped.
+        faces: uint8 (N, S, S), or in colour (N, S, S, 3); in memory or mapped.
         labels: (N, A) in [0, 1]; negative or NaN where a label is missing.
         train_rows: Row numbers or a mask of the faces to learn from.
         validation_rows: Faces that choose the best epoch; without them, or without a label

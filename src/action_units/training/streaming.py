@@ -1,5 +1,6 @@
 """Training on more faces than memory holds: read from disk in blocks, during training."""
 
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from action_units.training.data import (
     ResidentFaces,
     Rows,
     TrainingData,
+    input_shape,
     resized,
     upload,
 )
@@ -54,19 +56,26 @@ class StreamedFaces:
     """The faces to learn from, on disk: a thread reads the next window during training."""
 
     def __init__(
-        self, faces: Faces, rows: Rows, windows: Windows, size: int, device: torch.device
+        self,
+        faces: Faces,
+        rows: Rows,
+        windows: Windows,
+        size: int,
+        device: torch.device,
+        channels: int = 3,
     ) -> None:
         """Start the thread that reads.
 
         Args:
-            faces: uint8 (N, S, S), mapped.
+            faces: uint8 (N, S, S), or in colour (N, S, S, 3); mapped.
             rows: int64 (M,), those to learn from; best in rising order.
             windows: How an epoch is cut.
             size: The side of the network's input.
             device: The batches' device.
+            channels: Of the network's input.
         """
         self._faces, self._rows, self._windows = faces, rows, windows
-        self._size, self._device = size, device
+        self._size, self._device, self._channels = size, device, channels
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="faces")
 
     def start_epoch(self, order: Tensor, first: int) -> None:
@@ -99,50 +108,61 @@ class StreamedFaces:
         return start, self._reader.submit(self._read, self._order[start : self._next])
 
     def _read(self, positions: Rows) -> Tensor:
-        """uint8 (n, size, size), read in the order of the disk."""
+        """uint8 (n, size, size[, 3]), read in the order of the disk."""
         rows = self._rows[positions]
-        faces = torch.empty(len(rows), self._size, self._size, dtype=torch.uint8)
+        shape = input_shape(self._faces, self._size, self._channels)
+        faces = torch.empty(len(rows), *shape, dtype=torch.uint8)
         if self._device.type == "cuda":
             faces = faces.pin_memory()
         places = np.argsort(rows, kind="stable")
         for start in range(0, len(rows), self._windows.block):
             part = places[start : start + self._windows.block]
             block = torch.from_numpy(np.ascontiguousarray(self._faces[rows[part]]))
-            faces[torch.from_numpy(part)] = resized(block, self._size)
+            faces[torch.from_numpy(part)] = resized(block, self._size, self._channels)
         return faces
 
 
 @dataclass(frozen=True)
 class MappedFaces:
-    """Validation faces, uint8 (V, S, S), that are read from disk at every evaluation."""
+    """Validation faces, uint8 (V, S, S[, 3]), read from disk at every evaluation."""
 
     faces: Faces
     rows: Rows
     size: int
     device: torch.device
+    channels: int = 3
 
     def __len__(self) -> int:
         """How many."""
         return len(self.rows)
 
     def __getitem__(self, block: slice) -> Tensor:
-        """uint8 (b, size, size), on the device."""
+        """uint8 (b, size, size[, 3]), on the device."""
         faces = np.ascontiguousarray(self.faces[self.rows[block]])
-        return resized(torch.from_numpy(faces).to(self.device), self.size)
+        return resized(torch.from_numpy(faces).to(self.device), self.size, self.channels)
 
 
 def should_stream(
-    requested: InMemory, data: TrainingData, size: int, device: torch.device
+    requested: InMemory,
+    data: TrainingData,
+    size: int,
+    device: torch.device,
+    channels: int = 3,
 ) -> bool:
     """Whether faces are streamed from disk instead of held in the device's memory."""
     if requested != "auto":
         return requested == "blocks"
-    needed = (len(data.train_rows) + len(data.validation_rows)) * size * size
+    face = math.prod(input_shape(data.faces, size, channels))
+    needed = (len(data.train_rows) + len(data.validation_rows)) * face
     return needed > PART_OF_FREE * free_memory(device)
 
 
 def load_faces(
-    data: TrainingData, size: int, device: torch.device, windows: Windows | None
+    data: TrainingData,
+    size: int,
+    device: torch.device,
+    windows: Windows | None,
+    channels: int = 3,
 ) -> tuple[EpochFaces, Tensor | MappedFaces]:
     """The faces to learn from and those to validate on, in the device's memory or on disk.
 
@@ -151,17 +171,18 @@ def load_faces(
     """
     rows, held_out = data.train_rows, data.validation_rows
     if windows is not None:
-        streamed = StreamedFaces(data.faces, rows, windows, size, device)
-        return streamed, MappedFaces(data.faces, held_out, size, device)
+        streamed = StreamedFaces(data.faces, rows, windows, size, device, channels)
+        return streamed, MappedFaces(data.faces, held_out, size, device, channels)
     try:
-        resident = ResidentFaces(upload(data.faces, rows, size, device))
-        return resident, upload(data.faces, held_out, size, device)
+        resident = ResidentFaces(upload(data.faces, rows, size, device, channels))
+        return resident, upload(data.faces, held_out, size, device, channels)
     except (RuntimeError, MemoryError) as error:
         if "memory" not in str(error):  # torch has no class of its own for this on the CPU
             raise
         n = len(rows) + len(held_out)
+        n_bytes = n * math.prod(input_shape(data.faces, size, channels))
         raise DeviceMemoryError(
             f"{device} has too little memory for {n:,} faces of {size} × {size} pixels "
-            f"({n * size * size / 2**20:,.0f} MiB); set faces_in_memory to blocks, which reads "
+            f"({n_bytes / 2**20:,.0f} MiB); set faces_in_memory to blocks, which reads "
             "them from disk, or take a smaller image_size."
         ) from error

@@ -85,6 +85,11 @@ def train(job: TrainingJob, *, restart: bool = False) -> TrainingResult:
             if part == "train"
             else "that chooses the epoch, so the others choose it",
         )
+    if context.data.faces.ndim == 4 and context.network_spec.channels == 1:
+        logger.info(
+            "%s: the network has one channel, so it takes the grey of the faces' colours.",
+            job.description,
+        )
     if restart:
         logger.info("%s starts over; to resume it later, leave restart out.", job.description)
     with Checkpoints(job.checkpoint_folder, context.identity) as checkpoints:
@@ -171,7 +176,8 @@ def fit(
     job, recipe, data, group = context.job, context.recipe, context.data, context.group
     device, size = context.machine.torch_device, context.network_spec.image_size
     batch_size, steps_per_epoch = context.batch_size, context.steps_per_epoch
-    faces, held_out = load_faces(data, size, device, context.windows)
+    channels = context.network_spec.channels
+    faces, held_out = load_faces(data, size, device, context.windows, channels)
     targets = torch.from_numpy(data.learned).to(device)  # (M, A)
     rows = torch.from_numpy(data.train_rows).to(device)  # (M,)
     step = Step(context, state, saved)
@@ -325,7 +331,7 @@ class Step:
         """Gradients of this process's share of a batch.
 
         Args:
-            faces: uint8 (b, S, S), the share's.
+            faces: uint8 (b, S, S[, 3]), the share's.
             batch: The whole batch.
             plan: The batch's.
             parts: The micro-batches, as places in the batch.
@@ -344,7 +350,7 @@ class Step:
             x = self.augment(faces[part.start - start : part.stop - start], plan[part])
             piece = batch[part]
             if mixup:
-                x, y = mix(x, piece.targets, plan.second[part])  # (b, 1, S, S), (b, A)
+                x, y = mix(x, piece.targets, plan.second[part])  # (b, C, S, S), (b, A)
                 piece = replace(piece, targets=y)
             x = x.expand(-1, context.network_spec.channels, -1, -1)
             seed_dropout(self._dropouts, seed, None if whole else part, n)
@@ -443,9 +449,9 @@ def _windows(
     group: ProcessGroup, context: TrainingContext, saved: Mapping[str, Any] | None
 ) -> Windows | None:
     """How the faces are streamed, or None where they lie in memory."""
-    job, data = context.job, context.data
+    job, data, spec = context.job, context.data, context.network_spec
     requested = job.machine.faces_in_memory
-    streams = should_stream(requested, data, job.network_spec.image_size, group.device)
+    streams = should_stream(requested, data, spec.image_size, group.device, spec.channels)
     if saved is not None:
         began = bool(saved.get("in_blocks", False))
         if requested != "auto" and began != streams and not saved["finished"]:

@@ -52,8 +52,8 @@ def evaluate(
     Args:
         context: The training.
         state: Of the network.
-        faces: uint8 (V, S, S); each process takes some, and all get the same scores. Without
-            a face or a label the last epoch is the best.
+        faces: uint8 (V, S, S[, 3]); each process takes some, and all get the same scores.
+            Without a face or a label the last epoch is the best.
         epoch: Counted from 0.
         max_batch: Most faces that go through the network at once, alike in all processes.
     """

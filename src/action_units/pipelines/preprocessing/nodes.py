@@ -312,6 +312,7 @@ def pack(
     before: Path,
     withdrawn: pd.DataFrame,
     face_size: int,
+    preprocess: PreprocessSettings,
     workers: int | None,
 ) -> tuple[FaceStore, pd.DataFrame]:
     """Make all crops one array, unless the store at `before` is of the same crops.
@@ -329,6 +330,7 @@ def pack(
         workers or None,
         existing=before,
         provenance=crops.provenance,
+        colour=preprocess.crop.colour,
     )
     _log_quarantine(quarantine, len(table), len(table), "crops")
     people = faces.table["subject"].nunique()

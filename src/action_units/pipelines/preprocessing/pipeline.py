@@ -173,6 +173,7 @@ def _pack(kind: str) -> list[Node]:
                 "faces_before",
                 "withdrawn",
                 "params:face_size",
+                "params:preprocess",
                 "params:workers",
             ],
             ["faces", "packing_quarantine"],
