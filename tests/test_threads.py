@@ -100,3 +100,26 @@ def test_none_changes_nothing():
     before = torch.get_num_threads(), cv2.getNumThreads()
     with limited(None):
         assert (torch.get_num_threads(), cv2.getNumThreads(), thread_limit()) == (*before, None)
+
+
+@pytest.mark.parametrize("threads", [None, 1])
+@pytest.mark.parametrize("busy", ["93.70", "12.00", None])
+def test_a_run_on_busy_cores_is_told_of_one_thread(
+    monkeypatch, tmp_path, caplog, threads, busy
+):
+    pressure = tmp_path / "cpu"
+    if busy is not None:
+        pressure.write_text(
+            f"some avg10={busy} avg60=1.00 avg300=1.00 total=9\nfull avg10=0.00"
+        )
+    monkeypatch.setattr("action_units.threads._PRESSURE", pressure)
+    monkeypatch.setattr("action_units.hooks.cores", lambda: 2)
+    catalog = DataCatalog({"params:threads": MemoryDataset(threads)})
+    LimitThreads().before_pipeline_run(catalog)
+    told = [record.getMessage() for record in caplog.records]
+    if busy == "93.70" and threads is None:
+        assert len(told) == 1
+        assert "in 94 % of" in told[0]
+        assert "threads=1" in told[0]
+    else:
+        assert told == []

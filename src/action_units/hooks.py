@@ -25,7 +25,7 @@ from action_units.pipelines.folds import count_subjects, fold_of
 from action_units.pipelines.parameters import check_stages
 from action_units.pipelines.selection import SAMPLE, Selection
 from action_units.pipelines.shape import Shape
-from action_units.threads import limited
+from action_units.threads import BUSY, cores, limited, waiting
 from action_units.training.launchers import check_launcher
 
 if TYPE_CHECKING:
@@ -75,8 +75,15 @@ class LimitThreads:
 
     @hook_impl
     def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Read the parameter."""
+        """Read the parameter, and warn where threads will wait for other programs."""
         self._threads = catalog.load("params:threads")
+        if self._threads is None and cores() > 1 and (busy := waiting()) > BUSY:
+            logger.warning(
+                "Other programs keep the cores busy: in %.0f %% of the last ten seconds "
+                "something waited for one. A training's threads wait for each other then; on "
+                "a CPU, --params threads=1 may be many times as fast.",
+                busy,
+            )
         self._limits = ExitStack()
 
     @hook_impl

@@ -1,15 +1,21 @@
 """How many CPU threads this process computes with: torch, OpenCV, BLAS and our own pools."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from action_units.errors import ConfigurationError
 
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Read by libraries that are loaded later, such as torch's OpenMP."""
 
+BUSY = 60.0
+"""Percent of `waiting` from which cores count as busy; a run's own start stays far below."""
+
+_PRESSURE = Path("/proc/pressure/cpu")
 _limit: int | None = None
 
 
@@ -18,6 +24,18 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def waiting() -> float:
+    """For how much of the last ten seconds some program waited for a core, in percent.
+
+    Linux counts it for the whole computer (pressure stall information); 0 elsewhere.
+    """
+    try:
+        found = re.search(r"some avg10=([\d.]+)", _PRESSURE.read_text())
+    except OSError:
+        return 0.0
+    return float(found[1]) if found else 0.0
 
 
 def thread_limit() -> int | None:
