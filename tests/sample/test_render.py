@@ -2,15 +2,20 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_units.sample.canvas import Canvas, Pose
+from action_units.config import DisfaSampleConfig, StudioSampleConfig
+from action_units.sample import disfa, studio, studio_plan
+from action_units.sample.canvas import Canvas, Pose, Stroke, blur, patch, texture
 from action_units.sample.identity import draw_identity
+from action_units.sample.layout import RENDERER_VERSION
 from action_units.sample.muscles import RENDERED_AUS, face_shape
 from action_units.sample.render import render_face
 from action_units.sample.view import OCCLUDERS
@@ -34,6 +39,45 @@ def test_the_same_arguments_give_the_same_bytes_and_others_do_not() -> None:
     faces = [render_face(person(k), shown(), PLAIN, SHAPE) for k in range(6)]
     for k in range(5):
         assert np.abs(faces[k].astype(int) - faces[k + 1]).mean() > 3.0
+
+
+def test_the_bytes_are_those_of_this_version_of_the_renderer() -> None:
+    """Whoever changes them raises RENDERER_VERSION."""
+    frames = DisfaSampleConfig(occlusion=0.5)
+    course = disfa.intensities(frames, "SN003")
+    video = [disfa.render_frame(frames, "SN003", k, course[k]) for k in range(0, 100, 20)]
+    pictures = StudioSampleConfig()
+    posed = studio_plan.intensities(pictures, "P02")
+    video += [studio.render_frame(pictures, "P02", k, posed[k]) for k in range(3)]
+    assert (RENDERER_VERSION, digest(varied_faces(25))[:16], digest(video)[:16]) == (
+        1, "a848880670c6979a", "0ca48f0e48d2ab9d",
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 3, 5, 7]), st.integers(1, 2))
+def test_a_mask_is_zero_outside_its_part(seed: int, soft: int, thickness: int) -> None:
+    rng = np.random.default_rng(seed)
+    canvas = Canvas(SHAPE, Pose(*rng.uniform(20, 140, 2), scale=48.0, roll=rng.normal()))
+    points = rng.uniform(-1.2, 1.2, (5, 2)) * rng.uniform(0.05, 1.0)
+    fixed = np.rint(canvas.pixels_of(points) * 16).astype(np.int32)
+    whole = np.zeros((2, *SHAPE), np.uint8)
+    cv2.fillPoly(whole[0], [fixed], 255, cv2.LINE_AA, 4)
+    for start, end in pairwise(fixed):
+        cv2.line(whole[1], start.tolist(), end.tolist(), 255, thickness, cv2.LINE_AA, 4)
+    line = Stroke(points, np.ones(4), thickness)
+    masks = [canvas.polygon(points, soft=soft), canvas.strokes([line], soft)]
+    for drawn, mask in zip(whole, masks, strict=True):
+        laid = np.zeros(SHAPE, np.uint8)
+        laid[mask.at] = mask.values
+        assert np.array_equal(laid, blur(drawn, soft) if soft else drawn)
+
+
+def test_a_texture_begins_again_beyond_its_edge() -> None:
+    whole = patch("clouds", (700, 520), (200, 255))
+    assert whole.shape == (700, 520)
+    assert np.array_equal(whole[:312, :257], texture("clouds")[200:, 255:])
+    assert np.array_equal(whole[312:, 257:], texture("clouds")[:388, :263])
 
 
 NO_VECTOR_UNITS = {

@@ -28,6 +28,7 @@ _HALF_WIDTH, _HALF_HEIGHT, _DEPTH, _CENTRE_V = 1.00, 1.45, 0.85, 0.10
 _LEAST_INSIDE = 0.05  # keeps the slope finite at the ellipsoid's rim
 _ROUNDS = 4  # of the fixed point that inverts the turn; the head's curvature contracts it
 _SHIFT = 4  # sub-pixel bits of OpenCV's drawing
+_PEN = 6  # pixels that a line or an outline reaches beyond its points; 4 at the most were seen
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ class Stroke:
     thickness: int = 1
 
 
+@dataclass(frozen=True)
+class Mask:
+    """An 8-bit mask of a part of the picture; it is 0 everywhere else."""
+
+    at: Window
+    values: Bytes  # (h, w)
+
+
 class Canvas:
     """The part of a picture that holds the head, with its face coordinates.
 
@@ -78,6 +87,7 @@ class Canvas:
         self.x = c * px + s * py
         self.y = c * py - s * px
         depth = _depth(self.x, self.y)
+        self._sin_roll, self._cos_roll = s, c
         self._sin_yaw, self._cos_yaw = sin(pose.yaw), cos(pose.yaw)
         self._sin_pitch, self._cos_pitch = sin(pose.pitch), cos(pose.pitch)
         self.u = self.x * self._cos_yaw - depth * self._sin_yaw
@@ -102,15 +112,17 @@ class Canvas:
         With ``upright`` the points are upright picture coordinates already.
         """
         flat = points if upright else self.upright_of(points)
-        c, s = cos(self.pose.roll), sin(self.pose.roll)
-        px = self.pose.x + self.scale * (c * flat[:, 0] - s * flat[:, 1])
-        py = self.pose.y + self.scale * (s * flat[:, 0] + c * flat[:, 1])
-        return np.stack([px, py], axis=1)
+        c, s = self._cos_roll, self._sin_roll
+        x, y = flat[:, 0], flat[:, 1]
+        pixels = np.empty_like(flat)
+        pixels[:, 0] = self.pose.x + self.scale * (c * x - s * y)
+        pixels[:, 1] = self.pose.y + self.scale * (s * x + c * y)
+        return pixels
 
     def window(self, u: float, v: float, half_u: float, half_v: float) -> Window:
         """The canvas rows and columns around a point; empty where it lies outside."""
         x, y = self._upright_point(u, v)
-        c, s = cos(self.pose.roll), sin(self.pose.roll)
+        c, s = self._cos_roll, self._sin_roll
         px = self.pose.x + self.scale * (c * x - s * y)
         py = self.pose.y + self.scale * (s * x + c * y)
         c, s = abs(c), abs(s)
@@ -127,8 +139,8 @@ class Canvas:
         """``upright_of`` for one point, in plain floats: it is called most of all."""
         x, y = u, v
         for _ in range(_ROUNDS):
-            inside = 1.0 - (x / _HALF_WIDTH) ** 2 - ((y - _CENTRE_V) / _HALF_HEIGHT) ** 2
-            depth = _DEPTH * sqrt(max(inside, _LEAST_INSIDE))
+            across, down = x / _HALF_WIDTH, (y - _CENTRE_V) / _HALF_HEIGHT
+            depth = _DEPTH * sqrt(max(1.0 - across * across - down * down, _LEAST_INSIDE))
             x = (u + depth * self._sin_yaw) / self._cos_yaw
             y = (v + depth * self._sin_pitch) / self._cos_pitch
         return x, y
@@ -142,29 +154,52 @@ class Canvas:
         at = self.window(u, v, half_u, half_v)
         field[at] += height * bump(self.u[at] - u, self.v[at] - v, half_u, half_v)
 
-    def polygon(self, points: Floats, upright: bool = False, soft: int = 3) -> Bytes:
-        """A filled outline over the whole picture as a soft mask, uint8 (H, W)."""
+    def polygon(self, points: Floats, upright: bool = False, soft: int = 3) -> Mask:
+        """A filled outline as a soft mask."""
         mask = np.zeros(self.shape, np.uint8)
         fixed = _fixed(self.pixels_of(points, upright))
         cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, _SHIFT)
-        return blur(mask, soft) if soft else mask
+        return self._mask(mask, fixed, soft)
 
-    def strokes(self, lines: Iterable[Stroke]) -> Bytes:
-        """Lines of varying strength as a mask over the whole picture, uint8 (H, W)."""
+    def strokes(self, lines: Iterable[Stroke], soft: int = 0) -> Mask:
+        """Lines of varying strength as a mask, soft or sharp."""
         mask = np.zeros(self.shape, np.uint8)
         lines = list(lines)
         if not lines:
-            return mask
-        fixed = _fixed(self.pixels_of(np.concatenate([line.points for line in lines]))).tolist()
+            return Mask((slice(0), slice(0)), mask[:0, :0])
+        pixels = _fixed(self.pixels_of(np.concatenate([line.points for line in lines])))
+        fixed = pixels.tolist()
         first = 0
         for line in lines:
             ends = fixed[first : first + len(line.points)]
             first += len(line.points)
-            for start, end, strength in zip(ends, ends[1:], line.strengths, strict=False):
+            strengths = line.strengths.tolist()
+            for start, end, strength in zip(ends, ends[1:], strengths, strict=False):
                 level = int(255 * min(1.0, strength))
                 if level > 4:
                     cv2.line(mask, start, end, level, line.thickness, cv2.LINE_AA, _SHIFT)
-        return mask
+        return self._mask(mask, pixels, soft)
+
+    def inside(self, mask: Mask) -> Mask:
+        """The part of a mask that lies on the canvas, in the canvas' rows and columns."""
+        own, cut = [], []
+        for at, box in zip(mask.at, self.box, strict=True):
+            start, stop = max(at.start, box.start), min(at.stop, box.stop)
+            stop = max(start, stop)
+            own.append(slice(start - box.start, stop - box.start))
+            cut.append(slice(start - at.start, stop - at.start))
+        return Mask((own[0], own[1]), mask.values[cut[0], cut[1]])
+
+    def _mask(self, drawn: Bytes, points: npt.NDArray[np.int32], soft: int) -> Mask:
+        """The part of a drawn mask around its points, blurred where it is to be soft."""
+        margin = _PEN + soft  # so wide that the blur sees nothing but zeros at the edges
+        left, top, wide, high = cv2.boundingRect(points)
+        at = (
+            _pixels(top, top + high, margin, self.shape[0]),
+            _pixels(left, left + wide, margin, self.shape[1]),
+        )
+        part = drawn[at]
+        return Mask(at, blur(part, soft) if soft and part.size else part)
 
 
 def blur(mask: npt.NDArray[np.uint8], size: int) -> Bytes:
@@ -181,48 +216,81 @@ def blend(field: Floats, at: Window | slice, tone: float | Floats, mask: Floats)
 
 def step(distance: Floats, width: float) -> Floats:
     """0 below, 1 above, smooth over ``width`` around 0."""
-    t = np.clip(distance / width + 0.5, 0.0, 1.0)
-    smooth: Floats = t * t * (3.0 - 2.0 * t)
+    t = distance / width
+    t += 0.5
+    t.clip(0.0, 1.0, out=t)
+    smooth = t * t
+    t *= -2.0
+    t += 3.0
+    smooth *= t
     return smooth
 
 
 def bump(du: Floats, dv: Floats, half_u: float, half_v: float) -> Floats:
     """(1 − r²)² inside an ellipse, 0 outside."""
-    r2 = (du / half_u) ** 2 + (dv / half_v) ** 2
-    inside = np.maximum(0.0, 1.0 - r2)
-    smooth: Floats = inside * inside
-    return smooth
+    r2, dv = du / half_u, dv / half_v
+    r2 *= r2
+    dv *= dv
+    r2 += dv
+    np.subtract(1.0, r2, out=r2)
+    np.maximum(r2, 0.0, out=r2)
+    r2 *= r2
+    return r2
 
 
 def curve(start: tuple[float, float], bend: tuple[float, float], end: tuple[float, float],
           n: int = 9) -> Floats:  # fmt: skip
     """Points on a quadratic Bézier curve, (n, 2)."""
-    t = np.linspace(0.0, 1.0, n)[:, None]
-    a, b, c = (np.array(p)[None, :] for p in (start, bend, end))
-    points: Floats = (1 - t) * (1 - t) * a + 2 * t * (1 - t) * b + t * t * c
+    points: Floats = curves(np.array([[start, bend, end]]), n)[0]
     return points
+
+
+def curves(ends: Floats, n: int = 9) -> Floats:
+    """Points on curves as ``curve``'s, each of start, bend and end: (k, 3, 2) to (k, n, 2)."""
+    a, b, c = (ends[:, None, j] for j in range(3))
+    start, bend, end = _bernstein(n)
+    points: Floats = start * a + bend * b + end * c
+    return points
+
+
+@lru_cache(maxsize=8)
+def _bernstein(n: int) -> tuple[Floats, Floats, Floats]:
+    t = np.linspace(0.0, 1.0, n)[:, None]
+    return (1 - t) * (1 - t), 2 * t * (1 - t), t * t
 
 
 def tapered(n: int, strength: float) -> Floats:
     """Strengths along a line of n points: full in the middle, faint at both ends."""
+    return strength * _taper(n)
+
+
+@lru_cache(maxsize=8)
+def _taper(n: int) -> Floats:
     t = (np.arange(n - 1) + 0.5) / (n - 1)
-    strengths: Floats = strength * np.minimum(1.0, 0.25 + 3.0 * np.minimum(t, 1 - t))
+    strengths: Floats = np.minimum(1.0, 0.25 + 3.0 * np.minimum(t, 1 - t))
     return strengths
 
 
 def closed_spline(points: Floats, n: int = 6) -> Floats:
     """A smooth closed outline through control points (Catmull–Rom), (len × n, 2)."""
-    p0, p1 = np.roll(points, 1, axis=0)[:, None], points[:, None]
-    p2, p3 = np.roll(points, -1, axis=0)[:, None], np.roll(points, -2, axis=0)[:, None]
-    t = (np.arange(n) / n)[None, :, None]
+    around = np.concatenate([points[-1:], points, points[:2]])
+    p0, p1, p2, p3 = around[:-3], points, around[2:-1], around[3:]
+    t = _fractions(n)
+    straight, bent = p2 - p0, 2 * p0 - 5 * p1 + 4 * p2 - p3
+    twisted = 3 * p1 - p0 - 3 * p2 + p3
     spline = 0.5 * (
-        2 * p1
-        + (p2 - p0) * t
-        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t * t
-        + (3 * p1 - p0 - 3 * p2 + p3) * t * t * t
+        (2 * p1)[:, None]
+        + straight[:, None] * t
+        + bent[:, None] * t * t
+        + twisted[:, None] * t * t * t
     )
     outline: Floats = spline.reshape(-1, 2)
     return outline
+
+
+@lru_cache(maxsize=8)
+def _fractions(n: int) -> Floats:
+    return (np.arange(n) / n)[None, :, None]
 
 
 @lru_cache(maxsize=8)
@@ -242,14 +310,33 @@ def texture(kind: str) -> Floats:
 
 
 def patch(kind: str, shape: tuple[int, ...], offset: tuple[int, int]) -> Floats:
-    """A piece of a texture, at most 256 × 256 from an offset below 256."""
-    return texture(kind)[offset[0] : offset[0] + shape[0], offset[1] : offset[1] + shape[1]]
+    """A piece of a texture from an offset; beyond the tile's edge it begins again."""
+    tile = texture(kind)
+    rows, columns = offset[0] + shape[0], offset[1] + shape[1]
+    if rows <= len(tile) and columns <= len(tile):
+        return tile[offset[0] : rows, offset[1] : columns]
+    down, across = np.arange(offset[0], rows), np.arange(offset[1], columns)
+    again: Floats = tile[np.ix_(down % len(tile), across % len(tile))]
+    return again
 
 
 def _depth(x: Floats, y: Floats) -> Floats:
-    inside = 1.0 - (x / _HALF_WIDTH) ** 2 - ((y - _CENTRE_V) / _HALF_HEIGHT) ** 2
-    depth: Floats = _DEPTH * np.sqrt(np.maximum(inside, _LEAST_INSIDE))
-    return depth
+    inside = x / _HALF_WIDTH
+    inside *= inside
+    np.subtract(1.0, inside, out=inside)
+    down = (y - _CENTRE_V) / _HALF_HEIGHT
+    down *= down
+    inside -= down
+    np.maximum(inside, _LEAST_INSIDE, out=inside)
+    np.sqrt(inside, out=inside)
+    inside *= _DEPTH
+    return inside
+
+
+def _pixels(start: int, stop: int, margin: int, side: int) -> slice:
+    """The whole pixels from one sub-pixel to another and around them, of those there are."""
+    first, last = (start >> _SHIFT) - margin, (stop >> _SHIFT) + margin
+    return slice(min(side, max(0, first)), min(side, max(0, last)))
 
 
 def _fixed(pixels: Floats) -> npt.NDArray[np.int32]:

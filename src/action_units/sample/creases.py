@@ -1,6 +1,8 @@
 """Folds and wrinkles: those a person has anyway and those that action units draw."""
 
-from action_units.sample.canvas import Bytes, Canvas, Stroke, curve, tapered
+import numpy as np
+
+from action_units.sample.canvas import Canvas, Mask, Stroke, curves, tapered
 from action_units.sample.identity import Identity
 from action_units.sample.muscles import FaceShape
 
@@ -12,18 +14,29 @@ class _Lines:
     """Collects the curved lines that are strong enough to be seen."""
 
     def __init__(self) -> None:
-        self.strokes: list[Stroke] = []
+        self._ends: list[tuple[_Point, _Point, _Point]] = []
+        self._pens: list[tuple[float, int]] = []
 
     def __call__(
         self, start: _Point, bend: _Point, end: _Point, strength: float, thickness: int = 1
     ) -> None:
         if strength > 0.04:
-            points = curve(start, bend, end)
-            self.strokes.append(Stroke(points, tapered(len(points), strength), thickness))
+            self._ends.append((start, bend, end))
+            self._pens.append((strength, thickness))
+
+    def strokes(self) -> list[Stroke]:
+        """All of them, bent at once."""
+        if not self._ends:
+            return []
+        points = curves(np.array(self._ends))  # (k, n, 2)
+        return [
+            Stroke(line, tapered(len(line), strength), thickness)
+            for line, (strength, thickness) in zip(points, self._pens, strict=True)
+        ]
 
 
-def creases(canvas: Canvas, who: Identity, shape: FaceShape) -> Bytes:
-    """Folds and wrinkles as a mask over the whole picture, uint8 (H, W)."""
+def creases(canvas: Canvas, who: Identity, shape: FaceShape) -> Mask:
+    """Folds and wrinkles as a soft mask."""
     line = _Lines()
 
     au = {k: (float(s[0]), float(s[1])) for k, s in shape.au.items()}
@@ -53,7 +66,7 @@ def creases(canvas: Canvas, who: Identity, shape: FaceShape) -> Bytes:
         _around_mouth(line, who, shape, side, s)
         line((s * 0.46, outer - 0.02), (s * 0.62, outer), (s * 0.66, outer + 0.05),
              0.25 * frown)  # fmt: skip
-    return canvas.strokes(line.strokes)
+    return canvas.strokes(line.strokes(), soft=3)
 
 
 def _around_eye(line: _Lines, who: Identity, shape: FaceShape, side: int, s: float) -> None:

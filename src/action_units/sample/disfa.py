@@ -1,7 +1,7 @@
 """Rendered videos and label files in DISFA's own layout."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from action_units.sample.identity import Identity, draw_gain, draw_identity
 from action_units.sample.layout import make_once, run_tasks
 from action_units.sample.openface import Annotation, Scene, annotate, openface_csv
 from action_units.sample.render import render_face
-from action_units.sample.view import OCCLUDERS, View, draw_asymmetry, draw_view, drifted
+from action_units.sample.view import OCCLUDERS, Drift, View, draw_asymmetry, draw_view
 from action_units.sample.web import list_photographs, scene_of
 
 _FPS = 20.0
@@ -97,16 +97,20 @@ def write_disfa_groups(folder: Path, config: DisfaSampleConfig) -> bool:
     return write_groups(folder, SUBJECTS, partial(subject_identity, config), views)
 
 
+@lru_cache(maxsize=len(SUBJECTS))
 def subject_identity(config: DisfaSampleConfig, subject: str) -> Identity:
     """The person who plays a subject; women and men alternate."""
     number = SUBJECTS.index(subject)
     return draw_identity(np.random.default_rng([config.seed, 12, number]), number % 2)
 
 
+@lru_cache(maxsize=len(SUBJECTS))
 def subject_gain(config: DisfaSampleConfig, subject: str) -> Floats:
-    """How far the subject's face moves at the same coded intensity, by AU (18,)."""
+    """How far the subject's face moves at the same coded intensity, by AU (18,); read-only."""
     rng = np.random.default_rng([config.seed, 13, SUBJECTS.index(subject)])
-    return config.strength * draw_gain(rng, config.expressiveness)
+    gain: Floats = config.strength * draw_gain(rng, config.expressiveness)
+    gain.flags.writeable = False
+    return gain
 
 
 def render_frame(config: DisfaSampleConfig, subject: str, index: int, shown: Floats) -> Any:
@@ -118,34 +122,40 @@ def render_frame(config: DisfaSampleConfig, subject: str, index: int, shown: Flo
         index: Picture of the video, from 0.
         shown: Its intensities, (18,).
     """
-    view = _view(config, subject, index)
-    shape = (config.height, config.width)
+    view, shape = _view(config, subject, index), (config.height, config.width)
     gained = shown * subject_gain(config, subject)
     return render_face(subject_identity(config, subject), gained, view, shape)
 
 
 def _view(config: DisfaSampleConfig, subject: str, index: int) -> View:
     """The laboratory's steady light and camera; a head that drifts; eyes that wander."""
-    number = SUBJECTS.index(subject)
-    rng = np.random.default_rng([config.seed, 14, number])
-    shape = (config.height, config.width)
-    size = float(rng.uniform(0.275, 0.31) * config.height)
-    base = draw_view(rng, shape, scale=(size, size), turn=0.35, occlusion=0.0)
-    pose = drifted(base.pose, rng, index * config.stride / _FPS, shape)
+    number, shape = SUBJECTS.index(subject), (config.height, config.width)
+    base, drift = _seat(config, subject)
+    pose = drift.moved(base.pose, index * config.stride / _FPS, shape)
     own = np.random.default_rng([config.seed, 15, number, index])
     hidden = own.random() < config.occlusion
     return replace(
         base,
         pose=pose,
         uneven=min(base.uneven, 0.25),
-        exposure=float(np.clip(base.exposure, 0.90, 1.2)) * (1.0 + 0.02 * float(own.normal())),
+        exposure=min(max(base.exposure, 0.90), 1.2) * (1.0 + 0.02 * float(own.normal())),
         gaze=(float(own.normal(0.0, 0.22)), float(own.normal(0.05, 0.12))),
         asymmetry=np.clip(base.asymmetry + draw_asymmetry(own, 0.06), -0.6, 0.6),
-        occluder=str(own.choice(OCCLUDERS[1:])) if hidden else "none",
+        occluder=OCCLUDERS[own.integers(1, len(OCCLUDERS))] if hidden else "none",
         occluder_place=(float(own.random()), float(own.random())),
         seed=base.seed,
         grain=index,
     )
+
+
+@lru_cache(maxsize=len(SUBJECTS))
+def _seat(config: DisfaSampleConfig, subject: str) -> tuple[View, Drift]:
+    """What all pictures of a subject share, and how the head moves."""
+    rng = np.random.default_rng([config.seed, 14, SUBJECTS.index(subject)])
+    size = float(rng.uniform(0.275, 0.31) * config.height)
+    shape = (config.height, config.width)
+    view = draw_view(rng, shape, scale=(size, size), turn=0.35, occlusion=0.0)
+    return view, Drift.draw(rng)
 
 
 def write_subject(folder: Path, config: DisfaSampleConfig, subject: str) -> None:

@@ -7,7 +7,6 @@ from action_units.sample.canvas import (
     Floats,
     Stroke,
     blend,
-    blur,
     bump,
     closed_spline,
     curve,
@@ -54,14 +53,12 @@ def paint_beard(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) -
     cheeks = step(v - 0.52 - 0.55 * (across - 0.62) * (across < 0.62), 0.18) * step(
         across - 0.34, 0.10
     )
-    grown = {
-        "stubble": np.maximum(np.maximum(moustache, chin), cheeks),
-        "moustache": moustache,
-        "goatee": np.maximum(
-            moustache, chin * step(0.30 - across * (0.6 + 0.9 * across + 0.4 * v), 0.08)
-        ),
-        "full": np.maximum(np.maximum(moustache, chin), cheeks),
-    }[who.beard]
+    grown = moustache
+    if who.beard == "goatee":
+        chin *= step(0.30 - across * (0.6 + 0.9 * across + 0.4 * v), 0.08)
+        grown = np.maximum(moustache, chin)
+    elif who.beard in ("stubble", "full"):
+        grown = np.maximum(np.maximum(moustache, chin), cheeks)
     weight = 0.32 if who.beard == "stubble" else 0.85
     grain = 0.80 + 0.20 * patch("pores", u.shape, who.texture)
     grey = who.hair_tone > 0.5
@@ -136,7 +133,7 @@ def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -
             end = (side * (0.30 + 0.25 * b + 0.10 * spread), 0.05 + 0.3 * a + 0.03 * (k % 4))
             fade = np.linspace(1.0, 0.35, 11)
             hairs.append(Stroke(curve(start, bend, end, 12), fade))
-        paint(picture, blur(canvas.strokes(hairs), 3), 0.9 * who.hair_tone)
+        paint(picture, canvas.strokes(hairs, soft=3), 0.9 * who.hair_tone)
     elif view.occluder == "microphone":
         u, v = side * (0.10 + 0.30 * b), 1.12
         angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)

@@ -91,7 +91,7 @@ def draw_identity(rng: np.random.Generator, gender: int | None = None) -> Identi
     """
 
     def normal(mean: float, spread: float, low: float, high: float) -> float:
-        return float(np.clip(rng.normal(mean, spread), low, high))
+        return min(max(rng.normal(mean, spread), low), high)
 
     drawn = int(rng.integers(2))
     man = drawn if gender is None else gender

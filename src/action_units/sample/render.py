@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from action_units.sample.canvas import Bytes, Canvas, Floats, blur
+from action_units.sample.canvas import Bytes, Canvas, Floats, blend, blur
 from action_units.sample.creases import creases
 from action_units.sample.extras import (
     paint_beard,
@@ -16,7 +16,7 @@ from action_units.sample.identity import Identity
 from action_units.sample.muscles import face_shape
 from action_units.sample.surroundings import (
     background,
-    hair_tones,
+    grid,
     paint_back_hair,
     paint_body,
     paint_front_hair,
@@ -42,27 +42,27 @@ def render_face(
     canvas = Canvas(shape, view.pose)
     face = face_shape(who, intensities, view.asymmetry)
     picture = background(shape, view)
-    tones = hair_tones(canvas, who, view)
-    paint_back_hair(picture, tones, canvas, who)
+    paint_back_hair(picture, canvas, who, view)
     paint_body(picture, canvas, who, view, face.jaw_drop)
 
     tone = np.full(canvas.u.shape, who.skin)
     paint_freckles(tone, canvas, who)
     paint_beard(tone, canvas, who, face)
-    folds = blur(creases(canvas, who, face), 3)[canvas.box] / 255.0
+    folds = canvas.inside(creases(canvas, who, face))
+    depth = folds.values / 255.0
     height = relief(canvas, who, face)
-    height -= 0.026 * folds
+    height[folds.at] -= 0.026 * depth
     light = shading(height, canvas, view)
-    tone *= 1.0 - 0.42 * folds
+    tone[folds.at] *= 1.0 - 0.42 * depth
     paint_nose(tone, canvas, who, face)
     paint_brows(tone, canvas, who, face)
     paint_eyes(tone, light, canvas, who, face, view)
     paint_mouth(tone, light, canvas, who, face)
-    head = canvas.polygon(outline(who, face.jaw_drop, canvas), upright=True)[canvas.box]
-    part = picture[canvas.box]
-    part += (tone * light - part) * (head / 255.0)
+    head = canvas.inside(canvas.polygon(outline(who, face.jaw_drop, canvas), upright=True))
+    skin = tone[head.at] * light[head.at]
+    blend(picture[canvas.box], head.at, skin, head.values / 255.0)
 
-    paint_front_hair(picture, tones, canvas, who)
+    paint_front_hair(picture, canvas, who, view)
     paint_glasses(picture, canvas, who, view)
     paint_occluder(picture, canvas, who, view)
     return _photograph(picture, view)
@@ -70,19 +70,35 @@ def render_face(
 
 def _photograph(picture: Floats, view: View) -> Bytes:
     """Exposure, uneven light, blur and sensor noise."""
-    rows, columns = picture.shape
     if view.uneven:
-        x = np.linspace(-1.0, 1.0, columns)[None, :] * np.cos(view.uneven_angle)
-        y = np.linspace(-1.0, 1.0, rows)[:, None] * np.sin(view.uneven_angle)
-        picture *= 1.0 - view.uneven * np.clip(0.5 + 0.9 * (x + y), 0.0, 1.0)
+        x, y = grid(picture.shape)
+        dark = x * np.cos(view.uneven_angle) + y * np.sin(view.uneven_angle)
+        dark *= 0.9
+        dark += 0.5
+        dark.clip(0.0, 1.0, out=dark)
+        dark *= -view.uneven
+        dark += 1.0
+        picture *= dark
     picture *= view.exposure
     # A film's shoulder instead of hard clipping.
-    picture /= np.sqrt(np.sqrt(1.0 + (picture * picture) ** 2))
+    shoulder = picture * picture
+    shoulder *= shoulder
+    shoulder += 1.0
+    np.sqrt(shoulder, out=shoulder)
+    np.sqrt(shoulder, out=shoulder)
+    picture /= shoulder
     if view.blur:
-        sharp = np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
-        picture = blur(sharp, view.blur) / 255.0
+        picture = blur(_bytes(picture), view.blur) / 255.0
     rng = np.random.default_rng([view.seed, 2, view.grain])
     grain = rng.standard_normal(picture.shape, dtype=np.float32)
-    exposed = np.clip(picture + view.noise * grain, 0.0, 1.0) * 255.0
-    photograph: Bytes = np.rint(exposed).astype(np.uint8)
-    return photograph
+    grain *= view.noise
+    picture += grain
+    return _bytes(picture)
+
+
+def _bytes(picture: Floats) -> Bytes:
+    """Tones of 0 to 1 as 8 bits; the picture is used up."""
+    picture.clip(0.0, 1.0, out=picture)
+    picture *= 255.0
+    np.rint(picture, out=picture)
+    return picture.astype(np.uint8)

@@ -1,7 +1,7 @@
 """A rendered studio: frames as PNG files, and one table of codes."""
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,7 @@ from action_units.sample.layout import make_once, run_tasks
 from action_units.sample.muscles import RENDERED_AUS
 from action_units.sample.render import render_face
 from action_units.sample.studio_plan import SUBJECTS, codes_csv, intensities, occluder
-from action_units.sample.view import View, draw_asymmetry, draw_view, drifted
+from action_units.sample.view import Drift, View, draw_asymmetry, draw_view
 
 _SECONDS = 2.5  # between two pictures
 _LAMP = (0.78, -0.34, 0.53)  # beside the face, on the picture's right
@@ -57,10 +57,20 @@ def write_studio_groups(folder: Path, config: StudioSampleConfig) -> bool:
     return write_groups(folder, SUBJECTS, partial(subject_identity, config), views)
 
 
+@lru_cache(maxsize=len(SUBJECTS))
 def subject_identity(config: StudioSampleConfig, subject: str) -> Identity:
     """The person who plays a subject, who is in no other sample; men and women alternate."""
     number = SUBJECTS.index(subject)
     return draw_identity(np.random.default_rng([config.seed, 33, number]), (number + 1) % 2)
+
+
+@lru_cache(maxsize=len(SUBJECTS))
+def subject_gain(config: StudioSampleConfig, subject: str) -> Floats:
+    """How far the subject's face moves at the same coded intensity, by AU (19,); read-only."""
+    rng = np.random.default_rng([config.seed, 34, SUBJECTS.index(subject)])
+    gain: Floats = config.strength * draw_gain(rng, config.expressiveness, len(RENDERED_AUS))
+    gain.flags.writeable = False
+    return gain
 
 
 def render_frame(config: StudioSampleConfig, subject: str, index: int, shown: Floats) -> Bytes:
@@ -72,21 +82,16 @@ def render_frame(config: StudioSampleConfig, subject: str, index: int, shown: Fl
         index: Of the picture, from 0.
         shown: Its intensities, (19,).
     """
-    rng = np.random.default_rng([config.seed, 34, SUBJECTS.index(subject)])
-    gain = config.strength * draw_gain(rng, config.expressiveness, len(RENDERED_AUS))
-    shape = (config.height, config.width)
-    view = _view(config, subject, index)
-    return render_face(subject_identity(config, subject), shown * gain, view, shape)
+    view, shape = _view(config, subject, index), (config.height, config.width)
+    gained = shown * subject_gain(config, subject)
+    return render_face(subject_identity(config, subject), gained, view, shape)
 
 
 def _view(config: StudioSampleConfig, subject: str, index: int) -> View:
     """One lamp from the side, one dark backdrop, a lens that shows much of the room."""
-    number = SUBJECTS.index(subject)
-    rng = np.random.default_rng([config.seed, 35, number])
-    shape = (config.height, config.width)
-    size = float(rng.uniform(0.225, 0.255) * config.height)
-    base = draw_view(rng, shape, (size, size), turn=0.6 * config.turn, occlusion=0.0)
-    pose = drifted(base.pose, rng, index * _SECONDS, shape, turn=2.2 * config.turn)
+    number, shape = SUBJECTS.index(subject), (config.height, config.width)
+    base, drift = _seat(config, subject)
+    pose = drift.moved(base.pose, index * _SECONDS, shape, turn=2.2 * config.turn)
     own = np.random.default_rng([config.seed, 36, number, index])
     kind, place = occluder(config, subject, index)
     return replace(
@@ -107,6 +112,16 @@ def _view(config: StudioSampleConfig, subject: str, index: int) -> View:
         seed=config.seed,
         grain=number * config.frames_per_subject + index,
     )
+
+
+@lru_cache(maxsize=len(SUBJECTS))
+def _seat(config: StudioSampleConfig, subject: str) -> tuple[View, Drift]:
+    """What all pictures of a subject share, and how the head moves."""
+    rng = np.random.default_rng([config.seed, 35, SUBJECTS.index(subject)])
+    size = float(rng.uniform(0.225, 0.255) * config.height)
+    shape = (config.height, config.width)
+    view = draw_view(rng, shape, (size, size), turn=0.6 * config.turn, occlusion=0.0)
+    return view, Drift.draw(rng)
 
 
 def write_subject(folder: Path, config: StudioSampleConfig, subject: str) -> None:

@@ -1,19 +1,24 @@
 """Background, clothes, neck, ears and hair."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from action_units.sample.canvas import (
-    Bytes,
     Canvas,
     Floats,
+    Mask,
+    Window,
+    blend,
     closed_spline,
     patch,
+    texture,
 )
 from action_units.sample.head import outline
 from action_units.sample.identity import Identity
 from action_units.sample.view import View
 
-_EVERYWHERE = (slice(None), slice(None))
+_HAIR_TILE = 256  # pixels after which hair's texture repeats
 _GROWTH = {
     "short": 0.07, "receding": 0.05, "bald": 0.0, "fringe": 0.10, "side": 0.10, "long": 0.11,
     "curly": 0.19, "bun": 0.05,
@@ -22,14 +27,13 @@ _GROWTH = {
 
 def background(shape: tuple[int, int], view: View) -> Floats:
     """A soft backdrop with a few out-of-focus shapes, (H, W)."""
-    rows, columns = shape
-    x = np.linspace(-1.0, 1.0, columns)[None, :]
-    y = np.linspace(-1.0, 1.0, rows)[:, None]
+    columns = shape[1]
+    x, y = grid(shape)
     slope_x, slope_y = view.background_slope
     rng = np.random.default_rng([view.seed, 1])
     offset = (int(rng.integers(256)), int(rng.integers(256)))
-    clouds = patch("clouds", shape, offset)
-    picture = view.background + slope_x * x + slope_y * y + rng.uniform(0.0, 0.22) * clouds
+    picture = view.background + slope_x * x + slope_y * y
+    picture += rng.uniform(0.0, 0.22) * patch("clouds", shape, offset)
     for _ in range(int(rng.integers(0, 4))):  # door frames, shelves, curtains
         left = int(rng.integers(-columns // 4, columns))
         wide = int(rng.integers(columns // 16, columns // 3))
@@ -38,16 +42,18 @@ def background(shape: tuple[int, int], view: View) -> Floats:
     return picture
 
 
-def paint(picture: Floats, mask: Bytes, tone: float | Floats, strength: float = 1.0) -> None:
-    """Blend a tone into the whole picture through an 8-bit mask."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if rows.size == 0:
-        return
-    columns = np.flatnonzero(mask.any(axis=0))
-    at = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    part = picture[at]
-    target = tone if isinstance(tone, float) else tone[at]
-    part += (target - part) * (mask[at] * (strength / 255.0))
+@lru_cache(maxsize=8)
+def grid(shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Picture coordinates of −1 to 1, (1, W) and (H, 1); read-only."""
+    x, y = (np.linspace(-1.0, 1.0, n) for n in reversed(shape))
+    x.flags.writeable = y.flags.writeable = False
+    return x[None, :], y[:, None]
+
+
+def paint(picture: Floats, mask: Mask, tone: float | Floats, strength: float = 1.0) -> None:
+    """Blend a tone into the picture through a mask; ``tone`` may be of the mask's part."""
+    weights: Floats = np.multiply(mask.values, strength / 255.0, dtype=np.float64)
+    blend(picture, mask.at, tone, weights)
 
 
 def paint_body(picture: Floats, canvas: Canvas, who: Identity, view: View, drop: float) -> None:
@@ -83,24 +89,42 @@ def paint_body(picture: Floats, canvas: Canvas, who: Identity, view: View, drop:
         paint(picture, canvas.polygon(inner, upright=True), 0.62 * lit * light, 0.7)
 
 
-def hair_tones(canvas: Canvas, who: Identity, view: View) -> Floats:
-    """Hair's tones over the whole picture: strands or curls under the light, (H, W)."""
-    kind = "curls" if who.hair_style == "curly" else "strands"
-    rows, columns = canvas.shape
-    grain = patch(kind, (min(rows, 256), min(columns, 256)), who.texture)
-    if grain.shape != canvas.shape:
-        grain = np.pad(
-            grain, ((0, rows - grain.shape[0]), (0, columns - grain.shape[1])), "wrap"
-        )
-    x = (np.arange(columns) - canvas.pose.x)[None, :] / canvas.scale
-    y = (np.arange(rows) - canvas.pose.y)[:, None] / canvas.scale
-    lit = view.ambient + 0.42 + 0.32 * (view.light[0] * x + view.light[1] * (y + 0.5))
-    strength = 0.55 if kind == "curls" else 0.38
-    tones: Floats = (who.hair_tone + 0.02) * np.clip(lit, 0.3, 1.6) * (1.0 + strength * grain)
-    return tones
+def paint_hair(
+    picture: Floats,
+    mask: Mask,
+    canvas: Canvas,
+    who: Identity,
+    view: View,
+    strength: float = 1.0,
+) -> None:
+    """Blend hair into the picture through a mask: strands or curls under the light."""
+    curly = who.hair_style == "curly"
+    rows, columns = (np.arange(at.start, at.stop) for at in mask.at)
+    grain = (0.55 if curly else 0.38) * _hair_grain(
+        "curls" if curly else "strands", mask.at, who
+    )
+    x = (columns - canvas.pose.x)[None, :] / canvas.scale
+    y = (rows - canvas.pose.y)[:, None] / canvas.scale
+    tones = view.ambient + 0.42 + 0.32 * (view.light[0] * x + view.light[1] * (y + 0.5))
+    tones.clip(0.3, 1.6, out=tones)
+    tones *= who.hair_tone + 0.02
+    grain += 1.0
+    tones *= grain
+    paint(picture, mask, tones, strength)
 
 
-def paint_back_hair(picture: Floats, tones: Floats, canvas: Canvas, who: Identity) -> None:
+def _hair_grain(kind: str, at: Window, who: Identity) -> Floats:
+    """The part of the picture's hair texture, which repeats after so many pixels."""
+    (rows, columns), (top, left) = at, who.texture
+    if rows.stop <= _HAIR_TILE and columns.stop <= _HAIR_TILE:
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        return patch(kind, shape, (top + rows.start, left + columns.start))
+    down, across = (np.arange(part.start, part.stop) % _HAIR_TILE for part in at)
+    again: Floats = texture(kind)[np.ix_(top + down, left + across)]
+    return again
+
+
+def paint_back_hair(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
     """Draw the hair that falls behind the head."""
     if who.hair_style == "bald":
         return
@@ -113,20 +137,22 @@ def paint_back_hair(picture: Floats, tones: Floats, canvas: Canvas, who: Identit
              [0.05 - wide, end - 0.1], [-wide - 0.03, 0.4], [-wide, -0.3], [-0.78, -0.85],
              [-0.45, -1.12]]
         )  # fmt: skip
-        paint(picture, canvas.polygon(closed_spline(fall), upright=True, soft=5), tones)
+        fallen = canvas.polygon(closed_spline(fall), upright=True, soft=5)
+        paint_hair(picture, fallen, canvas, who, view)
     if who.hair_style == "bun":
         angle = np.linspace(0, 2 * np.pi, 10, endpoint=False)
         knot = np.stack([0.30 * np.cos(angle), -1.22 + 0.24 * np.sin(angle)], axis=1)
-        paint(picture, canvas.polygon(closed_spline(knot), upright=True, soft=5), tones)
+        tied = canvas.polygon(closed_spline(knot), upright=True, soft=5)
+        paint_hair(picture, tied, canvas, who, view)
     crown = outline(who, 0.0, canvas, grow=_GROWTH[who.hair_style])
     crown = crown[crown[:, 1] < 0.12]
     if who.hair_style == "curly":
         index = np.arange(len(crown))
         crown = crown * (1.0 + 0.035 * ((index % 4) / 2.0 - 0.75))[:, None]
-    paint(picture, canvas.polygon(crown, upright=True, soft=5), tones)
+    paint_hair(picture, canvas.polygon(crown, upright=True, soft=5), canvas, who, view)
 
 
-def paint_front_hair(picture: Floats, tones: Floats, canvas: Canvas, who: Identity) -> None:
+def paint_front_hair(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
     """Draw the hair over the forehead, from the hairline to the crown."""
     style = who.hair_style
     if style == "bald":
@@ -157,13 +183,15 @@ def paint_front_hair(picture: Floats, tones: Floats, canvas: Canvas, who: Identi
     fine = _open_spline(edge)
     jag = patch("pores", (1, len(fine)), who.texture)[0]
     fine[:, 1] += 0.018 * jag
-    edge_up = canvas.upright_of(np.clip(fine, [-0.9, -1.1], [0.9, 1.2]))
+    fine[:, 0].clip(-0.9, 0.9, out=fine[:, 0])
+    fine[:, 1].clip(-1.1, 1.2, out=fine[:, 1])
+    edge_up = canvas.upright_of(fine)
     crown = outline(who, 0.0, canvas, grow=_GROWTH[style])
     crown = crown[crown[:, 1] < -0.1]
     order = np.argsort(np.arctan2(crown[:, 0], -crown[:, 1]), kind="stable")  # left to right
     # Out to the sides of the head, so that no skin shows between hairline and crown.
     whole = np.concatenate([edge_up, crown[order]])
-    paint(picture, canvas.polygon(whole, upright=True, soft=5), tones, 0.97)
+    paint_hair(picture, canvas.polygon(whole, upright=True, soft=5), canvas, who, view, 0.97)
 
 
 def _open_spline(points: Floats, n: int = 5) -> Floats:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 from math import pi, sin
+from typing import Self
 
 import numpy as np
 
 from action_units.sample.canvas import Floats, Pose
 
 OCCLUDERS = ("none", "hand", "strand", "microphone", "finger", "shadow")
+_BLURS = (0, 0, 0, 3, 3, 5)
+_TURNS = np.radians([9, 5, 5])
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,14 @@ def draw_view(
         occlusion: How often something hides part of the face.
     """
     size = float(rng.uniform(*scale))
-    yaw, pitch, roll = np.clip(rng.normal(size=3), -2.4, 2.4) * np.radians([9, 5, 5]) * turn
+    yaw, pitch, roll = (rng.normal(size=3).clip(-2.4, 2.4) * _TURNS * turn).tolist()
     pose = Pose(
         x=shape[1] / 2 + float(rng.normal(0, 0.035)) * shape[1],
         y=shape[0] * 0.465 + float(rng.normal(0, 0.02)) * shape[0],
         scale=size,
-        yaw=float(yaw),
-        pitch=float(pitch),
-        roll=float(roll),
+        yaw=yaw,
+        pitch=pitch,
+        roll=roll,
     )
     side, height = float(rng.normal(0, 0.42)), float(rng.normal(-0.38, 0.22))
     norm = (side * side + height * height + 0.64) ** 0.5
@@ -72,53 +75,64 @@ def draw_view(
         pose=pose,
         light=(side / norm, height / norm, 0.8 / norm),
         ambient=float(rng.uniform(0.28, 0.58)),
-        exposure=float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35)),
+        exposure=min(max(rng.normal(1.0, 0.13), 0.7), 1.35),
         uneven=float(rng.uniform(0.1, 0.48) * (rng.random() < 0.3)),
         uneven_angle=float(rng.uniform(-np.pi, np.pi)),
         gaze=(float(rng.normal(0, 0.25)), float(rng.normal(0, 0.12))),
         asymmetry=draw_asymmetry(rng, 0.14),
-        occluder=str(rng.choice(OCCLUDERS[1:])) if hidden else "none",
+        occluder=OCCLUDERS[rng.integers(1, len(OCCLUDERS))] if hidden else "none",
         occluder_place=(float(rng.random()), float(rng.random())),
         background=float(rng.uniform(0.12, 0.9)),
         background_slope=(float(rng.normal(0, 0.1)), float(rng.normal(0, 0.1))),
         clothes=float(rng.uniform(0.05, 0.85)),
         noise=float(rng.uniform(0.004, 0.026)),
-        blur=int(rng.choice([0, 0, 0, 3, 3, 5])),
+        blur=_BLURS[rng.integers(len(_BLURS))],
         seed=int(rng.integers(2**31)),
     )
 
 
-def drifted(
-    pose: Pose, rng: np.random.Generator, seconds: float, shape: tuple[int, int],
-    turn: float = 1.0,
-) -> Pose:  # fmt: skip
-    """Where a head is that drifts slowly around a pose.
+@dataclass(frozen=True)
+class Drift:
+    """How a head moves slowly around its pose: slow and quick waves, (6, 2), and how far."""
 
-    Args:
-        pose: The middle.
-        rng: Its state decides how the head moves.
-        seconds: The moment.
-        shape: Rows and columns of the picture.
-        turn: Factor on the rotation.
-    """
-    phases = rng.uniform(0, 2 * pi, (6, 2))
-    periods = rng.uniform([23.0, 6.0], [70.0, 15.0], (6, 2))
-    reach = rng.uniform(0.5, 1.0, 6)
+    phases: list[list[float]]
+    periods: list[list[float]]
+    reach: list[float]
 
-    def drift(k: int) -> float:
-        slow, quick = (
-            sin(2 * pi * seconds / p + f) for p, f in zip(periods[k], phases[k], strict=True)
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Draw a movement; the generator's state alone decides."""
+        phases = rng.uniform(0, 2 * pi, (6, 2)).tolist()
+        periods = rng.uniform([23.0, 6.0], [70.0, 15.0], (6, 2)).tolist()
+        return cls(phases, periods, rng.uniform(0.5, 1.0, 6).tolist())
+
+    def moved(
+        self, pose: Pose, seconds: float, shape: tuple[int, int], turn: float = 1.0
+    ) -> Pose:
+        """Where the head is at a moment.
+
+        Args:
+            pose: The middle.
+            seconds: The moment.
+            shape: Rows and columns of the picture.
+            turn: Factor on the rotation.
+        """
+        x, y, scale, yaw, pitch, roll = (self._at(k, seconds) for k in range(6))
+        return Pose(
+            x=pose.x + 0.05 * shape[1] * x,
+            y=pose.y + 0.02 * shape[0] * y,
+            scale=pose.scale * (1.0 + 0.04 * scale),
+            yaw=pose.yaw + turn * 0.14 * yaw,
+            pitch=pose.pitch + turn * 0.10 * pitch,
+            roll=pose.roll + turn * 0.08 * roll,
         )
-        return float(reach[k]) * (0.65 * slow + 0.35 * quick)
 
-    return Pose(
-        x=pose.x + 0.05 * shape[1] * drift(0),
-        y=pose.y + 0.02 * shape[0] * drift(1),
-        scale=pose.scale * (1.0 + 0.04 * drift(2)),
-        yaw=pose.yaw + turn * 0.14 * drift(3),
-        pitch=pose.pitch + turn * 0.10 * drift(4),
-        roll=pose.roll + turn * 0.08 * drift(5),
-    )
+    def _at(self, k: int, seconds: float) -> float:
+        slow, quick = (
+            sin(2 * pi * seconds / p + f)
+            for p, f in zip(self.periods[k], self.phases[k], strict=True)
+        )
+        return self.reach[k] * (0.65 * slow + 0.35 * quick)
 
 
 def draw_asymmetry(rng: np.random.Generator, spread: float, aus: int = 18) -> Floats:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -109,8 +109,10 @@ def true_intensities(config: WebSampleConfig, index: int) -> Floats:
 
 def render_photograph(config: WebSampleConfig, photograph: Photograph) -> Bytes:
     """One photograph, uint8 (rows, columns)."""
-    who, rng = _person(config, photograph.person, photograph.gender)
-    gain = config.strength * draw_gain(rng, config.expressiveness)
+    who, gain = _person(
+        config.seed, photograph.person, photograph.gender, config.expressiveness
+    )
+    gain = config.strength * gain
     view, shape = _view(config, photograph.index)
     return render_face(who, true_intensities(config, photograph.index) * gain, view, shape)
 
@@ -122,17 +124,18 @@ def scene_of(config: WebSampleConfig, photographs: Sequence[Photograph]) -> Scen
     return Scene(
         truth=np.stack([true_intensities(config, p.index) for p in photographs]),
         people=np.array([numbers[p.person] for p in photographs]),
-        identities=[_person(config, *person)[0] for person in genders.items()],
+        identities=[_person(config.seed, *person)[0] for person in genders.items()],
         views=[_view(config, photograph.index)[0] for photograph in photographs],
     )
 
 
+@lru_cache(maxsize=8)  # a person's photographs follow each other
 def _person(
-    config: WebSampleConfig, person: int, gender: int
-) -> tuple[Identity, np.random.Generator]:
-    """Someone's face, and the random numbers that decide what else is theirs."""
-    rng = np.random.default_rng([config.seed, 22, person])
-    return draw_identity(rng, gender), rng
+    seed: int, person: int, gender: int, expressiveness: float = 0.0
+) -> tuple[Identity, Floats]:
+    """Someone's face, and how far it moves, by AU (18,)."""
+    rng = np.random.default_rng([seed, 22, person])
+    return draw_identity(rng, gender), draw_gain(rng, expressiveness)
 
 
 def _view(config: WebSampleConfig, index: int) -> tuple[View, tuple[int, int]]:

@@ -26,22 +26,27 @@ _ANYWHERE = {28: 0.20, 45: 0.20, 14: 0.12, 20: 0.10, 23: 0.10, 2: 0.10, 1: 0.08,
 _ELSEWHERE = 0.06
 _IMPOSSIBLE = ((28, 25), (28, 12), (23, 25), (45, 5), (45, 7))  # the first gives way
 
+_COLUMN = {au: k for k, au in enumerate(PRETRAIN_AUS)}
+_WEIGHTS = np.array([weight for weight, _ in _KINDS])
+_ODDS = _WEIGHTS / _WEIGHTS.sum()
+_CHANCES = np.array(
+    [
+        [max(kind.get(au, 0.0), _ANYWHERE.get(au, _ELSEWHERE)) for au in PRETRAIN_AUS]
+        for _, kind in _KINDS
+    ]
+)
+
 
 def draw_expression(rng: np.random.Generator) -> Floats:
     """True intensities of one photograph, (18,), 0–5; small traces count too."""
-    weights = np.array([weight for weight, _ in _KINDS])
-    kind = _KINDS[int(rng.choice(len(_KINDS), p=weights / weights.sum()))][1]
-    chance = np.array(
-        [max(kind.get(au, 0.0), _ANYWHERE.get(au, _ELSEWHERE)) for au in PRETRAIN_AUS]
-    )
-    present = rng.random(len(PRETRAIN_AUS)) < chance
+    kind = int(rng.choice(len(_KINDS), p=_ODDS))
+    present = rng.random(len(PRETRAIN_AUS)) < _CHANCES[kind]
     strong = PRESENT_FROM + 3.5 * rng.beta(1.5, 1.4, len(PRETRAIN_AUS))
     trace = np.where(rng.random(len(PRETRAIN_AUS)) < 0.30, rng.uniform(0.3, 1.45, 18), 0.0)
     shown: Floats = np.where(present, strong, trace)
-    column = {au: k for k, au in enumerate(PRETRAIN_AUS)}
     for weaker, stronger in _IMPOSSIBLE:
-        if shown[column[stronger]] >= 1.0:
-            shown[column[weaker]] = 0.0
+        if shown[_COLUMN[stronger]] >= 1.0:
+            shown[_COLUMN[weaker]] = 0.0
     return shown
 
 
