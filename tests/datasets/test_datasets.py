@@ -21,7 +21,9 @@ from action_units.datasets.folder import FolderDataset
 from action_units.datasets.folds import EvaluatedFoldsDataset
 from action_units.datasets.raw import RawFolder, RawFolderDataset
 from action_units.datasets.verified import CSV, JSON, TableCSVDataset, VerifiedDataset
+from action_units.faces import store as stores
 from action_units.faces.store import FaceStore
+from action_units.files import sha256_of
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS, au_columns
 from action_units.labels.folds import DISFA_SUBJECTS, FG2020
 
@@ -354,6 +356,32 @@ def test_the_chosen_sets_faces_are_read_from_their_stores(tmp_path):
     missing = ChosenFacesDataset(stores=str(tmp_path), sets="a+c")
     assert not missing.exists()
     assert missing.missing == [tmp_path / "c"]
+
+
+def test_the_chosen_sets_stores_are_checked_once_until_a_file_changes(tmp_path, monkeypatch):
+    def write(value: int) -> None:
+        table = pd.DataFrame(
+            {"image": ["1.jpg"], "subject": ["p0"], "AU01": np.ones(1, np.int8)}
+        )
+        FaceStore(np.full((1, 8, 8), value, np.uint8), table, (1,)).save(tmp_path / "a")
+
+    hashed = []
+    monkeypatch.setattr(
+        stores, "sha256_of", lambda path: hashed.append(path) or sha256_of(path)
+    )
+    write(1)
+    chosen = ChosenFacesDataset(stores=str(tmp_path), sets="a")
+    first = chosen.load()
+    assert chosen.load() is first
+    assert len(hashed) == 2  # faces and table
+    write(2)
+    assert chosen.load().faces.max() == 2
+    chosen.release()
+    assert chosen.load().faces.max() == 2
+    assert len(hashed) == 6
+    next((tmp_path / "a").glob("faces-*")).write_bytes(b"damaged")
+    with pytest.raises(DatasetError, match="damaged"):
+        chosen.load()
 
 
 def test_folds_that_are_not_there_yet_are_no_error(tmp_path):

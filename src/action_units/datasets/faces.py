@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset
 from action_units.datasets.verified import ImagePreview
 from action_units.faces.repeats import join_coded_stores, join_web_stores
 from action_units.faces.store import INDEX_NAME, FaceStore
+from action_units.media.paths import fingerprints_in
 
 _PREVIEWED = 48
 
@@ -51,7 +52,9 @@ class FaceStoreDataset(AbstractDataset[FaceStore, FaceStore]):
 class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
     """The faces of the chosen sets, each from its own store; one store alone is mapped.
 
-    Nothing is written, as the sets' own datasets have written the stores.
+    Nothing is written, as the sets' own datasets have written the stores. Every fold's nodes
+    load it: the stores are hashed, searched for copies and joined once, until a file changes
+    or Kedro releases it.
     """
 
     def __init__(
@@ -75,18 +78,26 @@ class ChosenFacesDataset(AbstractDataset[object, FaceStore | None]):
         self.folders = {name: Path(stores, name) for name in sets.split("+")}
         self.people, self.optional = people or {}, optional
         self.metadata = metadata
+        self._loaded: tuple[dict[str, dict[str, str]], FaceStore] | None = None
 
     def load(self) -> FaceStore | None:
         """Open the stores, once their hashes have been found right, and join them."""
         if self.optional and self.missing:
             return None
-        return self._join({name: FaceStore.open(at) for name, at in self.folders.items()})
+        files = {name: fingerprints_in(at) for name, at in self.folders.items()}
+        if self._loaded is None or self._loaded[0] != files:
+            stores = {name: FaceStore.open(at) for name, at in self.folders.items()}
+            self._loaded = files, self._join(stores)
+        return self._loaded[1]
 
     def _join(self, stores: Mapping[str, FaceStore]) -> FaceStore:
         return join_coded_stores(stores, self.people)
 
     def save(self, data: object) -> None:
         """Nothing; see the class."""
+
+    def _release(self) -> None:
+        self._loaded = None
 
     def preview(self) -> ImagePreview:
         """Faces drawn evenly from all, for Kedro-Viz."""
