@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
 
+from action_units.datasets import folds
 from action_units.datasets.crops import CodedCropsDataset, CropSet, WebCropsDataset
 from action_units.datasets.faces import ChosenFacesDataset
 from action_units.datasets.folder import FolderDataset
@@ -384,10 +385,27 @@ def test_the_chosen_sets_stores_are_checked_once_until_a_file_changes(tmp_path, 
         chosen.load()
 
 
+def test_evaluated_folds_are_read_once_until_a_file_changes(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(folds, "read_folds", lambda *places: read.append(places) or {1: "one"})
+    dataset = EvaluatedFoldsDataset(path=str(tmp_path / "a"), predictions=str(tmp_path / "b"))
+    for file in ("a/fold1/evaluation.json", "b/fold1/finetuned_predictions.parquet"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("before")
+        dataset.load().clear()  # what a node does to the mapping is its own affair
+        assert dataset.load() == {1: "one"}
+    assert len(read) == 2
+    (tmp_path / "b/fold1/finetuned_predictions.parquet").write_text("after it")
+    dataset.load()
+    dataset.release()
+    dataset.load()
+    assert read == [(tmp_path / "a", tmp_path / "b")] * 4
+
+
 def test_folds_that_are_not_there_yet_are_no_error(tmp_path):
-    folds = EvaluatedFoldsDataset(path=str(tmp_path), predictions=str(tmp_path))
-    assert folds.exists()
-    assert folds.load() == {}
+    dataset = EvaluatedFoldsDataset(path=str(tmp_path), predictions=str(tmp_path))
+    assert dataset.exists()
+    assert dataset.load() == {}
 
 
 @given(arrays(np.float64, 40, elements={"allow_nan": False}))

@@ -18,6 +18,7 @@ from action_units.evaluation.run_folder import fold_files
 from action_units.evaluation.summary import RunSummary
 from action_units.files import reading, verify
 from action_units.hints import command
+from action_units.media.paths import fingerprints_in
 
 
 class _ReadOnly(AbstractDataset[None, Any]):
@@ -176,7 +177,11 @@ class EvaluatedFold:
 
 
 class EvaluatedFoldsDataset(_ReadOnly):
-    """Every fold's evaluation with its predictions, by fold number."""
+    """Every fold's evaluation with its predictions, by fold number.
+
+    The nodes of the report all load it: the files are read and checked once, until one
+    changes or Kedro releases it.
+    """
 
     def __init__(
         self, *, path: str, predictions: str, metadata: dict[str, Any] | None = None
@@ -190,13 +195,25 @@ class EvaluatedFoldsDataset(_ReadOnly):
         """
         super().__init__(path=path, metadata=metadata)
         self.predictions = Path(predictions)
+        self._loaded: tuple[list[dict[str, str]], dict[int, EvaluatedFold]] | None = None
 
     def save(self, data: object) -> None:
         """Nothing: each fold's own datasets have written it."""
 
     def load(self) -> dict[int, EvaluatedFold]:
         """The folds that are there, in order."""
-        return read_folds(self.path, self.predictions)
+        places = (self.path, self.predictions)
+        files = [
+            fingerprints_in(folder)
+            for place in places
+            for folder in sorted(place.glob("fold*"))
+        ]
+        if self._loaded is None or self._loaded[0] != files:
+            self._loaded = files, read_folds(*places)
+        return dict(self._loaded[1])
+
+    def _release(self) -> None:
+        self._loaded = None
 
 
 class EvaluatedRunsDataset(_ReadOnly):
