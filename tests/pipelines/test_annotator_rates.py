@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.pipelines.evaluation.annotator import (
     find_annotator_rates,
     predict_held_out,
+    remember_predictions,
 )
+from action_units.training import inference
 from tests.test_config import configured
 
 REPORTS = "data/08_reporting/tiny/main/disfa/fg2020"
@@ -38,7 +41,8 @@ def rates(run, **changed):
     faces, model, split, held_out = run
     parameters = Parameters.read(configured() | changed)
     coded, web = parameters.chosen_coded, parameters.chosen_web
-    return find_annotator_rates(model, held_out, faces, split, coded, web, 20, "cpu")
+    predictions = remember_predictions(model, faces, "cpu")
+    return find_annotator_rates(model, held_out, predictions, faces, split, coded, web, 20)
 
 
 def assert_equal(one, other):
@@ -118,3 +122,22 @@ def test_without_web_faces_rates_are_counted_alone(run):
     faces, model, split, _ = run
     held_out = predict_held_out(model, None, "cpu")
     assert set(rates((faces, model, split, held_out))) == {"counted"}
+
+
+def test_a_face_that_several_folds_train_on_is_predicted_once(monkeypatch):
+    pixels = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+    table = pd.DataFrame({"image": [*"abcdef"], "subject": "p", "AU12": np.ones(6, np.int8)})
+    asked = []
+
+    def predict(model, faces, device):
+        asked.append((faces[:, 0, 0].tolist(), device))
+        return faces[:, :2, 0] / np.float32(10)
+
+    monkeypatch.setattr(inference, "predict", predict)
+    model = SimpleNamespace(aus=(1, 12))
+    predictions = remember_predictions(model, FaceStore(pixels, table, (12,)), "cpu")
+    assert not asked
+    for rows in ([0, 1, 4], [1, 2, 4, 5], [5, 0]):
+        found = predictions.of(np.array(rows))
+        np.testing.assert_array_equal(found, np.float32(rows)[:, None] / 10 * np.ones((1, 2)))
+    assert asked == [([0, 1, 4], "cpu"), ([2, 5], "cpu")]

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from action_units.coded_sets.frame_annotations import ANNOTATED
 from action_units.config import CodedSetSettings, WebSetSettings
@@ -54,53 +56,96 @@ def predict_held_out(model: TrainedModel, faces: FaceStore | None, device: str) 
     )
 
 
+class RememberedPredictions:
+    """A network's probabilities of some of many faces, each predicted once."""
+
+    def __init__(self, model: TrainedModel, faces: FaceStore, device: str) -> None:
+        """Take the network and the faces; nothing is predicted yet.
+
+        Args:
+            model: The network.
+            faces: All N faces.
+            device: Where to compute.
+        """
+        self._model, self._faces, self._device = model, faces.faces, device
+        self._probabilities = np.empty((len(faces), len(model.aus)), np.float32)
+        self._known = np.zeros(len(faces), np.bool_)
+        self._lock = Lock()
+
+    def of(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The probabilities of some faces, (M, A), by their row numbers, (M,)."""
+        from action_units.training.inference import predict
+
+        with self._lock:
+            new = rows[~self._known[rows]]
+            if new.size:
+                self._probabilities[new] = predict(self._model, self._faces[new], self._device)
+                self._known[new] = True
+            return self._probabilities[rows]
+
+
+def remember_predictions(
+    model: TrainedModel, faces: FaceStore, device: str
+) -> RememberedPredictions:
+    """Let all folds share the pre-trained network's predictions: it knows nothing of folds.
+
+    Args:
+        model: The pre-trained network.
+        faces: Of the coded sets.
+        device: Where to compute.
+
+    Returns:
+        What predicts a face when the first fold asks about it.
+    """
+    return RememberedPredictions(model, faces, device)
+
+
 def find_annotator_rates(
     model: TrainedModel,
     held_out: pd.DataFrame,
+    predictions: RememberedPredictions,
     faces: FaceStore,
     split: Mapping[str, Any],
     coded_sets: Mapping[str, CodedSetSettings],
     web_sets: Mapping[str, WebSetSettings],
     seed: int,
-    device: str,
 ) -> Rates:
     """Estimate the annotator's rates of errors on a fold's training subjects, and count them.
 
     Args:
         model: The pre-trained network.
         held_out: Its predictions of web faces with the annotator's labels.
+        predictions: Its predictions of the coded faces.
         faces: Of the coded sets.
         split: The fold's subjects; those of validation and test are not used.
         coded_sets: The settings of the coded sets, by name.
         web_sets: The settings of the web sets.
         seed: Of the bootstrap.
-        device: Where to compute.
 
     Returns:
         ``estimated`` where there are web faces, and ``counted`` where the same program has
         annotated coded frames.
     """
-    from action_units.training.inference import predict
-
-    known = faces.select(np.isin(faces.subjects, split["train"]))
+    trained = np.isin(faces.subjects, split["train"])
+    known, subjects = faces.table[trained], faces.subjects[trained]
     labels, annotated = (
-        known.table.reindex(columns=names, fill_value=MISSING).fillna(MISSING).to_numpy(np.int8)
+        known.reindex(columns=names, fill_value=MISSING).fillna(MISSING).to_numpy(np.int8)
         for names in (
             au_columns(model.aus),
             [f"{name}{ANNOTATED}" for name in au_columns(model.aus)],
         )
     )
-    is_alike = np.isin(known.table["set"], _annotated_alike(coded_sets, web_sets))
+    is_alike = np.isin(known["set"], _annotated_alike(coded_sets, web_sets))
     annotated = np.where(is_alike[:, None], annotated, MISSING)
     seeds, rates = [seed, split["fold"]], {}
     if len(held_out):
         aus, noisy, scores = prediction_arrays(held_out, model.aus)
-        frames = labels, predict(model, known.faces, device), known.subjects
+        frames = labels, predictions.of(np.flatnonzero(trained)), subjects
         rates["estimated"] = estimate_rates(
             (noisy, scores, held_out["subject"]), frames, aus, seeds
         )
     if (annotated != MISSING).any():
-        rates["counted"] = count_rates(labels, annotated, known.subjects, model.aus, seeds)
+        rates["counted"] = count_rates(labels, annotated, subjects, model.aus, seeds)
     return rates
 
 

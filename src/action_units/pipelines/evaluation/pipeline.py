@@ -20,7 +20,7 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     folds = fold_pipelines(
         lambda _: _fold(),
         shape.folds,
-        {"coded_faces", "pretrained_model", "held_out_predictions"},
+        {"coded_faces", "pretrained_model", "held_out_predictions", "pretrained_predictions"},
         tag="evaluate",
     )
     evaluations = {
@@ -99,15 +99,22 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
             name="write_model_card",
         ),
     ]
-    held_out = Node(
-        annotator.predict_held_out,
-        ["pretrained_model", "pretraining_faces", "params:device"],
-        "held_out_predictions",
-        name="predict_held_out",
-        tags=["evaluate", PRETRAINING],
-    )
+    shared = [
+        Node(
+            annotator.predict_held_out,
+            ["pretrained_model", "pretraining_faces", "params:device"],
+            "held_out_predictions",
+            name="predict_held_out",
+        ),
+        Node(
+            annotator.remember_predictions,
+            ["pretrained_model", "coded_faces", "params:device"],
+            "pretrained_predictions",
+            name="remember_predictions",
+        ),
+    ]
     return (
-        Pipeline([held_out])
+        Pipeline(shared, tags=["evaluate", PRETRAINING])
         + folds
         + Pipeline(
             report,
@@ -153,12 +160,12 @@ def _fold() -> list[Node]:
             [
                 "pretrained_model",
                 "held_out_predictions",
+                "pretrained_predictions",
                 "coded_faces",
                 "split",
                 "params:chosen_coded",
                 "params:chosen_web",
                 "params:seed",
-                "params:device",
             ],
             "annotator_rates",
             name="find_annotator_rates",
