@@ -21,9 +21,11 @@ def face_and_box(seed):
     who = draw_identity(np.random.default_rng([seed, 1]))
     canvas = Canvas(shape, view.pose)
     jaw = face_shape(who, np.zeros(18), view.asymmetry).jaw_drop
-    head = canvas.polygon(outline(who, jaw, canvas), upright=True) > 127
-    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
-    box = columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1
+    mask = canvas.polygon(outline(who, jaw, canvas), upright=True)
+    head = mask.values > 127
+    rows, columns = (np.flatnonzero(head.any(axis)) for axis in (1, 0))
+    top, left = (int(at.start) for at in mask.at)
+    box = left + columns[0], top + rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1
     return render_face(who, np.zeros(18), view, shape), box
 
 

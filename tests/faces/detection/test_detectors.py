@@ -41,6 +41,16 @@ def test_gray_and_its_three_equal_colours_are_the_same(detector, portraits):
     assert detector.detect(colour) == detector.detect(portraits[0])
 
 
+def test_the_sizes_seen_before_do_not_matter(name, portraits):
+    sizes = [(192, 192), (224, 192), (160, 192), (250, 190), (192, 192), (160, 192)]
+    pictures = [cv2.resize(portraits[0], size) for size in sizes]
+    used = make_detector(DetectorSettings(name=name))
+    for picture in pictures:
+        assert used.detect(picture) == make_detector(DetectorSettings(name=name)).detect(
+            picture
+        )
+
+
 def test_boxes_come_back_in_the_pixels_of_the_picture(detector, portraits):
     large = cv2.resize(portraits[0], (1920, 1440), interpolation=cv2.INTER_CUBIC)
     small, big = detector.best(portraits[0]), detector.best(large)
