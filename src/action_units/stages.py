@@ -282,9 +282,20 @@ def predict_test_subjects(
 
     Returns:
         One row a frame, as ``predictions_of`` gives it.
+
+    Raises:
+        ConfigurationError: The network was trained in colour and these faces are grey, or the
+            other way round.
     """
     from action_units.training.inference import predict
 
+    if faces.colour != model.colour:
+        kinds = {True: "in colour", False: "grey"}
+        raise ConfigurationError(
+            f"the network was trained on faces that were {kinds[model.colour]}, and these are "
+            f"{kinds[faces.colour]}; set preprocess.crop.colour as it was and run "
+            f"{command('preprocess')}, or train again."
+        )
     tested = faces.select(np.isin(faces.subjects, split["test"]))
     # As the thresholds were fitted: a threshold holds for one way of asking.
     flip = bool(model.provenance["flip_average"])

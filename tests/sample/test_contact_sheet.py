@@ -35,3 +35,13 @@ def test_a_page_of_one_person_is_drawn() -> None:
     page = one_person()
     assert page.dtype == np.uint8
     assert page.shape[0] > 700
+
+
+def test_pictures_in_colour_keep_their_colours() -> None:
+    images = [np.full((40, 30, 3), (200, 20 * k, 0), np.uint8) for k in range(3)]
+    sheet = contact_sheet(images, ["a"] * 3, tile=40)
+    assert sheet.shape == (66, 136, 3)
+    assert (sheet[4:44, 48:88] == (200, 20, 0)).all()
+    caption = sheet[44:62, 4:44]
+    assert caption.min() < 128
+    assert (caption[..., 0] == caption[..., 2]).all()  # black on white

@@ -128,5 +128,7 @@ def _preview(store: FaceStore) -> ImagePreview:
     faces = store.faces
     chosen = np.asarray(faces[:: max(1, len(faces) // _PREVIEWED)][:_PREVIEWED])
     rows = [np.hstack(list(row)) for row in np.array_split(chosen, 6) if len(row) == 8]
-    _, png = cv2.imencode(".png", np.vstack(rows))
+    page = np.vstack(rows)
+    page = cv2.cvtColor(page, cv2.COLOR_RGB2BGR) if store.colour else page
+    _, png = cv2.imencode(".png", page)
     return ImagePreview(base64.b64encode(png.tobytes()).decode())

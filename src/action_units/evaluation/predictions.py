@@ -285,7 +285,7 @@ def check_no_duplicate_images(
         table: One row an image: image, subject, and the ``sha256`` of its file.
         known: Subjects of training and validation.
         test: Subjects to test on.
-        faces: The images, (N, H, W), in the order of the table.
+        faces: The images, (N, H, W[, 3]), in the order of the table.
 
     Raises:
         ConfigurationError: Names the first pair, and how many test images are affected.

@@ -49,7 +49,7 @@ def check_onnx(
         content: Of ``to_onnx``.
         models: What it was made of.
         size: Side of the faces.
-        real: Faces of people or of the sample, uint8 (M, S, S); up to ``CHECKED_FACES -
+        real: Faces of people or of the sample, uint8 (M, S, S[, 3]); up to ``CHECKED_FACES -
             SYNTHETIC_FACES`` of them, evenly spaced, are used.
 
     Returns:
@@ -62,7 +62,7 @@ def check_onnx(
             one grey level.
     """
     chosen = evenly_spaced(0 if real is None else len(real), CHECKED_FACES - SYNTHETIC_FACES)
-    faces = synthetic_faces(CHECKED_FACES - len(chosen), size)
+    faces = synthetic_faces(CHECKED_FACES - len(chosen), size, models[0].model.colour)
     if real is not None:
         faces = np.concatenate([faces, real[chosen]])
     probabilities, intensities, inputs = _run_onnx(content, len(models), faces)
@@ -100,7 +100,7 @@ def torch_probabilities(
 
     Args:
         models: One network, or several that are combined.
-        faces: uint8 (N, S, S).
+        faces: uint8 (N, S, S[, 3]).
         inputs: The same faces in each network's size, where they have been resized already.
 
     Returns:
@@ -120,7 +120,7 @@ def _torch_logits(
         given = faces if inputs is None else inputs[k]
         for start in range(0, len(faces), _BLOCK):
             block = torch.from_numpy(np.array(given[start : start + _BLOCK]))
-            batch = resized(block, spec.image_size)
+            batch = resized(block, spec.image_size, spec.channels)
             z[k, start : start + _BLOCK] = logits(
                 network, batch, machine, spec.channels, flip=one.flip
             ).numpy()
@@ -155,8 +155,10 @@ def evenly_spaced(rows: int, count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, rows - 1, min(rows, count)).round().astype(np.int64))
 
 
-def synthetic_faces(n: int, size: int, seed: int = 0) -> Faces:
-    """Blotches of grey from coarse to fine, uint8 (n, size, size)."""
+def synthetic_faces(n: int, size: int, colour: bool = False, seed: int = 0) -> Faces:
+    """Blotches from coarse to fine, uint8 (n, size, size), or in colour (n, size, size, 3)."""
+    if colour:
+        return np.stack([synthetic_faces(n, size, seed=seed + k) for k in range(3)], axis=3)
     random = np.random.default_rng([seed, n, size])
     faces = np.zeros((n, size, size))
     for cells in (2, 5, 11, size):
@@ -187,7 +189,11 @@ def _run_onnx(
     ]
     results = [np.concatenate(output) for output in zip(*blocks, strict=True)]
     given = iter(results[len(first) :])
-    inputs = [faces if name is None else next(given).astype(np.uint8) for name in names]
+    resized = [None if name is None else next(given).astype(np.uint8) for name in names]
+    inputs = [
+        faces if one is None else np.moveaxis(one, 1, 3) if one.ndim == 4 else one
+        for one in resized
+    ]
     return results[0], results[1] if len(first) > 1 else None, inputs
 
 
@@ -195,14 +201,16 @@ def _share_off(models: Sequence[FoldModel], faces: Faces, inputs: Sequence[Faces
     """The share of resized pixels that are a grey level off torch's."""
     off = pixels = 0
     for one, given in zip(models, inputs, strict=True):
-        expected = resized(torch.from_numpy(faces), one.model.spec.image_size).numpy()
+        if given is faces:
+            continue
+        spec = one.model.spec
+        expected = resized(torch.from_numpy(faces), spec.image_size, spec.channels).numpy()
         difference = np.abs(given.astype(np.int16) - expected)
         if difference.max() > 1:
             raise ArtifactError(
                 f"The ONNX file is not written: it gives {one.name} faces that are up to "
                 f"{difference.max()} grey levels off those that torch gives it; one is allowed."
             )
-        if given is not faces:
-            off += int(np.count_nonzero(difference))
-            pixels += difference.size
+        off += int(np.count_nonzero(difference))
+        pixels += difference.size
     return off / pixels if pixels else 0.0

@@ -114,6 +114,8 @@ def check_compatible(models: Sequence[FoldModel], place: str) -> None:
         differs = ""
         if other.model.aus != first.model.aus:
             differs = "different AUs"
+        elif other.model.colour != first.model.colour:
+            differs = "faces in colour and in grey"
         elif other.model.provenance.get("faces") != first.model.provenance.get("faces"):
             differs = "faces that were cut out in different ways"
         if differs:

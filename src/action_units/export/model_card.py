@@ -71,6 +71,7 @@ def render_card(
             sets=_set_names(summary),
             models=models,
             spec=first.model.spec,
+            colour=first.model.colour,
             parameters=sum(p.numel() for p in first.model.network.parameters()),
             flip=first.flip,
             faces=first.model.provenance.get("faces"),

@@ -22,6 +22,7 @@ from action_units.export.fold_models import FoldModel, remaining_postprocessing
 from action_units.export.onnx_runtime import import_onnx, to_metadata
 from action_units.labels.action_units import AU_NAMES
 from action_units.training.augment import normalise
+from action_units.training.data import luma, planes
 
 OPSET = 18
 
@@ -32,7 +33,8 @@ CALIBRATION_EPS = 1e-7
 def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> bytes:
     """Networks as an ONNX file; equal networks and metadata give equal bytes.
 
-    Its input ``faces`` is uint8 (N, S, S), its output ``probabilities`` float32 (N, A). Where
+    Its input ``faces`` is uint8 (N, S, S), or (N, S, S, 3) red-green-blue where the networks
+    were trained on faces in colour, its output ``probabilities`` float32 (N, A). Where
     all networks estimate intensities and the graph does all their postprocessing, a second
     output ``intensities`` has them, NaN for an AU that is not estimated.
 
@@ -54,6 +56,7 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
             "(`--params fold=1`)."
         )
     first = models[0].model
+    shape = (2, size, size, 3) if first.colour else (2, size, size)
     outputs = ["probabilities", *["intensities"] * has_intensities(models)]
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
@@ -61,7 +64,7 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
         try:
             torch.onnx.export(
                 FaceClassifier(models, size),
-                (torch.zeros(2, size, size, dtype=torch.uint8),),
+                (torch.zeros(shape, dtype=torch.uint8),),
                 buffer,  # type: ignore[arg-type]  # this exporter takes it
                 dynamo=False,
                 opset_version=OPSET,
@@ -87,7 +90,7 @@ def to_onnx(models: Sequence[FoldModel], size: int, about: dict[str, Any]) -> by
         **({} if curve is None else {"intensity": curve}),
         "preprocessing": {
             "size": size,
-            "channels": 1,
+            "channels": 3 if first.colour else 1,
             "subtract": 127.5,
             "divide_by": 127.5,
             "network_sizes": [one.model.spec.image_size for one in models],
@@ -151,7 +154,7 @@ class FaceClassifier(nn.Module):
         self.eval()
 
     def forward(self, faces: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Probabilities and perhaps intensities, float32 (N, A), of faces uint8 (N, S, S)."""
+        """Probabilities and perhaps intensities, (N, A), of faces uint8 (N, S, S[, 3])."""
         logits: list[Tensor] = [part(faces) for part in self.parts]  # M of (N, A)
         if len(logits) == 1:
             p = torch.sigmoid(logits[0])
@@ -193,11 +196,14 @@ class _Part(nn.Module):
         )
 
     def forward(self, faces: Tensor) -> Tensor:
-        """Logits (N, A) of faces (N, S, S)."""
+        """Logits (N, A) of faces (N, S, S[, 3])."""
+        if faces.ndim == 4:
+            faces = luma(faces) if self.channels == 1 else planes(faces)  # or (N, 3, S, S)
         if self.weights is not None:
-            rows = faces.to(torch.float32) @ self.weights.T  # (N, S, S')
-            faces = (self.weights @ rows).round().clamp(0, 255)  # (N, S', S')
-        x = normalise(faces).expand(-1, self.channels, -1, -1)
+            rows = faces.to(torch.float32) @ self.weights.T  # (…, S, S')
+            faces = (self.weights @ rows).round().clamp(0, 255)  # (…, S', S')
+        x = normalise(faces) if faces.ndim == 3 else faces.to(torch.float32) / 127.5 - 1.0
+        x = x.expand(-1, self.channels, -1, -1)
         z: Tensor = self.network(x)
         if self.flip:
             z = (z + self.network(x.flip(-1))) / 2

@@ -40,6 +40,7 @@ class OnnxNetwork:
         metadata: By key.
         aus: The AU of each column.
         size: Side of the faces it takes, in pixels.
+        colour: It was trained on faces in colour.
         postprocessing: Thresholds, and what the graph does not do.
     """
 
@@ -61,6 +62,7 @@ class OnnxNetwork:
             self.metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
             self.aus = tuple(int(au) for au in self.metadata["aus"])
             self.size = int(self.metadata["preprocessing"]["size"])
+            self.colour = self.metadata["preprocessing"]["channels"] == 3
             self.postprocessing = _postprocessing(self.metadata, self.aus)
         except Exception as error:  # a file of another program may fail anywhere
             raise ArtifactError(
@@ -72,7 +74,8 @@ class OnnxNetwork:
         """The probability of every AU on every face.
 
         Args:
-            faces: uint8 (N, S, S), grey, as a face store of that size holds them.
+            faces: uint8, as the face store that it was trained on holds them: (N, S, S), or
+                in colour (N, S, S, 3), for which grey ones are repeated.
 
         Returns:
             float32 (N, A), in the order of ``aus``.
@@ -80,11 +83,14 @@ class OnnxNetwork:
         Raises:
             ConfigurationError: They are not such faces.
         """
-        if faces.dtype != np.uint8 or faces.ndim != 3 or faces.shape[1:] != (self.size,) * 2:
+        expected = (self.size, self.size, *((3,) if self.colour else ()))
+        if self.colour and faces.ndim == 3:
+            faces = np.repeat(faces[..., None], 3, axis=3)
+        if faces.dtype != np.uint8 or faces.shape[1:] != expected:
             raise ConfigurationError(
                 f"faces are {faces.dtype} {faces.shape}; {self.path.name} takes uint8 "
-                f"(N, {self.size}, {self.size}), as the face store that it was trained on "
-                "holds them."
+                f"(N, {', '.join(map(str, expected))}), as the face store that it was trained "
+                "on holds them."
             )
         return run_session(self._session, faces)
 
@@ -101,7 +107,7 @@ def open_session(content: bytes, threads: int = 0) -> Any:
 
 
 def run_session(session: Any, faces: Faces) -> npt.NDArray[np.float32]:
-    """Probabilities float32 (N, A) of faces uint8 (N, S, S), by ``open_session``."""
+    """Probabilities float32 (N, A) of faces uint8 (N, S, S[, 3]), by ``open_session``."""
     blocks = [
         session.run(None, {"faces": np.ascontiguousarray(faces[start : start + BATCH])})[0]
         for start in range(0, max(len(faces), 1), BATCH)

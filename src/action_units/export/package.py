@@ -203,6 +203,13 @@ def onnx_files(
     if store is not None and not len(store):
         store = None
     size = face_size(models, None if store is None else store.faces.shape[1])
+    colour = models[0].model.colour
+    if store is not None and store.colour != colour:
+        raise ArtifactError(
+            f"The faces given are {'in colour' if store.colour else 'grey'}, and the networks "
+            f"were trained on {'faces in colour' if colour else 'grey ones'}. Give the face "
+            "store that they were trained on."
+        )
     if store is not None and (store.faces.shape[1] != size or store.aus != models[0].model.aus):
         raise ArtifactError(
             f"The faces given are of {store.faces.shape[1]} px with AUs "

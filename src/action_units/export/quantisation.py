@@ -44,7 +44,7 @@ def quantise(content: bytes, faces: Faces) -> bytes:
 
     Args:
         content: Of ``onnx.to_onnx``.
-        faces: To measure ranges on, uint8 (N, S, S); ``CALIBRATION_FACES`` of them, evenly
+        faces: To measure ranges on, uint8 (N, S, S[, 3]); ``CALIBRATION_FACES`` of them, evenly
             spaced, are used.
     """
     onnx = import_onnx("onnx")

@@ -26,3 +26,8 @@ class TrainedModel:
     spec: NetworkSpec
     aus: tuple[int, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def colour(self) -> bool:
+        """Whether it was trained on faces in colour; older records do not say, and are grey."""
+        return bool(self.provenance.get("colour", False))

@@ -52,7 +52,8 @@ def annotate_crops(
         ArtifactError: A file of the run is missing or damaged.
     """
     classifier = load_classifier(run, device=device)
-    _check_crops(classifier.faces.settings.provenance(), made_with, run)
+    known = classifier.faces
+    _check_crops(known.settings.provenance(), made_with, run)
     images = crops["image"].tolist()
     parts: list[npt.NDArray[np.float32]] = []
     present: list[npt.NDArray[np.bool_]] = []
@@ -62,7 +63,8 @@ def annotate_crops(
     def read(row: int) -> Pixels | UnusableFace:
         try:
             content = read_content(folder / images[row])
-            return packed_face(content, classifier.faces.size, str(crops["rectsize"].iloc[row]))
+            rectsize = str(crops["rectsize"].iloc[row])
+            return packed_face(content, known.size, rectsize, known.colour)
         except UnusableFace as error:
             return error
 
@@ -131,10 +133,11 @@ def find_run(given: str, models: Path) -> Path:
 def _check_crops(expected: dict[str, Any], made_with: dict[str, Any], run: Path) -> None:
     """Check that faces were cut out as those that the networks know."""
     differ = [
-        f"{group}.{name} is {made_with[group][name]!r} here and {value!r} there"
+        f"{group}.{name} is {made_with[group].get(name, False)!r} here and {value!r} there"
         for group in ("detector", "crop")
         for name, value in expected[group].items()
-        # Where the network of the detector lies, and how a crop is stored, change nothing.
+        # Where the network of the detector lies, and how a crop is stored, change nothing; nor
+        # do colours that a network does not look at.
         if name not in ("model", "suffix", "quality") and made_with[group].get(name) != value
     ]
     if differ:

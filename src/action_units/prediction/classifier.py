@@ -37,12 +37,14 @@ class FaceInput:
     Attributes:
         settings: How faces are found and cut out.
         size: Side of the square face, in pixels.
+        colour: The networks were trained on faces in colour.
     """
 
     settings: FaceSettings = field(
         default_factory=lambda: FaceSettings(crop=CropSettings(margin=0.0))
     )
     size: int = 64
+    colour: bool = False
 
     def face(self, pixels: Pixels, detection: Detection) -> Pixels:
         """Cut a face out as preprocessing does, through the bytes of a crop's file.
@@ -52,13 +54,13 @@ class FaceInput:
             detection: Where the face is.
 
         Returns:
-            uint8 (S, S).
+            uint8 (S, S), or in colour (S, S, 3).
 
         Raises:
             UnusableFace: The face cannot be cut out.
         """
         _, content = cut_and_encode(pixels, detection, self.settings)
-        return packed_face(content, self.size)
+        return packed_face(content, self.size, colour=self.colour)
 
 
 class Network(Protocol):
@@ -69,7 +71,7 @@ class Network(Protocol):
         """The AU of each column."""
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
-        """Probabilities (N, A) of faces uint8 (N, S, S); no face depends on the others."""
+        """Probabilities (N, A) of faces uint8 (N, S, S[, 3]), each for itself."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Classifier:
         return max(one.smoothing.window // 2 for one in steps)
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
-        """Raw probabilities (M, N, A) of every network for faces uint8 (N, S, S)."""
+        """Raw probabilities (M, N, A) of every network for faces uint8 (N, S, S[, 3])."""
         return np.stack([p.network.probabilities(faces) for p in self.predictors])
 
     def combine(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from action_units.config import CropSettings
 from action_units.errors import ArtifactError, ConfigurationError
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
@@ -81,7 +82,8 @@ def load_classifier(
                 one.name,
                 ", ".join(au_columns(unknown)),
             )
-    faces = face_input(models[0].model.provenance.get("faces"), place)
+    trained = models[0].model
+    faces = face_input(trained.provenance.get("faces"), place, trained.colour)
     predictors = [
         # With the flip that the thresholds were fitted with.
         FoldPredictor(
@@ -131,13 +133,16 @@ def name_of(paths: list[Path]) -> str:
     return f"{'/'.join(folders[0].parts[-5:-1])} ({', '.join(f.name for f in folders)})"
 
 
-def face_input(recorded: Mapping[str, Any] | None, place: Path) -> FaceInput:
+def face_input(
+    recorded: Mapping[str, Any] | None, place: Path, colour: bool = False
+) -> FaceInput:
     """How a model's faces were found and cut out.
 
     Args:
         recorded: As ``faces`` of its provenance; None where the model was trained on crops
             made elsewhere. Then the defaults are used, with a warning.
         place: Of the model, for messages.
+        colour: The model was trained on faces in colour.
 
     Raises:
         ArtifactError: The record cannot be read.
@@ -149,9 +154,10 @@ def face_input(recorded: Mapping[str, Any] | None, place: Path) -> FaceInput:
             "differ from the training.",
             place,
         )
-        return FaceInput()
+        settings = FaceSettings(crop=CropSettings(margin=0.0, colour=colour))
+        return FaceInput(settings, colour=colour)
     try:
-        return FaceInput(FaceSettings.from_provenance(recorded), int(recorded["size"]))
+        return FaceInput(FaceSettings.from_provenance(recorded), int(recorded["size"]), colour)
     except (ArtifactError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{place}: {error}") from error
 
@@ -224,7 +230,8 @@ def _load_onnx(path: Path, fold: int | None) -> Classifier:
             "fold out, or name the exported folder."
         )
     network = OnnxNetwork(path, threads=1)  # the engine's own threads are the parallelism
-    faces = replace(face_input(network.metadata.get("faces"), path), size=network.size)
+    faces = face_input(network.metadata.get("faces"), path, network.colour)
+    faces = replace(faces, size=network.size)
     name = str(network.metadata.get("name", path.stem))
     sha256 = sha256_of(path)
     predictor = FoldPredictor(path.stem, network, network.postprocessing, sha256)

@@ -20,14 +20,14 @@ def contact_sheet(
     """Lay pictures out in rows, a line of text under each.
 
     Args:
-        images: Grayscale uint8 pictures, of one size unless ``tile`` is given.
+        images: Pictures, uint8 (H, W) or (H, W, 3), of one size unless ``tile`` is given.
         captions: One short line each; what does not fit is cut with an ellipsis.
         columns: Pictures in a row.
         tile: Side of a square that every picture is resized to; None keeps their size.
         margin: White pixels around each.
 
     Returns:
-        uint8 (rows, columns) page, white behind; a small white page for no pictures.
+        uint8 (rows, columns[, 3]) page, white behind; a small white page for no pictures.
 
     Raises:
         ValueError: Captions and pictures differ in number, or sizes differ.
@@ -40,11 +40,12 @@ def contact_sheet(
         images = [_resized(image, tile) for image in images]
     if len({image.shape for image in images}) > 1:
         raise ValueError("the images differ in size; give a tile size")
-    height, width = images[0].shape
+    height, width, *channels = images[0].shape
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     cell_h, cell_w = height + _STRIP + margin, width + margin
-    sheet = np.full((rows * cell_h + margin, columns * cell_w + margin), 255, np.uint8)
+    page = (rows * cell_h + margin, columns * cell_w + margin, *channels)
+    sheet = np.full(page, 255, np.uint8)
     for k, (image, caption) in enumerate(zip(images, captions, strict=True)):
         top = margin + (k // columns) * cell_h
         left = margin + (k % columns) * cell_w

@@ -250,6 +250,8 @@ class TrainingContext:
             "machine": dict(machine),
         }
         provenance = {**self.identity["provenance"], "training": training}
+        if self.data.faces.ndim == 4:
+            provenance["colour"] = True
         model = TrainedModel(network.eval(), self.network_spec, self.data.aus, provenance)
         curve = pd.DataFrame(state.curve, columns=list(CURVE_COLUMNS))
         return TrainingResult(model, curve, state.best_epoch)

@@ -62,6 +62,8 @@ class Predictor:
             ConfigurationError: As ``choose_machine``.
         """
         self.aus, self.flip, self._spec = model.aus, flip, model.spec
+        # Of the faces that it was trained on: to a network that had grey ones, colours are new.
+        self._colours = model.spec.channels if model.colour else 1
         self.machine = choose_machine(
             MachineConfig.read({"device": device, "precision": precision})
         )
@@ -74,7 +76,8 @@ class Predictor:
 
         Args:
             faces: uint8 (N, S, S), or in colour (N, S, S, 3); resized where the network takes
-                another size, and in grey where it takes no colours.
+                another size, and in grey where it was not trained in colour. Grey faces have
+                equal colours for one that was.
 
         Returns:
             float32 (N, A), in the order of ``aus``.
@@ -107,7 +110,7 @@ class Predictor:
             block[: len(part)] = part
             with self._rounding():
                 uploaded = torch.from_numpy(block).to(self.machine.torch_device)
-                batch = resized(uploaded, self._spec.image_size, self._spec.channels)
+                batch = resized(uploaded, self._spec.image_size, self._colours)
                 z = logits(network, batch, self.machine, self._spec.channels, flip=self.flip)
                 outputs[start : start + self.block] = z.cpu().double().numpy()[: len(part)]
         return outputs

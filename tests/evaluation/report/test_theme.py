@@ -1,8 +1,13 @@
 """The inline SVG: its colours, ids and text, and its place in a page."""
 
+import base64
+import io
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import fields
+
+import numpy as np
+from PIL import Image
 
 from action_units.evaluation.report import theme
 from action_units.evaluation.report.plots import draw_training_curves
@@ -64,3 +69,13 @@ def test_ids_are_unique_in_the_page_and_all_links_arrive():
 def test_the_description_is_escaped():
     root = ET.fromstring(inline(description='F1 < 0.5 & "n/a"'))
     assert root.get("aria-label") == 'F1 < 0.5 & "n/a"'
+
+
+def test_faces_in_colour_are_shown_as_they_are():
+    red, grey = np.full((16, 16, 3), (200, 60, 20), np.uint8), np.full((16, 16), 90, np.uint8)
+    for face in (red, grey):
+        kind, _, content = theme.to_inline_jpeg(face).partition(",")
+        assert kind == "data:image/jpeg;base64"
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+        assert shown.shape == face.shape
+        assert np.abs(shown.astype(int) - face).max() <= 3

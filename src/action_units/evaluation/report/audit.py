@@ -26,7 +26,7 @@ def render_audit(
         listed: From ``audit``, with ``image``, ``identity`` and, where the annotator has them,
             ``set``, ``annotator``, ``intensity`` and ``annotator_probability``.
         counts: From ``audit``.
-        faces: All faces that were held out, uint8 (N, H, W).
+        faces: All faces that were held out, uint8 (N, H, W[, 3]).
         n_identities: How many people they are.
         title: Heading of the page.
         rendered: The faces are rendered, not people's.

@@ -23,7 +23,7 @@ class Example:
     """One face and its prediction.
 
     Attributes:
-        face: Grayscale, uint8 (H, W).
+        face: uint8 (H, W), or in colour (H, W, 3).
         subject: The subject.
         frame: Its frame number, or its file name if it has none.
         probability: Predicted for the AU.
@@ -78,7 +78,7 @@ def gather_examples(
         predictions: By fold, for the same AUs: columns image, subject, ``AU01`` …,
             ``AU01_p`` …, and frame if known.
         thresholds: By fold, per AU, (A,).
-        faces: All faces, uint8 (M, H, W).
+        faces: All faces, uint8 (M, H, W[, 3]).
         images: The faces' image names, (M,), among them those of the predictions.
         n: At most so many of each kind.
 

@@ -128,6 +128,7 @@ def to_inline_svg(figure: Figure, name: str, description: str) -> str:
 
 
 def to_inline_jpeg(face: NDArray[np.uint8]) -> str:
-    """A grayscale face, uint8 (H, W), as the address of an image in the page."""
-    _, encoded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    """A face, uint8 (H, W) or in colour (H, W, 3), as the address of an image in the page."""
+    pixels = face if face.ndim == 2 else cv2.cvtColor(face, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"

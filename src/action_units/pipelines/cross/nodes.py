@@ -101,7 +101,7 @@ def predict_new_set(
     }
     learned_aus = [au for au in first.aus if au not in not_learned]
     common, of_networks, of_set = common_aus(learned_aus, faces.aus, on)
-    _check_size(faces, first.spec.image_size, on)
+    _check_kind(faces, first.spec.image_size, first.colour, on)
     known = {fold: _known(network, models) for fold, network in networks.items()}
     everybody = {who for one in networks.values() for who in _subjects(one, "test")}
     unseen = unseen_subjects(
@@ -302,13 +302,18 @@ def _subjects(network: "FoldModel", part: str) -> Sequence[str]:
     return subjects
 
 
-def _check_size(faces: FaceStore, size: int, on: str) -> None:
+def _check_kind(faces: FaceStore, size: int, colour: bool, on: str) -> None:
     packed = faces.faces.shape[1]
     if packed != size:
         again = command("preprocess", coded=on, face_size=size)
         raise ConfigurationError(
             f"the networks take faces of {size} × {size} pixels, and those of {on} were packed "
             f"with {packed}; {again} packs them for these networks."
+        )
+    if colour and not faces.colour:
+        raise ConfigurationError(
+            f"the networks were trained on faces in colour, and those of {on} are grey; "
+            "preprocess them with preprocess.crop.colour=true."
         )
 
 
