@@ -69,6 +69,14 @@ measurement. `early_learning` helps too, without these. `label_smoothing` and `s
 too; on the rendered sample they were worse than nothing. [Learning from noisy labels](noisy_labels.md) has
 the figures. Validation and selection always go by the labels.
 
+## Colour
+
+`hue`, `saturation` and `grey` change the colours of faces that were preprocessed with
+`preprocess.crop.colour=true`, for a network of 3 channels; brightness, contrast and gamma change all
+channels alike, noise each by itself. `hue` and `saturation` are linear maps that keep a pixel's luma (the
+chroma of YIQ is turned and stretched), so `hue` is close to that of HSV, and not the same. Where
+faces or network are grey, `hue` and `saturation` are refused; `grey` changes nothing there.
+
 ## Chance
 
 Whatever an option draws is a function of the seed, the epoch and the face, so a run that was killed

@@ -10,6 +10,12 @@ from hypothesis import strategies as st
 
 from action_units.config import DetectorSettings
 from action_units.errors import ConfigurationError, UnusableFace
+from action_units.faces.alignment import (
+    TEMPLATE,
+    TEMPLATE_SIDE,
+    eye_angle,
+    template_square,
+)
 from action_units.faces.crop import (
     Crop,
     CropSettings,
@@ -17,7 +23,6 @@ from action_units.faces.crop import (
     crop_face,
     cut_square,
     encode_crop,
-    eye_angle,
     pad_to_square,
     resize_square,
     square_around,
@@ -177,8 +182,12 @@ def test_alignment_needs_landmarks():
     FaceSettings(DetectorSettings(name="ssd"), CropSettings())
     with pytest.raises(ConfigurationError, match="the detector ssd does not give them; choose"):
         FaceSettings(DetectorSettings(name="ssd"), eyes)
-    with pytest.raises(ConfigurationError, match="choose yunet"):
-        crop_face(PHOTO, Detection(9, 9, 20, 20, 1.0), eyes)
+    with pytest.raises(ConfigurationError, match="positions of eyes, nose and mouth, and the "):
+        FaceSettings(DetectorSettings(name="ssd"), CropSettings(align="template"))
+    for align, known in (("eyes", ()), ("template", EYES)):
+        face = Detection(9, 9, 20, 20, 1.0, known)
+        with pytest.raises(ConfigurationError, match=f"'{align}' needs .*choose yunet"):
+            crop_face(PHOTO, face, CropSettings(align=align))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -202,7 +211,7 @@ def test_a_crop_too_large_for_jpeg_is_unusable():
         ({"margin": -0.1}, "a number from 0 to 2"),
         ({"margin": float("nan")}, "a number from 0 to 2"),
         ({"max_size": 0}, "a whole number from 1, or null"),
-        ({"align": "nose"}, "one of: none, eyes"),
+        ({"align": "nose"}, "one of: none, eyes, template"),
         ({"suffix": ".bmp"}, "one of: .jpg, .png"),
         ({"quality": 0}, "a whole number from 1 to 100"),
     ],
@@ -247,3 +256,59 @@ def test_the_record_of_gray_crops_is_that_of_versions_without_colour():
     assert "colour" not in gray.provenance()["crop"]
     for settings in (gray, colour):
         assert FaceSettings.from_provenance(settings.provenance()).crop == settings.crop
+
+
+def umeyama(source, target):
+    """The similarity from points to points as Umeyama (1991) has it, by SVD: scale, R, shift."""
+    means = source.mean(axis=0), target.mean(axis=0)
+    a, b = source - means[0], target - means[1]
+    u, singular, v = np.linalg.svd(b.T @ a / len(source))
+    signs = np.array([1.0, np.sign(np.linalg.det(u @ v))])
+    rotation = u @ np.diag(signs) @ v
+    scale = (singular * signs).sum() / a.var(axis=0).sum()
+    return scale, rotation, means[1] - scale * rotation @ means[0]
+
+
+offsets = st.lists(st.floats(-15, 15), min_size=10, max_size=10)
+
+
+@given(
+    offsets, st.floats(0.4, 6), st.floats(-179, 179), st.floats(-300, 300), st.floats(0, 0.5)
+)
+def test_the_template_fits_the_landmarks_with_least_squares(off, scale, angle, shift, margin):
+    """Against Umeyama's formula, of landmarks that are not the template's exactly."""
+    template = np.array(TEMPLATE)
+    drawn = turned_about(np.zeros(2), angle, template + np.reshape(off, (5, 2))) * scale + shift
+    face = Detection(0, 0, 9, 9, 1.0, tuple(map(tuple, drawn)))
+    (x, y, side, _), found = template_square(face, margin)
+    size, rotation, away = umeyama(template, drawn)
+    degrees = math.degrees(math.atan2(rotation[1, 0], rotation[0, 0]))
+    assert (found - degrees + 180) % 360 == pytest.approx(180, abs=1e-6)
+    assert side == pytest.approx(TEMPLATE_SIDE * size * (1 + 2 * margin), abs=0.51)
+    middle = size * rotation @ np.full(2, 55.5) + away
+    assert (x + (side - 1) / 2, y + (side - 1) / 2) == pytest.approx(tuple(middle), abs=0.51)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.25])
+def test_landmarks_lie_in_an_aligned_crop_where_the_template_has_them(margin):
+    """Spots at the landmarks of a face that is tilted, large and off the middle."""
+    angle, scale = 25.0, 1.7
+    points = turned_about(np.zeros(2), angle, TEMPLATE) * scale + (180, 60)
+    picture = np.zeros((420, 460), np.uint8)
+    for at in points:
+        cv2.circle(picture, tuple(np.round(at * 16).astype(int)), 5 * 16, 255, -1, shift=4)
+    face = Detection(1, 2, 3, 4, 1.0, tuple(map(tuple, points)))
+    crop = crop_face(picture, face, CropSettings(align="template", margin=margin))
+    unit = len(crop.pixels) / (TEMPLATE_SIDE * (1 + 2 * margin))
+    expected = (np.array(TEMPLATE) + 0.5 + margin * TEMPLATE_SIDE) * unit - 0.5
+    _, _, _, found = cv2.connectedComponentsWithStats((crop.pixels > 127).astype(np.uint8))
+    nearest = [np.abs(found[1:] - at).max(axis=1).min() for at in expected]
+    assert len(found) == 6
+    assert max(nearest) <= 1.0
+    assert crop.angle == pytest.approx(angle, abs=0.01)
+
+
+def test_landmarks_in_one_point_are_no_face():
+    face = Detection(9, 9, 20, 20, 1.0, ((30.0, 30.0),) * 5)
+    with pytest.raises(UnusableFace, match="no face"):
+        crop_face(PHOTO, face, CropSettings(align="template"))

@@ -12,6 +12,7 @@ from action_units.errors import ArtifactError, UnusableFace
 from action_units.evaluation.postprocessing.intensity import IntensityCurve
 from action_units.evaluation.postprocessing.postprocessing import Postprocessing
 from action_units.evaluation.postprocessing.thresholds import FittedThresholds
+from action_units.faces.crop import FaceSettings
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import make_detector
 from action_units.faces.packing import pack_crops
@@ -127,16 +128,18 @@ def test_networks_of_different_aus_or_none_are_refused():
         Classifier([], FaceInput(), "x", "")
 
 
-def test_a_face_is_cut_out_as_preprocessing_and_packing_do(tmp_path, pictures):
+@pytest.mark.parametrize("align", ["none", "eyes", "template"])
+def test_a_face_is_cut_out_as_preprocessing_and_packing_do(tmp_path, pictures, align):
+    faces = FaceSettings(crop=FACES.crop.model_copy(update={"align": align}))
     crops = crop_photographs(
-        FolderSource(pictures), str(tmp_path / "crops"), tmp_path / "work", FACES, Workers(0)
+        FolderSource(pictures), str(tmp_path / "crops"), tmp_path / "work", faces, Workers(0)
     )
     table = crops.table.assign(subject="who")
     packed, _ = pack_crops(str(tmp_path / "crops"), table, 48)
     one = packed.table["image"].str.startswith("a_").to_numpy().argmax()
     picture = scene({0: 20})
     face = make_detector(FACES.detector).best(picture)
-    assert FaceInput(FACES, 48).face(picture, face).tobytes() == packed.faces[one].tobytes()
+    assert FaceInput(faces, 48).face(picture, face).tobytes() == packed.faces[one].tobytes()
 
 
 def test_a_face_outside_of_the_picture_is_unusable():

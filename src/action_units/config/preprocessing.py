@@ -47,11 +47,13 @@ class CropSettings(Settings):
     """How faces are cropped."""
 
     margin: Annotated[Number, Field(ge=0, le=2)] = 0.1
-    """Grows the detector's box on each side, in parts of its size."""
+    """Grows the detector's box, or the template's square, on each side, in parts of its
+    size."""
     max_size: Count | None = 300
     """Larger crops are scaled down to this, in pixels; null keeps them."""
-    align: Literal["none", "eyes"] = "none"
-    """eyes rotates the crop until the eyes are level."""
+    align: Literal["none", "eyes", "template"] = "none"
+    """eyes rotates the crop until the eyes are level; template also shifts and scales it until
+    eyes, nose and mouth lie nearest to fixed places."""
     colour: bool = False
     """Crops, and the faces that networks learn from, keep their colours; otherwise they are
     gray, as the paper's."""

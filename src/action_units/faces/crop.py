@@ -10,12 +10,10 @@ import numpy as np
 
 from action_units.config import CropSettings, DetectorSettings
 from action_units.errors import ArtifactError, ConfigurationError, UnusableFace
+from action_units.faces.alignment import Square, eye_angle, template_square
 from action_units.faces.detection.base import Detection, Detector
 from action_units.faces.detection.registry import model_sha256, thread_detector
 from action_units.media.images import MAX_MEGAPIXELS, Pixels, to_gray
-
-Square = tuple[int, int, int, int]
-"""x, y, side and side again, in pixels."""
 
 # YuNet finds a tilted face, but unless the face is of one certain size its landmarks stay
 # nearly level: for heads tilted by 25° it may give 4°. So the face is scaled to that size and
@@ -42,9 +40,11 @@ class FaceSettings:
 
     def __post_init__(self) -> None:
         """Check that detector and alignment fit; raises ConfigurationError."""
-        if self.crop.align == "eyes" and not self.detector.has_landmarks:
+        align = self.crop.align
+        if align != "none" and not self.detector.has_landmarks:
+            parts = "the eyes" if align == "eyes" else "eyes, nose and mouth"
             raise ConfigurationError(
-                f"align='eyes' needs the positions of the eyes, and the detector "
+                f"align={align!r} needs the positions of {parts}, and the detector "
                 f"{self.detector.name} does not give them; choose the detector yunet or "
                 "align='none'."
             )
@@ -115,7 +115,7 @@ def cut_and_encode(
     Raises:
         UnusableFace: The face cannot be cut out.
     """
-    if settings.crop.align == "eyes":
+    if settings.crop.align != "none":
         face = refine_landmarks(thread_detector(settings.detector), pixels, face)
     crop = crop_face(pixels, face, settings.crop)
     return crop, encode_crop(crop, settings.crop)
@@ -135,8 +135,11 @@ def crop_face(pixels: Pixels, face: Detection, settings: CropSettings) -> Crop:
         UnusableFace: The box lies wholly outside the picture (``no face``).
         ConfigurationError: Alignment is requested, but the face has no landmarks.
     """
-    source = square_around(face.box, settings.margin)
-    angle = eye_angle(face) if settings.align == "eyes" else 0.0
+    if settings.align == "template":
+        source, angle = template_square(face, settings.margin)
+    else:
+        source = square_around(face.box, settings.margin)
+        angle = eye_angle(face) if settings.align == "eyes" else 0.0
     square = cut_square(pixels, source, angle, settings.colour)
     if settings.max_size is not None and len(square) > settings.max_size:
         square = resize_square(square, settings.max_size)
@@ -235,20 +238,6 @@ def pad_to_square(pixels: Pixels) -> Pixels:
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = pixels
     return square
-
-
-def eye_angle(face: Detection) -> float:
-    """How far a face's line of eyes is turned from level, clockwise, in degrees.
-
-    Raises:
-        ConfigurationError: The face has no landmarks.
-    """
-    if len(face.landmarks) < 2:
-        raise ConfigurationError(
-            "align='eyes' needs a detector that gives the eyes' positions: choose yunet."
-        )
-    right, left = face.landmarks[:2]
-    return math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
 
 
 def refine_landmarks(detector: Detector, pixels: Pixels, face: Detection) -> Detection:
