@@ -74,6 +74,11 @@ def library(name: str) -> Callable[[float], list[str]]:
     return lambda scale: [sys.executable, "-m", "benchmarks.full_size", "--call", name, "."]
 
 
+def module(name: str) -> Callable[[float], list[str]]:
+    """Another benchmark, in the project's folder."""
+    return lambda scale: [sys.executable, "-m", f"benchmarks.{name}"]
+
+
 def journal(scale: float) -> list[str]:
     """The journal of photographs that exist by name only."""
     count = str(round(_JOURNAL * scale))
@@ -84,6 +89,7 @@ STAGES = {
     "read": Stage("all label files, read and checked", library("read")),
     "photographs": Stage("raw photographs: faces found and cropped", library("photographs")),
     "photographs again": Stage("the same, all done", library("photographs")),
+    "scores": Stage("made-up answers: scores, page", module("full_size_scores")),
     "pack": Stage("crops packed into both stores", kedro("--pipeline", "preprocess")),
     "pack again": Stage("the same, all done", kedro("--pipeline", "preprocess")),
     "pretrain": Stage("20 steps, held-out faces, the audit", kedro("--pipeline", "pretrain")),
