@@ -37,7 +37,8 @@ _RECT_PATTERN = re.compile(_RECT, re.ASCII)
 _HEADER_WORDS = {"image", "images", "name", "file", "filename", "path", "img"}
 _UNPACKED_FACTOR = 200  # bytes for each of a packed table, which are some tens in fact
 
-_Row = tuple[str, str, str]  # image, rectsize, "0,1,…" with the gender first
+_Row = tuple[str, str, str, str, str]
+"""Image, rectsize, "0,1,…" with the gender first, subject, and of DISFA the image's number."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class _Kind:
     def image_name(self) -> str:
         """The pattern of an image's name."""
         return WEB_NAME if self.gender else DISFA_NAME
+
+    @property
+    def number_group(self) -> str:
+        """The group of that pattern that has the image's number."""
+        return "number" if self.gender else "index"
 
     def line_pattern(self) -> re.Pattern[str]:
         """A whole line, as it is written here."""
@@ -153,9 +159,9 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
     lines = [(n, line) for n, line in enumerate(_lines(path), 1) if line.strip()]
     if not lines:
         raise LabelError(path, "the file is empty; expected one line for each image.")
-    match_line = kind.line_pattern().fullmatch
+    match_line, number_group = kind.line_pattern().fullmatch, kind.number_group
     rows = [
-        (match["image"], match["rect"], match["labels"])
+        match.group("image", "rect", "labels", "subject", number_group)
         if (match := match_line(line))
         else _read_line(path, number, line, kind)
         for number, line in lines
@@ -177,10 +183,9 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
     named = pd.DataFrame(labels, columns=kind.columns)
     if kind.gender:
         table["gender"] = named.pop("gender")
-    parts = table["image"].str.extract(kind.image_name)
-    table["subject"] = parts["subject"]
+    table["subject"] = [row[3] for row in rows]
     if not kind.gender:
-        table["frame"] = parts["index"].astype(np.int64) + 1
+        table["frame"] = np.array([row[4] for row in rows], np.int64) + 1
     return pd.concat([table, named], axis=1)
 
 
@@ -236,7 +241,9 @@ def _read_line(path: Path, number: int, line: str, kind: _Kind) -> _Row:
     for column, label in zip(kind.columns, labels, strict=True):
         if label not in ("0", "1"):
             raise LabelError(path, f"{column} is {label!r}; a label must be 0 or 1.", number)
-    return image, rectsize, ",".join(labels)
+    name = re.fullmatch(kind.image_name, image, re.ASCII)
+    assert name is not None  # it was checked
+    return image, rectsize, ",".join(labels), name["subject"], name[kind.number_group]
 
 
 def _wrong_width(cells: list[str], expected: int, kind: _Kind) -> str:
