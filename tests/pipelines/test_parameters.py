@@ -108,6 +108,12 @@ def test_what_is_configured_is_possible():
         ),
         ("predict", "source", None, "^predict needs a source: "),
         ("preprocess", "preprocess.crop.align", "eyes", "^preprocess: align='eyes' needs the "),
+        (
+            "preprocess",
+            "preprocess.crop.align",
+            "template",
+            "^preprocess: align='template' needs the positions of eyes, nose and mouth, and ",
+        ),
     ],
 )
 def test_what_is_impossible_is_refused_before_the_first_stage(stage, name, value, sentence):
@@ -117,6 +123,16 @@ def test_what_is_impossible_is_refused_before_the_first_stage(stage, name, value
     check_stages(parameters, {"compare", "export"})
     with pytest.raises(ConfigurationError, match=sentence):
         check_stages(parameters, {stage})
+
+
+def test_a_recipe_of_colours_is_refused_before_faces_are_made_grey():
+    given = changed("recipes.modern.pretrain.augmentation.hue", 0.1)
+    sentence = r"^recipes\.modern\.pretrain: augmentation.hue is 0.1, but the faces are grey; preproces"
+    with pytest.raises(ConfigurationError, match=sentence):
+        check_stages(Parameters.read(given), {"preprocess", "pretrain"})
+    check_stages(Parameters.read(given), {"pretrain"})  # faces that are there may have colours
+    given["preprocess"]["crop"]["colour"] = True
+    check_stages(Parameters.read(given), {"preprocess", "pretrain"})
 
 
 def test_weights_of_a_stage_that_does_not_run_are_not_needed():
