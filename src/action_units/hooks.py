@@ -209,7 +209,8 @@ class CheckRun:
                     f"the node {node.name} is not of the sets and folds of this run; use "
                     "action_units.session.ProjectSession in place of KedroSession."
                 )
-        absent = selection.absent(pipeline.inputs(), pipelines[shape.name("__default__")])
+        everything = pipelines[shape.name("__default__")] + pipelines[shape.name("rehearse")]
+        absent = selection.absent(pipeline.inputs(), everything)
         catalog_log = logging.getLogger("kedro.io.data_catalog")
         catalog_log.disabled = True  # it warns that a dataset is replaced
         for name in absent:

@@ -16,6 +16,7 @@ from action_units.pipelines import (
     prediction,
     preprocessing,
     pretraining,
+    rehearsal,
     sample,
     study,
     withdrawal,
@@ -52,7 +53,8 @@ def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
     Returns:
         ``preprocess``, ``pretrain``, ``finetune``, ``evaluate``, all four in that order
         as ``__default__``, ``sample``, with which ``preprocess`` begins, ``compare``,
-        ``cross``, ``study``, ``predict``, ``export``, ``features`` and ``withdraw``.
+        ``cross``, ``study``, ``rehearse``, ``predict``, ``export``, ``features`` and
+        ``withdraw``.
     """
     stages = {
         "preprocess": sample.create_pipeline(shape) + preprocessing.create_pipeline(shape),
@@ -66,6 +68,7 @@ def build_pipelines(shape: Shape) -> Mapping[str, Pipeline]:
         "compare": comparison.create_pipeline(),
         "cross": cross.create_pipeline(shape),
         "study": study.create_pipeline(),
+        "rehearse": sample.create_pipeline(shape) + rehearsal.create_pipeline(shape),
         "predict": prediction.create_pipeline(),
         "export": export.create_pipeline(),
         "features": features.create_pipeline(shape),

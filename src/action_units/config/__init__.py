@@ -22,6 +22,7 @@ from action_units.config.parameters import (
     PersonCentredMode,
     PostprocessingOption,
     PredictSettings,
+    RehearsalSettings,
     TrainingConfig,
 )
 from action_units.config.preprocessing import (
@@ -99,6 +100,7 @@ __all__ = [
     "ProtocolSettings",
     "Recipe",
     "RecipeConfig",
+    "RehearsalSettings",
     "SampleSettings",
     "Schedule",
     "Seed",

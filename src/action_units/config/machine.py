@@ -33,6 +33,9 @@ class MachineConfig(Settings):
     micro_batch: MicroBatch = None
     """Most faces that go through the network at once; null is a device's whole part of a
     batch, auto halves that until it fits into memory."""
+    gradient_checkpointing: bool = False
+    """Compute what is within a network's blocks again in the backward pass instead of holding
+    it in memory: about a third slower, the same weights bit for bit. convnextv2 alone."""
     faces_in_memory: InMemory = "auto"
     """always; blocks reads faces from disk during training, in an order of its own; auto does
     so where they would take more than half of the free memory."""

@@ -98,6 +98,13 @@ class AuditSettings(Settings):
     photographs: Count
 
 
+class RehearsalSettings(Settings):
+    """The rehearsal of a whole run."""
+
+    seconds: Annotated[int | float, Field(gt=0, le=3600)]
+    """About how long each stage is measured."""
+
+
 class CrossSettings(Settings):
     """Tests on another coded set."""
 
@@ -170,6 +177,7 @@ class Parameters(MachineConfig):
     predict: PredictSettings
     export: ExportSettings
     study: StudySettings
+    rehearsal: RehearsalSettings
     sample: SampleSettings
 
     @model_validator(mode="after")

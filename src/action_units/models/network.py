@@ -18,10 +18,20 @@ class Backbone(nn.Module, ABC):
     Attributes:
         n_features: F.
         own_buffers: Names in its state that no file of pre-trained weights holds.
+        can_checkpoint: Whether it can compute parts of the forward pass again in the backward
+            pass, and so hold less in memory.
+        checkpointing: Whether it does.
     """
 
     n_features: int
     own_buffers: ClassVar[frozenset[str]] = frozenset()
+    can_checkpoint: ClassVar[bool] = False
+    checkpointing: bool = False
+
+    @classmethod
+    def other_names(cls, name: str) -> tuple[str, ...]:
+        """What a tensor is called in files of weights that others have published."""
+        return ()
 
     @classmethod
     def check(cls, spec: NetworkSpec) -> None:

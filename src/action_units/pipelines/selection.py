@@ -33,6 +33,11 @@ def cropping_tag(name: str) -> str:
     return f"crop-{name}"
 
 
+def given_tag(name: str) -> str:
+    """Tag of nodes that read a set's crops as a person has given them."""
+    return f"given-{name}"
+
+
 def rendering_tag(name: str) -> str:
     """Tag of the node that renders a set."""
     return f"render-{name}"
@@ -59,13 +64,13 @@ class Selection:
         for name, coded in parameters.coded_sets.items():
             if coded.media is not None:
                 reasons[rendering_tag(name)] = f"coded_sets.{name}.media"
-            if coded.start_from == "crops":
-                reasons[cropping_tag(name)] = f"coded_sets.{name}.start_from=crops"
+            tag = cropping_tag(name) if coded.start_from == "crops" else given_tag(name)
+            reasons[tag] = f"coded_sets.{name}.start_from={coded.start_from}"
         for name, web in parameters.chosen_web.items():
             if web.photographs is not None:
                 reasons[rendering_tag(name)] = f"web_sets.{name}.photographs"
-            if web.start_from == "crops":
-                reasons[cropping_tag(name)] = f"web_sets.{name}.start_from=crops"
+            tag = cropping_tag(name) if web.start_from == "crops" else given_tag(name)
+            reasons[tag] = f"web_sets.{name}.start_from={web.start_from}"
         if not parameters.finetune.also_from_scratch:
             reasons[FROM_SCRATCH] = "finetune.also_from_scratch=false"
         if not parameters.pretraining:

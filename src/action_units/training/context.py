@@ -23,6 +23,7 @@ from action_units.training.data import TrainingData, check_data, one_each, ranks
 from action_units.training.device import Machine
 from action_units.training.distributed import ProcessGroup
 from action_units.training.job import TrainingJob
+from action_units.training.length import TrainingLength
 from action_units.training.losses import BinaryLoss, build_loss, prevalence_of
 from action_units.training.noise import RATE, NoiseModel
 from action_units.training.optim import (
@@ -135,25 +136,30 @@ class TrainingContext:
         """How to train it."""
         return self.job.recipe
 
+    @cached_property
+    def length(self) -> TrainingLength:
+        """How long it is."""
+        return TrainingLength(self.recipe, len(self.data.train_rows))
+
     @property
     def batch_size(self) -> int:
-        """Faces per step: the recipe's batch size, at most all faces."""
-        return min(self.recipe.batch_size, len(self.data.train_rows))
+        """Faces per step."""
+        return self.length.batch_size
 
     @property
     def steps_per_epoch(self) -> int:
         """Full batches in an epoch."""
-        return len(self.data.train_rows) // self.batch_size
+        return self.length.steps_per_epoch
 
     @property
     def steps(self) -> int:
         """Length of the training in steps."""
-        return self.recipe.steps or self.recipe.epochs * self.steps_per_epoch
+        return self.length.steps
 
     @property
     def epochs(self) -> int:
         """Length in epochs, the last of which may be a part of one."""
-        return -(-self.steps // self.steps_per_epoch)
+        return self.length.epochs
 
     def steps_in(self, epoch: int) -> int:
         """Steps of an epoch counted from 0."""
@@ -190,6 +196,7 @@ class TrainingContext:
         """The state before the first step, on the device."""
         recipe, device = self.recipe, self.machine.torch_device
         network = self._first_network().to(device)
+        network.backbone.checkpointing = self._checkpointing(network)
         check_unfreezing(network, recipe.unfreeze)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         noise = NoiseModel(
@@ -219,6 +226,16 @@ class TrainingContext:
             averaged=ExponentialAverage(network, recipe.average) if recipe.average else None,
             losses=torch.zeros(self.steps_per_epoch, device=device),
         )
+
+    def _checkpointing(self, network: AUNetwork) -> bool:
+        wanted = self.job.machine.gradient_checkpointing
+        if wanted and not network.backbone.can_checkpoint:
+            raise ConfigurationError(
+                "gradient_checkpointing is true, which architecture "
+                f"{self.network_spec.architecture} does not have; set it to false, or "
+                "micro_batch to a number, which needs less memory too."
+            )
+        return wanted
 
     def _first_network(self) -> AUNetwork:
         """A new network, or the pre-trained one with a new head, on the CPU."""

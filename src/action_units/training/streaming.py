@@ -150,11 +150,16 @@ def should_stream(
     channels: int = 3,
 ) -> bool:
     """Whether faces are streamed from disk instead of held in the device's memory."""
+    face = math.prod(input_shape(data.faces, size, channels))
+    n_bytes = (len(data.train_rows) + len(data.validation_rows)) * face
+    return are_streamed(requested, n_bytes, device)
+
+
+def are_streamed(requested: InMemory, n_bytes: int, device: torch.device) -> bool:
+    """Whether faces of so many bytes are streamed, instead of held in a device's memory."""
     if requested != "auto":
         return requested == "blocks"
-    face = math.prod(input_shape(data.faces, size, channels))
-    needed = (len(data.train_rows) + len(data.validation_rows)) * face
-    return needed > PART_OF_FREE * free_memory(device)
+    return n_bytes > PART_OF_FREE * free_memory(device)
 
 
 def load_faces(
