@@ -17,8 +17,8 @@ PAGE = Path(__file__).with_name("recipes.md")
 
 HEAD = """# Recipes
 
-A recipe is a network and how each stage trains it. `conf/base/parameters_recipes.yml` has two:
-`modern`, the default, and `fg2020`, the paper's. `--params recipe=fg2020` chooses one for a run;
+A recipe is a network and how each stage trains it. `conf/base/parameters_recipes.yml` has three:
+`modern`, the default, `fg2020`, the paper's, and `large`, for real faces and a GPU. `--params recipe=fg2020` chooses one for a run;
 `--params recipes.modern.finetune.epochs=20` changes one option of it; a recipe of your own goes into
 `conf/local/parameters_recipes.yml` under a name of its own, with the same parts:
 
@@ -40,6 +40,7 @@ refused with what there is. This page is written from the code by `python docs/r
 |---|---|---|---|
 | `residual` | a small residual network, the default | 0.33 M | stem, 4 stages, head |
 | `convnext` | a small network in the style of ConvNeXt | 0.44 M | 3 stages, head |
+| `convnextv2_atto`, `…_nano`, `…_tiny` | ConvNeXt V2, whose published weights it takes | 3.39, 14.99, 27.88 M | stem, 4 stages, head |
 | `vgg13` | the paper's | 8.76 M | 4 of convolutions, 2 fully connected layers, head |
 | `timm` | any model of the [timm](https://huggingface.co/docs/timm) library | its own | its layers, head |
 
@@ -60,6 +61,41 @@ one of PyTorch's own CPU index is needed. Nothing is downloaded at run time; wei
 
 A file of weights is `.safetensors`, or of `torch.save` and then read with `weights_only`. Its SHA-256
 goes into the model's provenance, and a run whose file has changed is not resumed.
+
+## Recipe `large`
+
+For 10^5 to 10^6 web photographs, expert codes of the size of DISFA, faces of 112 to 224 pixels in colour, and a GPU:
+
+    kedro run --env raw --pipeline rehearse --params recipe=large,face_size=112,preprocess.crop.colour=true
+    kedro run --env raw --params recipe=large,face_size=112,preprocess.crop.colour=true
+
+Nothing chooses it by itself, so that results do not depend on the machine. The first line tells hours and
+memory on yours ([the rehearsal](rehearsal.md)). `gradient_checkpointing: true` and `micro_batch` need less memory for the same
+weights up to rounding, the first bit for bit.
+
+**It was written from publications and never tuned on people, because none were at hand.** On the rendered sample it was
+only seen to train, resume, export and predict. Each choice, and where it comes from:
+
+| choice | why |
+|---|---|
+| `convnextv2_tiny`, published weights | Woo et al. 2023 (arXiv 2301.00808): a convolutional network pre-trained by masked autoencoding, which its response normalisation made work; public weights from atto to huge. ConvNeXt is a usual image encoder for AUs, such as Yu et al. 2025 (arXiv 2503.11115) |
+| start from general features, then diverse web faces, then experts' codes | Ning et al. 2024 (arXiv 2407.11243): large and diverse face data is one of the two factors of AU detection that they find; Fung & McDuff 2020 (arXiv 1911.05946): noisy labels pre-train |
+| strong photometric augmentation, low rates below (`layer_decay`), few epochs, average of weights, stochastic depth | Yuan et al. 2024 (arXiv 2403.04697): networks of many parameters overfit scarce AU data. 2407.11243: a network takes the subject's identity as a shortcut. The rates themselves are conventions, not measurements |
+| `weighted_bce`, `balance: subjects` | classes are imbalanced in AU data (2403.04697 weighs AUs and truncates doubtful negatives); subjects differ in number of frames kept |
+| `generalized_ce`, `error_rates`, `intensity_weight` | as in `modern`, measured on the sample's three kinds of label noise ([Learning from noisy labels](noisy_labels.md)) |
+| half of the paper's geometry | as in `modern`; faces are found by a detector, not aligned by landmarks |
+| hue ± 0.03, saturation, a tenth of the faces grey | light and cameras differ; OpenFace's labels and old recordings may be grey |
+
+Weights: put a file of ConvNeXt V2's into a place of your own and name it. timm's files and the authors' fine-tuned ones fit, by
+the same tensor names and shapes; timm itself is not needed, and nothing is downloaded. Mind their licence, CC BY-NC 4.0.
+The files that the authors call FCMAE hold sparse layers of another shape, and are refused with the name of the tensor.
+
+    recipes:
+      large:
+        pretrain: {backbone_weights: /path/to/convnextv2_tiny.safetensors}
+
+From random weights it needs more steps and a higher rate than these. Without the web set
+(`pretraining=false`), `from_scratch` is what trains: name the file there.
 
 ## Noisy labels
 

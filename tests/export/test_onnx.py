@@ -33,6 +33,9 @@ SPECS = {
     "residual": {"width": 0.25},
     "vgg13": {"width": 0.125, "normalisation": "batch"},
     "convnext": {"width": 0.25},
+    "convnextv2_atto": {"width": 0.2, "channels": 3},
+    "convnextv2_nano": {"width": 0.1, "channels": 3},
+    "convnextv2_tiny": {"width": 0.1, "channels": 3},
     "timm": {"timm_model": "small_conv", "channels": 3},
 }
 

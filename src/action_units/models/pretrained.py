@@ -64,7 +64,8 @@ class PretrainedWeights:
         taken: set[str] = set()
         filled: dict[str, Tensor] = {}
         for name, current in backbone.state_dict().items():
-            key = next((key for key in _keys(name) if key in self.tensors), None)
+            keys = (*_keys(name), *backbone.other_names(name))
+            key = next((key for key in keys if key in self.tensors), None)
             if key is None:
                 if name in backbone.own_buffers or name.endswith("num_batches_tracked"):
                     continue
@@ -112,8 +113,13 @@ def _keys(name: str) -> tuple[str, ...]:
 
 
 def _fitted(value: Tensor, current: Tensor) -> Tensor:
-    """The value with as many input channels as the network's, where possible."""
+    """The value with as many input channels as the network's, where possible.
+
+    A convolution of one pixel is a linear layer, and a scale by channel may have axes of one.
+    """
     value = value.to(current.dtype)
+    if value.ndim > current.ndim and value.squeeze().shape == current.shape:
+        return value.squeeze()
     if value.ndim == 4 and current.ndim == 4 and value.shape[0] == current.shape[0]:
         channels = value.shape[1], current.shape[1]
         if channels == (3, 1):
