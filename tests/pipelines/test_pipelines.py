@@ -91,6 +91,7 @@ def run(pipeline, datasets, **changed):
         **{f"params:{name}": value for name, value in values.items()},
         "params:sample.web": values["sample"].web,
         "params:sample.disfa": values["sample"].disfa,
+        "params:sample.colour": values["sample"].colour,
         "params:web_sets.web": values["web_sets"]["web"],
         "params:coded_sets.disfa": values["coded_sets"]["disfa"],
         **dict.fromkeys(selection.absent(selected.inputs(), pipeline), AbsentDataset()),

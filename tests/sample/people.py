@@ -30,7 +30,7 @@ def person(number: int) -> Identity:
     return replace(who, glasses="none", beard="none", hair_style="bun", age=0.2)
 
 
-def varied_faces(count: int) -> list[Bytes]:
+def varied_faces(count: int, colour: bool = False) -> list[Bytes]:
     """Faces with everything drawn at random."""
     faces = []
     for number in range(count):
@@ -38,7 +38,7 @@ def varied_faces(count: int) -> list[Bytes]:
         who = draw_identity(rng)
         view = draw_view(rng, SHAPE, (42.0, 50.0), occlusion=0.6)
         levels = np.where(rng.random(18) < 0.4, rng.uniform(0.0, 5.0, 18), 0.0)
-        faces.append(render_face(who, levels, view, SHAPE))
+        faces.append(render_face(who, levels, view, SHAPE, colour))
     return faces
 
 

@@ -173,6 +173,8 @@ class SampleSettings(Settings):
     """The rendered sample."""
 
     render: bool
+    colour: bool
+    """Whether photographs, videos and frames are in colour; their luma is that of gray ones."""
     web: WebSampleConfig
     disfa: DisfaSampleConfig
     studio: StudioSampleConfig

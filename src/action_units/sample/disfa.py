@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from action_units.config import DisfaSampleConfig, WebSampleConfig
 from action_units.errors import ArtifactError
 from action_units.files import write_text
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
-from action_units.sample.canvas import Floats
+from action_units.sample.canvas import Bytes, Floats
 from action_units.sample.disfa_plan import SUBJECTS, intensities
 from action_units.sample.groups import write_groups
 from action_units.sample.identity import Identity, draw_gain, draw_identity
@@ -26,7 +25,7 @@ _FPS = 20.0
 
 
 def write_disfa_sample(
-    folder: Path, config: DisfaSampleConfig, workers: int | None = None
+    folder: Path, config: DisfaSampleConfig, workers: int | None = None, colour: bool = False
 ) -> bool:
     """Render 27 subjects' videos with their label files, once.
 
@@ -35,6 +34,7 @@ def write_disfa_sample(
             ``ActionUnit_Labels/SN001/SN001_au1.txt`` … (``frame,intensity`` from frame 1).
         config: What to render.
         workers: Processes; None for one per CPU. The bytes do not depend on it.
+        colour: Whether the pictures are in colour.
 
     Returns:
         Whether anything was rendered; False where the sample was there already.
@@ -45,11 +45,11 @@ def write_disfa_sample(
 
     def fill(making: Path) -> None:
         (making / "Videos_RightCamera").mkdir()
-        write = partial(write_subject, making, config)
+        write = partial(write_subject, making, config, colour=colour)
         weights = [config.frames_per_subject] * len(SUBJECTS)
         run_tasks(write, SUBJECTS, weights, workers, "Rendering DISFA", "frames")
 
-    return make_once(folder, "disfa", config, fill)
+    return make_once(folder, "disfa", config, fill, colour=colour)
 
 
 def write_disfa_annotations(
@@ -113,18 +113,21 @@ def subject_gain(config: DisfaSampleConfig, subject: str) -> Floats:
     return gain
 
 
-def render_frame(config: DisfaSampleConfig, subject: str, index: int, shown: Floats) -> Any:
-    """One picture of a subject's video, uint8 (height, width).
+def render_frame(
+    config: DisfaSampleConfig, subject: str, index: int, shown: Floats, colour: bool = False
+) -> Bytes:
+    """One picture of a subject's video, uint8 (height, width), or in colour (height, width, 3).
 
     Args:
         config: The sample's parameters.
         subject: Such as ``SN001``.
         index: Picture of the video, from 0.
         shown: Its intensities, (18,).
+        colour: Whether it is in colour, as ``render_face`` has it.
     """
     view, shape = _view(config, subject, index), (config.height, config.width)
     gained = shown * subject_gain(config, subject)
-    return render_face(subject_identity(config, subject), gained, view, shape)
+    return render_face(subject_identity(config, subject), gained, view, shape, colour)
 
 
 def _view(config: DisfaSampleConfig, subject: str, index: int) -> View:
@@ -158,7 +161,9 @@ def _seat(config: DisfaSampleConfig, subject: str) -> tuple[View, Drift]:
     return view, Drift.draw(rng)
 
 
-def write_subject(folder: Path, config: DisfaSampleConfig, subject: str) -> None:
+def write_subject(
+    folder: Path, config: DisfaSampleConfig, subject: str, colour: bool = False
+) -> None:
     """Render one video and write its label files."""
     course = intensities(config, subject)  # (frames, 18)
     video = folder / "Videos_RightCamera" / f"RightVideo{subject}_comp.avi"
@@ -173,8 +178,8 @@ def write_subject(folder: Path, config: DisfaSampleConfig, subject: str) -> None
     if not writer.isOpened():
         raise ArtifactError(f"{video} could not be opened for writing.")
     for index, shown in enumerate(course):
-        gray = render_frame(config, subject, index, shown)
-        writer.write(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
+        picture = render_frame(config, subject, index, shown, colour)
+        writer.write(picture if colour else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
     writer.release()
     labels = folder / "ActionUnit_Labels" / subject
     labels.mkdir(parents=True)

@@ -13,10 +13,26 @@ from action_units.sample.canvas import (
     patch,
     step,
 )
+from action_units.sample.colours import Chroma
 from action_units.sample.identity import Identity
 from action_units.sample.muscles import FaceShape
 from action_units.sample.surroundings import paint
 from action_units.sample.view import View
+
+
+def paint_flush(canvas: Canvas, who: Identity, shape: FaceShape, chroma: Chroma) -> None:
+    """Redden the cheeks, the nose's tip and the chin, where blood shines through."""
+    lift_u, lift_v = canvas.lift(0.15)
+    spots = [
+        (s * 0.45, float(shape.cheek_v[k]) + 0.06, 0.36, 0.32) for k, s in enumerate((-1, 1))
+    ]
+    spots += [
+        (lift_u, who.nose_length + lift_v, 0.24, 0.20),
+        (0.0, shape.chin_v - 0.16, 0.3, 0.2),
+    ]
+    for u, v, half_u, half_v in spots:
+        at = canvas.window(u, v, half_u, half_v)
+        chroma.paint(at, "flush", bump(canvas.u[at] - u, canvas.v[at] - v, half_u, half_v))
 
 
 def paint_freckles(tone: Floats, canvas: Canvas, who: Identity) -> None:
@@ -31,7 +47,9 @@ def paint_freckles(tone: Floats, canvas: Canvas, who: Identity) -> None:
         part *= 1.0 - 0.22 * min(1.0, who.freckles) * zone * step(spots - 0.35, 0.2)
 
 
-def paint_beard(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) -> None:
+def paint_beard(
+    tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape, chroma: Chroma
+) -> None:
     """Darken the skin where the beard grows, before the mouth is drawn."""
     if who.beard == "none":
         return
@@ -64,10 +82,14 @@ def paint_beard(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) -
     grey = who.hair_tone > 0.5
     shade = min(who.hair_tone + 0.03, 0.8 if grey else 0.6 * who.skin)
     hair = shade * (1.0 + 0.3 * patch("strands", u.shape, who.texture))
-    blend(tone, at, hair, np.clip(grown * grain, 0.0, 1.0) * (weight * who.beard_density))
+    mask = np.clip(grown * grain, 0.0, 1.0) * (weight * who.beard_density)
+    blend(tone, at, hair, mask)
+    chroma.paint(at, "hair", mask)
 
 
-def paint_glasses(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
+def paint_glasses(
+    picture: Floats, canvas: Canvas, who: Identity, view: View, chroma: Chroma
+) -> None:
     """Draw the frame, and a faint reflection on one lens."""
     if who.glasses == "none":
         return
@@ -90,14 +112,19 @@ def paint_glasses(picture: Floats, canvas: Canvas, who: Identity, view: View) ->
         piece = part[at]
         piece += (0.9 - piece) * inside * glare
         piece += (frame - piece) * ring * 0.92
+        lens = chroma.box(canvas.box)
+        lens.paint(at, "gray", inside * glare)
+        lens.paint(at, "frame", ring, 0.92)
     bridge = curve((-0.13, 0.0), (0.0, -0.05), (0.13, 0.0))
     temples = [curve((s * 0.63, -0.01), (s * 0.72, -0.02), (s * 0.84, -0.02)) for s in (-1, 1)]
     shift = np.array([lift_u, lift_v])
     wires = [Stroke(points + shift, np.ones(8), 2) for points in (bridge, *temples)]
-    paint(picture, canvas.strokes(wires), frame, 0.9)
+    paint(picture, canvas.strokes(wires), frame, 0.9, chroma, "frame")
 
 
-def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
+def paint_occluder(
+    picture: Floats, canvas: Canvas, who: Identity, view: View, chroma: Chroma
+) -> None:
     """Hide part of the face behind the view's occluder."""
     a, b = view.occluder_place
     side = 1.0 if a > 0.5 else -1.0
@@ -112,18 +139,22 @@ def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -
                  [u + 0.075, v + 0.9]]
             )  # fmt: skip
             paint(
-                picture, canvas.polygon(finger, upright=True, soft=3), (0.88 + 0.05 * k) * lit
+                picture,
+                canvas.polygon(finger, upright=True, soft=3),
+                (0.88 + 0.05 * k) * lit,
+                chroma=chroma,
+                tint="skin",
             )
             gap = np.stack([np.full(6, u + 0.075), np.linspace(v, v + 0.8, 6)], axis=1)
             dark = canvas.strokes([Stroke(gap, np.full(5, 0.8))])
-            paint(picture, dark, 0.35 * lit, 0.8)
+            paint(picture, dark, 0.35 * lit, 0.8, chroma, "skin")
     elif view.occluder == "finger":  # one finger on the lips' edge or the cheek
         u, v = side * (0.20 + 0.35 * b), 0.62 + 0.2 * a
         finger = np.array(
             [[u - 0.07 + side * 0.35, 2.0], [u - 0.07, v + 0.1], [u, v], [u + 0.07, v + 0.1],
              [u + 0.07 + side * 0.35, 2.0]]
         )  # fmt: skip
-        paint(picture, canvas.polygon(finger, upright=True), 0.95 * lit)
+        paint(picture, canvas.polygon(finger, upright=True), 0.95 * lit, 1.0, chroma, "skin")
     elif view.occluder == "strand":  # loose hair across brow and eye
         hairs = []
         for k in range(11):
@@ -133,7 +164,7 @@ def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -
             end = (side * (0.30 + 0.25 * b + 0.10 * spread), 0.05 + 0.3 * a + 0.03 * (k % 4))
             fade = np.linspace(1.0, 0.35, 11)
             hairs.append(Stroke(curve(start, bend, end, 12), fade))
-        paint(picture, canvas.strokes(hairs, soft=3), 0.9 * who.hair_tone)
+        paint(picture, canvas.strokes(hairs, soft=3), 0.9 * who.hair_tone, 1.0, chroma, "hair")
     elif view.occluder == "microphone":
         u, v = side * (0.10 + 0.30 * b), 1.12
         angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
@@ -142,10 +173,10 @@ def paint_occluder(picture: Floats, canvas: Canvas, who: Identity, view: View) -
             [[u - 0.06, v], [u + 0.06, v], [u + side * 0.35 + 0.05, 2.6],
              [u + side * 0.35 - 0.05, 2.6]]
         )  # fmt: skip
-        paint(picture, canvas.polygon(stick, upright=True), 0.12)
-        paint(picture, canvas.polygon(ball, upright=True), 0.20)
+        paint(picture, canvas.polygon(stick, upright=True), 0.12, 1.0, chroma)
+        paint(picture, canvas.polygon(ball, upright=True), 0.20, 1.0, chroma)
         glint = closed_spline(0.4 * (ball - ball.mean(axis=0)) + ball.mean(axis=0) - 0.05)
-        paint(picture, canvas.polygon(glint, upright=True, soft=5), 0.45, 0.7)
+        paint(picture, canvas.polygon(glint, upright=True, soft=5), 0.45, 0.7, chroma)
     elif view.occluder == "shadow":  # something near the lamp throws a hard shadow
         edge = side * (0.15 + 0.5 * b)
         slope = 0.6 * (a - 0.5)

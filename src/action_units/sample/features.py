@@ -3,6 +3,7 @@
 import numpy as np
 
 from action_units.sample.canvas import Canvas, Floats, blend, bump, patch, step
+from action_units.sample.colours import Chroma
 from action_units.sample.identity import Identity
 from action_units.sample.muscles import FaceShape
 from action_units.sample.view import View
@@ -10,7 +11,9 @@ from action_units.sample.view import View
 _SIDES = (-1.0, 1.0)
 
 
-def paint_brows(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) -> None:
+def paint_brows(
+    tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape, chroma: Chroma
+) -> None:
     """Draw both brows into the skin's tones."""
     for side, s in enumerate(_SIDES):
         inner_u = float(shape.brow_gap[side])
@@ -31,12 +34,15 @@ def paint_brows(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) -
         distance = np.abs(canvas.v[at] - line)
         hair = 0.82 + 0.18 * patch("pores", t.shape, who.texture)
         mask = step(thick - distance, 0.034) * step(t + 0.02, 0.14) * step(1.0 - t, 0.16)
-        blend(tone, at, who.brow_tone, np.clip(0.95 * mask * hair, 0.0, 1.0))
+        mask = np.clip(0.95 * mask * hair, 0.0, 1.0)
+        blend(tone, at, who.brow_tone, mask)
+        chroma.paint(at, "hair", mask)
 
 
 def paint_eyes(
-    tone: Floats, light: Floats, canvas: Canvas, who: Identity, shape: FaceShape, view: View
-) -> None:
+    tone: Floats, light: Floats, canvas: Canvas, who: Identity, shape: FaceShape, view: View,
+    chroma: Chroma,
+) -> None:  # fmt: skip
     """Draw both eyes: sclera, iris, pupil, catchlight, lids, lashes and the lids' folds."""
     soft = 1.3 / canvas.scale
     for side, s in enumerate(_SIDES):
@@ -78,6 +84,8 @@ def paint_eyes(
         light_at += (even - light_at) * open_
         part = tone[at]
         part += (ball - part) * open_
+        chroma.paint(at, "sclera", open_)
+        chroma.paint(at, "iris", open_ * at_iris)
         # The lid's own edge and lashes: a dark line that thickens outwards.
         lash_width = 0.010 + 0.012 * who.lashes * np.clip(0.6 + 0.5 * e, 0.2, 1.1)
         lash_width += 0.010 * closed  # shut, both rows of lashes make one dark line
@@ -120,7 +128,7 @@ def paint_nose(tone: Floats, canvas: Canvas, who: Identity, shape: FaceShape) ->
 
 
 def paint_mouth(
-    tone: Floats, light: Floats, canvas: Canvas, who: Identity, shape: FaceShape
+    tone: Floats, light: Floats, canvas: Canvas, who: Identity, shape: FaceShape, chroma: Chroma
 ) -> None:
     """Draw the lips, and between them the mouth's darkness, teeth and tongue."""
     soft = 1.3 / canvas.scale
@@ -157,6 +165,7 @@ def paint_mouth(
     # Pressed lips turn pale along their seam.
     red = red + (skin - red) * (0.45 * shape.pressed * step(0.030 - np.abs(v - line), 0.03))
     part += (red * sheen - part) * lips * (1.0 - shape.rolled)
+    chroma.paint(at, "lips", lips, 1.0 - shape.rolled)
     under = bump(u, v - (shape.mouth_v + shape.gap_down + shape.lower_lip + 0.035), 0.17, 0.045)
     part *= 1.0 - 0.22 * under
 
@@ -172,6 +181,9 @@ def paint_mouth(
         tongue = bump(u, v - gap_bottom - 0.01, 0.8 * min(left, right), 0.07)
         dark += (0.34 - dark) * tongue * (1.0 - teeth) * 0.8
         part += (dark - part) * inside
+        chroma.paint(at, "mouth", inside)
+        chroma.paint(at, "teeth", inside * teeth)
+        chroma.paint(at, "tongue", inside * tongue * (1.0 - teeth), 0.8)
         light_at += ((0.30 + 0.60 * light_at) - light_at) * inside
     seam_width = 0.009 + 0.008 * float(shape.au[23].mean()) + 0.010 * shape.rolled
     seam_width += 0.006 * shape.pressed

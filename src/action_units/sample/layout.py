@@ -46,6 +46,8 @@ def make_once(
     fill: Callable[[Path], object],
     label: Callable[[Path], object] | None = None,
     of_labels: Collection[str] = (),
+    *,
+    colour: bool = False,
 ) -> bool:
     """Fill a folder under a temporary name and rename it when it is complete.
 
@@ -56,6 +58,7 @@ def make_once(
         fill: Writes the content into the folder that it is given.
         label: Writes the labels of a sample that is there, where only ``of_labels`` changed.
         of_labels: The parameters that no picture depends on.
+        colour: Whether its pictures are in colour.
 
     Returns:
         Whether anything was rendered; False where the sample was there already.
@@ -65,6 +68,8 @@ def make_once(
             written, or the disk refused.
     """
     about = plain({"sample": kind, "renderer": RENDERER_VERSION, "config": config.model_dump()})
+    if colour:  # gray samples of earlier versions have no such entry
+        about["colour"] = True
     name = f"{folder.name}.making"
     sweep(folder.parent, name)
     if label is not None:
@@ -168,7 +173,8 @@ def _is_made(folder: Path, about: Mapping[str, Any]) -> bool:
             f"{MARKER} is missing or another's), so it is not touched; move it away or choose "
             "another folder."
         )
-    changed = changes(existing, about)
+    gray = {"colour": False}  # what a record says that has no such entry
+    changed = changes(gray | existing, gray | dict(about))
     if not changed:
         _check_sums(folder)
         return True

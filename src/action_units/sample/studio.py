@@ -22,7 +22,7 @@ _LAMP = (0.78, -0.34, 0.53)  # beside the face, on the picture's right
 
 
 def write_studio_sample(
-    folder: Path, config: StudioSampleConfig, workers: int | None = None
+    folder: Path, config: StudioSampleConfig, workers: int | None = None, colour: bool = False
 ) -> bool:
     """Render 12 subjects' frames with their codes, once.
 
@@ -31,6 +31,7 @@ def write_studio_sample(
             letters A–E, 0 where an AU is absent and 9 where it was not scored).
         config: What to render.
         workers: Processes; None for one per CPU. The bytes do not depend on it.
+        colour: Whether the pictures are in colour.
 
     Returns:
         Whether anything was rendered; False where the sample was there already.
@@ -42,10 +43,10 @@ def write_studio_sample(
     def fill(making: Path) -> None:
         (making / "codes.csv").write_text(codes_csv(config))
         weights = [config.frames_per_subject] * len(SUBJECTS)
-        write = partial(write_subject, making / "frames", config)
+        write = partial(write_subject, making / "frames", config, colour=colour)
         run_tasks(write, SUBJECTS, weights, workers, "Rendering the studio", "frames")
 
-    return make_once(folder, "studio", config, fill)
+    return make_once(folder, "studio", config, fill, colour=colour)
 
 
 def write_studio_groups(folder: Path, config: StudioSampleConfig) -> bool:
@@ -73,18 +74,21 @@ def subject_gain(config: StudioSampleConfig, subject: str) -> Floats:
     return gain
 
 
-def render_frame(config: StudioSampleConfig, subject: str, index: int, shown: Floats) -> Bytes:
-    """One picture of a subject, uint8 (height, width).
+def render_frame(
+    config: StudioSampleConfig, subject: str, index: int, shown: Floats, colour: bool = False
+) -> Bytes:
+    """One picture of a subject, uint8 (height, width), or in colour (height, width, 3).
 
     Args:
         config: The sample's parameters.
         subject: Such as ``P01``.
         index: Of the picture, from 0.
         shown: Its intensities, (19,).
+        colour: Whether it is in colour, as ``render_face`` has it.
     """
     view, shape = _view(config, subject, index), (config.height, config.width)
     gained = shown * subject_gain(config, subject)
-    return render_face(subject_identity(config, subject), gained, view, shape)
+    return render_face(subject_identity(config, subject), gained, view, shape, colour)
 
 
 def _view(config: StudioSampleConfig, subject: str, index: int) -> View:
@@ -124,11 +128,13 @@ def _seat(config: StudioSampleConfig, subject: str) -> tuple[View, Drift]:
     return view, Drift.draw(rng)
 
 
-def write_subject(folder: Path, config: StudioSampleConfig, subject: str) -> None:
+def write_subject(
+    folder: Path, config: StudioSampleConfig, subject: str, colour: bool = False
+) -> None:
     """Render the frames of one subject."""
     frames = folder / subject
     frames.mkdir(parents=True)
     for index, shown in enumerate(intensities(config, subject)):
-        picture = render_frame(config, subject, index, shown)
+        picture = render_frame(config, subject, index, shown, colour)
         encoded = cv2.imencode(".png", picture)[1]
         (frames / f"{index + 1:04d}.png").write_bytes(encoded.tobytes())

@@ -14,10 +14,12 @@ from action_units.sample.canvas import (
     patch,
     texture,
 )
+from action_units.sample.colours import Chroma
 from action_units.sample.head import outline
 from action_units.sample.identity import Identity
 from action_units.sample.view import View
 
+_WHOLLY = np.ones((1, 1))
 _HAIR_TILE = 256  # pixels after which hair's texture repeats
 _GROWTH = {
     "short": 0.07, "receding": 0.05, "bald": 0.0, "fringe": 0.10, "side": 0.10, "long": 0.11,
@@ -25,7 +27,7 @@ _GROWTH = {
 }  # fmt: skip
 
 
-def background(shape: tuple[int, int], view: View) -> Floats:
+def background(shape: tuple[int, int], view: View, chroma: Chroma) -> Floats:
     """A soft backdrop with a few out-of-focus shapes, (H, W)."""
     columns = shape[1]
     x, y = grid(shape)
@@ -38,7 +40,9 @@ def background(shape: tuple[int, int], view: View) -> Floats:
         left = int(rng.integers(-columns // 4, columns))
         wide = int(rng.integers(columns // 16, columns // 3))
         if right := max(0, left + wide):
-            picture[:, max(0, left) : right] += rng.normal(0.0, 0.12)
+            at = (slice(None), slice(max(0, left), right))
+            picture[at] += rng.normal(0.0, 0.12)
+            chroma.paint(at, "object", _WHOLLY)
     return picture
 
 
@@ -50,30 +54,59 @@ def grid(shape: tuple[int, int]) -> tuple[Floats, Floats]:
     return x[None, :], y[:, None]
 
 
-def paint(picture: Floats, mask: Mask, tone: float | Floats, strength: float = 1.0) -> None:
-    """Blend a tone into the picture through a mask; ``tone`` may be of the mask's part."""
+def paint(
+    picture: Floats, mask: Mask, tone: float | Floats, strength: float = 1.0,
+    chroma: Chroma | None = None, tint: str = "gray",
+) -> None:  # fmt: skip
+    """Blend a tone and a tint into the picture through a mask.
+
+    ``tone`` may be an array of the mask's part.
+    """
     weights: Floats = np.multiply(mask.values, strength / 255.0, dtype=np.float64)
     blend(picture, mask.at, tone, weights)
+    if chroma is not None:
+        chroma.paint(mask.at, tint, weights)
 
 
-def paint_body(picture: Floats, canvas: Canvas, who: Identity, view: View, drop: float) -> None:
+def paint_body(
+    picture: Floats, canvas: Canvas, who: Identity, view: View, drop: float, chroma: Chroma
+) -> None:
     """Draw shoulders, neck and ears behind the face."""
     wide = 1.0 + 0.12 * who.gender
     shoulders = np.array(
         [[-0.30, 1.42], [-0.85 * wide, 1.62], [-1.55 * wide, 1.95], [-1.9, 3.4], [1.9, 3.4],
          [1.55 * wide, 1.95], [0.85 * wide, 1.62], [0.30, 1.42]]
     )  # fmt: skip
-    paint(picture, canvas.polygon(closed_spline(shoulders), upright=True), view.clothes)
+    paint(
+        picture,
+        canvas.polygon(closed_spline(shoulders), upright=True),
+        view.clothes,
+        chroma=chroma,
+        tint="clothes",
+    )
     neck_wide = 0.40 + 0.07 * who.gender
     neck = np.array(
         [[-neck_wide, 0.5], [-neck_wide, 1.25], [-neck_wide - 0.1, 1.55], [0.0, 1.72],
          [neck_wide + 0.1, 1.55], [neck_wide, 1.25], [neck_wide, 0.5]]
     )  # fmt: skip
     lit = who.skin * (view.ambient + 0.30)
-    paint(picture, canvas.polygon(closed_spline(neck), upright=True), 0.80 * lit)
+    paint(
+        picture,
+        canvas.polygon(closed_spline(neck), upright=True),
+        0.80 * lit,
+        chroma=chroma,
+        tint="skin",
+    )
     shade = np.array([[-0.62, 0.75], [0.62, 0.75], [0.42, 1.22], [0.0, 1.34], [-0.42, 1.22]])
     shade[:, 1] += drop
-    paint(picture, canvas.polygon(closed_spline(shade), upright=True, soft=7), 0.48 * lit, 0.6)
+    paint(
+        picture,
+        canvas.polygon(closed_spline(shade), upright=True, soft=7),
+        0.48 * lit,
+        0.6,
+        chroma=chroma,
+        tint="skin",
+    )
     if who.hair_style in ("long", "side", "curly") and who.gender == 0:
         return  # hair covers the ears
     swing = -0.25 * float(np.sin(canvas.pose.yaw))
@@ -84,19 +117,28 @@ def paint_body(picture: Floats, canvas: Canvas, who: Identity, view: View, drop:
             [[u - side * 0.06, -0.14], [u + side * 0.07, -0.16], [u + side * 0.09, 0.02],
              [u + side * 0.03, 0.24], [u - side * 0.06, 0.28]]
         )  # fmt: skip
-        paint(picture, canvas.polygon(closed_spline(ear), upright=True), 0.88 * lit * light)
+        paint(
+            picture,
+            canvas.polygon(closed_spline(ear), upright=True),
+            0.88 * lit * light,
+            chroma=chroma,
+            tint="skin",
+        )
         inner = closed_spline(0.55 * (ear - ear.mean(axis=0)) + ear.mean(axis=0))
-        paint(picture, canvas.polygon(inner, upright=True), 0.62 * lit * light, 0.7)
+        paint(
+            picture,
+            canvas.polygon(inner, upright=True),
+            0.62 * lit * light,
+            0.7,
+            chroma=chroma,
+            tint="skin",
+        )
 
 
 def paint_hair(
-    picture: Floats,
-    mask: Mask,
-    canvas: Canvas,
-    who: Identity,
-    view: View,
+    picture: Floats, mask: Mask, canvas: Canvas, who: Identity, view: View, chroma: Chroma,
     strength: float = 1.0,
-) -> None:
+) -> None:  # fmt: skip
     """Blend hair into the picture through a mask: strands or curls under the light."""
     curly = who.hair_style == "curly"
     rows, columns = (np.arange(at.start, at.stop) for at in mask.at)
@@ -110,7 +152,7 @@ def paint_hair(
     tones *= who.hair_tone + 0.02
     grain += 1.0
     tones *= grain
-    paint(picture, mask, tones, strength)
+    paint(picture, mask, tones, strength, chroma, "hair")
 
 
 def _hair_grain(kind: str, at: Window, who: Identity) -> Floats:
@@ -124,7 +166,9 @@ def _hair_grain(kind: str, at: Window, who: Identity) -> Floats:
     return again
 
 
-def paint_back_hair(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
+def paint_back_hair(
+    picture: Floats, canvas: Canvas, who: Identity, view: View, chroma: Chroma
+) -> None:
     """Draw the hair that falls behind the head."""
     if who.hair_style == "bald":
         return
@@ -138,21 +182,23 @@ def paint_back_hair(picture: Floats, canvas: Canvas, who: Identity, view: View) 
              [-0.45, -1.12]]
         )  # fmt: skip
         fallen = canvas.polygon(closed_spline(fall), upright=True, soft=5)
-        paint_hair(picture, fallen, canvas, who, view)
+        paint_hair(picture, fallen, canvas, who, view, chroma)
     if who.hair_style == "bun":
         angle = np.linspace(0, 2 * np.pi, 10, endpoint=False)
         knot = np.stack([0.30 * np.cos(angle), -1.22 + 0.24 * np.sin(angle)], axis=1)
         tied = canvas.polygon(closed_spline(knot), upright=True, soft=5)
-        paint_hair(picture, tied, canvas, who, view)
+        paint_hair(picture, tied, canvas, who, view, chroma)
     crown = outline(who, 0.0, canvas, grow=_GROWTH[who.hair_style])
     crown = crown[crown[:, 1] < 0.12]
     if who.hair_style == "curly":
         index = np.arange(len(crown))
         crown = crown * (1.0 + 0.035 * ((index % 4) / 2.0 - 0.75))[:, None]
-    paint_hair(picture, canvas.polygon(crown, upright=True, soft=5), canvas, who, view)
+    paint_hair(picture, canvas.polygon(crown, upright=True, soft=5), canvas, who, view, chroma)
 
 
-def paint_front_hair(picture: Floats, canvas: Canvas, who: Identity, view: View) -> None:
+def paint_front_hair(
+    picture: Floats, canvas: Canvas, who: Identity, view: View, chroma: Chroma
+) -> None:
     """Draw the hair over the forehead, from the hairline to the crown."""
     style = who.hair_style
     if style == "bald":
@@ -191,7 +237,9 @@ def paint_front_hair(picture: Floats, canvas: Canvas, who: Identity, view: View)
     order = np.argsort(np.arctan2(crown[:, 0], -crown[:, 1]), kind="stable")  # left to right
     # Out to the sides of the head, so that no skin shows between hairline and crown.
     whole = np.concatenate([edge_up, crown[order]])
-    paint_hair(picture, canvas.polygon(whole, upright=True, soft=5), canvas, who, view, 0.97)
+    paint_hair(
+        picture, canvas.polygon(whole, upright=True, soft=5), canvas, who, view, chroma, 0.97
+    )
 
 
 def _open_spline(points: Floats, n: int = 5) -> Floats:

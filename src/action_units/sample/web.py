@@ -34,7 +34,9 @@ class Photograph:
     gender: int
 
 
-def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None = None) -> bool:
+def write_web_sample(
+    folder: Path, config: WebSampleConfig, workers: int | None = None, colour: bool = False
+) -> bool:
     """Render photographs of many people and annotate them as OpenFace would, once.
 
     Args:
@@ -43,6 +45,7 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
             (true intensities).
         config: What to render.
         workers: Processes; None for one per CPU. The bytes do not depend on it.
+        colour: Whether the pictures are in colour.
 
     Returns:
         Whether anything was rendered; False where the sample was there already, if with
@@ -56,7 +59,7 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
     def fill(making: Path) -> None:
         (making / "photographs").mkdir()
         chunks = [photographs[k : k + _PER_TASK] for k in range(0, len(photographs), _PER_TASK)]
-        write = partial(_write_photographs, making / "photographs", config)
+        write = partial(_write_photographs, making / "photographs", config, colour)
         weights = [len(chunk) for chunk in chunks]
         run_tasks(write, chunks, weights, workers, "Rendering web faces", "photographs")
         people = {p.identity: p.gender for p in photographs}
@@ -71,7 +74,7 @@ def write_web_sample(folder: Path, config: WebSampleConfig, workers: int | None 
         write_text(making / "openface.csv", text)
         write_text(making / "truth.csv", truth_csv(images, scene.truth))
 
-    return make_once(folder, "web", config, fill, label, _OF_LABELS)
+    return make_once(folder, "web", config, fill, label, _OF_LABELS, colour=colour)
 
 
 def list_photographs(config: WebSampleConfig) -> list[Photograph]:
@@ -107,14 +110,17 @@ def true_intensities(config: WebSampleConfig, index: int) -> Floats:
     return draw_expression(np.random.default_rng([config.seed, 21, index]))
 
 
-def render_photograph(config: WebSampleConfig, photograph: Photograph) -> Bytes:
-    """One photograph, uint8 (rows, columns)."""
+def render_photograph(
+    config: WebSampleConfig, photograph: Photograph, colour: bool = False
+) -> Bytes:
+    """One photograph, uint8 (rows, columns), or in colour (rows, columns, 3)."""
     who, gain = _person(
         config.seed, photograph.person, photograph.gender, config.expressiveness
     )
     gain = config.strength * gain
     view, shape = _view(config, photograph.index)
-    return render_face(who, true_intensities(config, photograph.index) * gain, view, shape)
+    gained = true_intensities(config, photograph.index) * gain
+    return render_face(who, gained, view, shape, colour)
 
 
 def scene_of(config: WebSampleConfig, photographs: Sequence[Photograph]) -> Scene:
@@ -147,10 +153,10 @@ def _view(config: WebSampleConfig, index: int) -> tuple[View, tuple[int, int]]:
 
 
 def _write_photographs(
-    folder: Path, config: WebSampleConfig, photographs: Sequence[Photograph]
+    folder: Path, config: WebSampleConfig, colour: bool, photographs: Sequence[Photograph]
 ) -> None:
     for photograph in photographs:
-        picture = render_photograph(config, photograph)
+        picture = render_photograph(config, photograph, colour)
         quality = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
         encoded = cv2.imencode(".jpg", picture, quality)[1]
         (folder / photograph.image).write_bytes(encoded.tobytes())

@@ -18,12 +18,14 @@ from action_units.sample.web import write_web_sample
 logger = logging.getLogger(__name__)
 
 
-def render_photographs(config: WebSampleConfig, folder: Path) -> Path:
+def render_photographs(config: WebSampleConfig, folder: Path, colour: bool) -> Path:
     """Render web photographs with OpenFace's annotations; returns their folder."""
-    return _render(write_web_sample, config, folder)
+    return _render(write_web_sample, config, folder, colour)
 
 
-def render_recordings(config: DisfaSampleConfig, folder: Path, web: WebSampleConfig) -> Path:
+def render_recordings(
+    config: DisfaSampleConfig, folder: Path, colour: bool, web: WebSampleConfig
+) -> Path:
     """Render videos and label files in DISFA's layout, and annotate the videos as `web` has it.
 
     Also writes which groups the subjects belong to.
@@ -31,29 +33,29 @@ def render_recordings(config: DisfaSampleConfig, folder: Path, web: WebSampleCon
     Returns:
         Their folder.
     """
-    _render(write_disfa_sample, config, folder)
+    _render(write_disfa_sample, config, folder, colour)
     if not holds_other_data(folder):
         write_disfa_annotations(folder / "openface", config, web)
         write_disfa_groups(folder, config)
     return folder
 
 
-def render_frames(config: StudioSampleConfig, folder: Path) -> Path:
+def render_frames(config: StudioSampleConfig, folder: Path, colour: bool) -> Path:
     """Render folders of frames and a table of codes, and write who their people are.
 
     Returns:
         Their folder.
     """
-    _render(write_studio_sample, config, folder)
+    _render(write_studio_sample, config, folder, colour)
     if not holds_other_data(folder):
         write_studio_groups(folder, config)
     return folder
 
 
-def _render(write: Callable[[Path, Any], bool], config: Any, folder: Path) -> Path:
+def _render(write: Callable[..., bool], config: Any, folder: Path, colour: bool) -> Path:
     """Render once; a folder with a person's own data is left as it is."""
     if holds_other_data(folder):
         logger.info("%s has data of your own, so nothing is rendered into it", folder)
-    elif write(folder, config):
+    elif write(folder, config, colour=colour):
         logger.info("Rendered the sample into %s", folder)
     return folder

@@ -35,7 +35,7 @@ def render_set(name: str, *tags: str) -> Pipeline:
     if name not in RENDERERS:
         return Pipeline([])
     render = RENDERERS[name]
-    inputs = [f"params:sample.{name}", "sample_folder"]
+    inputs = [f"params:sample.{name}", "sample_folder", "params:sample.colour"]
     if name == "disfa":
         inputs.append("params:sample.web")  # whose annotator labels the videos, too
     node = Node(render, inputs, "raw", name=render.__name__)
