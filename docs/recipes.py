@@ -111,7 +111,7 @@ the figures. Validation and selection always go by the labels.
 `preprocess.crop.colour=true`, for a network of 3 channels; brightness, contrast and gamma change all
 channels alike, noise each by itself. `hue` and `saturation` are linear maps that keep a pixel's luma (the
 chroma of YIQ is turned and stretched), so `hue` is close to that of HSV, and not the same. Where
-faces or network are grey, `hue` and `saturation` are refused; `grey` changes nothing there.
+faces or network are grey, none of the three changes anything, and a warning says so.
 
 ## Chance
 

@@ -125,19 +125,19 @@ def test_each_channel_is_resized_as_a_grey_face(size):
 
 @pytest.mark.parametrize(
     ("faces", "channels", "words"),
-    [
-        (
-            GREY,
-            3,
-            r"augmentation.hue is 0.1, but the faces are grey; preprocess with preprocess.crop.colour=true",
-        ),
-        (repeated(GREY), 1, "augmentation.hue is 0.1, but the network takes grey faces; set "),
-    ],
+    [(GREY, 3, "but the faces are grey"), (repeated(GREY), 1, "but the network takes grey")],
 )
-def test_colours_that_are_not_there_are_not_changed_silently(faces, channels, words):
-    recipe = Recipe(epochs=1, augmentation=Augmentation(hue=0.1, saturation=0.2))
-    with pytest.raises(ConfigurationError, match=words):
-        learned(faces, LABELS, channels, recipe)
+def test_colours_that_are_not_there_are_not_changed_and_that_is_told(
+    faces, channels, words, caplog
+):
+    def weights(**options):
+        recipe = Recipe(epochs=1, batch_size=20, augmentation=Augmentation(**options))
+        return weights_hash(learned(faces, LABELS, channels, recipe))
+
+    plain = weights()
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+    assert weights(hue=0.1, saturation=0.2, grey=0.5) == plain
+    assert words in caplog.text
 
 
 def test_faces_of_four_channels_are_refused():

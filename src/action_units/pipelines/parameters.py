@@ -1,5 +1,6 @@
 """A run's parameters, checked before its first stage."""
 
+import logging
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from action_units.config import Globals, Parameters, Recipe, TrainingConfig
 from action_units.errors import ConfigurationError
 from action_units.hints import own_settings
+
+logger = logging.getLogger(__name__)
 
 # What the catalog reads from files only, and where it is changed.
 _IN_FILES = {
@@ -95,7 +98,6 @@ def check_stages(parameters: Parameters, stages: Set[str]) -> None:
 def _check_training(parameters: Parameters, stages: Set[str]) -> None:
     from action_units.models.pretrained import PretrainedWeights
     from action_units.models.registry import build_network, check_network
-    from action_units.training.context import check_colours
     from action_units.training.device import check_machine
     from action_units.training.optim import check_unfreezing
 
@@ -120,13 +122,18 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
     for stage, starts in runs.items():
         options: Recipe = getattr(recipe, stage)
         with error_context(f"{name}.{stage}"):
-            if "preprocess" in stages:
-                check_colours(options.augmentation, parameters.preprocess.crop.colour)
             if options.unfreeze:
                 check_unfreezing(build_network(recipe.network, 1), options.unfreeze)
             if starts and options.backbone_weights is not None:
                 PretrainedWeights.read(options.backbone_weights)
     check_machine(training.machine)
+    recolours = any(getattr(recipe, stage).augmentation.recolours for stage in runs)
+    if recolours and "preprocess" in stages and not parameters.preprocess.crop.colour:
+        logger.warning(
+            "%s changes the colours of faces, but they will be grey, as preprocess.crop.colour "
+            "is false; true keeps colours.",
+            name,
+        )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from action_units.config import Augmentation, NetworkSpec, Recipe
+from action_units.config import NetworkSpec, Recipe
 from action_units.errors import ConfigurationError
 from action_units.models.model_files import plain_state
 from action_units.models.network import AUNetwork
@@ -92,7 +92,6 @@ class TrainingContext:
         data = check_data(
             job.faces, job.labels, job.train_rows, job.validation_rows, job.aus, job.images
         )
-        check_colours(recipe.augmentation, job.faces.ndim == 4, job.network_spec.channels)
         if recipe.soft_targets.curve != "none":
             soft = soften(recipe.soft_targets, data.targets, job.intensities, job.probabilities)
             data = replace(data, soft=soft)
@@ -272,31 +271,6 @@ class TrainingContext:
         model = TrainedModel(network.eval(), self.network_spec, self.data.aus, provenance)
         curve = pd.DataFrame(state.curve, columns=list(CURVE_COLUMNS))
         return TrainingResult(model, curve, state.best_epoch)
-
-
-def check_colours(options: Augmentation, in_colour: bool, channels: int = 3) -> None:
-    """Check that there are colours where an augmentation changes them.
-
-    Args:
-        options: Of the recipe's stage.
-        in_colour: Whether the faces are.
-        channels: Of the network.
-
-    Raises:
-        ConfigurationError: There are none.
-    """
-    for name in ("hue", "saturation"):
-        largest = getattr(options, name)
-        if largest and not (in_colour and channels == 3):
-            mend = (
-                "the network takes grey faces; set network.channels to 3"
-                if in_colour
-                else "the faces are grey; preprocess with preprocess.crop.colour=true"
-            )
-            raise ConfigurationError(
-                f"augmentation.{name} is {largest:g}, but {mend}, or set augmentation.hue and "
-                "augmentation.saturation to 0."
-            )
 
 
 def _check_initial(initial: TrainedModel, job: TrainingJob) -> None:

@@ -90,6 +90,13 @@ def train(job: TrainingJob, *, restart: bool = False) -> TrainingResult:
             "%s: the network has one channel, so it takes the grey of the faces' colours.",
             job.description,
         )
+    in_colour = context.data.faces.ndim == 4 and context.network_spec.channels == 3
+    if context.recipe.augmentation.recolours and not in_colour:
+        logger.warning(
+            "%s: the recipe's augmentation changes colours, but the %s grey, so it does not.",
+            job.description,
+            "network takes" if context.data.faces.ndim == 4 else "faces are",
+        )
     if restart:
         logger.info("%s starts over; to resume it later, leave restart out.", job.description)
     with Checkpoints(job.checkpoint_folder, context.identity) as checkpoints:
