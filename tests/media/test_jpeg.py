@@ -22,27 +22,31 @@ PLAIN = {"JPEG", "JPEG gray", "JPEG with restarts"}
 NOISE = np.random.default_rng(1).integers(0, 256, (24, 40), dtype=np.uint8)
 
 
-def by_pillow(content):
+def by_pillow(content, gray=True):
     with Image.open(io.BytesIO(content)) as image:
-        image.draft("L", image.size)
-        return np.asarray(image)
+        if gray:
+            image.draft("L", image.size)
+        pixels = np.asarray(image)
+        return pixels if pixels.ndim == 2 else pixels[..., ::-1]
 
 
+@pytest.mark.parametrize("gray", [True, False])
 @pytest.mark.parametrize("name", FILES)
-def test_only_plain_files_are_taken(name):
-    found = decode_plain_jpeg(FILES[name], 1e6)
+def test_only_plain_files_are_taken(name, gray):
+    found = decode_plain_jpeg(FILES[name], 1e6, gray)
     assert (found is not None) == (name in PLAIN)
     if found is not None:
-        assert np.array_equal(found, by_pillow(FILES[name]))
+        assert np.array_equal(found, by_pillow(FILES[name], gray))
 
 
+@pytest.mark.parametrize("gray", [True, False])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("quality", [30, 75, 100])
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (33, 41)])
-def test_the_pixels_are_pillows(quality, subsampling, size):
+def test_the_pixels_are_pillows(quality, subsampling, size, gray):
     image = colours().resize(size)
     content = encoded(image, "JPEG", quality=quality, subsampling=subsampling)
-    assert np.array_equal(decode_plain_jpeg(content, 1e6), by_pillow(content))
+    assert np.array_equal(decode_plain_jpeg(content, 1e6, gray), by_pillow(content, gray))
 
 
 def test_crops_of_our_own_are_plain():

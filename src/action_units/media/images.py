@@ -139,7 +139,7 @@ def decode(
 ) -> Pixels:
     """Decode the bytes of a picture; see ``read_image``."""
     most = math.inf if max_megapixels is None else max_megapixels * 1e6
-    if gray and (plain := decode_plain_jpeg(content, most)) is not None:
+    if (plain := decode_plain_jpeg(content, most, gray)) is not None:
         return plain
     if content.startswith(PNG_SIGNATURE):
         content = plain_png(content)

@@ -137,16 +137,18 @@ def jpeg_fault(content: bytes) -> str | None:
     return _lost_scan(jpeg) or _fault_of_codes(content, jpeg, _warning(content, jpeg))
 
 
-def decode_plain_jpeg(content: bytes, max_pixels: float) -> Pixels | None:
-    """Gray pixels ``(H, W)`` of a whole and plain JPEG file, faster than by Pillow.
+def decode_plain_jpeg(content: bytes, max_pixels: float, gray: bool = True) -> Pixels | None:
+    """The pixels of a whole and plain JPEG file, faster than by Pillow and the same.
 
     Args:
         content: The file.
         max_pixels: Larger pictures are not decoded.
+        gray: Give gray pixels whatever the file has.
 
     Returns:
-        None where the file is not one sequential scan of 8-bit gray or YCbCr, has
-        EXIF data, is damaged, or is in any way unexpected.
+        Gray ``(H, W)`` or blue-green-red ``(H, W, 3)``. None where the file is not one
+        sequential scan of 8-bit gray or YCbCr, has EXIF data, is damaged, or is in any way
+        unexpected.
     """
     if content[:2] != _START:
         return None
@@ -157,16 +159,16 @@ def decode_plain_jpeg(content: bytes, max_pixels: float) -> Pixels | None:
         return None
     if _fault_of_codes(content, jpeg, "") is not None:
         return None
+    gray = gray or len(jpeg.sampling) == 1
     try:
-        pixels = simplejpeg.decode_jpeg(content, "GRAY", strict=True)
+        pixels: Pixels = simplejpeg.decode_jpeg(content, "GRAY" if gray else "BGR", strict=True)
     except ValueError:  # a warning, too
         return None
-    gray: Pixels = pixels[..., 0]
-    return gray
+    return pixels[..., 0] if gray else pixels
 
 
 def _is_plain(jpeg: _Jpeg) -> bool:
-    """Whether libjpeg's gray pixels are the picture's: upright, of gray or YCbCr."""
+    """Whether libjpeg's pixels are the picture's: upright, of gray or YCbCr."""
     luma, *others = jpeg.sampling.values()
     return (
         jpeg.frame in _SEQUENTIAL
