@@ -24,6 +24,7 @@ from action_units.withdrawal import (
     withdraw,
 )
 from tests.export.synthetic import synthetic_model
+from tests.test_config import configured
 
 
 @pytest.mark.parametrize(
@@ -289,11 +290,13 @@ def test_a_marked_artifact_is_refused_until_it_is_made_again(tmp_path):
 
 
 def test_packing_leaves_the_withdrawn_out(tmp_path):
+    from action_units.config import Parameters
     from action_units.datasets.crops import CropSet
     from action_units.errors import LabelError
     from action_units.pipelines.preprocessing.nodes import pack
 
     table = pd.DataFrame({"image": ["a.jpg"], "subject": ["SN010"], "AU01": [1]})
     withdrawn = pd.DataFrame({"person": ["SN010"], "date": ["2026-01-01"]})
+    settings = Parameters.read(configured()).preprocess
     with pytest.raises(LabelError, match="the table is empty"):
-        pack(CropSet(tmp_path, table, "x"), tmp_path / "store", withdrawn, 32, 1)
+        pack(CropSet(tmp_path, table, "x"), tmp_path / "store", withdrawn, 32, settings, 1)

@@ -342,6 +342,7 @@ def test_evaluate_scores_the_test_subjects(finetuned, coded_faces, tmp_path):
         ),
         "pretraining_curve": AbsentDataset(),
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
+        "pretrained_predictions": MemoryDataset(copy_mode="assign"),
         "pretraining_faces": AbsentDataset(),
         **finetuned,
         # The report is of all folds on disk.

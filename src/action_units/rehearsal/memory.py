@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -40,6 +38,8 @@ def peak_memory(device: str = "cpu") -> Iterator[Peak]:
     with suppress(OSError):
         _RESET.write_text("5")  # the highest resident size starts over: proc(5)
     if on_cuda:
+        import torch  # where a GPU computes, it is loaded
+
         torch.cuda.reset_peak_memory_stats(device)
     yield peak
     peak.process = _resident_peak()

@@ -28,13 +28,6 @@ from action_units.pipelines.preprocessing.nodes import gather_faces, gather_web_
 from action_units.rehearsal.estimate import Need, as_text, shortfalls, table
 from action_units.rehearsal.memory import free_disk, peak_memory
 from action_units.rehearsal.slices import SetSlice, evenly
-from action_units.rehearsal.training import (
-    Rehearsed,
-    fitted_thresholds,
-    free_memories,
-    measure_prediction,
-    rehearse_training,
-)
 from action_units.stages import Split, predictions_of
 
 logger = logging.getLogger(__name__)
@@ -81,6 +74,12 @@ def rehearse(
     Raises:
         ActionUnitsError: As the stages.
     """
+    from action_units.rehearsal.training import (
+        free_memories,
+        measure_prediction,
+        rehearse_training,
+    )
+
     free = free_memories(training.machine)
     either = [raw or crops for raw, crops in zip(slices[::2], slices[1::2], strict=True)]
     web = [one for one in either[: len(web_sets)] if one is not None]
@@ -95,7 +94,7 @@ def rehearse(
     ]
     known = [(n_training, n_validation) for n_training, n_validation, _ in sizes]
     seconds, n_held_out = rehearsal.seconds, 0
-    pretraining: Rehearsed | None = None
+    pretraining = None
     with temporary_folder(_SCRATCH) as scratch:
         if web:
             of_web = gather_web_faces(web_sets, *(one.whole for one in web))
@@ -174,6 +173,8 @@ def _evaluation(
     seed: int,
 ) -> Need:
     """Evaluate a fold of random probabilities with the real labels, and draw its figures."""
+    from action_units.rehearsal.training import fitted_thresholds
+
     split = splits[0]
     drawn = np.random.default_rng(seed)
     aus = model.aus
