@@ -26,7 +26,10 @@ def real_steps(project):
 
 @pytest.mark.slow
 def test_a_rehearsal_counts_the_steps_that_are_trained_and_changes_nothing(copied):
-    before = copied.state()
+    def state():  # Kedro-Viz keeps times of its own
+        return {path: of for path, of in copied.state().items() if ".viz" not in path.parts}
+
+    before = state()
     # So long that all is cropped: the numbers of faces are then exact.
     printed = copied.run(*TINY, "rehearsal.seconds=30")
     assert "What the whole run needs:" in printed
@@ -35,11 +38,10 @@ def test_a_rehearsal_counts_the_steps_that_are_trained_and_changes_nothing(copie
     assert rows.loc[list(steps), "amount"].to_dict() == steps
     assert (rows["hours"] > 0).all()
     assert rows.loc["all", "hours"] == pytest.approx(rows["hours"][:-1].sum())
-    made = {
-        str(path.relative_to(copied.path)) for path in copied.state().keys() - before.keys()
-    }
+    after = state()
+    made = {str(path.relative_to(copied.path)) for path in after.keys() - before.keys()}
     assert {name for name in made if ".lock" not in name} == {TABLE, f"{TABLE}.sha256"}
-    assert {path: copied.state()[path] for path in before} == before
+    assert {path: after[path] for path in before} == before
 
     # Of crops, the same trainings; and without pre-training, one of them.
     crops = "coded_sets.disfa.start_from=crops,web_sets.web.start_from=crops"
