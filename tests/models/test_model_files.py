@@ -14,7 +14,7 @@ from action_units.errors import ArtifactError
 from action_units.files import atomic_artifact, manifest_of, sha256_of
 from action_units.models import model_files
 from action_units.models.model_files import load_model, model_bytes, save_model
-from action_units.models.registry import build_network, rehead
+from action_units.models.registry import architectures, build_network, rehead
 from action_units.models.trained import TrainedModel
 
 SPEC = NetworkSpec(width=0.25, image_size=32)
@@ -33,6 +33,17 @@ def test_a_model_comes_back_as_it_was(model, tmp_path):
     x = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(back.network(x), model.network(x))
     assert not back.network.training
+
+
+@pytest.mark.parametrize("name", [name for name in architectures() if name != "timm"])
+def test_every_architecture_comes_back(name, tmp_path):
+    spec = NetworkSpec(architecture=name, image_size=32, width=0.125)
+    saved = TrainedModel(build_network(spec, 2, 0), spec, (1, 12), {})
+    save_model(saved, tmp_path / "m.safetensors")
+    back = load_model(tmp_path / "m.safetensors")
+    assert back.spec == spec
+    faces = torch.rand(2, 1, 32, 32)
+    assert torch.equal(back.network.eval()(faces), saved.network.eval()(faces))
 
 
 def test_equal_models_are_equal_bytes(model, tmp_path):

@@ -8,6 +8,7 @@ weights, or of the authors', fills the network (``models.pretrained``). The size
 import re
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -151,7 +152,7 @@ class ConvNeXtV2(Backbone):
         self.register_buffer("offset", (0.5 - mean) / deviation)
         widths = [spec.scaled(channels) for channels in self.CHANNELS]
         highest = min(0.9, DROP_PATH * spec.dropout)
-        drops = torch.linspace(0, highest, sum(self.DEPTHS)).tolist()
+        drops = np.linspace(0.0, highest, sum(self.DEPTHS)).tolist()
         self.stem = nn.Sequential(
             nn.Conv2d(spec.channels, widths[0], 4, 4), ChannelNorm(widths[0], eps=EPSILON)
         )
