@@ -81,7 +81,7 @@ only seen to train, resume, export and predict. Each choice, and where it comes 
 | `convnextv2_tiny`, published weights | Woo et al. 2023 (arXiv 2301.00808): a convolutional network pre-trained by masked autoencoding, which its response normalisation made work; public weights from atto to huge. ConvNeXt is a usual image encoder for AUs, such as Yu et al. 2025 (arXiv 2503.11115) |
 | start from general features, then diverse web faces, then experts' codes | Ning et al. 2024 (arXiv 2407.11243): large and diverse face data is one of the two factors of AU detection that they find; Fung & McDuff 2020 (arXiv 1911.05946): noisy labels pre-train |
 | strong photometric augmentation, low rates below (`layer_decay`), few epochs, average of weights, stochastic depth | Yuan et al. 2024 (arXiv 2403.04697): networks of many parameters overfit scarce AU data. 2407.11243: a network takes the subject's identity as a shortcut. The rates themselves are conventions, not measurements |
-| `weighted_bce`, `balance: subjects` | classes are imbalanced in AU data (2403.04697 weighs AUs and truncates doubtful negatives); subjects differ in number of frames kept |
+| `weighted_bce`, `balance: subjects` | classes are imbalanced in AU data (2403.04697 weighs AUs); subjects differ in number of frames kept |
 | `generalized_ce`, `error_rates`, `intensity_weight` | as in `modern`, measured on the sample's three kinds of label noise ([Learning from noisy labels](noisy_labels.md)) |
 | half of the paper's geometry | as in `modern`; faces are found by a detector, not aligned by landmarks |
 | hue ± 0.03, saturation, a tenth of the faces grey | light and cameras differ; OpenFace's labels and old recordings may be grey |

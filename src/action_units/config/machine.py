@@ -35,7 +35,7 @@ class MachineConfig(Settings):
     batch, auto halves that until it fits into memory."""
     gradient_checkpointing: bool = False
     """Compute what is within a network's blocks again in the backward pass instead of holding
-    it in memory: about a third slower, the same weights bit for bit. convnextv2 alone."""
+    it in memory: slower, the same weights bit for bit. convnextv2 alone."""
     faces_in_memory: InMemory = "auto"
     """always; blocks reads faces from disk during training, in an order of its own; auto does
     so where they would take more than half of the free memory."""
