@@ -1,4 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from action_units.models.registry import build_network
 from action_units.models.trained import TrainedModel
 from action_units.training import inference
 from action_units.training.device import Machine
-from action_units.training.inference import Predictor, logits, predict
+from action_units.training.inference import Predictor, folded, logits, predict
 from tests.training.blobs import AUS, blobs
 
 SPEC = NetworkSpec(width=0.5, image_size=32)
@@ -51,13 +53,15 @@ def test_a_face_is_answered_the_same_bit_for_bit_in_any_company(spec, flip):
     assert backwards.tobytes() == whole.tobytes()
 
 
-def test_threads_of_one_operation_change_no_bit(model):
+def test_threads_change_no_bit(model, monkeypatch):
+    monkeypatch.setattr(inference, "BLOCKS_IN_A_PART", 1)  # so that there are several parts
     before = torch.get_num_threads()
     try:
         found = set()
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             found.add(predict(model, FACES, "cpu").tobytes())
+            assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
     assert len(found) == 1
@@ -71,6 +75,56 @@ def test_a_predictor_is_asked_from_several_threads(model):
             pool.map(predictor.probabilities, [FACES[n:] for n in range(12)])
         ):
             assert found.tobytes() == whole[n:].tobytes()
+
+
+def test_parts_are_worked_on_side_by_side_on_a_cpu_with_one_thread_of_torch_each(model):
+    predictor, together = Predictor(model, "cpu"), Barrier(2)
+    predictor.machine = replace(predictor.machine, threads=2)
+
+    def work(part):
+        together.wait(timeout=20)
+        return part.stop - part.start, torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = list(predictor.in_parts(work, 200, "Testing"))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert [part.indices(200) for part, _ in found] == [
+        (start, min(start + 64, 200), 1) for start in range(0, 200, 64)
+    ]
+    assert [result for _, result in found] == [(64, 1), (64, 1), (64, 1), (8, 1)]
+
+
+def test_a_part_that_fails_ends_the_work(model):
+    def work(part):
+        raise MemoryError(f"at {part.start}")
+
+    with pytest.raises(MemoryError, match="at 0"):
+        list(Predictor(model, "cpu").in_parts(work, 200, "Testing"))
+
+
+@pytest.mark.parametrize("architecture", ["residual", "vgg13"])
+def test_normalisation_is_folded_into_the_convolution_before_it(architecture):
+    spec = NetworkSpec(
+        architecture=architecture, width=0.25, image_size=32, normalisation="batch"
+    )
+    network = build_network(spec, 3, seed=1).eval()
+    drawn = torch.Generator().manual_seed(1)
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    for layer in layers:
+        for values in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+            values.data.uniform_(0.5, 1.5, generator=drawn)
+    x = torch.rand(8, 1, 32, 32, generator=drawn)
+    with torch.no_grad():
+        expected, found = network(x), folded(network)(x)
+        assert network(x).equal(expected)
+    left = [type(layer) for layer in folded(network).modules()]
+    assert layers
+    assert torch.nn.BatchNorm2d not in left
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 class Gpu(Machine):

@@ -7,19 +7,17 @@ them. OpenCV and torch release Python's lock while they compute.
 """
 
 import logging
-import sys
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from action_units.concurrency import in_order, one_thread_each, prefetched
 from action_units.errors import ConfigurationError, UnusableFace
 from action_units.faces.detection.base import Detection
 from action_units.faces.detection.registry import thread_detector
@@ -35,7 +33,6 @@ from action_units.prediction.centring import (
 )
 from action_units.prediction.centring import check_mode as check_person_centred
 from action_units.prediction.classifier import Classifier
-from action_units.prediction.concurrency import in_order, prefetched
 from action_units.prediction.outputs import NO_FACE, Key, Rows
 from action_units.prediction.tracks import Tracker, check_mode, make_tracker
 from action_units.threads import cores, thread_limit
@@ -177,14 +174,7 @@ class Engine:
     def __enter__(self) -> Self:
         """Start the threads."""
         with ExitStack() as stack:
-            stack.callback(cv2.setNumThreads, cv2.getNumThreads())
-            cv2.setNumThreads(1)
-            one_thread = None
-            if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime needs none
-                stack.callback(torch.set_num_threads, torch.get_num_threads())
-                one_thread = lambda: torch.set_num_threads(1)  # noqa: E731
-            self._pool = ThreadPoolExecutor(self.workers, "predict", one_thread)
-            stack.callback(self._pool.shutdown, cancel_futures=True)
+            self._pool = stack.enter_context(one_thread_each(self.workers))
             self._stack = stack.pop_all()
         return self
 

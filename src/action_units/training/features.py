@@ -35,7 +35,6 @@ from action_units.files import (
 from action_units.fingerprint import of_values
 from action_units.labels.action_units import au_columns
 from action_units.models.trained import TrainedModel
-from action_units.progress import Progress
 
 FEATURES_NAME, TABLE_NAME = "features.npy", "table.parquet"
 
@@ -43,7 +42,6 @@ PARTS = ("train", "validation", "test")
 """What a fold does with a subject, as its column ``part`` has it."""
 
 _FORMAT = 1
-_AT_ONCE = 512
 _KEYS = ("subject", "set", "recording", "frame", "image")
 
 
@@ -166,18 +164,16 @@ def _features(
     flip = bool(model.provenance.get("flip_average", False))
     predictor = Predictor(model, device, flip=flip)
     features = np.empty((len(order), model.network.backbone.n_features), np.float16)
-    with Progress("Features", len(order), "faces") as progress:
-        for start in range(0, len(order), _AT_ONCE):
-            rows = order[start : start + _AT_ONCE]
-            exact = predictor.features(faces.faces[rows])
-            highest = float(np.abs(exact).max())
-            if not highest <= float(np.finfo(np.float16).max):
-                raise ConfigurationError(
-                    f"a feature is {highest:g}, and float16 holds 65,504 at most; train the "
-                    "network with weight decay or normalisation layers."
-                )
-            features[start : start + len(rows)] = exact
-            progress.advance(len(rows))
+    for part, exact in predictor.in_parts(
+        lambda part: predictor.features(faces.faces[order[part]]), len(order), "Features"
+    ):
+        highest = float(np.abs(exact).max())
+        if not highest <= float(np.finfo(np.float16).max):
+            raise ConfigurationError(
+                f"a feature is {highest:g}, and float16 holds 65,504 at most; train the "
+                "network with weight decay or normalisation layers."
+            )
+        features[part] = exact
     return features
 
 

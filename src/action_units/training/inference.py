@@ -5,17 +5,22 @@ which round differently. So a network always gets blocks of one size, the last o
 prediction for a face does not depend on the other faces or their number.
 """
 
+import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from copy import deepcopy
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.special import expit
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from action_units.concurrency import in_order, one_thread_each
 from action_units.config import MachineConfig
 from action_units.models.trained import TrainedModel
 from action_units.progress import Progress
@@ -23,10 +28,14 @@ from action_units.training.augment import normalise
 from action_units.training.data import Faces, check_faces, resized
 from action_units.training.device import Machine, choose_machine
 
+T = TypeVar("T")
+N = TypeVar("N", bound=nn.Module)
+
 BLOCKS = {"cpu": 16, "mps": 64, "cuda": 256}
 """Faces in a block, by the kind of device; larger ones are no faster on a CPU."""
 
-_BETWEEN_COUNTS = 512
+BLOCKS_IN_A_PART = 4
+"""Blocks that a thread works on, at most, before their faces are counted."""
 
 _ROUNDING = threading.Lock()
 """Held while a predictor sets a GPU's rounding, which is global to the process."""
@@ -68,8 +77,8 @@ class Predictor:
             MachineConfig.read({"device": device, "precision": precision})
         )
         self.block = BLOCKS[self.machine.torch_device.type]
-        network = deepcopy(model.network).to(self.machine.torch_device)
-        self._network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        network = folded(model.network).to(self.machine.torch_device)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def probabilities(self, faces: Faces) -> npt.NDArray[np.float32]:
         """The probability of every AU on every face.
@@ -99,6 +108,32 @@ class Predictor:
         """
         backbone = self._network.backbone
         return self._outputs(backbone, faces, backbone.n_features)
+
+    def in_parts(
+        self, work: Callable[[slice], T], n: int, description: str
+    ) -> Iterator[tuple[slice, T]]:
+        """Work on many faces part by part, with progress; on a CPU several parts side by side.
+
+        Args:
+            work: Calls this predictor for the faces of a part; in several threads at once.
+            n: How many faces.
+            description: Of the progress.
+
+        Yields:
+            A part and its result, in order.
+        """
+        workers = self.machine.threads if self.machine.device == "cpu" else 1
+        each = math.ceil(n / (workers * self.block))  # blocks, so that all threads get some
+        size = self.block * max(1, min(each, BLOCKS_IN_A_PART))
+        parts = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        with (
+            Progress(description, n, "faces") as progress,
+            one_thread_each(min(workers, max(1, len(parts)))) as pool,
+            closing(in_order(pool, work, parts, ahead=2 * workers)) as results,
+        ):
+            for part, result in zip(parts, results, strict=True):
+                yield part, result
+                progress.advance(part.stop - part.start)
 
     def _outputs(self, network: nn.Module, faces: Faces, width: int) -> npt.NDArray[np.float64]:
         """Of the network or its backbone, (N, width)."""
@@ -143,12 +178,27 @@ def predict(
     check_faces(faces)
     predictor = Predictor(model, device, precision=precision, flip=flip)
     probabilities = np.empty((len(faces), len(model.aus)), np.float32)
-    with Progress("Predicting", len(faces), "faces") as progress:
-        for start in range(0, len(faces), _BETWEEN_COUNTS):
-            part = faces[start : start + _BETWEEN_COUNTS]
-            probabilities[start : start + _BETWEEN_COUNTS] = predictor.probabilities(part)
-            progress.advance(len(part))
+    for part, found in predictor.in_parts(
+        lambda part: predictor.probabilities(faces[part]), len(faces), "Predicting"
+    ):
+        probabilities[part] = found
     return probabilities
+
+
+def folded(network: N) -> N:
+    """A copy in evaluation mode, with each batch normalisation put into its convolution.
+
+    What follows a convolution in a ``Sequential`` scales and shifts its channels, which the
+    convolution's own weights do in the same time as before.
+    """
+    network = deepcopy(network).eval()
+    for layers in network.modules():
+        if isinstance(layers, nn.Sequential):
+            for place, (first, second) in enumerate(pairwise(list(layers))):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    layers[place] = fuse_conv_bn_eval(first, second)
+                    layers[place + 1] = nn.Identity()
+    return network
 
 
 @torch.no_grad()

@@ -1,18 +1,43 @@
-"""Iterators that work ahead in threads, with bounded memory.
+"""Threads that work side by side, and iterators that work ahead in them with bounded memory.
 
 Each stage pulls from the one before it. An error in any thread is raised where the last stage
 is consumed, and closing the last stage ends all threads.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import repeat, takewhile
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@contextmanager
+def one_thread_each(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for work that torch and OpenCV would otherwise spread over all cores by itself.
+
+    Small operations lose much of the time when every one of them is spread; pieces of work side
+    by side, each on one core, do not.
+
+    Args:
+        workers: How many threads.
+    """
+    import cv2  # here, so that commands that compute nothing start quickly
+
+    with ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, cv2.getNumThreads())
+        cv2.setNumThreads(1)
+        one_thread = None
+        if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime needs none
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            one_thread = lambda: torch.set_num_threads(1)  # noqa: E731
+        pool = ThreadPoolExecutor(workers, "work", one_thread)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        yield pool
 
 
 def prefetched(items: Iterator[T], ahead: int) -> Generator[T, None, None]:

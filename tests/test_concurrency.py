@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from action_units.prediction.concurrency import in_order, prefetched
+from action_units.concurrency import in_order, prefetched
 
 
 @pytest.fixture
