@@ -8,7 +8,10 @@ threads only take turns, and on all. Rounds are interleaved and medians are give
 
 ``--memory`` instead gives the peak memory of a process that predicts on 300 and on 3,000
 frames. ``--blocks`` gives the speed of networks in blocks of several sizes: blocks of one
-size are what makes a face's probabilities independent of the faces beside it.
+size are what makes a face's probabilities independent of the faces beside it. ``--faces``
+gives the speed on packed faces with their mirror images, as evaluation predicts them: blocks
+side by side, each on one core, against block after block, each spread over all cores, by the
+network as it was trained and with its batch normalisation folded.
 """
 
 import argparse
@@ -39,7 +42,7 @@ from action_units.prediction.engine import Engine
 from action_units.prediction.outputs import write_tables
 from action_units.prediction.sources import open_source
 from action_units.training.device import choose_machine
-from action_units.training.inference import Predictor, logits
+from action_units.training.inference import Predictor, logits, predict
 from benchmarks.preprocessing import scene
 
 NETWORKS = {"residual": "residual network", "vgg13": "VGG-13, full width"}
@@ -203,6 +206,32 @@ def measure_blocks(architecture: str, rounds: int) -> None:
         print(f"  {size:4} {count / statistics.median(times):8.0f}")
 
 
+def measure_faces(architecture: str, rounds: int) -> None:
+    """Faces a second of many faces on all cores, in two ways of sharing them."""
+    model = model_of(architecture)
+    side, count = model.spec.image_size, 1024
+    faces = np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
+    predictor, machine = Predictor(model, "cpu", flip=True), choose_machine()
+    network = model.network.to(memory_format=torch.channels_last)
+    blocks = torch.from_numpy(faces).split(predictor.block)
+    ways = {
+        "spread, as trained": lambda: [logits(network, b, machine, flip=True) for b in blocks],
+        "spread, folded": lambda: predictor.probabilities(faces),
+        "side by side, folded": lambda: predict(model, faces, "cpu", flip=True),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for work in ways.values():
+        work()
+    for _ in range(rounds):
+        for name, work in ways.items():
+            spent[name].append(seconds(work))
+    rates = {name: count / statistics.median(times) for name, times in spent.items()}
+    first = next(iter(rates.values()))
+    print(f"\n{NETWORKS[architecture]}: faces a second with mirror images, all cores")
+    for name, rate in rates.items():
+        print(f"  {name:20} {rate:8.0f}  {rate / first:.2f} ×")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=400)
@@ -210,6 +239,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--blocks", action="store_true")
+    parser.add_argument("--faces", action="store_true")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -220,6 +250,8 @@ def main() -> None:
                 measure_memory(architecture, Path(folder))
             elif asked.blocks:
                 measure_blocks(architecture, asked.rounds)
+            elif asked.faces:
+                measure_faces(architecture, asked.rounds)
             else:
                 video = write_video(Path(folder) / "video.avi", asked.frames)
                 compare(architecture, video, asked.frames, asked.rounds)
