@@ -99,6 +99,7 @@ STAGES = {
         kedro("--pipeline", "evaluate"),
     ),
     "all again": Stage("every pipeline, all trained", kedro()),
+    "none missing": Stage("the same, all files there", kedro("--only-missing-outputs")),
     "journal": Stage("done work of photographs: new, done, stale", journal),
 }
 

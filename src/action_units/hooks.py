@@ -49,9 +49,15 @@ class LogProgress:
     """Logs each stage and, at the end, the path of the report."""
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Count the stages."""
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Count the stages, and warn where Kedro leaves some out without a look at them."""
         self._done, self._total = 0, len(pipeline.nodes)
+        if run_params.get("only_missing_outputs"):
+            logger.warning(
+                "--only-missing-outputs takes what earlier runs have left as it is, whatever "
+                "data and parameters it was made with; without this option only what is new or "
+                "changed is cropped, packed and trained."
+            )
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:

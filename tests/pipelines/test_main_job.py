@@ -146,6 +146,21 @@ def test_a_finished_run_runs_again_to_no_change_and_trains_nothing(copied):
     assert project.bytes_of("data/06_models/tiny/main/*.safetensors") == before
 
 
+def test_only_what_is_missing_is_made_and_the_user_told_what_that_means(copied):
+    project = copied
+    page = project.path / REPORTING / "report.html"
+    page.unlink()
+    before = {path: of for path, of in project.state().items() if "data" in path.parts}
+    printed = project.run("--env", "tiny", "--only-missing-outputs")
+    assert "--only-missing-outputs takes what earlier runs have left as it is" in printed
+    assert "fold1.predict_finetuned" not in printed
+    assert page.is_file()
+    after = project.state()
+    kept = [path for path in before if path.suffix in (".safetensors", ".parquet")]
+    assert len(kept) > 20
+    assert all(after[path] == before[path] for path in kept)
+
+
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
