@@ -9,6 +9,7 @@ to the current folder. In the catalog, ``${chosen:run}`` is the run of the check
 import os
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from fnmatch import fnmatch
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -75,6 +76,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: There is no configuration, or none for the environment.
         """
+        self._known: dict[tuple[str, Path | None], dict[str, Any]] = {}
         super().__init__(conf_source, env, runtime_params, **options)
         if not self._fs.isdir(self._get_conf_env_path(self.base_env)):
             raise ConfigurationError(
@@ -89,7 +91,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
             )
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """The merged configuration of a kind, such as ``catalog``.
+        """The merged configuration of a kind, such as ``catalog``; its files are read once.
 
         Raises:
             MissingConfigException: There is none.
@@ -97,6 +99,12 @@ class ProjectConfigLoader(OmegaConfigLoader):
         """
         if key in self.data or key not in self.config_patterns:
             return super().__getitem__(key)
+        known = key, self.project
+        if known not in self._known:
+            self._known[known] = self._merged(key)
+        return deepcopy(self._known[known])
+
+    def _merged(self, key: str) -> dict[str, Any]:
         if key == "catalog":
             names = self.parameters().names_in_paths()
             OmegaConf.register_new_resolver("chosen", lambda name: names[name], replace=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
@@ -28,6 +29,14 @@ class ProjectSession(KedroSession):
     ``KedroSession`` runs all registered nodes; where the parameters ask for others, the hook
     ``CheckRun`` raises an error.
     """
+
+    _context: KedroContext | None = None
+
+    def load_context(self) -> KedroContext:
+        """The project's context; one for the whole session, as reading takes a while."""
+        if self._context is None:
+            self._context = super().load_context()
+        return self._context
 
     def run(
         self,
