@@ -1,6 +1,7 @@
 """Whose picture a path leads to, and what keeps withdrawn people out."""
 
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from action_units.media.photographs import Photograph
 from action_units.models.model_files import save_model
 from action_units.training.features import FeatureStore
 from action_units.withdrawal import (
+    REMEMBERED,
     Layers,
     People,
     WithoutPeople,
     check_person,
     withdraw,
 )
+from tests.conftest import PROJECT
 from tests.export.synthetic import synthetic_model
 from tests.test_config import configured
 
@@ -158,6 +161,24 @@ def test_features_of_the_persons_sets_are_deleted(tmp_path):
         FeatureStore(np.zeros((2, 3), np.float16), labels.iloc[:0]).save(folder)
     assert withdraw("P2", layers, "2024-05-01")
     assert [folder.exists() for folder in folders] == [True, False, False]
+
+
+@pytest.mark.parametrize("who", ["P2", "P9"])
+def test_what_repeated_runs_read_again_is_deleted_with_the_person(tmp_path, who):
+    layers = layers_in(tmp_path)
+    labels = pd.DataFrame({"image": ["a.jpg", "b.jpg"], "subject": ["P1", "P2"], "AU12": 0})
+    FaceStore(np.full((2, 16, 16), 7, np.uint8), labels, (12,)).save(layers.features / "studio")
+    folders = [
+        layers.predictions / name for name in ("main/remembered", "other/a/folds/remembered")
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "held_out.npz").write_bytes(b"of many people")
+    withdraw(who, layers, "2024-05-01")
+    assert [folder.exists() for folder in folders] == 2 * [who != "P2"]
+    catalog = (PROJECT / "conf/base/catalog.yml").read_text()
+    paths = re.findall(r"^\w+_memory:\n.*\n  path: .*/(\w+)$", catalog, re.MULTILINE)
+    assert paths == [REMEMBERED, REMEMBERED]
 
 
 @pytest.mark.parametrize("subject", ["P2", "studio/P2"])

@@ -103,6 +103,7 @@ def finetune(
     checkpoints: Path,
     training: TrainingConfig,
     web: FaceStore | None = None,
+    memory: Path | None = None,
 ) -> Tuned:
     """Give the pre-trained network a new head and train all of it on expert codes.
 
@@ -117,6 +118,7 @@ def finetune(
         checkpoints: Folder of the states of all folds' networks.
         training: The recipe, the seed and the machine.
         web: Faces of the web sets; a student needs them.
+        memory: Folder of predictions, where they are kept for a repeated run.
 
     Returns:
         The model of the coded AUs, its thresholds, its training curve, and its predictions of
@@ -133,7 +135,7 @@ def finetune(
                 f"recipes.{training.name}.student is {part:g}, but the web set's faces are "
                 f"not here; run {command('preprocess')} first, or set it to 0."
             )
-        teacher = _train(faces, split, pretrained, checkpoints, training, "teacher")[0]
+        teacher = _train(faces, split, pretrained, checkpoints, training, memory, "teacher")[0]
         labels = relabelled(web, teacher, split, part, training.machine.device)
         pretrained, _ = _pretrain(
             web,
@@ -143,7 +145,7 @@ def finetune(
             f"Pre-training a student, fold {split['fold']}",
             {"student": part, **{name: teacher.provenance[name] for name in _OF_TEACHER}},
         )
-    return _train(faces, split, pretrained, checkpoints, training, "finetuned")
+    return _train(faces, split, pretrained, checkpoints, training, memory, "finetuned")
 
 
 def relabelled(
@@ -185,13 +187,17 @@ def relabelled(
 
 
 def train_from_scratch(
-    faces: FaceStore, split: Split, checkpoints: Path, training: TrainingConfig
+    faces: FaceStore,
+    split: Split,
+    checkpoints: Path,
+    training: TrainingConfig,
+    memory: Path | None = None,
 ) -> Tuned:
     """Train the same network with the same budget, but from random weights.
 
     Arguments and result are ``finetune``'s.
     """
-    return _train(faces, split, None, checkpoints, training, "scratch")
+    return _train(faces, split, None, checkpoints, training, memory, "scratch")
 
 
 def _train(
@@ -200,6 +206,7 @@ def _train(
     pretrained: TrainedModel | None,
     checkpoints: Path,
     training: TrainingConfig,
+    memory: Path | None,
     network: str,
 ) -> Tuned:
     from action_units.training.data import intensities_of
@@ -256,6 +263,7 @@ def _train(
         known.faces[validation],
         training.machine.device,
         flip=training.recipe.flip_average,
+        memory=memory and memory / f"fold{split['fold']}_{network}_validation.npz",
     )
     predictions = predictions_of(
         known.select(validation), known.aus, probabilities, not_scored.get("training", ())
@@ -270,7 +278,11 @@ def _train(
 
 
 def predict_test_subjects(
-    model: TrainedModel, faces: FaceStore, split: Mapping[str, Any], device: str
+    model: TrainedModel,
+    faces: FaceStore,
+    split: Mapping[str, Any],
+    device: str,
+    memory: Path | None = None,
 ) -> pd.DataFrame:
     """Ask a network about the faces of the subjects that it has never seen.
 
@@ -279,6 +291,7 @@ def predict_test_subjects(
         faces: Of the coded sets.
         split: The fold's subjects.
         device: Where to compute.
+        memory: Folder of predictions, where they are kept for a repeated run.
 
     Returns:
         One row a frame, as ``predictions_of`` gives it.
@@ -299,10 +312,14 @@ def predict_test_subjects(
     tested = faces.select(np.isin(faces.subjects, split["test"]))
     # As the thresholds were fitted: a threshold holds for one way of asking.
     flip = bool(model.provenance["flip_average"])
+    if memory is not None:
+        network = "scratch" if model.provenance["stage"] == "scratch" else "finetuned"
+        memory /= f"fold{split['fold']}_{network}_test.npz"
+    probabilities = predict(model, tested.faces, device, flip=flip, memory=memory)
     return predictions_of(
         tested,
         model.aus,
-        predict(model, tested.faces, device, flip=flip),
+        probabilities,
         model.provenance.get("not_scored", {}).get("training", ()),
     )
 

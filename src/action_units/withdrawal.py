@@ -59,6 +59,9 @@ PRETRAINED, PEOPLE, CHECKPOINTS = (
 )
 """In a run's folder: the model, the identities that it was trained with, training states."""
 
+REMEMBERED = "remembered"
+"""Name of the folders of what repeated runs read again, as the catalog has it."""
+
 _PERSON_COLUMNS = ("subject", "identity", "person")
 _PATH_COLUMNS = ("image", "path", "photograph", "source", "table")
 _TABLES = (".csv", ".csv.gz", ".parquet")
@@ -452,6 +455,13 @@ def _delete_features(removal: Removal) -> None:
             _delete_tree(index.parent, removal)
 
 
+def _delete_remembered(removal: Removal) -> None:
+    """Delete what repeated runs read again: rows without names, the person's among them."""
+    if removal.sets:
+        for folder in sorted(removal.layers.predictions.rglob(f"{REMEMBERED}/")):
+            _delete_tree(folder, removal)
+
+
 def _delete_predictions(removal: Removal) -> None:
     """Delete what `predict` made of the person's own pictures and videos, by their names."""
     # A run's, of some coded sets and one protocol.
@@ -501,6 +511,7 @@ _STEPS: tuple[Callable[[Removal], None], ...] = (
     _filter_stores,
     _delete_scores,
     _delete_features,
+    _delete_remembered,
     _delete_predictions,
     _filter_tables,
     _delete_mentions,

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import fields, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,8 @@ from action_units.faces.store import FaceStore
 from action_units.labels.action_units import DISFA_AUS, PRETRAIN_AUS
 from action_units.pipelines.evaluation.annotator import (
     find_annotator_rates,
+    predict_coded,
     predict_held_out,
-    remember_predictions,
 )
 from action_units.training import inference
 from tests.test_config import configured
@@ -41,7 +40,7 @@ def rates(run, **changed):
     faces, model, split, held_out = run
     parameters = Parameters.read(configured() | changed)
     coded, web = parameters.chosen_coded, parameters.chosen_web
-    predictions = remember_predictions(model, faces, "cpu")
+    predictions = predict_coded(model, held_out, faces, "cpu")
     return find_annotator_rates(model, held_out, predictions, faces, split, coded, web, 20)
 
 
@@ -124,20 +123,14 @@ def test_without_web_faces_rates_are_counted_alone(run):
     assert set(rates((faces, model, split, held_out))) == {"counted"}
 
 
-def test_a_face_that_several_folds_train_on_is_predicted_once(monkeypatch):
-    pixels = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
-    table = pd.DataFrame({"image": [*"abcdef"], "subject": "p", "AU12": np.ones(6, np.int8)})
-    asked = []
-
-    def predict(model, faces, device):
-        asked.append((faces[:, 0, 0].tolist(), device))
-        return faces[:, :2, 0] / np.float32(10)
-
-    monkeypatch.setattr(inference, "predict", predict)
-    model = SimpleNamespace(aus=(1, 12))
-    predictions = remember_predictions(model, FaceStore(pixels, table, (12,)), "cpu")
-    assert not asked
-    for rows in ([0, 1, 4], [1, 2, 4, 5], [5, 0]):
-        found = predictions.of(np.array(rows))
-        np.testing.assert_array_equal(found, np.float32(rows)[:, None] / 10 * np.ones((1, 2)))
-    assert asked == [([0, 1, 4], "cpu"), ([2, 5], "cpu")]
+def test_all_that_the_pretrained_network_says_is_computed_once(
+    run, finished, tmp_path, monkeypatch
+):
+    faces, model, _, held_out = run
+    web = FaceStore.open(finished[0].path / "data/04_feature/tiny/web")
+    first = predict_coded(model, held_out, faces, "cpu", tmp_path)
+    predict_held_out(model, web, "cpu", tmp_path)
+    monkeypatch.setattr(inference, "Predictor", None)
+    assert predict_coded(model, held_out, faces, "cpu", tmp_path).tobytes() == first.tobytes()
+    pd.testing.assert_frame_equal(predict_held_out(model, web, "cpu", tmp_path), held_out)
+    assert not len(predict_coded(model, pd.DataFrame(), faces, "cpu", tmp_path))

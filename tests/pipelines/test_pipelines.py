@@ -94,6 +94,7 @@ def run(pipeline, datasets, **changed):
         "params:sample.colour": values["sample"].colour,
         "params:web_sets.web": values["web_sets"]["web"],
         "params:coded_sets.disfa": values["coded_sets"]["disfa"],
+        **dict.fromkeys(["run_memory", "fold_memory"], AbsentDataset()),
         **dict.fromkeys(selection.absent(selected.inputs(), pipeline), AbsentDataset()),
         **datasets,
     }
@@ -342,7 +343,6 @@ def test_evaluate_scores_the_test_subjects(finetuned, coded_faces, tmp_path):
         ),
         "pretraining_curve": AbsentDataset(),
         "pretrained_model": synthetic_model(aus=PRETRAIN_AUS),
-        "pretrained_predictions": MemoryDataset(copy_mode="assign"),
         "pretraining_faces": AbsentDataset(),
         **finetuned,
         # The report is of all folds on disk.

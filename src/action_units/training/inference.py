@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from copy import deepcopy
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from action_units.progress import Progress
 from action_units.training.augment import normalise
 from action_units.training.data import Faces, check_faces, resized
 from action_units.training.device import Machine, choose_machine
+from action_units.training.remembered import made_from, remembered
 
 T = TypeVar("T")
 N = TypeVar("N", bound=nn.Module)
@@ -167,15 +169,31 @@ def predict(
     *,
     precision: str = "fp32",
     flip: bool = False,
+    memory: Path | None = None,
 ) -> npt.NDArray[np.float32]:
     """The probability of every AU on every face, with progress.
 
-    Arguments as of ``Predictor`` and ``Predictor.probabilities``.
+    Args:
+        model: As of ``Predictor``.
+        faces: As of ``Predictor.probabilities``.
+        device: As of ``Predictor``.
+        precision: As of ``Predictor``.
+        flip: As of ``Predictor``.
+        memory: A file that keeps the answer. Where it has that of the same weights, pixels and
+            way of asking, it is read and nothing is computed.
 
     Returns:
         float32 (N, A), in the order of ``model.aus``.
     """
     check_faces(faces)
+    if memory is not None:
+        machine = choose_machine(MachineConfig.read({"device": device, "precision": precision}))
+        asked = [machine.torch_device.type, machine.precision, flip, torch.__version__]
+        return remembered(
+            memory,
+            made_from(model, faces, asked),
+            lambda: predict(model, faces, device, precision=precision, flip=flip),
+        )
     predictor = Predictor(model, device, precision=precision, flip=flip)
     probabilities = np.empty((len(faces), len(model.aus)), np.float32)
     for part, found in predictor.in_parts(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from threading import Lock
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,22 @@ from action_units.faces.store import FaceStore
 from action_units.labels.action_units import au_columns
 from action_units.labels.coded_frames import MISSING
 from action_units.models.trained import TrainedModel
+from action_units.pipelines.pretraining.nodes import HELD_OUT
 from action_units.stages import predictions_of
 
 logger = logging.getLogger(__name__)
 
 
-def predict_held_out(model: TrainedModel, faces: FaceStore | None, device: str) -> pd.DataFrame:
+def predict_held_out(
+    model: TrainedModel, faces: FaceStore | None, device: str, memory: Path | None = None
+) -> pd.DataFrame:
     """Ask the pre-trained network about the web faces that it was not trained with.
 
     Args:
         model: The pre-trained network.
         faces: Of the web sets; None where they are not here.
         device: Where to compute.
+        memory: Folder of predictions, where they are kept for a repeated run.
 
     Returns:
         One row a face, as ``predictions_of`` gives it; none without faces.
@@ -51,59 +55,44 @@ def predict_held_out(model: TrainedModel, faces: FaceStore | None, device: str) 
     return predictions_of(
         held_out,
         model.aus,
-        predict(model, held_out.faces, device),
+        predict(model, held_out.faces, device, memory=memory and memory / HELD_OUT),
         [au for au, known in zip(faces.aus, learned, strict=True) if not known],
     )
 
 
-class RememberedPredictions:
-    """A network's probabilities of some of many faces, each predicted once."""
-
-    def __init__(self, model: TrainedModel, faces: FaceStore, device: str) -> None:
-        """Take the network and the faces; nothing is predicted yet.
-
-        Args:
-            model: The network.
-            faces: All N faces.
-            device: Where to compute.
-        """
-        self._model, self._faces, self._device = model, faces.faces, device
-        self._probabilities = np.empty((len(faces), len(model.aus)), np.float32)
-        self._known = np.zeros(len(faces), np.bool_)
-        self._lock = Lock()
-
-    def of(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """The probabilities of some faces, (M, A), by their row numbers, (M,)."""
-        from action_units.training.inference import predict
-
-        with self._lock:
-            new = rows[~self._known[rows]]
-            if new.size:
-                self._probabilities[new] = predict(self._model, self._faces[new], self._device)
-                self._known[new] = True
-            return self._probabilities[rows]
-
-
-def remember_predictions(
-    model: TrainedModel, faces: FaceStore, device: str
-) -> RememberedPredictions:
-    """Let all folds share the pre-trained network's predictions: it knows nothing of folds.
+def predict_coded(
+    model: TrainedModel,
+    held_out: pd.DataFrame,
+    faces: FaceStore,
+    device: str,
+    memory: Path | None = None,
+) -> NDArray[np.float32]:
+    """Ask the pre-trained network about the coded faces, which it knows as little as the folds.
 
     Args:
         model: The pre-trained network.
+        held_out: Its predictions of web faces with the annotator's labels.
         faces: Of the coded sets.
         device: Where to compute.
+        memory: Folder of predictions, where they are kept for a repeated run.
 
     Returns:
-        What predicts a face when the first fold asks about it.
+        Probabilities of all coded faces, (N, A); (0, A) where there are no web faces, without
+        which nothing can be estimated.
     """
-    return RememberedPredictions(model, faces, device)
+    from action_units.training.inference import predict
+
+    if held_out.empty:
+        return np.empty((0, len(model.aus)), np.float32)
+    return predict(
+        model, faces.faces, device, memory=memory and memory / "pretrained_coded.npz"
+    )
 
 
 def find_annotator_rates(
     model: TrainedModel,
     held_out: pd.DataFrame,
-    predictions: RememberedPredictions,
+    predictions: NDArray[np.float32],
     faces: FaceStore,
     split: Mapping[str, Any],
     coded_sets: Mapping[str, CodedSetSettings],
@@ -115,7 +104,7 @@ def find_annotator_rates(
     Args:
         model: The pre-trained network.
         held_out: Its predictions of web faces with the annotator's labels.
-        predictions: Its predictions of the coded faces.
+        predictions: Its probabilities of all coded faces, (N, A); none without `held_out`.
         faces: Of the coded sets.
         split: The fold's subjects; those of validation and test are not used.
         coded_sets: The settings of the coded sets, by name.
@@ -138,9 +127,9 @@ def find_annotator_rates(
     is_alike = np.isin(known["set"], _annotated_alike(coded_sets, web_sets))
     annotated = np.where(is_alike[:, None], annotated, MISSING)
     seeds, rates = [seed, split["fold"]], {}
-    if len(held_out):
+    if len(predictions):
         aus, noisy, scores = prediction_arrays(held_out, model.aus)
-        frames = labels, predictions.of(np.flatnonzero(trained)), subjects
+        frames = labels, predictions[trained], subjects
         rates["estimated"] = estimate_rates(
             (noisy, scores, held_out["subject"]), frames, aus, seeds
         )

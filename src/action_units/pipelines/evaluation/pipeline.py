@@ -20,7 +20,13 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     folds = fold_pipelines(
         lambda _: _fold(),
         shape.folds,
-        {"coded_faces", "pretrained_model", "held_out_predictions", "pretrained_predictions"},
+        {
+            "coded_faces",
+            "pretrained_model",
+            "held_out_predictions",
+            "pretrained_predictions",
+            "fold_memory",
+        },
         tag="evaluate",
     )
     evaluations = {
@@ -102,15 +108,21 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     shared = [
         Node(
             annotator.predict_held_out,
-            ["pretrained_model", "pretraining_faces", "params:device"],
+            ["pretrained_model", "pretraining_faces", "params:device", "run_memory"],
             "held_out_predictions",
             name="predict_held_out",
         ),
         Node(
-            annotator.remember_predictions,
-            ["pretrained_model", "coded_faces", "params:device"],
+            annotator.predict_coded,
+            [
+                "pretrained_model",
+                "held_out_predictions",
+                "coded_faces",
+                "params:device",
+                "fold_memory",
+            ],
             "pretrained_predictions",
-            name="remember_predictions",
+            name="predict_coded",
         ),
     ]
     return (
@@ -132,7 +144,7 @@ def _fold() -> list[Node]:
         nodes_ += [
             Node(
                 stages.predict_test_subjects,
-                [f"{network}_model", "coded_faces", "split", "params:device"],
+                [f"{network}_model", "coded_faces", "split", "params:device", "fold_memory"],
                 f"{network}_raw_predictions",
                 name=f"predict_{network}",
                 tags=tags,

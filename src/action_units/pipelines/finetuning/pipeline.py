@@ -20,7 +20,13 @@ def create_pipeline(shape: Shape = DEFAULT) -> Pipeline:
     return fold_pipelines(
         _fold,
         shape.folds,
-        shared={"coded_faces", "pretrained_model", "pretraining_faces", "fold_checkpoints"},
+        shared={
+            "coded_faces",
+            "pretrained_model",
+            "pretraining_faces",
+            "fold_checkpoints",
+            "fold_memory",
+        },
         tag="finetune",
     )
 
@@ -43,13 +49,14 @@ def _fold(fold: int) -> list[Node]:
                 "fold_checkpoints",
                 "params:training",
                 "pretraining_faces",
+                "fold_memory",
             ],
             _outputs("finetuned"),
             name="finetune",
         ),
         Node(
             stages.train_from_scratch,
-            ["coded_faces", "split", "fold_checkpoints", "params:training"],
+            ["coded_faces", "split", "fold_checkpoints", "params:training", "fold_memory"],
             _outputs("scratch"),
             name="train_from_scratch",
             tags=FROM_SCRATCH,

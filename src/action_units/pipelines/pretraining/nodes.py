@@ -1,5 +1,7 @@
 """Node that audits the labels of pre-training."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -8,9 +10,17 @@ from action_units.faces.store import FaceStore
 from action_units.labels.coded_frames import MISSING
 from action_units.models.trained import TrainedModel
 
+HELD_OUT = "held_out.npz"
+"""What a run remembers of its web faces."""
+
 
 def audit_labels(
-    model: TrainedModel, faces: FaceStore, audit: AuditSettings, device: str, run: str
+    model: TrainedModel,
+    faces: FaceStore,
+    audit: AuditSettings,
+    device: str,
+    run: str,
+    memory: Path | None = None,
 ) -> tuple[str, pd.DataFrame]:
     """List the labels that the network disbelieves, of people whom it was not trained with.
 
@@ -20,6 +30,7 @@ def audit_labels(
         audit: How many to list.
         device: Where to compute.
         run: The run's name.
+        memory: Folder of predictions, where they are kept for a repeated run.
 
     Returns:
         One HTML document, and what it lists: a row a label with ``au, label, probability,
@@ -35,7 +46,7 @@ def audit_labels(
     trained = (faces.table["split"] != "test").to_numpy()
     new = ~np.isin(faces.subjects, faces.subjects[trained])
     held_out = faces.select(np.flatnonzero(new))
-    probabilities = predict(model, held_out.faces, device)
+    probabilities = predict(model, held_out.faces, device, memory=memory and memory / HELD_OUT)
     labels = held_out.labels.copy()
     labels[:, (faces.labels[trained] == MISSING).all(axis=0)] = MISSING  # never learned
     listed, counts = audited(labels, probabilities, model.aus, audit.photographs)

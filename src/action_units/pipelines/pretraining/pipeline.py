@@ -25,6 +25,7 @@ def create_pipeline() -> Pipeline:
                     "params:audit",
                     "params:device",
                     "params:run",
+                    "run_memory",
                 ],
                 ["audit_report", "audited_labels"],
                 name="audit_labels",
