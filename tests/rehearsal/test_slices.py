@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from action_units.faces.store import FaceStore
-from action_units.rehearsal.slices import evenly, thinned, tiled, training_slice
+from action_units.rehearsal.slices import evenly, tiled, training_slice
 
 
 def faces(n):
@@ -17,9 +17,6 @@ def faces(n):
 def test_places_are_evenly_spaced():
     assert evenly(3, 9) == [0, 4, 8]
     assert evenly(20, 4) == [0, 1, 2, 3]
-    kept = thinned(faces(10).table, 0.5)
-    assert len(kept) == 5
-    assert kept["image"].is_unique
 
 
 def test_a_table_is_repeated_with_other_people():

@@ -1,31 +1,30 @@
-"""Rates of detection, cropping and packing, measured on a slice of a set's raw data."""
+"""The time of detection and cropping, measured on a slice of a set's raw data."""
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image
-
+from action_units.config import DetectorSettings
 from action_units.faces.crop import FaceSettings
+from action_units.faces.detection.registry import thread_detector
 from action_units.faces.preprocess import (
     CropResult,
     Recording,
     crop_photographs,
     crop_videos,
 )
-from action_units.faces.workers import Workers
-from action_units.media.photographs import PhotographSource
-from action_units.rehearsal.estimate import Line, Need
-from action_units.rehearsal.memory import Peak, peak_memory
-from action_units.rehearsal.slices import SlicedSource, evenly
+from action_units.faces.workers import Workers, each
+from action_units.media.photographs import Chunk, PhotographSource
+from action_units.rehearsal.estimate import Need
+from action_units.rehearsal.memory import peak_memory
+from action_units.rehearsal.slices import evenly
 from action_units.threads import cores
 
 FEW = 16
-"""Pictures for each worker before a rate is known."""
+"""Photographs for each worker before their rate is known."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,30 @@ class Cropped:
         result: Its crops.
         folder: Where they lie.
         n: How many pictures were worked on.
-        total: How many pictures the set has, of an archive about.
-        need: Of all pictures.
+        need: Of all pictures; `amount` is how many the set has, of an archive about.
     """
 
     result: CropResult
     folder: Path
     n: int
-    total: int
     need: Need
 
     @property
     def is_whole(self) -> bool:
         """Whether the slice is all of the set."""
-        return self.n == self.total
+        return self.n == self.need.amount
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """Some chunks of a source of photographs."""
+
+    source: PhotographSource
+    places: set[int]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The chunks at these places."""
+        return (one for place, one in enumerate(self.source.chunks()) if place in self.places)
 
 
 def measure_photographs(
@@ -70,34 +79,14 @@ def measure_photographs(
         seconds: About how long.
         folder: A scratch folder; the crops are left in it.
     """
-    _warm_up(settings, workers, folder)
     weights = [chunk.weight for chunk in source.chunks()]
-    total = sum(weights)
+    few = math.ceil(FEW * _at_once(workers) * len(weights) / sum(weights))
 
-    def crop(n: int, into: str) -> tuple[CropResult, int, float, Peak]:
-        places = evenly(math.ceil(n * len(weights) / total), len(weights))
-        started = time.perf_counter()
-        with peak_memory() as peak:
-            result = crop_photographs(
-                SlicedSource(source, frozenset(places)),
-                folder / into / "crops",
-                folder / into / "journal",
-                settings,
-                workers,
-            )
-        taken = sum(weights[place] for place in places)
-        return result, taken, time.perf_counter() - started, peak
+    def crop(places: list[int], *options: Any) -> CropResult:
+        return crop_photographs(_Slice(source, set(places)), *options)
 
-    few = min(total, FEW * _at_once(workers))
-    result, n, took, peak = crop(few, "few")
-    into, line = "few", Line(0.0, took / n)
-    if (many := min(total, round(n * seconds / took))) > 2 * n:
-        into = "many"
-        result, n, took, peak = crop(many, into)
-        line = Line(0.0, took / n)
-    crops = folder / into / "crops"
-    need = _cropping(name, "photographs", total, line.seconds(total), peak, workers, crops, n)
-    return Cropped(result, crops, n, total, need)
+    need = Need(f"{name}: detection and cropping", sum(weights), "photographs", seconds)
+    return _measure(need, weights, few, crop, settings, workers, folder)
 
 
 def measure_recordings(
@@ -108,82 +97,57 @@ def measure_recordings(
     seconds: float,
     folder: Path,
 ) -> Cropped:
-    """Crop some coded frames of a few recordings, or all where there is time for it.
-
-    A recording is decoded whole, however few of its frames have labels. So the same
-    recordings are cropped twice, with fewer and with more labelled frames: what grows is the
-    time of a face, and what does not is that of decoding.
+    """Crop some recordings, one for each worker or more, as a video is decoded whole.
 
     Arguments are ``measure_photographs``'s, but of `recordings`.
     """
-    _warm_up(settings, workers, folder)
-    total = sum(recording.weight for recording in recordings)
+    weights = [recording.weight for recording in recordings]
 
-    def crop(some: Sequence[Recording], into: str) -> tuple[CropResult, int, float, Peak]:
+    def crop(places: list[int], *options: Any) -> CropResult:
+        return crop_videos([recordings[place] for place in places], *options)
+
+    need = Need(f"{name}: detection and cropping", sum(weights), "frames", seconds)
+    return _measure(need, weights, _at_once(workers), crop, settings, workers, folder)
+
+
+def _measure(
+    need: Need,
+    weights: Sequence[int],
+    n: int,
+    crop: Callable[..., CropResult],
+    settings: FaceSettings,
+    workers: Workers,
+    folder: Path,
+) -> Cropped:
+    """Crop `n` chunks, and then more if the seconds of `need` are not over."""
+    started = time.perf_counter()
+    list(each(_load_detector, [settings.detector] * _at_once(workers), workers))
+    start = time.perf_counter() - started  # of the processes, once
+    while True:
+        places, into = evenly(n, len(weights)), folder / str(n)
         started = time.perf_counter()
         with peak_memory() as peak:
-            result = crop_videos(
-                some, folder / into / "crops", folder / into / "journal", settings, workers
-            )
-        n = sum(recording.weight for recording in some)
-        return result, n, time.perf_counter() - started, peak
-
-    few = recordings[: _at_once(workers)]
-    result, n, took, peak = crop([_cut(recording, FEW) for recording in few], "few")
-    whole, into = 0.0, "few"
-    if took * total / n <= seconds:
-        into = "all"
-        result, n, took, peak = crop(recordings, into)
-        whole = took
-    else:
-        more = max(2 * FEW, round(FEW * seconds / took))
-        first, into = (n, took), "many"
-        result, n, took, peak = crop([_cut(recording, more) for recording in few], into)
-        line = Line.through(first, (n, took))
-        if all(recording.pictures is None for recording in few):
-            decoded = sum(recording.weight for recording in few)
-            line = Line(0.0, line.each + line.once / decoded)
-        whole = line.seconds(total)
-    crops = folder / into / "crops"
-    need = _cropping(name, "frames", total, whole, peak, workers, crops, n)
-    return Cropped(result, crops, n, total, need)
-
-
-def _cropping(
-    name: str,
-    unit: str,
-    total: int,
-    seconds: float,
-    peak: Peak,
-    workers: Workers,
-    crops: Path,
-    n: int,
-) -> Need:
-    n_bytes = sum(path.stat().st_size for path in crops.iterdir() if path.is_file())
-    memory = peak.process + (0 if workers.here else _at_once(workers) * peak.worker)
-    disk = n_bytes / n * total
-    return Need(f"{name}: detection and cropping", total, unit, seconds, memory, disk=disk)
+            result = crop(places, into / "crops", into / "journal", settings, workers)
+        took = time.perf_counter() - started
+        affordable = min(len(weights), math.floor(n * (need.seconds or 0.0) / took))
+        if affordable < 2 * n:
+            break
+        n = affordable
+    done = sum(weights[place] for place in places)
+    n_bytes = sum(path.stat().st_size for path in (into / "crops").iterdir() if path.is_file())
+    times = need.amount / done
+    need = replace(
+        need,
+        seconds=start + times * took,
+        memory=peak.process + peak.workers,
+        disk=times * n_bytes,
+    )
+    return Cropped(result, into / "crops", done, need)
 
 
 def _at_once(workers: Workers) -> int:
     return max(1, workers.count if workers.count is not None else cores())
 
 
-def _cut(recording: Recording, n: int) -> Recording:
-    """The recording with its first few labelled frames."""
-    images = dict(islice(sorted(recording.images.items()), n))
-    pictures = recording.pictures
-    if pictures is not None:
-        pictures = {frame: pictures[frame] for frame in images if frame in pictures}
-    return replace(recording, images=images, pictures=pictures, tolerance=None)
-
-
-def _warm_up(settings: FaceSettings, workers: Workers, folder: Path) -> None:
-    """Let every worker process start and load the detector: a run does so once."""
-    path = folder / "black.png"
-    Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
-    black = [
-        Recording(f"black{n}", "nobody", path, {1: f"{n}.jpg"}, {1: path})
-        for n in range(_at_once(workers))
-    ]
-    crop_videos(black, folder / "warm-up", folder / "warm-up-journal", settings, workers)
+def _load_detector(detector: DetectorSettings) -> None:
+    thread_detector(detector)

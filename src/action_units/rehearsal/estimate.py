@@ -2,39 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from math import inf, nan
 
 import pandas as pd
 
-from action_units.training.length import TrainingLength
+from action_units.progress import clock
 
 GIB = 2.0**30
-SAVE_EVERY = 60.0
-"""Seconds between saves within an epoch; ``TrainingJob.checkpoint_seconds``."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """Seconds of some work: once, and for each item."""
-
-    once: float
-    each: float
-
-    @classmethod
-    def through(cls, few: tuple[int, float], many: tuple[int, float]) -> Self:
-        """Through two measurements of (items, seconds), the second of more items.
-
-        What the first takes beyond its items is not counted for every item. Where noise
-        would make that or an item negative, all is counted by the item.
-        """
-        (n, seconds), (more, longer) = few, many
-        each = (longer - seconds) / (more - n) if more > n else 0.0
-        once = longer - each * more
-        return cls(once, each) if each > 0 and once > 0 else cls(0.0, longer / more)
-
-    def seconds(self, n: float) -> float:
-        """Of so many items."""
-        return self.once + self.each * n
 
 
 @dataclass(frozen=True)
@@ -60,75 +34,6 @@ class Need:
     disk: float = 0.0
 
 
-@dataclass(frozen=True)
-class TrainingRates:
-    """What one training was measured to take.
-
-    Attributes:
-        start: Seconds before its first step and after its last.
-        step: Seconds of a step, after warm-up.
-        evaluation: Seconds of the evaluation of a validation face.
-        save: Seconds of saving its state.
-        checkpoint: Bytes of its state on disk.
-        model: Bytes of its result on disk.
-        memory: Most bytes of memory, without the faces.
-        device_memory: The same of the GPU.
-    """
-
-    start: float
-    step: float
-    evaluation: float
-    save: float
-    checkpoint: float
-    model: float
-    memory: float
-    device_memory: float | None = None
-
-
-@dataclass(frozen=True)
-class TrainingSize:
-    """How large one training is: its length, its validation faces, the bytes of all faces.
-
-    Faces that are streamed from the disk count as the bytes that are in memory at once.
-    """
-
-    length: TrainingLength
-    n_validation: int
-    face_bytes: float
-
-
-def training_seconds(rates: TrainingRates, size: TrainingSize) -> float:
-    """Of a training: start, steps, evaluations, and saves after these and every minute."""
-    evaluations = size.length.evaluations
-    work = size.length.steps * rates.step + evaluations * size.n_validation * rates.evaluation
-    saves = evaluations + work // SAVE_EVERY
-    return rates.start + work + saves * rates.save
-
-
-def training_need(
-    stage: str, rates: TrainingRates, sizes: Sequence[TrainingSize], models: int = 1
-) -> Need:
-    """Of several trainings one after the other.
-
-    Args:
-        stage: Its name.
-        rates: Of each.
-        sizes: Of each.
-        models: How many models each leaves besides its checkpoint; 0 of one that is not kept.
-    """
-    faces = max((size.face_bytes for size in sizes), default=0.0)
-    on_device = None if rates.device_memory is None else rates.device_memory + faces
-    return Need(
-        stage,
-        sum(size.length.steps for size in sizes),
-        "steps",
-        sum(training_seconds(rates, size) for size in sizes),
-        rates.memory + (faces if on_device is None else 0.0),
-        on_device,
-        len(sizes) * (rates.checkpoint + models * rates.model),
-    )
-
-
 def table(needs: Sequence[Need]) -> pd.DataFrame:
     """One row a stage, and their total: times and disk add up, of memory the most is needed.
 
@@ -137,31 +42,18 @@ def table(needs: Sequence[Need]) -> pd.DataFrame:
     """
     total = Need(
         "all",
-        float("nan"),
+        nan,
         "",
         sum(one.seconds or 0.0 for one in needs),
         max(one.memory for one in needs),
-        max(
-            (one.device_memory for one in needs if one.device_memory is not None), default=None
-        ),
+        max(one.device_memory or 0.0 for one in needs) or None,
         sum(one.disk for one in needs),
     )
-    return pd.DataFrame(
-        [
-            {
-                "stage": one.stage,
-                "amount": one.amount,
-                "unit": one.unit,
-                "hours": float("nan") if one.seconds is None else one.seconds / 3600.0,
-                "memory_gib": one.memory / GIB,
-                "device_gib": float("nan")
-                if one.device_memory is None
-                else one.device_memory / GIB,
-                "disk_gib": one.disk / GIB,
-            }
-            for one in [*needs, total]
-        ]
-    )
+    rows = pd.DataFrame([vars(one) for one in (*needs, total)])
+    scales = {"seconds": 3600.0, "memory": GIB, "device_memory": GIB, "disk": GIB}
+    numbers = rows[[*scales]].astype(float) / list(scales.values())
+    numbers.columns = pd.Index(["hours", "memory_gib", "device_gib", "disk_gib"])
+    return pd.concat([rows[["stage", "amount", "unit"]], numbers], axis=1)
 
 
 def shortfalls(
@@ -180,53 +72,55 @@ def shortfalls(
         disk: Free bytes on the disk of the project's data.
         device: The GPU's name.
     """
-    sentences = []
     most = max(needs, key=lambda one: one.memory)
-    if most.memory > memory:
-        sentences.append(
-            f"Memory: {most.stage} needs {most.memory / GIB:.1f} GiB and {memory / GIB:.1f} "
-            "are free; take fewer workers, a smaller micro_batch, or faces_in_memory: blocks."
-        )
-    on_device = [one for one in needs if one.device_memory is not None]
-    if on_device and device_memory is not None:
-        most = max(on_device, key=lambda one: one.device_memory or 0.0)
-        needed = most.device_memory or 0.0
-        if needed > device_memory:
-            sentences.append(
-                f"{device}: {most.stage} needs {needed / GIB:.1f} GiB and "
-                f"{device_memory / GIB:.1f} are free; take a smaller micro_batch, "
-                "gradient checkpointing, or faces_in_memory: blocks."
-            )
-    if (needed := sum(one.disk for one in needs)) > disk:
-        sentences.append(
-            f"Disk: the run needs {needed / GIB:.1f} GiB and {disk / GIB:.1f} are free; make "
-            "room, or lower preprocess.crop.max_size and quality."
-        )
-    return sentences
+    on_device = max(needs, key=lambda one: one.device_memory or 0.0)
+    cases = [
+        (
+            "Memory",
+            most.stage,
+            most.memory,
+            memory,
+            "take fewer workers, a smaller micro_batch, or faces_in_memory: blocks",
+        ),
+        (
+            device,
+            on_device.stage,
+            on_device.device_memory or 0.0,
+            inf if device_memory is None else device_memory,
+            "take a smaller micro_batch, gradient_checkpointing: true, or faces_in_memory: "
+            "blocks",
+        ),
+        (
+            "Disk",
+            "the run",
+            sum(one.disk for one in needs),
+            disk,
+            "make room, or lower preprocess.crop.max_size and quality",
+        ),
+    ]
+    return [
+        f"{what}: {stage} needs {needed / GIB:.1f} GiB and {free / GIB:.1f} are free; {advice}."
+        for what, stage, needed, free, advice in cases
+        if needed > free
+    ]
 
 
 def as_text(rows: pd.DataFrame) -> str:
     """The table for people; n/a where unknown, no column for a GPU that is not used."""
-    columns = {"hours": "hours", "memory_gib": "GiB memory", "device_gib": "GiB GPU"}
-    columns |= {"disk_gib": "GiB disk"}
+    columns = {"memory_gib": "GiB memory", "device_gib": "GiB GPU", "disk_gib": "GiB disk"}
     if rows["device_gib"].isna().all():
         del columns["device_gib"]
-    head = ["stage", "work", *columns.values()]
-    lines = []
+    lines = [["stage", "work", "time", *columns.values()]]
     for row in rows.to_dict("records"):
         work = "" if pd.isna(row["amount"]) else f"{row['amount']:,.0f} {row['unit']}"
-        lines.append([row["stage"], work, *(_number(row[name]) for name in columns)])
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+        time = "n/a" if pd.isna(row["hours"]) else clock(3600.0 * row["hours"])
+        sizes = ["n/a" if pd.isna(row[one]) else f"{row[one]:,.2f}" for one in columns]
+        lines.append([row["stage"], work, time, *sizes])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if place < 2 else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in [head, *lines]
+        )
+        for line in lines
     )
-
-
-def _number(value: float) -> str:
-    if pd.isna(value):
-        return "n/a"
-    return f"{value:.4f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:,.1f}"

@@ -1,6 +1,6 @@
 """Slices of data sets, and what the whole of a set will be."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from action_units.faces.store import FaceStore
-from action_units.media.photographs import Chunk, PhotographSource
 from action_units.rehearsal.estimate import Need
+
+SCRATCH = "action-units-rehearsal"
+"""The name of temporary folders."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +29,9 @@ class SetSlice:
     needs: tuple[Need, ...]
 
 
-@dataclass(frozen=True)
-class SlicedSource:
-    """Some chunks of a source of photographs, for ``crop_photographs``."""
-
-    source: PhotographSource
-    places: frozenset[int]
-
-    def chunks(self) -> Iterator[Chunk]:
-        """The chunks at these places."""
-        for place, chunk in enumerate(self.source.chunks()):
-            if place in self.places:
-                yield chunk
-
-
 def evenly(n: int, total: int) -> list[int]:
     """At most `n` places among `total`, evenly spaced, from the first to the last."""
     return sorted({round(place) for place in np.linspace(0, total - 1, min(n, total))})
-
-
-def thinned(table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """The table with a share of its rows, evenly spaced, where some will not be usable."""
-    n = round(len(table) * share)
-    return table.iloc[evenly(n, len(table))].reset_index(drop=True) if n else table.iloc[:0]
 
 
 def tiled(table: pd.DataFrame, n: int) -> pd.DataFrame:
@@ -64,7 +46,7 @@ def tiled(table: pd.DataFrame, n: int) -> pd.DataFrame:
 
 def without_pixels(table: pd.DataFrame, aus: Sequence[int]) -> FaceStore:
     """A store with a table's people and labels, whose faces are one black pixel."""
-    table = table.assign(sha256=table["image"].astype(str))
+    table = table.assign(sha256=table["image"].astype(str)).reset_index(drop=True)
     return FaceStore(np.zeros((len(table), 1, 1), np.uint8), table, tuple(aus))
 
 

@@ -1,246 +1,179 @@
-"""Rates of a training, measured by a short one of the same network, recipe and machine."""
+"""Rates of training and prediction, measured by the stages' own functions on a slice."""
 
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
 
 from action_units import stages
-from action_units.config import MachineConfig, TrainingConfig
-from action_units.evaluation.postprocessing.thresholds import choose_thresholds
+from action_units.config import MachineConfig, Recipe, TrainingConfig
 from action_units.faces.store import FaceStore
-from action_units.labels.action_units import au_columns
+from action_units.files import temporary_folder
 from action_units.models.model_files import model_bytes
-from action_units.models.torch_files import read_torch_file
 from action_units.models.trained import TrainedModel
-from action_units.rehearsal.estimate import (
-    Need,
-    TrainingRates,
-    TrainingSize,
-    training_need,
-)
+from action_units.rehearsal.estimate import Need
 from action_units.rehearsal.memory import Peak, peak_memory
-from action_units.rehearsal.slices import training_slice
+from action_units.rehearsal.slices import SCRATCH, training_slice
 from action_units.training.data import input_shape
 from action_units.training.device import choose_machine, free_memory
 from action_units.training.length import TrainingLength
-from action_units.training.state import NAME, save_checkpoint
+from action_units.training.state import NAME
 from action_units.training.streaming import WINDOW_BYTES, are_streamed
 from action_units.training.validation import VALIDATION_BATCH
 
-Stage = Literal["pretrain", "finetune", "from_scratch"]
-
-WARM_UP = 1
-"""Epochs that are not measured: the first steps allocate, choose kernels and compile."""
-MEASURED = 3
+EPOCHS = 3
+"""Of a short training; the first is not counted: it allocates, chooses kernels, compiles."""
 MOST_STEPS = 500
 """Of an epoch; more would not make the rate surer."""
 
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """A training that was rehearsed.
+    """What one training was measured to take.
 
     Attributes:
-        stage: Which of the recipe's.
-        rates: What it takes.
+        recipe: How it trains.
+        machine: Where.
         model: The network of the short training.
-        face_bytes: Of a face in the memory of the training.
-        training: As configured.
+        start: Seconds before its first step and after its last.
+        step: Seconds of a step, after warm-up.
+        evaluation: Seconds of the evaluation of a validation face.
+        disk: Bytes of its state and of its result.
+        face: Bytes of a face in its memory.
+        peak: Of memory, without the faces.
     """
 
-    stage: Stage
-    rates: TrainingRates
+    recipe: Recipe
+    machine: MachineConfig
     model: TrainedModel
-    face_bytes: int
-    training: TrainingConfig
+    start: float
+    step: float
+    evaluation: float
+    disk: float
+    face: int
+    peak: Peak
 
-    def size(self, n_training: int, n_validation: int) -> TrainingSize:
-        """Of a training on so many faces, with the bytes of those that are in memory."""
-        machine = choose_machine(self.training.machine)
-        n_bytes = self.face_bytes * (n_training + n_validation)
-        requested = self.training.machine.faces_in_memory
-        if are_streamed(requested, n_bytes, machine.torch_device):
-            n_bytes = min(n_bytes, 2 * WINDOW_BYTES)
-        length = TrainingLength(getattr(self.training.recipe, self.stage), n_training)
-        return TrainingSize(length, n_validation, n_bytes)
+    def need(self, stage: str, sizes: Sequence[tuple[int, int]]) -> Need:
+        """Of trainings one after the other.
 
-    def need(self, title: str, sizes: Sequence[tuple[int, int]], models: int = 1) -> Need:
-        """Of trainings on so many faces, each to learn from and to validate on."""
-        return training_need(title, self.rates, [self.size(*size) for size in sizes], models)
+        Args:
+            stage: What they are called.
+            sizes: How many faces each learns from and validates on.
+        """
+        lengths = [TrainingLength(self.recipe, n_training) for n_training, _ in sizes]
+        steps = sum(length.steps for length in lengths)
+        evaluated = sum(
+            length.evaluations * n_validation
+            for length, (_, n_validation) in zip(lengths, sizes, strict=True)
+        )
+        seconds = len(sizes) * self.start + steps * self.step + evaluated * self.evaluation
+        faces = max(self.face * sum(size) for size in sizes)
+        device = choose_machine(self.machine).torch_device
+        if are_streamed(self.machine.faces_in_memory, faces, device):
+            faces = min(faces, 2 * WINDOW_BYTES)
+        memory, on_device = self.peak.process, self.peak.device
+        if on_device is None:
+            memory += faces
+        else:
+            on_device += faces
+        disk = len(sizes) * self.disk
+        return Need(stage, steps, "steps", seconds, memory, on_device, disk)
 
 
 def rehearse_training(
-    stage: Stage,
     faces: FaceStore,
     size: tuple[int, int],
-    pretrained: TrainedModel | None,
+    pretrained: TrainedModel | None = None,
+    *,
     training: TrainingConfig,
     seconds: float,
-    folder: Path,
+    pretrains: bool = False,
 ) -> Rehearsed:
     """Train for a few steps, by the stage's own function, and take the times of its curve.
 
     Args:
-        stage: Which of the recipe's trainings.
         faces: A slice; it is repeated to fill batches.
         size: How many faces the whole training learns from and validates on.
-        pretrained: The network that fine-tuning starts from.
+        pretrained: The network that fine-tuning starts from; None to start from scratch.
         training: As configured.
         seconds: About how long to measure.
-        folder: A scratch folder of this measurement alone.
+        pretrains: Whether this is pre-training.
 
     Raises:
         ActionUnitsError: As the stage.
     """
-    length = TrainingLength(getattr(training.recipe, stage), size[0])
+    tunes = "from_scratch" if pretrained is None else "finetune"
+    stage = "pretrain" if pretrains else tunes
+    recipe = getattr(training.recipe, stage)
+    length = TrainingLength(recipe, size[0])
     n_validation = min(size[1], VALIDATION_BATCH)
-    short = _Short(stage, faces, length.batch_size, n_validation, pretrained, training, folder)
-    timed = short.train(1, WARM_UP + 1)
-    step = float(timed.trained.iloc[-1])
-    affordable = math.floor(seconds / ((WARM_UP + MEASURED) * step))
-    if affordable >= 2:
+    config = _short(training, stage)
+
+    def train(steps: int, state: Path) -> tuple[TrainedModel, pd.DataFrame, float, Peak]:
+        own, split = training_slice(faces, steps * length.batch_size, n_validation)
+        with peak_memory(choose_machine(config.machine).device) as peak:
+            started = time.perf_counter()
+            if pretrains:
+                model, curve, _ = stages.pretrain(own, state, config)
+            else:
+                model, _, curve, _ = stages.finetune(own, split, pretrained, state, config)
+            took = time.perf_counter() - started
+        trained = steps * length.batch_size / curve["faces_per_second"]
+        return model, curve.assign(trained=trained), took, peak
+
+    with temporary_folder(SCRATCH) as scratch:
+        step = train(1, scratch / "first")[1]["trained"].iloc[-1]
+        affordable = max(2, math.floor(seconds / (EPOCHS * step)))
         steps = min(affordable, length.steps_per_epoch, MOST_STEPS)
-        timed = short.train(steps, WARM_UP + MEASURED)
-    save, n_bytes = _saving(timed.checkpoint, folder)
-    trained, whole = timed.trained.iloc[WARM_UP:], timed.curve["seconds"]
-    evaluated = (whole.iloc[WARM_UP:] - trained).clip(lower=0).mean()
-    rates = TrainingRates(
-        start=max(0.0, timed.seconds - float(whole.sum()) - len(whole) * save),
-        step=float(trained.sum() / (timed.steps * len(trained))),
-        evaluation=float(evaluated / n_validation) if n_validation else 0.0,
-        save=save,
-        checkpoint=n_bytes,
-        model=len(model_bytes(timed.model)),
-        memory=timed.peak.process,
-        device_memory=timed.peak.device,
-    )
+        model, curve, took, peak = train(steps, scratch / "second")
+        checkpoint = next((scratch / "second").rglob(NAME)).stat().st_size
+    later = curve.iloc[1:].mean()
     network = training.recipe.network
-    face = math.prod(input_shape(faces.faces, network.image_size, network.channels))
-    return Rehearsed(stage, rates, timed.model, face, training)
+    return Rehearsed(
+        recipe,
+        training.machine,
+        model,
+        start=max(0.0, took - curve["seconds"].sum()),
+        step=later["trained"] / steps,
+        evaluation=max(0.0, later["seconds"] - later["trained"]) / max(1, n_validation),
+        disk=checkpoint + len(model_bytes(model)),
+        face=math.prod(input_shape(faces.faces, network.image_size, network.channels)),
+        peak=peak,
+    )
+
+
+def _short(training: TrainingConfig, stage: str) -> TrainingConfig:
+    """The configured training, but of few epochs, each evaluated and saved, on one device."""
+    short: dict[str, Any] = {"epochs": EPOCHS, "steps": None, "validate_every": 1}
+    short |= {"patience": None, "unfreeze": ()}
+    options = getattr(training.recipe, stage).model_copy(update=short)
+    recipe = training.recipe.model_copy(update={stage: options, "student": 0.0})
+    machine = training.machine
+    if machine.devices == "torchrun":
+        machine = machine.model_copy(update={"devices": None})
+    update = {"recipe": recipe, "restart": False, "machine": machine}
+    return training.model_copy(update=update)
 
 
 def measure_prediction(
-    model: TrainedModel, faces: FaceStore, machine: MachineConfig, seconds: float
-) -> tuple[float, int]:
-    """Seconds that a stage takes to predict a test face, and bytes of memory.
-
-    Args:
-        model: A fine-tuned network.
-        faces: A slice.
-        machine: Where to compute.
-        seconds: About how long to measure.
-    """
-    device = choose_machine(machine).device
-    n, took, peak_bytes = 64, 0.0, 0
+    model: TrainedModel, faces: FaceStore, machine: MachineConfig, seconds: float, total: int
+) -> Need:
+    """Predict test faces for some seconds, as a stage does; returns the need of `total`."""
+    n, device = 64, choose_machine(machine).device
     for _ in range(2):  # the first is the warm-up
         tested, split = training_slice(faces, n, 0)
+        test = {**split, "test": split["train"]}
         with peak_memory(device) as peak:
             started = time.perf_counter()
-            stages.predict_test_subjects(
-                model, tested, {**split, "test": split["train"]}, machine.device
-            )
-            took = (time.perf_counter() - started) / n
-        peak_bytes = max(peak_bytes, peak.process)
-        n = max(64, min(2000, math.floor(seconds / took)))
-    return took, peak_bytes
-
-
-def fitted_thresholds(
-    predictions: pd.DataFrame, aus: Sequence[int], seed: int
-) -> dict[str, object]:
-    """Thresholds of predictions, as a training fits them."""
-    columns = au_columns(aus)
-    thresholds = choose_thresholds(
-        predictions[columns],
-        predictions[[f"{column}_p" for column in columns]].to_numpy(),
-        subjects=predictions["subject"].to_numpy(),
-        seed=seed,
-    )
-    return thresholds.to_json(aus)
-
-
-@dataclass(frozen=True)
-class _Timed:
-    """A short training: its curve and result, and what it took.
-
-    Attributes:
-        steps: Of each epoch.
-        curve: A row an epoch.
-        model: The network.
-        seconds: Of all of it.
-        peak: Of memory.
-        checkpoint: Its state on disk.
-    """
-
-    steps: int
-    batch_size: int
-    curve: pd.DataFrame
-    model: TrainedModel
-    seconds: float
-    peak: Peak
-    checkpoint: Path
-
-    @property
-    def trained(self) -> "pd.Series[float]":
-        """Seconds that each epoch trained, without its evaluation."""
-        return self.steps * self.batch_size / self.curve["faces_per_second"]
-
-
-@dataclass(frozen=True)
-class _Short:
-    """Short trainings of a stage."""
-
-    stage: Stage
-    faces: FaceStore
-    batch_size: int
-    n_validation: int
-    pretrained: TrainedModel | None
-    training: TrainingConfig
-    folder: Path
-
-    def train(self, steps: int, epochs: int) -> _Timed:
-        """Train epochs of so many steps, each evaluated and saved."""
-        own, split = training_slice(self.faces, steps * self.batch_size, self.n_validation)
-        folder, config = self.folder / str(steps), self._config(epochs)
-        with peak_memory(choose_machine(config.machine).device) as peak:
-            started = time.perf_counter()
-            if self.stage == "pretrain":
-                model, curve, _ = stages.pretrain(own, folder, config)
-            elif self.stage == "finetune":
-                model, _, curve, _ = stages.finetune(
-                    own, split, self.pretrained, folder, config
-                )
-            else:
-                model, _, curve, _ = stages.train_from_scratch(own, split, folder, config)
-            seconds = time.perf_counter() - started
-        checkpoint = next(folder.rglob(NAME))
-        return _Timed(steps, self.batch_size, curve, model, seconds, peak, checkpoint)
-
-    def _config(self, epochs: int) -> TrainingConfig:
-        """The configured training, but short, and evaluated after each epoch."""
-        short: dict[str, Any] = {"epochs": epochs, "steps": None, "validate_every": 1}
-        short |= {"patience": None, "unfreeze": ()}
-        options = getattr(self.training.recipe, self.stage).model_copy(update=short)
-        recipe = self.training.recipe.model_copy(update={self.stage: options, "student": 0.0})
-        machine = self.training.machine
-        if machine.devices == "torchrun":
-            machine = machine.model_copy(update={"devices": None})
-        update = {"recipe": recipe, "restart": False, "machine": machine}
-        return self.training.model_copy(update=update)
-
-
-def _saving(checkpoint: Path, folder: Path) -> tuple[float, int]:
-    """Seconds and bytes of saving a training's state."""
-    state = read_torch_file(checkpoint)["state"]
-    started = time.perf_counter()
-    path = save_checkpoint(folder / "again", {}, state)
-    return time.perf_counter() - started, path.stat().st_size
+            stages.predict_test_subjects(model, tested, test, machine.device)
+            each = (time.perf_counter() - started) / n
+        n = max(64, min(2000, math.floor(seconds / each)))
+    return Need("prediction", total, "faces", each * total, peak.process, peak.device)
 
 
 def free_memories(machine: MachineConfig) -> tuple[float, float | None]:

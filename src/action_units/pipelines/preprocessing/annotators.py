@@ -1,7 +1,7 @@
 """Who annotated a web set's photographs: programs, by their files, or a finished run."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def label_crops(
     annotators: Sequence[Annotator],
     web: WebSetSettings,
     margin: float,
-    photographs: Sequence[str],
+    photographs: Iterable[str],
 ) -> tuple[pd.DataFrame, Quarantine]:
     """Join the labels of one annotator, or of two as one, to the crops.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -76,6 +76,11 @@ class WebPhotographs:
             raw.origin if own is None else raw.path.name,
         )
 
+    def source(self, web: WebSetSettings, withdrawn: pd.DataFrame) -> WithoutPeople:
+        """The photographs, without those of people who have withdrawn."""
+        people = People.named(*withdrawn["person"])
+        return WithoutPeople(open_photographs(self.photographs, web.kind), people)
+
 
 @dataclass(frozen=True)
 class WebLabels:
@@ -83,13 +88,14 @@ class WebLabels:
 
     Attributes:
         genders: The gender, 0 or 1, of each identity in the crops' names.
-        photographs: Their names, where these are known without reading all.
+        photographs: By their names, those that their crops get, where they are known without
+            reading all.
         annotators: One or two, with their labels, but of OpenFace where its program is run,
             or a person is to run it on the crops, and of a finished run.
     """
 
     genders: Mapping[str, int]
-    photographs: tuple[str, ...] = ()
+    photographs: Mapping[str, str] = field(default_factory=dict)
     annotators: tuple[Annotator, ...] = ()
 
 
@@ -124,7 +130,7 @@ def read_web_labels(
             images = check_names(names, one.table, one.path)
             shown = [image for image in images if not people.appear_in(image)]
             web_people(shown, genders, photographs.identities, folder_of)
-    return WebLabels(genders, tuple(names), annotators)
+    return WebLabels(genders, names, annotators)
 
 
 def crop_photographs(
@@ -146,10 +152,9 @@ def crop_photographs(
     Raises:
         LabelError: No photograph gave a crop.
     """
-    photographs = WebPhotographs.of(raw, web).photographs
-    source = open_photographs(photographs, web.kind)
+    photographs = WebPhotographs.of(raw, web)
     result = crop_files(
-        WithoutPeople(source, People.named(*withdrawn["person"])),
+        photographs.source(web, withdrawn),
         folder,
         journal,
         face_settings(preprocess),
@@ -159,7 +164,7 @@ def crop_photographs(
     _log_quarantine(result.quarantine, result.new, total, "photographs")
     if result.table.empty:
         raise LabelError(
-            photographs,
+            photographs.photographs,
             f"not one of {total:,} photographs gave a crop ({result.quarantine.summary()}); "
             "the quarantine table has the reasons.",
         )
@@ -234,12 +239,19 @@ def label_faces(
     table, quarantine = label_crops(
         crops, annotators, web, preprocess.crop.margin, labels.photographs
     )
-    people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
-    table = table.assign(subject=people["subject"], gender=people["gender"])
+    table = name_people(table, labels, photographs)
     table = split_faces(table, web.held_out, seed=seed, **web.sample.model_dump())
     _log_quarantine(quarantine, len(crops), len(crops), "crops")
     provenance = face_settings(preprocess).provenance()
     return CropSet(folder, table, photographs.origin, provenance), quarantine.table()
+
+
+def name_people(
+    crops: pd.DataFrame, labels: WebLabels, photographs: WebPhotographs
+) -> pd.DataFrame:
+    """The crops with ``subject`` and ``gender``; raises as ``web_people``."""
+    people = web_people(crops["image"], labels.genders, photographs.identities, folder_of)
+    return crops.assign(subject=people["subject"], gender=people["gender"])
 
 
 def read_coded_labels(
@@ -296,10 +308,20 @@ def crop_frames(
     for row in lost[lost["lost"] > 0].itertuples():
         logger.warning("%s: no crop of %d of its %d frames", row.subject, row.lost, row.frames)
     _log_quarantine(quarantine, result.new, len(plan.frames), "frames")
+    return coded_crops(raw, frames, folder, coded, settings), quarantine.table(), frames
+
+
+def coded_crops(
+    raw: RawFolder,
+    frames: pd.DataFrame,
+    folder: Path,
+    coded: CodedSetSettings,
+    settings: FaceSettings,
+) -> CropSet:
+    """The crops of the coded frames that have one, by ``reason``."""
     table = frames[frames["reason"] == ""].drop(columns="reason").reset_index(drop=True)
     origin = raw.origin if coded.media is None else Path(coded.media).name
-    crops = CropSet(folder, table, origin, settings.provenance())
-    return crops, quarantine.table(), frames
+    return CropSet(folder, table, origin, settings.provenance())
 
 
 def face_settings(preprocess: PreprocessSettings) -> FaceSettings:

@@ -1,12 +1,10 @@
 """raw data -> crops and label CSVs -> face stores, set by set."""
 
-from collections.abc import Callable
-from functools import partial, update_wrapper
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from action_units.pipelines.namespaces import namespaced
+from action_units.pipelines.namespaces import named, namespaced
 from action_units.pipelines.preprocessing import nodes
 from action_units.pipelines.sample.pipeline import render_set
 from action_units.pipelines.selection import PRETRAINING, cropping_tag
@@ -68,13 +66,13 @@ def _join(shape: Shape) -> Pipeline:
                 name="merge_lost_frames",
             ),
             Node(
-                _named(nodes.gather_faces, shape.coded_sets),
+                named(nodes.gather_faces, shape.coded_sets),
                 ["params:people", *(f"{name}.faces" for name in shape.coded_sets)],
                 "coded_faces",
                 name="gather_coded_faces",
             ),
             Node(
-                _named(nodes.gather_web_faces, shape.web_sets),
+                named(nodes.gather_web_faces, shape.web_sets),
                 [f"{name}.faces" for name in shape.web_sets],
                 "web_faces",
                 name="gather_web_faces",
@@ -148,7 +146,7 @@ def _crop_coded_set(name: str) -> list[Node]:
     return [
         _making("crop_folder", "cropping", after="raw"),
         Node(
-            _named(nodes.read_coded_labels, name),
+            named(nodes.read_coded_labels, name),
             ["raw", "withdrawn", settings, "params:preprocess"],
             "labels",
             name="read_labels",
@@ -185,13 +183,8 @@ def _pack(kind: str) -> list[Node]:
 
 def _making(*folders: str, after: str | None = None) -> Node:
     """Makes folders that other nodes of the stage work in, so that they are its own."""
-    make = _named(_one_each, len(folders))
+    make = named(_one_each, len(folders))
     return Node(make, after, list(folders), name=f"make_{folders[0]}")
-
-
-def _named(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    """A function with its first arguments given, and the name that Kedro-Viz shows."""
-    return update_wrapper(partial(function, *arguments), function)
 
 
 def _one_each(n: int, *_: Any) -> list[bool]:

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,7 @@ from action_units.faces.store import FaceStore
 from action_units.faces.workers import Workers
 from action_units.files import temporary_folder
 from action_units.labels.action_units import PRETRAIN_AUS, au_columns, aus_of_columns
-from action_units.labels.identities import web_people
 from action_units.labels.sampling import split_faces
-from action_units.media.photograph_names import folder_of
-from action_units.media.sources import open_photographs
 from action_units.pipelines.preprocessing import nodes
 from action_units.pipelines.preprocessing.annotators import label_crops
 from action_units.rehearsal.cropping import (
@@ -36,26 +32,25 @@ from action_units.rehearsal.cropping import (
 )
 from action_units.rehearsal.estimate import Need
 from action_units.rehearsal.memory import peak_memory
-from action_units.rehearsal.slices import SetSlice, evenly, thinned, tiled, without_pixels
-from action_units.withdrawal import People, WithoutPeople
+from action_units.rehearsal.slices import SCRATCH, SetSlice, evenly, tiled, without_pixels
+from action_units.withdrawal import People
 
-_SCRATCH = "action-units-rehearsal"
 _PACKED = 4000  # crops, at most
 
 
 def rehearse_web_set(
     name: str,
     raw: RawFolder,
-    openface_folder: Path,
-    models: Path,
     withdrawn: pd.DataFrame,
     web: WebSetSettings,
     preprocess: PreprocessSettings,
     face_size: int,
     workers: int | None,
     cluster: ClusterSettings,
-    seed: int,
     rehearsal: RehearsalSettings,
+    openface_folder: Path,
+    models: Path,
+    seed: int,
 ) -> SetSlice:
     """Read all labels of a web set, and crop, label and pack some photographs.
 
@@ -68,38 +63,40 @@ def rehearse_web_set(
     labels = nodes.read_web_labels(raw, openface_folder, models, withdrawn, web, preprocess)
     reading = time.perf_counter() - started
     photographs = nodes.WebPhotographs.of(raw, web)
-    people = People.named(*withdrawn["person"])
-    source = WithoutPeople(open_photographs(photographs.photographs, web.kind), people)
+    source = photographs.source(web, withdrawn)
     faces = nodes.face_settings(preprocess)
-    with temporary_folder(_SCRATCH) as scratch:
+    with temporary_folder(SCRATCH) as scratch:
         cropped = measure_photographs(
             name, source, faces, Workers(workers, cluster), rehearsal.seconds, scratch
         )
-        table = cropped.result.table
-        if table.empty:
-            raise LabelError(
-                photographs.photographs,
-                f"not one of {cropped.n:,} photographs that were tried gave a crop "
-                f"({cropped.result.quarantine.summary()}).",
-            )
-        n_crops = len(table)
-        known = all(one.table is not None for one in labels.annotators)
-        if known:
-            table, _ = label_crops(
-                table, labels.annotators, web, preprocess.crop.margin, labels.photographs
-            )
+        _check_crops(cropped, photographs.photographs)
+        needs = [Need(f"{name}: reading labels", cropped.need.amount, "photographs", reading)]
+        needs.append(cropped.need)
+        crops = cropped.result.table
+        if all(one.table is not None for one in labels.annotators):
+            margin = preprocess.crop.margin
+            table, _ = label_crops(crops, labels.annotators, web, margin, labels.photographs)
         else:
-            table = _with_made_up_labels(table)
-        table = _with_people(table, labels, photographs)
-        whole = _whole_web_set(table, cropped, labels, photographs, web, preprocess, people)
+            made_up = np.arange(len(crops), dtype=np.int8) % 2
+            table = crops.assign(**dict.fromkeys(au_columns(PRETRAIN_AUS), made_up))
+            n_faces = cropped.need.amount * len(crops) / cropped.n
+            title = f"{name}: labels by {web.annotations.program}"
+            needs.append(Need(title, n_faces, "faces", None))
+        table = whole = nodes.name_people(table, labels, photographs)
+        share = len(table) / cropped.n  # which get a crop and labels
+        if not cropped.is_whole and labels.photographs:
+            shown = source.people.appear_in
+            images = [image for image in labels.photographs.values() if not shown(image)]
+            whole = nodes.name_people(pd.DataFrame({"image": images}), labels, photographs)
+            whole = whole.sample(frac=share, random_state=seed)
+            whole = whole.assign(
+                **dict.fromkeys(au_columns(aus_of_columns(table.columns)), np.int8(0))
+            )
+        elif not cropped.is_whole:
+            whole = tiled(table, round(share * cropped.need.amount))
         whole = split_faces(whole, web.held_out, seed=seed, **web.sample.model_dump())
-        crops = CropSet(cropped.folder, table, photographs.origin, faces.provenance())
-        store, packing = _pack(name, crops, len(whole), face_size, preprocess, workers)
-    needs = [Need(f"{name}: reading labels", cropped.total, "photographs", reading)]
-    needs.append(cropped.need)
-    if not known:
-        missing = f"{name}: labels by {web.annotations.program}"
-        needs.append(Need(missing, cropped.total * n_crops / cropped.n, "faces", None))
+        own = CropSet(cropped.folder, table, photographs.origin, faces.provenance())
+        store, packing = _pack(name, own, len(whole), face_size, preprocess, workers)
     return SetSlice(store, without_pixels(whole, store.aus), (*needs, packing))
 
 
@@ -123,7 +120,7 @@ def rehearse_coded_set(
     plan = nodes.read_coded_labels(name, raw, withdrawn, coded, preprocess)
     reading = time.perf_counter() - started
     faces = nodes.face_settings(preprocess)
-    with temporary_folder(_SCRATCH) as scratch:
+    with temporary_folder(SCRATCH) as scratch:
         cropped = measure_recordings(
             name,
             plan.recordings,
@@ -132,32 +129,23 @@ def rehearse_coded_set(
             rehearsal.seconds,
             scratch,
         )
-        if cropped.result.table.empty:
-            raise LabelError(
-                plan.source,
-                f"not one of {cropped.n:,} frames that were tried gave a crop "
-                f"({cropped.result.quarantine.summary()}).",
-            )
+        _check_crops(cropped, plan.source)
+        tried = whole = plan.frames
+        if not cropped.is_whole:
+            has_crop = tried["image"].isin(cropped.result.table["image"])
+            tried = tried[has_crop].reset_index(drop=True)
+        joined = join_crops(tried, cropped.result, plan.excluded)
+        crops = nodes.coded_crops(raw, joined, cropped.folder, coded, faces)
         if cropped.is_whole:
-            whole = join_crops(plan.frames, cropped.result, plan.excluded)
-            table = whole = whole[whole["reason"] == ""].drop(columns="reason")
+            whole = crops.table
         else:
-            usable = ~plan.frames["image"].isin(plan.excluded["image"])
+            usable = whole[~whole["image"].isin(plan.excluded["image"])]
             share = len(cropped.result.table) / cropped.n
-            whole = thinned(plan.frames[usable].reset_index(drop=True), share)
-            crop_columns = [
-                "image",
-                *cropped.result.table.columns.difference(plan.frames.columns),
-            ]
-            table = plan.frames.merge(cropped.result.table[crop_columns], on="image")
-        origin = raw.origin if coded.media is None else Path(coded.media).name
-        crops = CropSet(cropped.folder, table, origin, faces.provenance())
+            whole = usable.sample(frac=share, random_state=0).sort_index()
         store, packing = _pack(name, crops, len(whole), face_size, preprocess, workers)
     reading_need = Need(f"{name}: reading labels", len(plan.frames), "frames", reading)
-    whole = whole.assign(origin=origin)
-    return SetSlice(
-        store, without_pixels(whole, store.aus), (reading_need, cropped.need, packing)
-    )
+    faces_of_all = without_pixels(whole.assign(origin=crops.origin), store.aus)
+    return SetSlice(store, faces_of_all, (reading_need, cropped.need, packing))
 
 
 def rehearse_crops(
@@ -171,11 +159,19 @@ def rehearse_crops(
     """Pack some crops of a set that starts from crops; raises as packing."""
     names = People.named(*withdrawn["person"]).names
     table = crops.table[~crops.table["subject"].isin(names)].reset_index(drop=True)
-    store, packing = _pack(
-        name, replace(crops, table=table), len(table), face_size, preprocess, workers
-    )
-    whole = without_pixels(table.assign(origin=crops.origin), aus_of_columns(table.columns))
+    crops = replace(crops, table=table)
+    store, packing = _pack(name, crops, len(table), face_size, preprocess, workers)
+    whole = without_pixels(table.assign(origin=crops.origin), store.aus)
     return SetSlice(store, whole, (packing,))
+
+
+def _check_crops(cropped: Cropped, source: Path | str) -> None:
+    if cropped.result.table.empty:
+        raise LabelError(
+            source,
+            f"not one of {cropped.n:,} {cropped.need.unit} that were tried gave a crop "
+            f"({cropped.result.quarantine.summary()}).",
+        )
 
 
 def _pack(
@@ -188,71 +184,20 @@ def _pack(
 ) -> tuple[FaceStore, Need]:
     """Pack and save some crops."""
     table = crops.table.iloc[evenly(_PACKED, len(crops.table))].reset_index(drop=True)
-    nobody = pd.DataFrame({"person": []})
-    with temporary_folder(_SCRATCH) as scratch, peak_memory() as peak:
+    some, nobody = replace(crops, table=table), pd.DataFrame({"person": []})
+    with temporary_folder(SCRATCH) as scratch, peak_memory() as peak:
+        before = scratch / f"{name} (slice)"
         started = time.perf_counter()
-        store, _ = nodes.pack(
-            replace(crops, table=table),
-            scratch / f"{name} (slice)",
-            nobody,
-            face_size,
-            preprocess,
-            workers,
-        )
+        store, _ = nodes.pack(some, before, nobody, face_size, preprocess, workers)
         store.save(scratch / "store")
-        seconds = (time.perf_counter() - started) / len(store)
+        times = total / len(store)
+        seconds = times * (time.perf_counter() - started)
         n_bytes = sum(path.stat().st_size for path in (scratch / "store").iterdir())
-    each = store.faces[0].nbytes
     # The faces lie in memory, or in a file of their own, until they are saved.
-    memory = peak.process + each * (total - len(store))
-    need = Need(
-        f"{name}: packing",
-        total,
-        "crops",
-        seconds * total,
-        memory,
-        disk=n_bytes / len(store) * total,
+    memory = peak.process + store.faces[0].nbytes * (total - len(store))
+    title = f"{name}: packing"
+    # Sets are joined without faces that are there twice; a slice may have them.
+    own = store.table.assign(sha256=store.table["image"].astype(str))
+    return replace(store, table=own), Need(
+        title, total, "crops", seconds, memory, disk=times * n_bytes
     )
-    return store, need
-
-
-def _with_made_up_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Labels that are still to be made, in their place for the time being."""
-    n = len(table)
-    labels = {
-        column: np.fromiter(islice(cycle([0, 1]), n), np.int8)
-        for column in au_columns(PRETRAIN_AUS)
-    }
-    return table.assign(**labels)
-
-
-def _with_people(
-    table: pd.DataFrame, labels: nodes.WebLabels, photographs: nodes.WebPhotographs
-) -> pd.DataFrame:
-    people = web_people(table["image"], labels.genders, photographs.identities, folder_of)
-    return table.assign(subject=people["subject"], gender=people["gender"])
-
-
-def _whole_web_set(
-    table: pd.DataFrame,
-    cropped: Cropped,
-    labels: nodes.WebLabels,
-    photographs: nodes.WebPhotographs,
-    web: WebSetSettings,
-    preprocess: PreprocessSettings,
-    withdrawn: People,
-) -> pd.DataFrame:
-    """The labelled crops that a set will have: the slice, or more of its kind."""
-    if cropped.is_whole:
-        return table.reset_index(drop=True)
-    if not labels.photographs:
-        return tiled(table, round(cropped.total * len(table) / cropped.n))
-    source = open_photographs(photographs.photographs, web.kind)
-    images = [
-        stem + preprocess.crop.suffix
-        for _, stem in source.named() or ()
-        if not withdrawn.appear_in(stem + preprocess.crop.suffix)
-    ]
-    people = web_people(images, labels.genders, photographs.identities, folder_of)
-    columns = dict.fromkeys(au_columns(aus_of_columns(table.columns)), np.int8(0))
-    return thinned(people.assign(**columns), len(table) / cropped.n)
