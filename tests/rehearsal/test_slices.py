@@ -33,4 +33,7 @@ def test_a_short_training_has_as_many_faces_as_its_batches_need():
     assert np.isin(store.subjects, split["validation"]).sum() == 10
     assert (store.table["split"] == "test").sum() == 10
     assert not set(split["train"]) & set(split["validation"])
-    assert store.faces[5, 0, 0] == store.faces[0, 0, 0] == 0  # repeated
+    pixels = store.faces[:, 0, 0].tolist()
+    assert sorted(pixels[:5]) == [0, 1, 2, 3, 4]
+    assert pixels[:5] != [0, 1, 2, 3, 4]  # shuffled, as sets follow each other
+    assert pixels[5:] == (14 * pixels[:5])[:69]  # and repeated

@@ -65,7 +65,8 @@ def training_slice(
         The faces, with the columns ``split`` and ``subject``; and who trains and validates.
     """
     n = n_training + n_validation
-    rows = np.arange(n) % len(faces)
+    # Shuffled, so that both parts have faces of all sets, with the labels of each.
+    rows = np.resize(np.random.default_rng(0).permutation(len(faces)), n)
     number = np.arange(n)
     part = np.where(number < n_training, "train", "validation")
     table = faces.table.iloc[rows].reset_index(drop=True)

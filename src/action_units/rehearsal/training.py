@@ -126,12 +126,14 @@ def rehearse_training(
         trained = steps * length.batch_size / curve["faces_per_second"]
         return model, curve.assign(trained=trained), took, peak
 
-    with temporary_folder(SCRATCH) as scratch:
-        step = train(1, scratch / "first")[1]["trained"].iloc[-1]
-        affordable = max(2, math.floor(seconds / (EPOCHS * step)))
-        steps = min(affordable, length.steps_per_epoch, MOST_STEPS)
-        model, curve, took, peak = train(steps, scratch / "second")
-        checkpoint = next((scratch / "second").rglob(NAME)).stat().st_size
+    with temporary_folder(SCRATCH) as state:
+        steps = 1
+        model, curve, took, peak = train(steps, state / "first")
+        affordable = math.floor(seconds / (EPOCHS * curve["trained"].iloc[-1]))
+        if (more := min(affordable, length.steps_per_epoch, MOST_STEPS)) > 1:
+            steps = more
+            model, curve, took, peak = train(steps, state / "second")
+        checkpoint = next(state.rglob(NAME)).stat().st_size
     later = curve.iloc[1:].mean()
     network = training.recipe.network
     return Rehearsed(
