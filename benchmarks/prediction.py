@@ -64,11 +64,12 @@ def model_of(architecture: str) -> TrainedModel:
     return TrainedModel(network, spec, DISFA_AUS, {"flip_average": True})
 
 
-def classifier_of(model: TrainedModel) -> Classifier:
+def classifier_of(model: TrainedModel, device: str = "cpu") -> Classifier:
     n = len(model.aus)
     treatment = Postprocessing(FittedThresholds((0.5,) * n, (False,) * n, (0.5,) * n))
-    member = FoldPredictor("one", Predictor(model, "cpu", flip=True), treatment)
-    return Classifier([member], FaceInput(), model.spec.architecture, "benchmark")
+    member = FoldPredictor("one", Predictor(model, device, flip=True), treatment)
+    faces = FaceInput(size=model.spec.image_size, colour=model.colour)
+    return Classifier([member], faces, model.spec.architecture, "benchmark")
 
 
 @contextmanager

@@ -2,27 +2,44 @@
 
 import pytest
 import torch
-from benchmarks.gpu import Graphed, Steps, Workload, main
+from benchmarks.gpu import LOOKS, each_look
+from benchmarks.gpu_steps import Graphed, Steps
+from benchmarks.gpu_workloads import Setup, Workload, large, papers
 
 from action_units.config import NetworkSpec
 
+SETUP = Setup()
+
 
 @pytest.mark.slow
-def test_all_its_looks_go_through(capsys):
-    main(["--smoke"])
+@pytest.mark.parametrize(
+    # torch's compiler takes minutes; test_compilation.py has it.
+    "name",
+    [name for name in LOOKS if not name.startswith("compiled")],
+)
+def test_each_look_goes_through(name, capsys):
+    LOOKS[name](SETUP)
     printed = capsys.readouterr().out
-    looks = ("epochs", "data", "launches", "syncs", "trace")
-    assert [line.split(":")[0] for line in printed.splitlines() if line[0] != " "] == [
-        "smoke",
-        *looks,
-    ]
+    first, *lines = printed.splitlines()
+    assert first.startswith(f"{name}:")
+    assert lines
+    assert "failed" not in printed
 
 
-def test_steps_on_fixed_buffers_are_the_loops_own():
+@pytest.mark.slow
+def test_a_look_that_fails_or_hangs_leaves_the_others_their_turn(capfd):
+    each_look(["unknown", "syncs"], SETUP, limit=300)
+    printed = capfd.readouterr().out
+    assert "unknown failed, exit code 1" in printed
+    assert "syncs done" in printed
+    each_look(["syncs"], SETUP, limit=0.01)
+    assert "syncs stopped, it took too long" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("make", [papers, lambda setup: large(setup, 64)])
+def test_steps_on_fixed_buffers_are_the_loops_own(make):
     """Without a GPU: the buffers, the seeds and the gradients around a recorded step."""
-    workload = Workload(
-        "cpu", NetworkSpec(architecture="vgg13", width=0.125, image_size=16), 64
-    )
+    workload = make(SETUP)
     eager, graphed = Steps(workload, 16, "fp32"), Graphed(workload, 16, "fp32")
     for _ in range(5):
         eager.whole()
@@ -40,7 +57,12 @@ def test_the_papers_network_needs_what_its_multiplications_say():
     sides = [64, 64, 32, 32, 16, 16, 16, 8, 8, 8]
     convolutions = [9 * a * b * side**2 for (a, b), side in zip(layers, sides, strict=True)]
     connected = [256 * 16 * 1024, 1024 * 1024, 1024 * 18]
-    # The first layer needs no gradient of the picture.
-    operations = 2 * (3 * sum(convolutions + connected) - convolutions[0])
+    operations = 2 * 3 * sum(convolutions + connected)
     found = Workload("cpu", NetworkSpec(architecture="vgg13"), 1).gigaflops()
     assert abs(found - operations / 1e9) < 1e-6
+
+
+def test_a_depthwise_convolution_counts_once_for_each_channel():
+    """ConvNeXt V2 of the size tiny: 4.47 G multiplications at 224 pixels (Woo et al. 2023)."""
+    spec = NetworkSpec(architecture="convnextv2_tiny", channels=3, image_size=224)
+    assert abs(Workload("cpu", spec, 1).gigaflops() / 6 - 4.47) < 0.03
