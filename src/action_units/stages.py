@@ -126,7 +126,8 @@ def finetune(
 
     Raises:
         ConfigurationError: The faces were packed with another ``face_size``, the pre-trained
-            network is another than the recipe's, or there is nothing to relabel.
+            network is another than the recipe's or had grey faces where these are in colour,
+            or the other way round, or there is nothing to relabel.
     """
     part = training.recipe.student
     if part and pretrained is not None:
@@ -168,10 +169,13 @@ def relabelled(
         float32 (N, A); negative where an AU that the teacher does not know has no label.
 
     Raises:
-        ConfigurationError: The teacher was trained or chosen on a test subject of the fold.
+        ConfigurationError: The teacher was trained or chosen on a test subject of the fold, or
+            on faces in colour where these are grey, or the other way round.
     """
     from action_units.training.inference import predict
+    from action_units.training.same_faces import check_colour
 
+    check_colour(teacher, web)
     check_not_trained_on_test(teacher.provenance, split["test"])
     labels = web.labels.astype(np.float32)
     learned = np.flatnonzero((web.table["split"] != "test").to_numpy())
@@ -212,6 +216,7 @@ def _train(
     from action_units.training.data import intensities_of
     from action_units.training.inference import predict
     from action_units.training.job import TrainingJob
+    from action_units.training.same_faces import check_colour
     from action_units.training.train import train
 
     check_face_size(faces.faces.shape[1], training)
@@ -222,6 +227,8 @@ def _train(
             f"recipe {training.name!r} needs another network than the pre-trained "
             f"one; train both in a run of its own, such as {own_run}."
         )
+    if pretrained is not None:
+        check_colour(pretrained, faces)
     # Test subjects are excluded here.
     known = faces.select(np.isin(faces.subjects, split["train"] + split["validation"]))
     validation = np.isin(known.subjects, split["validation"])
@@ -297,18 +304,12 @@ def predict_test_subjects(
         One row a frame, as ``predictions_of`` gives it.
 
     Raises:
-        ConfigurationError: The network was trained in colour and these faces are grey, or the
-            other way round.
+        ConfigurationError: The network was trained on faces that were made otherwise.
     """
     from action_units.training.inference import predict
+    from action_units.training.same_faces import check_same_faces
 
-    if faces.colour != model.colour:
-        kinds = {True: "in colour", False: "grey"}
-        raise ConfigurationError(
-            f"the network was trained on faces that were {kinds[model.colour]}, and these are "
-            f"{kinds[faces.colour]}; set preprocess.crop.colour as it was and run "
-            f"{command('preprocess')}, or train again."
-        )
+    check_same_faces(model, faces)
     tested = faces.select(np.isin(faces.subjects, split["test"]))
     # As the thresholds were fitted: a threshold holds for one way of asking.
     flip = bool(model.provenance["flip_average"])

@@ -132,10 +132,13 @@ def extract_features(
             made of the same weights, faces and subjects.
 
     Raises:
-        ConfigurationError: A feature is beyond the range of float16.
+        ConfigurationError: A feature is beyond the range of float16, or the network was trained
+            on faces that were made otherwise.
     """
     from action_units.models.model_files import model_bytes
+    from action_units.training.same_faces import check_same_faces
 
+    check_same_faces(model, faces)
     weights = sha256(model_bytes(model)).hexdigest()
     part_of = {who: part for part in PARTS for who in split[part]}
     rows = pd.util.hash_pandas_object(faces.table, index=False).to_numpy()

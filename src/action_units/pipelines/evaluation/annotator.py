@@ -42,12 +42,17 @@ def predict_held_out(
 
     Returns:
         One row a face, as ``predictions_of`` gives it; none without faces.
+
+    Raises:
+        ConfigurationError: The network was trained on faces that were made otherwise.
     """
     from action_units.training.inference import predict
+    from action_units.training.same_faces import check_same_faces
 
     if faces is None:
         logger.warning("The web faces are not here, so the annotator's errors stay unknown")
         return pd.DataFrame()
+    check_same_faces(model, faces)
     trained = (faces.table["split"] != "test").to_numpy()
     # By person: tables of a user's own may divide one person's photographs.
     held_out = faces.select(~np.isin(faces.subjects, faces.subjects[trained]))
@@ -79,9 +84,15 @@ def predict_coded(
     Returns:
         Probabilities of all coded faces, (N, A); (0, A) where there are no web faces, without
         which nothing can be estimated.
+
+    Raises:
+        ConfigurationError: The network was trained in colour and these faces are grey, or the
+            other way round.
     """
     from action_units.training.inference import predict
+    from action_units.training.same_faces import check_colour
 
+    check_colour(model, faces)
     if held_out.empty:
         return np.empty((0, len(model.aus)), np.float32)
     return predict(

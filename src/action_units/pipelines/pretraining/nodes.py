@@ -36,12 +36,17 @@ def audit_labels(
         One HTML document, and what it lists: a row a label with ``au, label, probability,
         doubted, image, identity``, and where the data have them ``set`` (of several),
         ``annotator``, and the annotator's ``intensity`` and ``annotator_probability``.
+
+    Raises:
+        ConfigurationError: The network was trained on faces that were made otherwise.
     """
     from action_units.evaluation.audit import audit as audited
     from action_units.evaluation.report.audit import render_audit
     from action_units.training.data import intensities_of, probabilities_of
     from action_units.training.inference import predict
+    from action_units.training.same_faces import check_same_faces
 
+    check_same_faces(model, faces)
     # By person: tables of a user's own may divide one person's photographs.
     trained = (faces.table["split"] != "test").to_numpy()
     new = ~np.isin(faces.subjects, faces.subjects[trained])
