@@ -26,6 +26,8 @@ called again.
 
 import argparse
 import multiprocessing
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -61,7 +63,10 @@ LOOKS: dict[str, Callable[[Setup], None]] = {
 
 
 def look(name: str, setup: Setup) -> None:
-    LOOKS[name](setup)
+    # A look that was stopped while it compiled leaves half a file in the compiler's cache.
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        LOOKS[name](setup)
 
 
 def each_look(names: list[str], setup: Setup, limit: float) -> None:

@@ -60,7 +60,8 @@ one of PyTorch's own CPU index is needed. Nothing is downloaded at run time; wei
         unfreeze: [0, 1, 2]
 
 A file of weights is `.safetensors`, or of `torch.save` and then read with `weights_only`. Its SHA-256
-goes into the model's provenance, and a run whose file has changed is not resumed.
+goes into the provenance of the models that start from it and into the card of an exported run, as their licence binds the
+new weights too; a run whose file has changed is not resumed.
 
 ## Recipe `large`
 

@@ -261,7 +261,7 @@ def _train(
             "fold": split["fold"],
             "subjects": {part: split[part] for part in ("train", "validation", "test")},
             **({"not_scored": not_scored} if not_scored else {}),
-            **_labels_of(pretrained),
+            **_origin_of(pretrained),
         },
     )
     result = train(job, restart=training.restart)
@@ -393,7 +393,9 @@ def _not_scored(faces: FaceStore, training: npt.NDArray[np.bool_]) -> dict[str, 
     }
 
 
-def _labels_of(pretrained: TrainedModel | None) -> dict[str, Any]:
-    """Who labelled the faces of pre-training, where that is not OpenFace alone."""
+def _origin_of(pretrained: TrainedModel | None) -> dict[str, Any]:
+    """Who labelled the faces of pre-training, where that is not OpenFace alone, and which file
+    of others' weights it started from, if any."""
     known = {} if pretrained is None else pretrained.provenance
-    return {name: known[name] for name in ("annotators", "student") if name in known}
+    names = ("annotators", "student", "backbone_weights")
+    return {name: known[name] for name in names if name in known}

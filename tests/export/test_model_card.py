@@ -214,6 +214,26 @@ def test_whoever_wrote_the_labels_of_pre_training_is_named(made):
     assert "OpenFace" not in card
 
 
+def test_weights_that_others_trained_are_named_with_their_licence(made):
+    summary, members, card = made
+    assert "CC BY-NC" not in card
+    about = {"file": "convnextv2_tiny.safetensors", "sha256": "ab" * 32}
+    started = {
+        fold: replace(
+            one,
+            model=replace(
+                one.model, provenance={**one.model.provenance, "backbone_weights": about}
+            ),
+        )
+        for fold, one in members.items()
+    }
+    card = render_card(summary, started, "x", 1.0, True)
+    assert front_matter(card)["license"] == "other"
+    assert "so are these weights" not in card
+    assert f"* **`convnextv2_tiny.safetensors`** (SHA-256 `{'ab' * 32}`) holds weights" in card
+    assert "| from the weights in `convnextv2_tiny.safetensors`, pre-trained on" in card
+
+
 def test_several_sets_have_a_row_each(made):
     summary, members, card = made
     assert "Each set alone" not in card

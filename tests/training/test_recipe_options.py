@@ -122,6 +122,8 @@ def test_a_backbone_starts_from_a_file_whose_hash_is_kept(tmp_path):
     result = quick(recipe, checkpoint_folder=tmp_path / "checkpoints")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert result.model.provenance["training"]["backbone_sha256"] == digest
+    about = {"file": "weights.safetensors", "sha256": digest}
+    assert result.model.provenance["backbone_weights"] == about
     ours = dict(result.model.network.backbone.named_parameters())
     for name, value in source.backbone.named_parameters():
         assert torch.allclose(ours[name], value, atol=1e-6)

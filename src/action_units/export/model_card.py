@@ -57,12 +57,13 @@ def render_card(
         web_rendered: Whether pre-training saw rendered faces; None where it is unknown.
     """
     first = next(iter(models.values()))
+    started_from = first.model.provenance.get("backbone_weights")
     tables = metric_tables(summary)
     return _tidy(
         _templates()
         .get_template("model_card.md.j2")
         .render(
-            front_matter=front_matter(summary, name, web_rendered),
+            front_matter=front_matter(summary, name, web_rendered, started_from is not None),
             name=name,
             web_rendered=web_rendered,
             draws=bootstrap.RESAMPLES,
@@ -75,6 +76,7 @@ def render_card(
             parameters=sum(p.numel() for p in first.model.network.parameters()),
             flip=first.flip,
             faces=first.model.provenance.get("faces"),
+            started_from=started_from,
             annotators=first.model.provenance.get("annotators", ["OpenFace 2.0"]),
             rows=au_rows(summary),
             scored=scored(summary),
@@ -108,8 +110,13 @@ def render_card(
     )
 
 
-def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> str:
-    """The fields that Hugging Face reads, as YAML, without undefined scores."""
+def front_matter(
+    summary: RunSummary, name: str, web_rendered: bool | None, others_weights: bool = False
+) -> str:
+    """The fields that Hugging Face reads, as YAML, without undefined scores.
+
+    Arguments as of ``render_card``; `others_weights` is whether networks started from some.
+    """
     rendered = summary.rendered
     named = " and ".join(_set_names(summary))
     data = (
@@ -130,8 +137,11 @@ def front_matter(summary: RunSummary, name: str, web_rendered: bool | None) -> s
                 metrics.append({"type": kind, "name": text, "value": round(value, 4)})
     licence: dict[str, Any] = (
         {"license": "mit"}
-        if rendered and web_rendered
-        else {"license": "other", "license_name": "as-the-training-data-allow"}
+        if rendered and web_rendered and not others_weights
+        else {"license": "other", "license_name": "as-the-training-data-and-first-weights-allow"
+            if others_weights
+            else "as-the-training-data-allow",
+        }
     )
     web = "rendered-web-sample" if web_rendered else "web-photographs"
     content = {

@@ -268,6 +268,12 @@ class TrainingContext:
         provenance = {**self.identity["provenance"], "training": training}
         if self.data.faces.ndim == 4:
             provenance["colour"] = True
+        if self.backbone_weights is not None:
+            weights = self.backbone_weights
+            provenance["backbone_weights"] = {
+                "file": weights.path.name,
+                "sha256": weights.sha256,
+            }
         model = TrainedModel(network.eval(), self.network_spec, self.data.aus, provenance)
         curve = pd.DataFrame(state.curve, columns=list(CURVE_COLUMNS))
         return TrainingResult(model, curve, state.best_epoch)
