@@ -394,8 +394,7 @@ def _not_scored(faces: FaceStore, training: npt.NDArray[np.bool_]) -> dict[str, 
 
 
 def _origin_of(pretrained: TrainedModel | None) -> dict[str, Any]:
-    """Who labelled the faces of pre-training, where that is not OpenFace alone, and which file
-    of others' weights it started from, if any."""
+    """Whose labels pre-training had, if not OpenFace's alone, and whose weights it took."""
     known = {} if pretrained is None else pretrained.provenance
     names = ("annotators", "student", "backbone_weights")
     return {name: known[name] for name in names if name in known}

@@ -138,7 +138,9 @@ def front_matter(
     licence: dict[str, Any] = (
         {"license": "mit"}
         if rendered and web_rendered and not others_weights
-        else {"license": "other", "license_name": "as-the-training-data-and-first-weights-allow"
+        else {
+            "license": "other",
+            "license_name": "as-the-training-data-and-first-weights-allow"
             if others_weights
             else "as-the-training-data-allow",
         }
