@@ -44,6 +44,7 @@ def peak_memory(device: str = "cpu") -> Iterator[Peak]:
     yield peak
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024
+    # Without /proc; the system's own figure may be of the program that started this one.
     peak.process = _high_water("self") or largest * unit
     for task in _PROC.glob("self/task/*/children"):
         with suppress(OSError):

@@ -72,12 +72,9 @@ def rehearse_evaluation(
         for figure in run_nodes.draw_figures(folds, summary, faces).values():
             figure.savefig(io.BytesIO(), dpi=144)
         drawing = time.perf_counter() - started
-    tables = [fold.predictions["finetuned"] for fold in folds.values()]
-    times = n_test / sum(map(len, tables))
+    times = n_test / sum(len(fold.predictions["finetuned"]) for fold in folds.values())
     seconds = times * evaluating + 2 * drawing  # once more for the page
-    n_bytes = sum(table.memory_usage(index=False, deep=False).sum() for table in tables)
-    disk = networks * times * n_bytes
-    return Need("evaluation and report", n_test, "frames", seconds, peak.process, disk=disk)
+    return Need("evaluation and report", n_test, "frames", seconds, peak.process)
 
 
 @contextmanager

@@ -130,20 +130,17 @@ def rehearse_coded_set(
             scratch,
         )
         _check_crops(cropped, plan.source)
-        tried = whole = plan.frames
-        if not cropped.is_whole:
-            has_crop = tried["image"].isin(cropped.result.table["image"])
-            tried = tried[has_crop].reset_index(drop=True)
-        joined = join_crops(tried, cropped.result, plan.excluded)
+        frames, result = plan.frames, cropped.result
+        tried = frames[frames["image"].isin(result.table["image"])].reset_index(drop=True)
+        joined = join_crops(tried, result, plan.excluded)
         crops = nodes.coded_crops(raw, joined, cropped.folder, coded, faces)
-        if cropped.is_whole:
-            whole = crops.table
-        else:
-            usable = whole[~whole["image"].isin(plan.excluded["image"])]
-            share = len(cropped.result.table) / cropped.n
+        whole = crops.table
+        if not cropped.is_whole:
+            usable = frames[~frames["image"].isin(plan.excluded["image"])]
+            share = len(result.table) / cropped.n
             whole = usable.sample(frac=share, random_state=0).sort_index()
         store, packing = _pack(name, crops, len(whole), face_size, preprocess, workers)
-    reading_need = Need(f"{name}: reading labels", len(plan.frames), "frames", reading)
+    reading_need = Need(f"{name}: reading labels", len(frames), "frames", reading)
     faces_of_all = without_pixels(whole.assign(origin=crops.origin), store.aus)
     return SetSlice(store, faces_of_all, (reading_need, cropped.need, packing))
 
