@@ -315,6 +315,33 @@ def test_some_faces_become_grey_and_the_others_keep_their_luma():
     assert torch.allclose(still.colours, torch.eye(3).expand(200, 3, 3), atol=1e-6)
 
 
+def test_hues_and_saturations_fill_their_ranges_and_are_drawn_apart():
+    options = COLOURS.model_copy(update={"hue": 0.25, "saturation": 0.5, "grey": 0.0})
+    colours = make_plan(options, 1, 0, torch.arange(500), 16).colours.double().numpy()
+    red = [colorsys.rgb_to_yiq(*one) for one in np.vstack([np.eye(3)[:1], colours[:, :, 0]])]
+    (before, *chroma) = (complex(i, q) for _, i, q in red)
+    turned = np.array(chroma) / before
+    ranges = {
+        "hue": (np.angle(turned) / (2 * np.pi), -0.25, 0.25),
+        "saturation": (np.abs(turned), 0.5, 1.5),
+    }
+    for name, (values, lowest, highest) in ranges.items():
+        assert values.min() == pytest.approx(lowest, abs=0.02), name
+        assert values.max() == pytest.approx(highest, abs=0.02), name
+    assert abs(np.corrcoef(np.angle(turned), np.abs(turned))[0, 1]) < 0.15
+
+
+def test_colours_change_before_gamma():
+    options = STILL.model_copy(update={"hue": 0.3, "saturation": 0.5, "gamma": 2.0})
+    batch, device = coloured(8, 16), torch.device("cpu")
+    plan = make_plan(options, 1, 0, torch.arange(8), 16)
+    pixels = batch.permute(0, 3, 1, 2).float() / 255
+    recoloured = torch.einsum("nij,njrc->nirc", plan.colours, pixels).clamp(0, 1)
+    expected = 2 * recoloured ** plan.gamma[:, None, None, None] - 1
+    got = Augmenter(options, 1, device)(batch, plan)
+    assert torch.allclose(got, expected, atol=1e-4)
+
+
 def test_the_channels_of_a_face_move_and_brighten_together():
     """A face whose channels are equal is augmented as the grey one, but for its noise."""
     grey = faces()
