@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.torch import save_file
 
 from action_units.config import Parameters
-from action_units.errors import ConfigurationError
+from action_units.errors import ArtifactError, ConfigurationError
 from action_units.faces.store import FaceStore
+from action_units.models.registry import build_network
 from action_units.pipelines.parameters import check_stages, read_parameters
 from action_units.stages import finetune, pretrain, train_from_scratch
 from tests.test_config import configured
@@ -135,6 +137,21 @@ def test_a_recipe_of_colours_is_told_before_faces_are_made_grey(caplog):
     given["preprocess"]["crop"]["colour"] = True
     check_stages(Parameters.read(given), {"preprocess", "pretrain"})
     assert caplog.records == []
+
+
+def test_weights_of_another_network_are_refused_before_any_stage(tmp_path):
+    spec = Parameters.read(CONFIGURED).to_params()["training"].recipe.network
+    given = changed("recipes.modern.pretrain.backbone_weights", f"{tmp_path}/w.safetensors")
+    for options, sentence in (
+        ({"width": 0.5}, "tensor .* is .* and the network needs"),
+        ({"architecture": "vgg13"}, "has no tensor .* so it is of another network"),
+    ):
+        backbone = build_network(spec.model_copy(update=options), 1).backbone
+        save_file(backbone.state_dict(), tmp_path / "w.safetensors")
+        with pytest.raises(ArtifactError, match=sentence):
+            check_stages(Parameters.read(given), {"preprocess", "pretrain"})
+    save_file(build_network(spec, 1).backbone.state_dict(), tmp_path / "w.safetensors")
+    check_stages(Parameters.read(given), {"preprocess", "pretrain"})
 
 
 def test_weights_of_a_stage_that_does_not_run_are_not_needed():

@@ -7,6 +7,7 @@ import yaml
 
 from action_units.config import Augmentation, NetworkSpec, RecipeConfig
 from action_units.errors import ConfigurationError
+from action_units.models import convnextv2
 from action_units.training.inference import predict
 from action_units.training.interruption import Interrupted
 from tests.conftest import PROJECT
@@ -75,7 +76,16 @@ def test_it_resumes_bit_for_bit_and_recomputing_changes_no_bit(tmp_path, monkeyp
         trained("pretrain", tmp_path)
     monkeypatch.setattr(module.Step, "__call__", step)
     assert (tmp_path / "checkpoint.pt").exists()
+    recompute, n_recomputed = convnextv2.checkpoint, 0
+
+    def counted(*arguments, **options):
+        nonlocal n_recomputed
+        n_recomputed += 1
+        return recompute(*arguments, **options)
+
+    monkeypatch.setattr(convnextv2, "checkpoint", counted)
     resumed = trained("pretrain", tmp_path, gradient_checkpointing=True)
+    assert n_recomputed == 3 * 12  # steps of the second epoch, blocks of the size atto
     assert same(weights(resumed), whole)
     assert same(weights(trained("pretrain", gradient_checkpointing=True)), whole)
 

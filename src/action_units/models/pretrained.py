@@ -59,6 +59,21 @@ class PretrainedWeights:
         grey fits colour by a third for each.
 
         Raises:
+            ArtifactError: As ``fitted``.
+        """
+        filled, left_out = self.fitted(backbone)
+        backbone.load_state_dict(filled, strict=False)
+        logger.info(
+            "The backbone starts from %s (SHA-256 %s…); left out: %s.",
+            self.path,
+            self.sha256[:12],
+            ", ".join(left_out) or "nothing",
+        )
+
+    def fitted(self, backbone: Backbone) -> tuple[dict[str, Tensor], list[str]]:
+        """The weights by the backbone's names and in its shapes; names of those left out.
+
+        Raises:
             ArtifactError: A tensor of the backbone is missing, or of another shape.
         """
         taken: set[str] = set()
@@ -82,14 +97,7 @@ class PretrainedWeights:
                 )
             taken.add(key)
             filled[name] = value
-        backbone.load_state_dict(filled, strict=False)
-        left_out = sorted(set(self.tensors) - taken)
-        logger.info(
-            "The backbone starts from %s (SHA-256 %s…); left out: %s.",
-            self.path,
-            self.sha256[:12],
-            ", ".join(left_out) or "nothing",
-        )
+        return filled, sorted(set(self.tensors) - taken)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

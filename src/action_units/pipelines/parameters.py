@@ -125,7 +125,8 @@ def _check_training(parameters: Parameters, stages: Set[str]) -> None:
             if options.unfreeze:
                 check_unfreezing(build_network(recipe.network, 1), options.unfreeze)
             if starts and options.backbone_weights is not None:
-                PretrainedWeights.read(options.backbone_weights)
+                weights = PretrainedWeights.read(options.backbone_weights)
+                weights.fitted(build_network(recipe.network, 1).backbone)
     check_machine(training.machine)
     recolours = any(getattr(recipe, stage).augmentation.recolours for stage in runs)
     if recolours and "preprocess" in stages and not parameters.preprocess.crop.colour:
