@@ -89,7 +89,8 @@ def test_colour_is_that_of_the_training(use, trained, tmp_path):
     expected = (
         "that were in colour, and these are grey" if trained else "grey, and these are in"
     )
-    with pytest.raises(ConfigurationError, match=expected):
+    as_then = f"; `.*preprocess.crop.colour={str(trained).lower()}` .*makes such ones"
+    with pytest.raises(ConfigurationError, match=f"{expected}.*{as_then}"):
         {**USES, **IN_COLOUR_ALONE}[use](model(trained), store(colour=not trained), tmp_path)
 
 

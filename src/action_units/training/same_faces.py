@@ -21,10 +21,10 @@ def check_colour(model: TrainedModel, faces: FaceStore) -> None:
     """
     if faces.colour != model.colour:
         kinds = {True: "in colour", False: "grey"}
+        as_then = command("preprocess", **{"preprocess.crop.colour": model.colour})
         raise ConfigurationError(
             f"the network was trained on faces that were {kinds[model.colour]}, and these are "
-            f"{kinds[faces.colour]}; set preprocess.crop.colour as it was and run "
-            f"{command('preprocess')}, or train again."
+            f"{kinds[faces.colour]}; {as_then} makes such ones, or train again."
         )
 
 
@@ -47,8 +47,7 @@ def check_same_faces(model: TrainedModel, faces: FaceStore) -> None:
     if changes:
         raise ConfigurationError(
             f"these faces were not made as those that the network was trained on: "
-            f"{'; '.join(changes)}. Set it as it was and run {command('preprocess')}, or train "
-            "again."
+            f"{'; '.join(changes)}. Set it as it was and preprocess again, or train again."
         )
 
 
