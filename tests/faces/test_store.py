@@ -225,3 +225,27 @@ def test_faces_of_another_shape_than_the_file_has_are_refused(shape, tmp_path):
         ArtifactError, match=r"faces-\w+\.npy (does not hold|holds \(7, 4, 2\))"
     ):
         FaceStore.open(tmp_path)
+
+
+def test_a_large_file_is_hashed_once_while_it_stays_as_it_is(tmp_path, monkeypatch):
+    hashed = []
+
+    def hash_of(path):
+        hashed.append(path.name)
+        return sha256_of(path)
+
+    monkeypatch.setattr(store_module, "sha256_of", hash_of)
+    made = make(n=41)
+    made.save(tmp_path)
+    faces = next(tmp_path.glob("faces-*.npy"))
+    monkeypatch.setattr(store_module, "_LARGE", faces.stat().st_size)
+    hashed.clear()
+    for _ in range(3):
+        same(FaceStore.open(tmp_path), made)
+    assert hashed.count(faces.name) == 1
+    content = bytearray(faces.read_bytes())
+    content[-1] ^= 1
+    faces.write_bytes(content)
+    os.utime(faces, (0, 0))
+    with pytest.raises(ArtifactError, match="damaged"):
+        FaceStore.open(tmp_path)

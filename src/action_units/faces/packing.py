@@ -67,8 +67,8 @@ def pack_crops(
     """
     folder = any_path(folder)
     table = table.reset_index(drop=True)
-    names = [str(name) for name in table["image"]]
-    rects = [str(r) for r in table["rectsize"]] if "rectsize" in table else [""] * len(names)
+    names = _texts(table["image"])
+    rects = _texts(table["rectsize"]) if "rectsize" in table else [""] * len(names)
     for name in names:
         if not name or {"/", "\\", "\0"} & {*name} or name in (".", ".."):
             problem = f"image {name!r} is not the plain name of a file in the folder."
@@ -192,8 +192,13 @@ def _fingerprint(
     return fingerprint.of_values(
         [_FORMAT, size, list(table.columns), provenance, *(["colour"] if colour else [])],
         hashlib.sha256(rows).hexdigest(),
-        [crops.get(str(name), "") for name in table["image"]],
+        [crops.get(name, "") for name in _texts(table["image"])],
     )
+
+
+def _texts(column: "pd.Series[Any]") -> list[str]:
+    """A column's texts; as a list first, as pandas gives them out one by one very slowly."""
+    return [str(text) for text in column.tolist()]
 
 
 def _parts(rows: range, size: int) -> list[range]:

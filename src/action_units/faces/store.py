@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ from action_units.files import (
     verify,
     write_text,
 )
+from action_units.fingerprint import of_file
 from action_units.labels.action_units import au_columns
 from action_units.labels.coded_frames import MISSING
 
@@ -39,6 +40,7 @@ INDEX_NAME = "store.json"
 _FORMAT = 1
 _MADE_FROM = ".made_from"
 _BLOCK = 1 << 24
+_LARGE = 1 << 26  # bytes that take longer to write than a clock of files ticks
 _MAX_RATIO = 200  # unpacked bytes for each byte of a table's file and each of its rows
 _HEX = 16
 
@@ -224,12 +226,25 @@ def check_members(folder: Path, members: Mapping[str, str], made_by: str) -> Non
     """
     for name, expected in members.items():
         member = folder / name
-        if not member.is_file() or sha256_of(member) != expected:
+        if not member.is_file() or _hash(member) != expected:
             raise ArtifactError(
                 f"{member} is {'damaged' if member.is_file() else 'missing'}: it is not the "
                 f"file that {INDEX_NAME} names. Delete {folder} and make the store again."
                 + (f" {made_by} makes it." if made_by else "")
             )
+
+
+def _hash(path: Path) -> str:
+    """A file's SHA-256; of a large one it is computed once while size and time stay."""
+    status = path.stat()
+    if status.st_size < _LARGE:
+        return sha256_of(path)
+    return _hash_while(path.resolve(), of_file(status))
+
+
+@lru_cache(64)
+def _hash_while(path: Path, status: str) -> str:
+    return sha256_of(path)
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Faces:

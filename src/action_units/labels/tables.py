@@ -277,7 +277,7 @@ class FoldTables:
     def differences_from(self, protocol: FoldProtocol) -> list[str]:
         """Where the files' folds are not a protocol's, a sentence each."""
         differences = []
-        present = set(self.table["subject"])
+        present = set(self.table["subject"].unique())
         for fold, subjects in sorted(self.test.items()):
             expected = [name for name in protocol.test_subjects(fold) if name in present]
             if set(subjects) != set(expected):
@@ -321,7 +321,7 @@ def read_fold_tables(folder: Path | str) -> FoldTables:
             folder, "no fold table is there; expected fold1_train.csv, fold1_test.csv, …"
         )
     tables = {key: read_finetune_labels(path) for key, path in paths.items()}
-    subjects = {key: set(table["subject"]) for key, table in tables.items()}
+    subjects = {key: set(table["subject"].unique()) for key, table in tables.items()}
     for one, other in combinations(paths, 2):
         same_fold, both_test = one[0] == other[0], one[1] == other[1] == "test"
         shared = sorted(subjects[one] & subjects[other])
@@ -381,7 +381,7 @@ def read_web_tables(folder: Path | str, allow_identity_overlap: bool = False) ->
                 f"({len(shared):,} images are in both); an image belongs to one split.",
                 line_of(paths["test"], shared.iloc[0]),
             )
-        people = sorted(set(train["subject"]) & set(test["subject"]))
+        people = sorted(set(train["subject"].unique()) & set(test["subject"].unique()))
         if people:
             image = test["image"][test["subject"] == people[0]].iloc[0]
             problem = (

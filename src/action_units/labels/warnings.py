@@ -44,7 +44,7 @@ def coded_warnings(table: pd.DataFrame) -> list[str]:
 
 def _disfa_warnings(table: pd.DataFrame) -> list[str]:
     warnings = []
-    if missing := sorted(set(DISFA_SUBJECTS) - set(table["subject"])):
+    if missing := sorted(set(DISFA_SUBJECTS) - set(table["subject"].unique())):
         warnings.append(
             f"{len(missing)} of DISFA's {len(DISFA_SUBJECTS)} subjects are missing: "
             f"{', '.join(missing)}."
