@@ -94,8 +94,9 @@ def rehearse(
     if web and finetune.also_from_scratch:
         networks = 2
         needs.append(measure(faces, sizes[0]).need("training from scratch", sizes))
-    # Held-out web faces are predicted for the audit and for the annotator's rates.
-    n = networks * n_test + 2 * n_held_out
+    # For the audit and the annotator's rates, the pre-trained network is asked once about the
+    # held-out web faces and once about the coded ones.
+    n = networks * n_test + (n_held_out + len(whole) if web else 0)
     needs.append(
         measure_prediction(tuning.model, faces, training.machine, rehearsal.seconds, n)
     )
